@@ -1,0 +1,58 @@
+#include "base/column.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct column *column_add(struct column_table *table, const char *name, enum column_type type, const char *units,
+                          const char *long_name)
+{
+    table->columns = memory_grow(table->columns, (size_t)(table->count + 1) * sizeof *table->columns);
+    struct column *column = &table->columns[table->count++];
+    *column = (struct column){.name = memory_text(name),
+                              .units = memory_text(units),
+                              .long_name = memory_text(long_name),
+                              .type = type};
+    size_t rows = (size_t)table->rows;
+    switch (type) {
+    case COLUMN_INT:
+        column->ints = memory_small(rows * sizeof *column->ints);
+        break;
+    case COLUMN_REAL:
+        column->reals = memory_small(rows * sizeof *column->reals);
+        for (size_t i = 0; i < rows; i++)
+            column->reals[i] = NAN;
+        break;
+    case COLUMN_TEXT:
+    case COLUMN_LIST:
+        column->texts = memory_small(rows * sizeof *column->texts);
+        break;
+    }
+    return column;
+}
+
+struct column *column_find(const struct column_table *table, const char *name)
+{
+    for (int i = 0; i < table->count; i++)
+        if (strcmp(table->columns[i].name, name) == 0)
+            return &table->columns[i];
+    return NULL;
+}
+
+void column_table_free(struct column_table *table)
+{
+    for (int i = 0; i < table->count; i++) {
+        struct column *column = &table->columns[i];
+        free(column->name);
+        free(column->units);
+        free(column->long_name);
+        if (column->type == COLUMN_TEXT || column->type == COLUMN_LIST)
+            for (int64_t row = 0; row < table->rows; row++)
+                free(column->texts[row]);
+        free(column->ints);
+    }
+    free(table->columns);
+    *table = (struct column_table){0};
+}

@@ -1,0 +1,68 @@
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CACHE_LINE = 64 };
+
+enum status memory_alloc(size_t bytes, void **out)
+{
+    *out = NULL;
+    if (bytes > SIZE_MAX - CACHE_LINE)
+        FAIL(STATUS_MEMORY, "a buffer of %zu bytes was asked for, more than any machine has", bytes);
+    size_t size = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    if (size == 0)
+        size = CACHE_LINE;
+    void *memory = aligned_alloc(CACHE_LINE, size);
+    if (!memory)
+        FAIL(STATUS_MEMORY, "no memory for %.1f MiB; use more ranks or nodes, or a smaller batch", (double)size / (1 << 20));
+    memset(memory, 0, size);
+    *out = memory;
+    return STATUS_OK;
+}
+
+void memory_free(void **memory)
+{
+    free(*memory);
+    *memory = NULL;
+}
+
+static void *or_die(void *memory)
+{
+    if (memory)
+        return memory;
+    static const char sentence[] = "weightsweep: out of memory\n";
+    ssize_t ignored = write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    (void)ignored;
+    _exit(STATUS_MACHINE);
+}
+
+void *memory_small(size_t bytes)
+{
+    return or_die(calloc(1, bytes ? bytes : 1));
+}
+
+void *memory_grow(void *memory, size_t bytes)
+{
+    return or_die(realloc(memory, bytes ? bytes : 1));
+}
+
+char *memory_text(const char *text)
+{
+    return or_die(strdup(text));
+}
+
+char *memory_format(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = NULL;
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
+    va_end(args);
+    return or_die(text);
+}

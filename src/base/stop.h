@@ -1,0 +1,20 @@
+/* The wish to stop: set by a signal, the time limit or another rank, looked for in the inner loops.
+ *
+ * Once set it stays set, so a loop that left early because of it is always recognised by its caller, who asks again
+ * and drops the half-made result. */
+#ifndef BASE_STOP_H
+#define BASE_STOP_H
+
+#include <stdbool.h>
+
+/* From now on SIGTERM, SIGINT and SIGUSR1 set the wish instead of ending the process, and so does the clock after
+ * `time_limit` seconds (0: no limit). */
+void stop_catch_signals(double time_limit);
+
+/* Sets the wish without a signal. */
+void stop_request(void);
+
+/* Cheap enough for once a tile. */
+bool stop_requested(void);
+
+#endif

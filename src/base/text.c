@@ -1,0 +1,88 @@
+#include "base/text.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void reserve(struct text *text, size_t more)
+{
+    if (text->length + more + 1 <= text->capacity)
+        return;
+    size_t capacity = 2 * (text->length + more + 1);
+    text->chars = memory_grow(text->chars, capacity);
+    text->capacity = capacity;
+}
+
+void text_free(struct text *text)
+{
+    free(text->chars);
+    *text = (struct text){0};
+}
+
+void text_add_bytes(struct text *text, const char *bytes, size_t length)
+{
+    reserve(text, length);
+    memcpy(text->chars + text->length, bytes, length);
+    text->length += length;
+    text->chars[text->length] = '\0';
+}
+
+void text_add(struct text *text, const char *chars)
+{
+    text_add_bytes(text, chars, strlen(chars));
+}
+
+void text_format(struct text *text, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (length > 0) {
+        reserve(text, (size_t)length);
+        vsnprintf(text->chars + text->length, (size_t)length + 1, format, again);
+        text->length += (size_t)length;
+    }
+    va_end(again);
+}
+
+char *text_take(struct text *text)
+{
+    char *chars = text->chars ? text->chars : memory_text("");
+    *text = (struct text){0};
+    return chars;
+}
+
+void text_add_json(struct text *text, const char *chars)
+{
+    text_add(text, "\"");
+    for (const unsigned char *c = (const unsigned char *)chars; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            text_format(text, "\\%c", *c);
+        else if (*c < 0x20)
+            text_format(text, "\\u%04x", *c);
+        else
+            text_add_bytes(text, (const char *)c, 1);
+    }
+    text_add(text, "\"");
+}
+
+void text_add_real(struct text *text, double value, const char *nan)
+{
+    if (!isfinite(value)) {
+        text_add(text, nan);
+        return;
+    }
+    char digits[32];
+    for (int precision = 6; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (strtod(digits, NULL) == value)
+            break;
+    }
+    text_add(text, digits);
+}

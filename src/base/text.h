@@ -1,0 +1,27 @@
+/* A string that grows: for messages, CSV, JSON and YAML. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stddef.h>
+
+struct text {
+    char *chars; // always ends with '\0'; NULL while nothing was added
+    size_t length;
+    size_t capacity;
+};
+
+void text_free(struct text *text);
+void text_add(struct text *text, const char *chars);
+void text_add_bytes(struct text *text, const char *bytes, size_t length);
+void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Hands the characters over ("" if there are none); the caller frees them with free(). */
+char *text_take(struct text *text);
+
+/* `chars` as a JSON string with its quotes. */
+void text_add_json(struct text *text, const char *chars);
+
+/* `value` in the shortest decimal form that reads back to the same double; NaN and infinities become `nan`. */
+void text_add_real(struct text *text, double value, const char *nan);
+
+#endif

@@ -1,0 +1,110 @@
+#include "model/description.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+// Bytes of a tile's activations and their gradients: well inside 1 MiB of L2, with the weights beside them.
+enum { TILE_BYTES = 768 * 1024 };
+
+size_t tensor_size(const struct tensor *tensor)
+{
+    return (size_t)tensor->rows * (size_t)(tensor->columns ? tensor->columns : 1);
+}
+
+static void add_tensor(struct tensor_table *table, const char *layer, const char *what, int rows, int columns, int fan_in)
+{
+    assert(table->count < TENSORS_MAX);
+    struct tensor *tensor = &table->tensors[table->count++];
+    *tensor = (struct tensor){.rows = rows, .columns = columns, .fan_in = fan_in, .offset = table->parameters};
+    snprintf(tensor->name, sizeof tensor->name, "%s.%s", layer, what);
+    table->parameters += tensor_size(tensor);
+}
+
+static void add_dense(struct tensor_table *table, const char *layer, int out, int in)
+{
+    add_tensor(table, layer, "weight", out, in, in);
+    add_tensor(table, layer, "bias", out, 0, in);
+}
+
+// A stack of dense layers in -> widths -> out, named as PyTorch's nn.Sequential with an activation between two layers.
+static void add_stack(struct tensor_table *table, const char *prefix, int in, const struct widths *widths, int out)
+{
+    for (int i = 0; i <= widths->count; i++) {
+        int width = i < widths->count ? widths->width[i] : out;
+        char layer[32];
+        snprintf(layer, sizeof layer, "%s.%d", prefix, 2 * i);
+        add_dense(table, layer, width, in);
+        in = width;
+    }
+}
+
+static void mark_hidden_matrices(struct tensor_table *table)
+{
+    int first = 0, last = table->count - 2; // the weight of the last layer; its bias follows
+    for (int i = 0; i < table->count; i++)
+        table->tensors[i].hidden_matrix = table->tensors[i].columns > 0 && i != first && i != last;
+}
+
+void model_tensors(const struct model_description *model, struct tensor_table *table)
+{
+    memset(table, 0, sizeof *table);
+    add_stack(table, "encoder.net", model->pair_width, &model->encoder, model->embed_dim);
+    add_stack(table, "decoder", model->embed_dim, &model->decoder, model->outputs);
+    mark_hidden_matrices(table);
+}
+
+static double multiply_adds(int in, const struct widths *widths)
+{
+    double sum = 0;
+    for (int i = 0; i < widths->count; i++) {
+        sum += (double)in * widths->width[i];
+        in = widths->width[i];
+    }
+    return sum;
+}
+
+static int last_width(const struct widths *widths)
+{
+    return widths->width[widths->count - 1];
+}
+
+// Multiply-adds of one set's forward pass: in the encoder's hidden layers (per pair) and after pooling.
+static void forward_multiply_adds(const struct model_description *model, double *pair, double *set)
+{
+    *pair = multiply_adds(model->pair_width, &model->encoder);
+    *set = (double)last_width(&model->encoder) * model->embed_dim + multiply_adds(model->embed_dim, &model->decoder) +
+           (double)last_width(&model->decoder) * model->outputs;
+}
+
+double model_forward_flops(const struct model_description *model)
+{
+    double pair, set;
+    forward_multiply_adds(model, &pair, &set);
+    return 2 * (pair * model->pairs + set);
+}
+
+double model_step_flops(const struct model_description *model)
+{
+    double pair, set;
+    forward_multiply_adds(model, &pair, &set);
+    double input_gradient = (double)model->pair_width * model->encoder.width[0]; // nobody asks for it
+    return 2 * ((3 * pair - input_gradient) * model->pairs + 3 * set);
+}
+
+static int sum_widths(const struct widths *widths)
+{
+    int sum = 0;
+    for (int i = 0; i < widths->count; i++)
+        sum += widths->width[i];
+    return sum;
+}
+
+int model_tile_sets(const struct model_description *model, int sets)
+{
+    // Activations and gradients, four bytes each, of every pair; then tiles of equal size.
+    double bytes = 8.0 * sum_widths(&model->encoder) * model->pairs * sets;
+    double tiles = bytes / TILE_BYTES;
+    int count = tiles >= sets ? sets : (int)tiles + 1;
+    return (sets + count - 1) / count;
+}

@@ -1,0 +1,60 @@
+/* What learns, described: its table of tensors, its cost and its memory, no arithmetic.
+ *
+ * All parameters live in ONE flat float vector; the table says which tensor is where. Optimizers, allreduce,
+ * checkpoint and export work on the vector and the table and never know which model it is. */
+#ifndef MODEL_DESCRIPTION_H
+#define MODEL_DESCRIPTION_H
+
+#include "base/widths.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum model_kind { MODEL_LINEAR, MODEL_X_LINEAR, MODEL_RES_LINEAR, MODEL_DEEP_SETS };
+
+enum pooling_kind { POOLING_MEAN, POOLING_SUM, POOLING_MAX, POOLING_MOMENTS, POOLING_ATTENTION };
+
+struct model_description {
+    enum model_kind kind;
+    enum pooling_kind pooling;
+    int pair_width; // inputs of the encoder: d + 1
+    int pairs;      // pairs of a set
+    int embed_dim;  // E
+    struct widths encoder, decoder;
+    struct widths hidden; // of the flat models
+    int outputs;
+};
+
+struct tensor {
+    char name[40]; // PyTorch's
+    int rows;      // out
+    int columns;   // in; 0 for a vector (a bias)
+    size_t offset; // in floats, into the flat vector
+    int fan_in;    // starts as U(-1, 1) / sqrt(fan_in), as PyTorch's nn.Linear does
+    bool hidden_matrix; // a 2-D weight of neither the first nor the last layer: what muon moves
+};
+
+enum { TENSORS_MAX = 4 * WIDTHS_MAX + 8 };
+
+struct tensor_table {
+    int count;
+    size_t parameters; // length of the flat vector, in floats
+    struct tensor tensors[TENSORS_MAX];
+};
+
+void model_tensors(const struct model_description *model, struct tensor_table *table);
+
+size_t tensor_size(const struct tensor *tensor); // in floats
+
+/* The FLOPs that mathematics needs (two a multiply-add; the pooling before the last encoder layer, no gradient at
+ * the input) for one set: forward alone, and forward and backward. */
+double model_forward_flops(const struct model_description *model);
+double model_step_flops(const struct model_description *model);
+
+/* Sets that go through the encoder together: a function of the shapes alone, since the bits depend on it. At least 1, at most `sets`. */
+int model_tile_sets(const struct model_description *model, int sets);
+
+/* Bytes of a model's workspace for `sets` sets at a time. */
+size_t model_workspace_bytes(const struct model_description *model, int sets);
+
+#endif

@@ -1,0 +1,115 @@
+/* The results file: one HDF5 file that holds a whole sweep. The only folder that includes hdf5.h.
+ *
+ * Everything is created at the start by one rank (store_create: RESULTS.h5.part, fsync, rename); afterwards only raw data is
+ * written, so the file can be opened at any moment, also after a kill. All ranks then open it together through
+ * MPI-IO (store_open); each writes what it owns: rank 0 the [run] columns, the leader of a group the curves, the model
+ * and the checkpoints of its run. Nothing here knows what a sweep or a model is. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/column.h"
+#include "base/status.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum run_status { RUN_PENDING, RUN_RUNNING, RUN_DONE, RUN_DIVERGED, RUN_FAILED };
+
+enum { STORE_MESSAGE_LENGTH = 256, STORE_ARITHMETIC_LENGTH = 256 };
+
+struct store_tensor {
+    const char *name;
+    int rank;         // 1 or 2
+    int64_t shape[2]; // row-major
+    size_t offset;    // in floats, into the flat vector
+};
+
+struct store_model {
+    int tensors;
+    struct store_tensor tensor[48];
+    size_t checkpoint_bytes; // payload of one slot
+};
+
+/* What a new file is to hold. Everything stays the caller's. */
+struct store_plan {
+    const char *sweep, *resolved, *versions; // texts of the root attributes; versions is JSON
+    const struct column_table *settings;     // known at creation; must have the text column run_id
+    const struct column *outcomes;           // [outcome_count]: name, type (INT or REAL), units, long_name; values unused
+    int outcome_count;
+    int64_t points; // longest curve
+    void (*model)(const void *context, int64_t run, struct store_model *model);
+    const void *context;
+};
+
+/* Creates the file beside its name and renames it. One process, not collective. Fails with STATUS_RESULTS if the file exists, with STATUS_MACHINE
+ * if it cannot be written; leaves nothing behind then. */
+enum status store_create(const char *path, const struct store_plan *plan);
+
+/* The lock of the only writer, RESULTS.h5.lock beside the file: held from acquire to release or to the end of the process. One process
+ * (rank 0). STATUS_RESULTS with host, pid, job and since when if another live process holds it. */
+enum status store_lock_acquire(const char *path, int *lock);
+void store_lock_release(const char *path, int *lock);
+/* Whether a live process holds the lock (for `status`). */
+bool store_lock_held(const char *path);
+
+/* ---- Writing: the parallel handle ---- */
+
+struct store;
+
+/* Collective on comm. STATUS_RESULTS on every rank if any of them cannot use the file. */
+enum status store_open(const char *path, MPI_Comm comm, struct store **store);
+/* Collective on the communicator of store_open. */
+enum status store_close(struct store **store);
+
+/* Not collective: only the leader of the run's group calls these. */
+enum status store_write_curve_point(struct store *store, int64_t run, int64_t point, int64_t step, double loss, double r2,
+                                    double seconds);
+/* parameters: the flat vector. Writes the tensors, then the checksums of model and curve, synced. */
+enum status store_write_model(struct store *store, int64_t run, const float *parameters);
+
+/* A piece of a checkpoint; the pieces follow each other in the slot. */
+struct store_segment {
+    void *bytes;
+    size_t length;
+};
+/* Overwrites the older of the run's two slots: data, sync, header, sync. */
+enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step, const struct store_segment *segments, int count);
+/* Reads the newest slot that is whole into the segments; *found = false (and the segments undefined) if there is none. */
+enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *step, const struct store_segment *segments, int count,
+                                  bool *found);
+
+/* Not collective: rank 0 alone. */
+enum status store_write_status(struct store *store, int64_t run, enum run_status status);
+/* One outcome of an unfinished run while it runs (steps_done, loss, ...), as it is now; not synced. */
+enum status store_write_outcome(struct store *store, int64_t run, const char *name, double value);
+/* A finished run's row: the outcomes (in the plan's order, as doubles) and texts, sync, checksum, sync, status, sync. */
+enum status store_write_row(struct store *store, int64_t run, enum run_status status, const double *outcomes, const char *message,
+                            const char *arithmetic);
+
+/* ---- Reading: a serial view, also of a file that is being written. No MPI needed, sets no lock. ---- */
+
+struct store_view {
+    char *path;
+    int64_t runs, points;
+    char *sweep, *resolved, *versions, *created;
+    struct column_table columns; // every [run] column: settings, outcomes, message, arithmetic, checksums
+    uint8_t *status;             // [runs], enum run_status
+};
+
+/* STATUS_RESULTS with a sentence: no such file, not HDF5, not ours, another schema, damaged. */
+enum status store_view_open(const char *path, struct store_view **view);
+void store_view_close(struct store_view **view);
+
+/* One run's curves, [view->points] each, allocated by the caller. */
+enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss, double *r2, double *seconds);
+
+/* Checks every checksum and invariant: attributes; finished runs' row, curve and model; the newest slot of the others. STATUS_RESULTS
+ * and a message with one line for each fault; passes every file that a kill leaves. *checked counts what was looked at. */
+enum status store_verify(const char *path, int64_t *checked);
+
+/* Versions and drivers of the HDF5 library, one line, for `info` and `versions`. The caller frees it. */
+char *store_library(void);
+
+#endif

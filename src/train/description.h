@@ -1,0 +1,39 @@
+/* How a run learns, described: settings, cost and state, no arithmetic. */
+#ifndef TRAIN_DESCRIPTION_H
+#define TRAIN_DESCRIPTION_H
+
+#include "model/description.h"
+
+#include <stdint.h>
+
+enum optimizer_kind { OPTIMIZER_ADAM, OPTIMIZER_MUON };
+enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_COSINE };
+enum precision { PRECISION_FP32, PRECISION_BF16 };
+
+struct training {
+    int64_t seed;
+    int64_t steps;
+    int batch;  // generators a step
+    int shards; // a power of two that divides the batch
+    enum optimizer_kind optimizer;
+    double learning_rate;
+    enum schedule_kind schedule;
+    int64_t warmup_steps;
+    enum precision precision;
+    int64_t evaluate_every;    // steps between two evaluations
+    int evaluation_generators; // held-out generators of one evaluation
+};
+
+/* Five Newton-Schulz iterations for every hidden matrix; 0 for adam. FLOPs a step. */
+double optimizer_flops(enum optimizer_kind optimizer, const struct tensor_table *table);
+
+/* Bytes of what a checkpoint of the run holds. */
+size_t train_state_bytes(const struct tensor_table *table);
+
+/* Bytes a rank needs for a run: parameters, moments, gradients of the shard tree, workspace, batch, evaluation. */
+size_t train_memory_bytes(const struct training *training, const struct model_description *model, int eval_points);
+
+/* Points of a run's curves: one every evaluate_every steps and one at the last. */
+int64_t train_points(const struct training *training);
+
+#endif
