@@ -1,9 +1,10 @@
 /* The results file: one HDF5 file that holds a whole sweep. The only folder that includes hdf5.h.
  *
- * Everything is created at the start by one rank (store_create: RESULTS.h5.part, fsync, rename); afterwards only raw data is
- * written, so the file can be opened at any moment, also after a kill. All ranks then open it together through
- * MPI-IO (store_open); each writes what it owns: rank 0 the [run] columns, the leader of a group the curves, the model
- * and the checkpoints of its run. Nothing here knows what a sweep or a model is. */
+ * Everything is created at the start by one rank (store_create: RESULTS.h5.part, fsync, rename); afterwards
+ * only raw data is written, so the file can be opened at any moment, also after a kill. All ranks then open
+ * it together through MPI-IO (store_open); each writes what it owns: rank 0 the [run] columns, the leader of
+ * a group the curves, the model and the checkpoints of its run. Nothing here knows what a sweep or a model
+ * is. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -36,19 +37,22 @@ struct store_model {
 struct store_plan {
     const char *sweep, *resolved, *versions; // texts of the root attributes; versions is JSON
     const struct column_table *settings;     // known at creation; must have the text column run_id
-    const struct column *outcomes;           // [outcome_count]: name, type (INT or REAL), units, long_name; values unused
+    const struct column
+        *outcomes; // [outcome_count]: name, type (INT or REAL), units, long_name; values unused
     int outcome_count;
     int64_t points; // longest curve
+    // The run's tensors, packed: each starts where the one before it ends.
     void (*model)(const void *context, int64_t run, struct store_model *model);
     const void *context;
 };
 
-/* Creates the file beside its name and renames it. One process, not collective. Fails with STATUS_RESULTS if the file exists, with STATUS_MACHINE
- * if it cannot be written; leaves nothing behind then. */
+/* Creates the file beside its name and renames it. One process, not collective. Fails with STATUS_RESULTS if
+ * the file exists, with STATUS_MACHINE if it cannot be written; leaves nothing behind then. */
 enum status store_create(const char *path, const struct store_plan *plan);
 
-/* The lock of the only writer, RESULTS.h5.lock beside the file: held from acquire to release or to the end of the process. One process
- * (rank 0). STATUS_RESULTS with host, pid, job and since when if another live process holds it. */
+/* The lock of the only writer, RESULTS.h5.lock beside the file: held from acquire to release or to the end of
+ * the process. One process (rank 0). STATUS_RESULTS with host, pid, job and since when if another live
+ * process holds it. */
 enum status store_lock_acquire(const char *path, int *lock);
 void store_lock_release(const char *path, int *lock);
 /* Whether a live process holds the lock (for `status`). */
@@ -64,10 +68,16 @@ enum status store_open(const char *path, MPI_Comm comm, struct store **store);
 enum status store_close(struct store **store);
 
 /* Not collective: only the leader of the run's group calls these. */
-enum status store_write_curve_point(struct store *store, int64_t run, int64_t point, int64_t step, double loss, double r2,
-                                    double seconds);
-/* parameters: the flat vector. Writes the tensors, then the checksums of model and curve, synced. */
-enum status store_write_model(struct store *store, int64_t run, const float *parameters);
+enum status store_write_curve_point(struct store *store, int64_t run, int64_t point, int64_t step,
+                                    double loss, double r2, double seconds);
+/* What the leader hands to rank 0 with the outcomes of a finished run; -1: there is none. */
+struct store_sums {
+    int64_t curve, model;
+};
+/* The end of a run, as its leader sees it: writes the tensors of the flat vector `parameters`, synced, and
+ * sums model and curve. NULL for a run that ends without a model: then only the curve is summed. */
+enum status store_write_model(struct store *store, int64_t run, const float *parameters,
+                              struct store_sums *sums);
 
 /* A piece of a checkpoint; the pieces follow each other in the slot. */
 struct store_segment {
@@ -75,18 +85,22 @@ struct store_segment {
     size_t length;
 };
 /* Overwrites the older of the run's two slots: data, sync, header, sync. */
-enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step, const struct store_segment *segments, int count);
-/* Reads the newest slot that is whole into the segments; *found = false (and the segments undefined) if there is none. */
-enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *step, const struct store_segment *segments, int count,
-                                  bool *found);
+enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step,
+                                   const struct store_segment *segments, int count);
+/* Reads the newest slot that is whole into the segments; *found = false (and the segments undefined) if there
+ * is none. */
+enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *step,
+                                  const struct store_segment *segments, int count, bool *found);
 
 /* Not collective: rank 0 alone. */
 enum status store_write_status(struct store *store, int64_t run, enum run_status status);
 /* One outcome of an unfinished run while it runs (steps_done, loss, ...), as it is now; not synced. */
 enum status store_write_outcome(struct store *store, int64_t run, const char *name, double value);
-/* A finished run's row: the outcomes (in the plan's order, as doubles) and texts, sync, checksum, sync, status, sync. */
-enum status store_write_row(struct store *store, int64_t run, enum run_status status, const double *outcomes, const char *message,
-                            const char *arithmetic);
+/* A finished run's row: the outcomes (in the plan's order, as doubles), texts and sums, sync, checksum, sync,
+ * status, sync. A run that never had a leader (it could not be set up) has sums of -1, -1. Texts that are too
+ * long are cut. */
+enum status store_write_row(struct store *store, int64_t run, enum run_status status, const double *outcomes,
+                            struct store_sums sums, const char *message, const char *arithmetic);
 
 /* ---- Reading: a serial view, also of a file that is being written. No MPI needed, sets no lock. ---- */
 
@@ -94,19 +108,36 @@ struct store_view {
     char *path;
     int64_t runs, points;
     char *sweep, *resolved, *versions, *created;
-    struct column_table columns; // every [run] column: settings, outcomes, message, arithmetic, checksums
-    uint8_t *status;             // [runs], enum run_status
+    struct column_table
+        columns; // every [run] column but status: settings, outcomes, message, arithmetic, checksums
+    int settings, outcomes; // how many of each, in this order
+    uint8_t *status;        // [runs], enum run_status
+    int64_t file;           // HDF5's handle
 };
 
 /* STATUS_RESULTS with a sentence: no such file, not HDF5, not ours, another schema, damaged. */
 enum status store_view_open(const char *path, struct store_view **view);
 void store_view_close(struct store_view **view);
 
-/* One run's curves, [view->points] each, allocated by the caller. */
-enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss, double *r2, double *seconds);
+/* One run's curves, [view->points] each, allocated by the caller. Where not reached: step -1, the others NaN.
+ */
+enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss,
+                              double *r2, double *seconds);
 
-/* Checks every checksum and invariant: attributes; finished runs' row, curve and model; the newest slot of the others. STATUS_RESULTS
- * and a message with one line for each fault; passes every file that a kill leaves. *checked counts what was looked at. */
+/* The final parameters of a run (zeros while it is not done) under their names, packed into one flat vector.
+ */
+struct store_parameters {
+    struct store_model model; // checkpoint_bytes unused
+    float *values;            // [count]
+    size_t count;
+};
+enum status store_view_parameters(const struct store_view *view, int64_t run,
+                                  struct store_parameters **parameters);
+void store_parameters_free(struct store_parameters **parameters);
+
+/* Checks every checksum and invariant: attributes; finished runs' row, curve and model; the newest slot of
+ * the others. STATUS_RESULTS and a message with one line for each fault; passes every file that a kill
+ * leaves. *checked counts what was looked at. */
 enum status store_verify(const char *path, int64_t *checked);
 
 /* Versions and drivers of the HDF5 library, one line, for `info` and `versions`. The caller frees it. */
