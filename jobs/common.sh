@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# Sourced by the scripts of this folder and by tests/run.
+#
+# home: the checkout. Whatever these functions say goes to standard error; standard output is for what was asked for.
+
+home=${home:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { # fail CODE SENTENCE
+  local code=$1
+  shift
+  say "${0##*/}: $*"
+  exit "$code"
+}
+
+# Cores that this process may use: physical ones, no more than its CPU affinity and its control group allow.
+core_count() {
+  local cores allowed quota period
+  allowed=$(nproc)
+  cores=$({ lscpu -p=CORE,SOCKET 2>/dev/null || true; } | grep -v '^#' | sort -u | wc -l)
+  if [ "$cores" -eq 0 ] || [ "$cores" -gt "$allowed" ]; then cores=$allowed; fi
+  if [ -r /sys/fs/cgroup/cpu.max ] && read -r quota period </sys/fs/cgroup/cpu.max && [ "$quota" != max ]; then
+    quota=$(((quota + period - 1) / period))
+    if [ "$quota" -lt "$cores" ]; then cores=$quota; fi
+  fi
+  echo "$cores"
+}
+
+# What mpirun and its ranks need: one thread a rank, as the numbers depend on it; root allowed, as in a container.
+mpi_environment() {
+  export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+  if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+}
+
+# The same on one machine that others may be using too: more ranks than cores are fine, and ranks are not bound to
+# cores, since two mpirun at once would bind to the same ones.
+mpi_environment_local() {
+  mpi_environment
+  export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+  if ! command -v ssh >/dev/null; then export OMPI_MCA_plm_rsh_agent=/bin/false; fi
+}
+
+# quietly LOG COMMAND...: runs it with its output in LOG, which is shown if it fails.
+quietly() {
+  local log=$1 code=0
+  shift
+  mkdir -p "$(dirname "$log")"
+  "$@" >"$log" 2>&1 </dev/null || code=$?
+  if [ "$code" != 0 ]; then
+    tail -n 40 "$log" >&2
+    say "${0##*/}: this failed (all of it is in $log): $*"
+  fi
+  return "$code"
+}
+
+# The program. WEIGHTSWEEP names another one than the release build.
+program() { printf '%s\n' "${WEIGHTSWEEP:-$home/build/release/weightsweep}"; }
+
+# Builds the program, unless WEIGHTSWEEP names one. Takes a fraction of a second when it is up to date.
+build_program() {
+  if [ -n "${WEIGHTSWEEP:-}" ]; then return; fi
+  local build=$home/build/release
+  if [ ! -x "$build/weightsweep" ]; then say "Building weightsweep in ${build#"$PWD"/} ..."; fi
+  if [ ! -f "$build/Makefile" ] && [ ! -f "$build/build.ninja" ]; then
+    (cd "$home" && quietly "$build/configure.log" cmake --preset release -DBUILD_TESTING=OFF) || return 1
+  fi
+  (cd "$home" && quietly "$build/build.log" cmake --build --preset release --target weightsweep --parallel "$(nproc)") || return 1
+}
+
+# A command line that can be pasted into a shell.
+quoted() {
+  local word line=
+  for word in "$@"; do
+    case $word in
+      *[!A-Za-z0-9_./:=,@%+-]* | '') printf -v word '%q' "$word" ;;
+    esac
+    line+=" $word"
+  done
+  printf '%s\n' "${line# }"
+}
+
+# plan_check SWEEP [run options...]: refuses a bad sweep file, with the program's own exit code. Only --set matters to it.
+plan_check() {
+  local sweep=$1 code=0
+  local -a set=()
+  shift
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --set) set+=("$1" "${2-}") && shift ;;
+      --set=*) set+=("$1") ;;
+    esac
+    shift $(($# > 0 ? 1 : 0))
+  done
+  "$(program)" plan "$sweep" ${set+"${set[@]}"} >/dev/null || code=$?
+  return "$code"
+}
+
+# draw RESULTS: the table on standard output, the plots beside the results. A plot that fails is said, and changes no exit code.
+draw() {
+  "$home/jobs/python" -m weightsweep table "$1" || say "The table could not be made; the results are in $1."
+  "$home/jobs/python" -m weightsweep plot "$1" || say "The plots could not be made; the results are in $1."
+}
