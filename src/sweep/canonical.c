@@ -1,0 +1,186 @@
+#include "sweep/canonical.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- runs ----
+
+// Settings sorted by the names of their columns, with the equations among them, and the defaults: made once.
+enum { EQUATIONS = SETTINGS };
+
+static struct {
+    bool made;
+    int order[SETTINGS + 1];
+    struct value standard[SETTINGS];
+} known;
+
+static const char *column_name(int id)
+{
+    return id == EQUATIONS ? "equations" : settings[id].column;
+}
+
+static int by_column(const void *a, const void *b)
+{
+    return strcmp(column_name(*(const int *)a), column_name(*(const int *)b));
+}
+
+static void make_known(void)
+{
+    for (int id = 0; id <= EQUATIONS; id++)
+        known.order[id] = id;
+    qsort(known.order, SETTINGS + 1, sizeof *known.order, by_column);
+    for (enum setting_id id = 0; id < SETTINGS; id++)
+        value_default(id, &known.standard[id]);
+    known.made = true;
+}
+
+static bool is_standard(enum setting_id id, const struct value *value)
+{
+    return settings[id].standard && value_compare(id, value, &known.standard[id]) == 0;
+}
+
+void canonical_run(const struct run_spec *run, struct text *text)
+{
+    if (!known.made)
+        make_known();
+    for (int i = 0; i <= SETTINGS; i++) {
+        int id = known.order[i];
+        if (id == EQUATIONS) {
+            text_format(text, "equations=%d\n", run->task.equations);
+            continue;
+        }
+        struct value value;
+        value_load(id, run, &value);
+        if (settings[id].outside_id || !settings_used(id, run) || is_standard(id, &value))
+            continue;
+        text_add(text, settings[id].column);
+        text_add(text, "=");
+        value_print(id, &value, text);
+        text_add(text, "\n");
+    }
+}
+
+void canonical_run_id(const struct run_spec *run, char id[13])
+{
+    struct text text = {0};
+    canonical_run(run, &text);
+    uint64_t twelve_digits = hash_text(text.chars) >> 16;
+    snprintf(id, 13, "%012llx", (unsigned long long)twelve_digits);
+    text_free(&text);
+}
+
+// ---- the sweep ----
+
+// An axis of one value says the same as that value alone.
+static bool is_axis(const struct axis *axis)
+{
+    return axis->count > 1;
+}
+
+static void print_axis(const struct axis *axis, struct text *text)
+{
+    char name[64];
+    if (axis->width == 1)
+        text_format(text, "  %s: [", settings_name(axis->ids[0], name));
+    else
+        text_add(text, "  generator: [");
+    for (int64_t i = 0; i < axis->count; i++) {
+        text_add(text, i > 0 ? ", " : "");
+        if (axis->width == 1) {
+            value_print_yaml(axis->ids[0], &axis->values[i], text);
+            continue;
+        }
+        for (int j = 0; j < axis->width; j++) {
+            text_format(text, "%s%s: ", j == 0 ? "{" : ", ", settings[axis->ids[j]].key);
+            value_print_yaml(axis->ids[j], &axis->values[i * axis->width + j], text);
+        }
+        text_add(text, "}");
+    }
+    text_add(text, "]\n");
+}
+
+static void print_axes(const struct grid *grid, struct text *text)
+{
+    bool any = false;
+    for (int i = 0; i < grid->axes; i++) {
+        if (!is_axis(&grid->axis[i]))
+            continue;
+        text_add(text, any ? "" : "axes:\n");
+        print_axis(&grid->axis[i], text);
+        any = true;
+    }
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+// One line an entry, its settings in the order of the table, the lines sorted.
+static void print_exclude(const struct grid *grid, struct text *text)
+{
+    char **lines = memory_small((size_t)grid->exclusions * sizeof *lines);
+    int count = 0;
+    for (int i = 0; i < grid->exclusions; i++) {
+        const struct exclusion *exclusion = &grid->exclusion[i];
+        if (exclusion->matches == 0)
+            continue;
+        struct text line = {0};
+        for (enum setting_id id = 0; id < SETTINGS; id++)
+            for (int j = 0; j < exclusion->count; j++) {
+                if (exclusion->ids[j] != id)
+                    continue;
+                char name[64];
+                text_format(&line, "%s%s: ", line.length ? ", " : "", settings_name(id, name));
+                value_print_yaml(id, &exclusion->values[j], &line);
+            }
+        lines[count++] = text_take(&line);
+    }
+    qsort(lines, (size_t)count, sizeof *lines, by_text);
+    for (int i = 0; i < count; i++) {
+        if (i == 0)
+            text_add(text, "exclude:\n");
+        if (i == 0 || strcmp(lines[i], lines[i - 1]) != 0)
+            text_format(text, "  - {%s}\n", lines[i]);
+    }
+    for (int i = 0; i < count; i++)
+        free(lines[i]);
+    free(lines);
+}
+
+static void print_group(enum setting_group group, const struct value *const chosen[SETTINGS],
+                        const bool varies[SETTINGS], struct text *text)
+{
+    bool any = false;
+    for (enum setting_id id = 0; id < SETTINGS; id++) {
+        if (settings[id].group != group || varies[id] || !chosen[id])
+            continue;
+        if (setting_groups[group] && !any)
+            text_format(text, "%s:\n", setting_groups[group]);
+        text_format(text, "%s%s: ", setting_groups[group] ? "  " : "", settings[id].key);
+        value_print_yaml(id, chosen[id], text);
+        text_add(text, "\n");
+        any = true;
+    }
+}
+
+void canonical_sweep(const struct grid *grid, struct text *text)
+{
+    const struct value *chosen[SETTINGS];
+    bool varies[SETTINGS] = {false};
+    grid_choose(grid, 0, chosen);
+    for (int i = 0; i < grid->axes; i++)
+        for (int j = 0; j < grid->axis[i].width; j++)
+            varies[grid->axis[i].ids[j]] = is_axis(&grid->axis[i]);
+    text_add(text, "name: ");
+    text_add_json(text, grid->name);
+    text_add(text, "\n");
+    print_axes(grid, text);
+    print_exclude(grid, text);
+    for (enum setting_group group = 0; group < GROUPS; group++)
+        print_group(group, chosen, varies, text);
+}

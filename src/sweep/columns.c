@@ -1,0 +1,72 @@
+#include "base/memory.h"
+#include "sweep/sweep.h"
+#include "sweep/value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum column_type type_of(const struct setting *setting)
+{
+    switch (setting->type) {
+    case SETTING_INTEGER:
+        return COLUMN_INT;
+    case SETTING_REAL:
+        return COLUMN_REAL;
+    case SETTING_WIDTHS:
+        return COLUMN_LIST;
+    default:
+        return COLUMN_TEXT;
+    }
+}
+
+static void fill(struct column *column, int64_t row, enum setting_id id, const struct run_spec *run)
+{
+    struct value value;
+    struct text text = {0};
+    value_load(id, run, &value);
+    switch (column->type) {
+    case COLUMN_INT:
+        column->ints[row] = value.integer;
+        break;
+    case COLUMN_REAL:
+        column->reals[row] = value.real;
+        break;
+    default:
+        value_print(id, &value, &text);
+        column->texts[row] = text_take(&text);
+    }
+}
+
+static void add_setting(const struct sweep *sweep, enum setting_id id, struct column_table *table)
+{
+    const struct setting *setting = &settings[id];
+    struct column *column =
+        column_add(table, setting->column, type_of(setting), setting->units, setting->long_name);
+    for (int64_t row = 0; row < table->rows; row++)
+        fill(column, row, id, &sweep->run[row]);
+}
+
+void sweep_columns(const struct sweep *sweep, struct column_table *table)
+{
+    *table = (struct column_table){.rows = sweep->runs};
+    struct column *ids = column_add(table, "run_id", COLUMN_TEXT, "1", "identity of the run");
+    for (int64_t row = 0; row < table->rows; row++)
+        ids->texts[row] = memory_text(sweep->run[row].id);
+    for (enum setting_id id = 0; id < SETTINGS; id++) {
+        add_setting(sweep, id, table);
+        if (id != SETTING_EQUATION_RATIO)
+            continue;
+        struct column *equations =
+            column_add(table, "equations", COLUMN_INT, "1", "equations (pairs) of a set");
+        for (int64_t row = 0; row < table->rows; row++)
+            equations->ints[row] = sweep->run[row].task.equations;
+    }
+    int64_t *parameters = column_add(table, "parameters", COLUMN_INT, "1", "parameters of the model")->ints;
+    double *flops =
+        column_add(table, "flops_per_step", COLUMN_REAL, "FLOP", "FLOPs of a training step")->reals;
+    for (int64_t row = 0; row < table->rows; row++) {
+        struct run_cost cost = run_cost(&sweep->run[row]);
+        parameters[row] = cost.parameters;
+        flops[row] = cost.flops_per_step;
+    }
+}

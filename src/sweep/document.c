@@ -1,0 +1,200 @@
+#include "sweep/document.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+enum { DEEPEST = 8 };
+
+struct conversion {
+    yaml_document_t *document;
+    const char *set;
+    struct mistakes *mistakes;
+    bool *seen; // [nodes + 1]: a node met twice has an alias
+};
+
+static struct place place_of(const struct conversion *conversion, const yaml_node_t *node)
+{
+    return (struct place){.line = (int)node->start_mark.line + 1, .set = conversion->set};
+}
+
+static bool plain_tag(const yaml_node_t *node)
+{
+    const char *tag = (const char *)node->tag;
+    return strcmp(tag, YAML_DEFAULT_SCALAR_TAG) == 0 || strcmp(tag, YAML_DEFAULT_SEQUENCE_TAG) == 0 ||
+           strcmp(tag, YAML_DEFAULT_MAPPING_TAG) == 0;
+}
+
+static void convert(struct conversion *conversion, int index, int depth, struct node *node);
+
+static void convert_list(struct conversion *conversion, const yaml_node_t *yaml, int depth, struct node *node)
+{
+    const yaml_node_item_t *start = yaml->data.sequence.items.start, *top = yaml->data.sequence.items.top;
+    node->items = memory_small((size_t)(top - start) * sizeof *node->items);
+    for (const yaml_node_item_t *item = start; item < top; item++)
+        convert(conversion, *item, depth + 1, &node->items[node->count++]);
+}
+
+static bool is_repeated(const struct node *mapping, const char *key, struct mistakes *mistakes,
+                        struct place place)
+{
+    for (int i = 0; i < mapping->count; i++) {
+        const struct node *item = &mapping->items[i];
+        if (strcmp(item->key, key) != 0)
+            continue;
+        mistakes_add(mistakes, place, key, "the key is here a second time; line %d has it first",
+                     item->place.line);
+        return true;
+    }
+    return false;
+}
+
+static void convert_mapping(struct conversion *conversion, const yaml_node_t *yaml, int depth,
+                            struct node *node)
+{
+    const yaml_node_pair_t *start = yaml->data.mapping.pairs.start, *top = yaml->data.mapping.pairs.top;
+    node->items = memory_small((size_t)(top - start) * sizeof *node->items);
+    for (const yaml_node_pair_t *pair = start; pair < top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(conversion->document, pair->key);
+        struct place place = place_of(conversion, key);
+        if (key->type != YAML_SCALAR_NODE) {
+            mistakes_add(conversion->mistakes, place, NULL, "a key is a list or a mapping; expected a name");
+            continue;
+        }
+        const char *name = (const char *)key->data.scalar.value;
+        if (is_repeated(node, name, conversion->mistakes, place))
+            continue;
+        struct node *item = &node->items[node->count++];
+        convert(conversion, pair->value, depth + 1, item);
+        item->key = memory_text(name);
+        item->place = place;
+    }
+}
+
+static void convert(struct conversion *conversion, int index, int depth, struct node *node)
+{
+    const yaml_node_t *yaml = yaml_document_get_node(conversion->document, index);
+    node->place = place_of(conversion, yaml);
+    node->scalar = memory_text("");
+    if (conversion->seen[index]) {
+        mistakes_add(conversion->mistakes, node->place, NULL,
+                     "an alias; expected the value itself, written again");
+        return;
+    }
+    conversion->seen[index] = true;
+    if (!plain_tag(yaml))
+        mistakes_add(conversion->mistakes, node->place, NULL, "the tag `%s`; expected a value without a tag",
+                     (const char *)yaml->tag);
+    if (depth > DEEPEST) {
+        mistakes_add(conversion->mistakes, node->place, NULL, "lists or mappings nested more than %d deep",
+                     DEEPEST);
+        return;
+    }
+    switch (yaml->type) {
+    case YAML_SEQUENCE_NODE:
+        node->type = NODE_LIST;
+        convert_list(conversion, yaml, depth, node);
+        break;
+    case YAML_MAPPING_NODE:
+        node->type = NODE_MAPPING;
+        convert_mapping(conversion, yaml, depth, node);
+        break;
+    default:
+        free(node->scalar);
+        node->scalar = memory_text((const char *)yaml->data.scalar.value);
+        node->quoted = yaml->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    }
+}
+
+// libyaml gives a line for what it cannot parse, and only an offset for bytes that are no text.
+static int line_of_problem(const yaml_parser_t *parser, const char *text)
+{
+    if (parser->error != YAML_READER_ERROR)
+        return (int)parser->problem_mark.line + 1;
+    int line = 1;
+    for (size_t i = 0; i < parser->problem_offset && text[i]; i++)
+        line += text[i] == '\n';
+    return line;
+}
+
+static void add_syntax_mistake(const yaml_parser_t *parser, const char *text, const char *set,
+                               struct mistakes *mistakes)
+{
+    struct place place = {.line = line_of_problem(parser, text), .set = set};
+    const char *problem = parser->problem ? parser->problem : "unreadable";
+    if (parser->context)
+        mistakes_add(mistakes, place, NULL, "not valid YAML: %s %s", problem, parser->context);
+    else
+        mistakes_add(mistakes, place, NULL, "not valid YAML: %s", problem);
+}
+
+static void refuse_second_document(yaml_parser_t *parser, const char *text, const char *set,
+                                   struct mistakes *mistakes)
+{
+    yaml_document_t document;
+    if (!yaml_parser_load(parser, &document)) {
+        add_syntax_mistake(parser, text, set, mistakes);
+        return;
+    }
+    const yaml_node_t *root = yaml_document_get_root_node(&document);
+    if (root) {
+        struct place place = {.line = (int)root->start_mark.line + 1, .set = set};
+        mistakes_add(mistakes, place, NULL, "a second YAML document starts here; expected one sweep a file");
+    }
+    yaml_document_delete(&document);
+}
+
+bool document_read(const char *text, const char *set, struct mistakes *mistakes, struct node *root)
+{
+    *root = (struct node){.place = {.line = 1, .set = set}, .scalar = memory_text("")};
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) {
+        mistakes_add(mistakes, root->place, NULL, "no memory for the YAML parser");
+        return false;
+    }
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, strlen(text));
+    yaml_document_t document;
+    bool valid = yaml_parser_load(&parser, &document);
+    if (!valid) {
+        add_syntax_mistake(&parser, text, set, mistakes);
+    } else {
+        if (yaml_document_get_root_node(&document)) {
+            size_t nodes = (size_t)(document.nodes.top - document.nodes.start);
+            struct conversion conversion = {&document, set, mistakes, memory_small(nodes + 1)};
+            document_free(root);
+            convert(&conversion, 1, 0, root);
+            free(conversion.seen);
+            refuse_second_document(&parser, text, set, mistakes);
+        }
+        yaml_document_delete(&document);
+    }
+    yaml_parser_delete(&parser);
+    return valid;
+}
+
+void document_free(struct node *root)
+{
+    for (int i = 0; i < root->count; i++)
+        document_free(&root->items[i]);
+    free(root->items);
+    free(root->key);
+    free(root->scalar);
+    *root = (struct node){0};
+}
+
+const char *document_words(const struct node *node, char words[64])
+{
+    if (node->type == NODE_LIST)
+        return "a list";
+    if (node->type == NODE_MAPPING)
+        return "a mapping";
+    if (node->scalar[0] == '\0')
+        return node->quoted ? "an empty text" : "nothing";
+    int shown = (int)strlen(node->scalar) > 40 ? 37 : 40;
+    snprintf(words, 64, "`%s%.*s%s%s`", node->quoted ? "\"" : "", shown, node->scalar,
+             shown == 37 ? "..." : "", node->quoted ? "\"" : "");
+    return words;
+}

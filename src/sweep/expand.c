@@ -1,0 +1,162 @@
+#include "sweep/expand.h"
+
+#include "base/memory.h"
+#include "sweep/canonical.h"
+#include "sweep/resolve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct expansion {
+    struct grid *grid;
+    struct mistakes *mistakes;
+    struct run_spec *run; // [runs]
+    int64_t *index;       // [runs], the combination that a run is
+    int64_t runs;
+    unsigned models; // bits of the model kinds that occur
+};
+
+static void resolve_all(struct expansion *expansion, int64_t size)
+{
+    const struct value *chosen[SETTINGS];
+    for (int64_t i = 0; i < size && !mistakes_enough(expansion->mistakes); i++) {
+        grid_choose(expansion->grid, i, chosen);
+        if (grid_excludes(expansion->grid, chosen))
+            continue;
+        struct run_spec *run = &expansion->run[expansion->runs];
+        resolve_run(expansion->grid, chosen, expansion->mistakes, run);
+        expansion->models |= 1u << run->model.kind;
+        expansion->index[expansion->runs++] = i;
+    }
+}
+
+// ---- exclusions ----
+
+// Something about the settings of this exclusion is wrong already, or was changed by --set: it need not
+// match.
+static bool may_be_idle(const struct grid *grid, const struct exclusion *exclusion)
+{
+    for (int i = 0; i < exclusion->count; i++)
+        if (grid->flawed[exclusion->ids[i]] || grid->set[exclusion->ids[i]])
+            return true;
+    return false;
+}
+
+static void check_exclusions(const struct expansion *expansion)
+{
+    const struct grid *grid = expansion->grid;
+    for (int i = 0; i < grid->exclusions; i++) {
+        const struct exclusion *exclusion = &grid->exclusion[i];
+        if (exclusion->matches == 0 && !may_be_idle(grid, exclusion))
+            mistakes_add(expansion->mistakes, exclusion->place, "exclude",
+                         "leaves nothing out; expected values that occur together in the grid");
+    }
+    if (expansion->runs == 0)
+        mistakes_add(expansion->mistakes, grid->exclusion[0].place, "exclude",
+                     "leaves everything out; expected at least one run to remain");
+}
+
+// ---- settings without effect ----
+
+static bool is_given_otherwise_than_default(const struct grid *grid, enum setting_id id)
+{
+    struct value standard;
+    value_default(id, &standard);
+    for (int i = 0; i < grid->axes; i++)
+        if (grid->axis[i].ids[0] == id)
+            return true;
+    return grid->given[id] && value_compare(id, &grid->fixed[id], &standard) != 0;
+}
+
+static void check_use(const struct expansion *expansion)
+{
+    const struct grid *grid = expansion->grid;
+    char name[64];
+    for (enum setting_id id = 0; id < SETTINGS; id++) {
+        if (settings[id].models == 0 || (settings[id].models & expansion->models) != 0 ||
+            !is_given_otherwise_than_default(grid, id))
+            continue;
+        struct text users = {0};
+        for (int kind = 0; settings[SETTING_MODEL].choices[kind].name; kind++)
+            if (settings[id].models & 1u << kind)
+                text_format(&users, "%s`%s`", users.length ? ", " : "",
+                            settings[SETTING_MODEL].choices[kind].name);
+        mistakes_add(expansion->mistakes, grid_place(grid, id), settings_name(id, name),
+                     "is not used by `%s`; expected it only with model %s",
+                     settings[SETTING_MODEL].choices[expansion->run[0].model.kind].name, users.chars);
+        text_free(&users);
+    }
+}
+
+// ---- equal runs ----
+
+static int by_id(const void *a, const void *b)
+{
+    const struct run_spec *x = *(const struct run_spec *const *)a, *y = *(const struct run_spec *const *)b;
+    int order = strcmp(x->id, y->id);
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+// Two combinations that make the same run differ in values without effect: blames the last of these.
+static void refuse_equal(const struct expansion *expansion, const struct run_spec *first,
+                         const struct run_spec *second)
+{
+    const struct value *a[SETTINGS], *b[SETTINGS];
+    grid_choose(expansion->grid, expansion->index[first - expansion->run], a);
+    grid_choose(expansion->grid, expansion->index[second - expansion->run], b);
+    for (int id = SETTINGS - 1; id >= 0; id--) {
+        if (a[id] == b[id] || value_compare(id, a[id], b[id]) == 0)
+            continue;
+        char name[64];
+        struct text one = {0}, other = {0};
+        value_print_yaml(id, a[id], &one);
+        value_print_yaml(id, b[id], &other);
+        mistakes_add(
+            expansion->mistakes, b[id]->place, settings_name(id, name),
+            "%s and %s make the same run, of %d unknowns and %d equations; expected runs that differ",
+            one.chars, other.chars, second->unknowns, second->task.equations);
+        text_free(&one);
+        text_free(&other);
+        return;
+    }
+}
+
+static void check_ids(const struct expansion *expansion)
+{
+    struct run_spec **sorted = memory_small((size_t)expansion->runs * sizeof *sorted);
+    for (int64_t i = 0; i < expansion->runs; i++)
+        sorted[i] = &expansion->run[i];
+    qsort(sorted, (size_t)expansion->runs, sizeof *sorted, by_id);
+    for (int64_t i = 1; i < expansion->runs && !mistakes_enough(expansion->mistakes); i++)
+        if (strcmp(sorted[i - 1]->id, sorted[i]->id) == 0)
+            refuse_equal(expansion, sorted[i - 1], sorted[i]);
+    free(sorted);
+}
+
+void expand_grid(struct grid *grid, struct mistakes *mistakes, struct run_spec **run, int64_t *runs)
+{
+    *run = NULL;
+    *runs = 0;
+    int64_t size = grid_size(grid);
+    if (size > GRID_LARGEST) {
+        mistakes_add(mistakes, grid_place(grid, grid->axis[0].ids[0]), "axes",
+                     "make more than %d runs; expected a smaller grid", GRID_LARGEST);
+        return;
+    }
+    struct expansion expansion = {.grid = grid, .mistakes = mistakes};
+    expansion.run = memory_small((size_t)size * sizeof *expansion.run);
+    expansion.index = memory_small((size_t)size * sizeof *expansion.index);
+    resolve_all(&expansion, size);
+    if (!mistakes_enough(mistakes)) {
+        check_exclusions(&expansion);
+        check_use(&expansion);
+    }
+    if (mistakes->count == 0) {
+        for (int64_t i = 0; i < expansion.runs; i++)
+            canonical_run_id(&expansion.run[i], expansion.run[i].id);
+        check_ids(&expansion);
+    }
+    free(expansion.index);
+    *run = expansion.run;
+    *runs = expansion.runs;
+}

@@ -1,0 +1,136 @@
+#include "sweep/mistakes.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ENOUGH = 100 };
+
+struct mistake {
+    int line;  // those of --set come after all lines
+    int index; // order of recording
+    char *message;
+};
+
+// `key` is the setting that --set KEY names, by its bare or its full name.
+static bool same_key(const char *key, const char *set)
+{
+    size_t length = strlen(key), tail = strlen(set);
+    if (length < tail || strcmp(key + length - tail, set) != 0)
+        return false;
+    return length == tail || key[length - tail - 1] == '.';
+}
+
+void mistakes_add(struct mistakes *mistakes, struct place place, const char *key, const char *format, ...)
+{
+    struct text text = {0};
+    if (place.set)
+        text_format(&text, "--set %s: ", place.set);
+    else
+        text_format(&text, "%s:%d: ", mistakes->path, place.line);
+    if (key && !(place.set && same_key(key, place.set)))
+        text_format(&text, "%s: ", key);
+    va_list args;
+    va_start(args, format);
+    char *message = NULL;
+    if (vasprintf(&message, format, args) >= 0)
+        text_add(&text, message);
+    va_end(args);
+    free(message);
+
+    for (int i = 0; i < mistakes->count; i++)
+        if (strcmp(mistakes->list[i].message, text.chars) == 0) {
+            text_free(&text);
+            return;
+        }
+    size_t bytes = (size_t)(mistakes->count + 1) * sizeof *mistakes->list;
+    mistakes->list = memory_grow(mistakes->list, bytes);
+    mistakes->list[mistakes->count] = (struct mistake){
+        .line = place.set ? INT_MAX : place.line, .index = mistakes->count, .message = text_take(&text)};
+    mistakes->count++;
+}
+
+bool mistakes_enough(const struct mistakes *mistakes)
+{
+    return mistakes->count >= ENOUGH;
+}
+
+static int by_line(const void *a, const void *b)
+{
+    const struct mistake *x = a, *y = b;
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    return x->index - y->index;
+}
+
+enum status mistakes_status(struct mistakes *mistakes)
+{
+    if (mistakes->count == 0)
+        return STATUS_OK;
+    qsort(mistakes->list, (size_t)mistakes->count, sizeof *mistakes->list, by_line);
+    struct text all = {0};
+    for (int i = 0; i < mistakes->count && i < ENOUGH; i++)
+        text_format(&all, "%s%s", i > 0 ? "\n" : "", mistakes->list[i].message);
+    if (mistakes->count > ENOUGH)
+        text_format(&all, "\n... and %d more", mistakes->count - ENOUGH);
+    enum status status = status_fail(STATUS_USAGE, __FILE__, __LINE__, "%s", all.chars);
+    text_free(&all);
+    return status;
+}
+
+void mistakes_free(struct mistakes *mistakes)
+{
+    for (int i = 0; i < mistakes->count; i++)
+        free(mistakes->list[i].message);
+    free(mistakes->list);
+    mistakes->list = NULL;
+    mistakes->count = 0;
+}
+
+static int least_of(int a, int b, int c)
+{
+    int least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+// Insertions, deletions and replacements that turn one word into the other; `far` if a word is no name at
+// all.
+static int edit_distance(const char *a, const char *b, int far)
+{
+    enum { LONGEST = 64 };
+    size_t columns = strlen(b);
+    if (strlen(a) > LONGEST || columns > LONGEST)
+        return far;
+    int row[LONGEST + 1];
+    for (size_t j = 0; j <= columns; j++)
+        row[j] = (int)j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= columns; j++) {
+            int replaced = diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
+            diagonal = row[j];
+            row[j] = least_of(row[j] + 1, row[j - 1] + 1, replaced);
+        }
+    }
+    return row[columns];
+}
+
+void nearest_try(struct nearest *nearest, const char *name)
+{
+    int length = (int)strlen(nearest->word);
+    int tolerated = 1 + length / 4;
+    int distance = edit_distance(nearest->word, name, tolerated + 1);
+    if (distance > tolerated && length > 3 && strncmp(name, nearest->word, (size_t)length - 1) == 0)
+        distance = tolerated; // as `warmup` or `equations` begin a name
+    if (distance <= tolerated && (nearest->name[0] == '\0' || distance < nearest->distance)) {
+        snprintf(nearest->name, sizeof nearest->name, "%s", name);
+        nearest->distance = distance;
+    }
+}

@@ -1,0 +1,411 @@
+#include "sweep/reader.h"
+
+#include "base/memory.h"
+#include "sweep/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_NAME = 80 };
+
+// Records that something holds the wrong kind of thing, and says what belongs there.
+static void refuse(struct mistakes *mistakes, const struct node *node, const char *key, const char *expected)
+{
+    char words[64];
+    mistakes_add(mistakes, node->place, key, "%s; expected %s", document_words(node, words), expected);
+}
+
+// A key without anything behind it, as when all below it is commented out, is an empty list or mapping.
+static bool is_nothing(const struct node *node)
+{
+    return node->type == NODE_SCALAR && node->scalar[0] == '\0' && !node->quoted;
+}
+
+// ---- one setting ----
+
+static bool is_given_already(const struct grid *grid, enum setting_id id, struct place place,
+                             struct mistakes *mistakes)
+{
+    if (!grid->given[id])
+        return false;
+    char name[64];
+    mistakes_add(mistakes, place, settings_name(id, name), "is given a second time; line %d has it first",
+                 grid_place(grid, id).line);
+    return true;
+}
+
+// A list where the setting takes a scalar, or a list of lists where it takes a list.
+static bool looks_like_axis(enum setting_id id, const struct node *node)
+{
+    if (node->type != NODE_LIST)
+        return false;
+    return settings[id].type != SETTING_WIDTHS || (node->count > 0 && node->items[0].type == NODE_LIST);
+}
+
+static bool parse(struct grid *grid, enum setting_id id, const struct node *node, struct mistakes *mistakes,
+                  struct value *value)
+{
+    int before = mistakes->count;
+    bool valid = value_parse(id, node, mistakes, value);
+    if (mistakes->count > before)
+        grid->flawed[id] = true;
+    return valid;
+}
+
+static void read_fixed(struct grid *grid, enum setting_id id, const struct node *node,
+                       struct mistakes *mistakes)
+{
+    struct value value;
+    if (is_given_already(grid, id, node->place, mistakes))
+        return;
+    if (looks_like_axis(id, node)) {
+        char name[64];
+        refuse(mistakes, node, settings_name(id, name),
+               "one value here; several make an axis, under `axes:`");
+        grid->flawed[id] = true;
+    } else if (parse(grid, id, node, mistakes, &value)) {
+        grid_fix(grid, id, &value);
+    }
+}
+
+// ---- axes ----
+
+static int compare_rows(const void *a, const void *b, void *context)
+{
+    const struct axis *axis = context;
+    const struct value *x = *(const struct value *const *)a, *y = *(const struct value *const *)b;
+    for (int i = 0; i < axis->width; i++) {
+        int order = value_compare(axis->ids[i], &x[i], &y[i]);
+        if (order != 0)
+            return order;
+    }
+    return (x > y) - (x < y); // equal values in the order of the file
+}
+
+static bool equal_rows(const struct axis *axis, const struct value *x, const struct value *y)
+{
+    for (int i = 0; i < axis->width; i++)
+        if (value_compare(axis->ids[i], &x[i], &y[i]) != 0)
+            return false;
+    return true;
+}
+
+static void refuse_duplicates(struct axis *axis, const char *key, struct mistakes *mistakes)
+{
+    const struct value **rows = memory_small((size_t)axis->count * sizeof *rows);
+    for (int64_t i = 0; i < axis->count; i++)
+        rows[i] = &axis->values[i * axis->width];
+    qsort_r(rows, (size_t)axis->count, sizeof *rows, compare_rows, axis);
+    for (int64_t i = 1; i < axis->count; i++) {
+        if (!equal_rows(axis, rows[i - 1], rows[i]))
+            continue;
+        struct text value = {0};
+        for (int j = 0; j < axis->width; j++) {
+            text_add(&value, j > 0 ? ", " : "");
+            value_print_yaml(axis->ids[j], &rows[i][j], &value);
+        }
+        mistakes_add(mistakes, rows[i]->place, key, "`%s` is in the axis twice; expected different values",
+                     value.chars);
+        text_free(&value);
+    }
+    free(rows);
+}
+
+// Takes the axis over.
+static void add_axis(struct grid *grid, struct axis *axis, const char *key, struct mistakes *mistakes)
+{
+    int before = mistakes->count;
+    refuse_duplicates(axis, key, mistakes);
+    for (int i = 0; i < axis->width && mistakes->count > before; i++)
+        grid->flawed[axis->ids[i]] = true;
+    if (axis->count > 0)
+        grid_add_axis(grid, axis);
+    else
+        free(axis->values);
+}
+
+static bool is_axis_list(const struct node *node, const char *key, const char *example,
+                         struct mistakes *mistakes)
+{
+    char expected[80];
+    snprintf(expected, sizeof expected, "a list of values%s", example);
+    if (node->type != NODE_LIST) {
+        refuse(mistakes, node, key, expected);
+        return false;
+    }
+    if (node->count == 0) {
+        mistakes_add(mistakes, node->place, key, "an empty axis; expected %s", expected);
+        return false;
+    }
+    return true;
+}
+
+static void read_axis(struct grid *grid, enum setting_id id, const struct node *node,
+                      struct mistakes *mistakes)
+{
+    char buffer[64];
+    const char *name = settings_name(id, buffer);
+    bool lists = settings[id].type == SETTING_WIDTHS;
+    const char *example = lists ? ", each of them a list: [[128, 256], [256]]" : "";
+    if (is_given_already(grid, id, node->place, mistakes))
+        return;
+    if (!is_axis_list(node, name, example, mistakes)) {
+        grid->flawed[id] = true;
+        return;
+    }
+    if (lists && !looks_like_axis(id, node)) {
+        mistakes_add(mistakes, node->place, name, "a list of numbers; expected a list of values%s", example);
+        grid->flawed[id] = true;
+        return;
+    }
+    struct axis axis = {.width = 1, .ids = {id}};
+    axis.values = memory_small((size_t)node->count * sizeof *axis.values);
+    for (int i = 0; i < node->count; i++)
+        if (parse(grid, id, &node->items[i], mistakes, &axis.values[axis.count]))
+            axis.count++;
+    add_axis(grid, &axis, name, mistakes);
+}
+
+// ---- generators ----
+
+static const char generator_example[] = "a mapping such as {inputs: 2, hidden: [5]}";
+
+// One mapping of the axis `generator` into one row of values; what it does not say stays at the default.
+static bool read_generator(struct grid *grid, const struct axis *axis, const struct node *node,
+                           struct mistakes *mistakes, struct value *row)
+{
+    bool said[SETTINGS] = {false}, valid = node->type == NODE_MAPPING;
+    if (!valid)
+        refuse(mistakes, node, "generator", generator_example);
+    for (int j = 0; j < axis->width; j++) {
+        value_default(axis->ids[j], &row[j]);
+        row[j].place = node->place;
+    }
+    for (int i = 0; i < node->count && valid; i++) {
+        const struct node *item = &node->items[i];
+        enum setting_id id = keys_in_group(GROUP_GENERATOR, item->key, item->place, mistakes);
+        valid = id != SETTINGS && valid;
+        for (int j = 0; j < axis->width; j++)
+            if (axis->ids[j] == id)
+                valid = parse(grid, id, item, mistakes, &row[j]) && valid;
+        if (id != SETTINGS)
+            said[id] = true;
+    }
+    if (valid && !(said[SETTING_GENERATOR_INPUTS] && said[SETTING_GENERATOR_HIDDEN])) {
+        mistakes_add(mistakes, node->place, "generator", "a shape is missing; expected %s",
+                     generator_example);
+        valid = false;
+    }
+    return valid;
+}
+
+static bool any_says(const struct node *list, const char *key)
+{
+    for (int i = 0; i < list->count; i++)
+        for (int j = 0; j < list->items[i].count; j++)
+            if (list->items[i].type == NODE_MAPPING && strcmp(list->items[i].items[j].key, key) == 0)
+                return true;
+    return false;
+}
+
+static void read_generator_axis(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+{
+    struct axis axis = {.width = 2, .ids = {SETTING_GENERATOR_INPUTS, SETTING_GENERATOR_HIDDEN}};
+    if (any_says(node, "init"))
+        axis.ids[axis.width++] = SETTING_GENERATOR_INIT;
+    for (int j = 0; j < axis.width; j++) {
+        if (is_given_already(grid, axis.ids[j], node->place, mistakes))
+            return;
+        grid->flawed[axis.ids[j]] = true; // until it is read
+    }
+    if (!is_axis_list(node, "generator", ": [{inputs: 2, hidden: [5]}]", mistakes))
+        return;
+    int before = mistakes->count;
+    axis.values = memory_small((size_t)node->count * (size_t)axis.width * sizeof *axis.values);
+    for (int i = 0; i < node->count; i++)
+        if (read_generator(grid, &axis, &node->items[i], mistakes, &axis.values[axis.count * axis.width]))
+            axis.count++;
+    for (int j = 0; j < axis.width; j++)
+        grid->flawed[axis.ids[j]] = mistakes->count > before;
+    add_axis(grid, &axis, "generator", mistakes);
+}
+
+// ---- the file ----
+
+static void read_group(struct grid *grid, enum setting_group group, const struct node *node,
+                       struct mistakes *mistakes)
+{
+    if (group == GROUP_GENERATOR && node->type == NODE_LIST) {
+        refuse(mistakes, node, "generator", "one mapping here; several make an axis, under `axes:`");
+        grid->flawed[SETTING_GENERATOR_INPUTS] = grid->flawed[SETTING_GENERATOR_HIDDEN] = true;
+        return;
+    }
+    if (node->type != NODE_MAPPING && !is_nothing(node)) {
+        refuse(mistakes, node, setting_groups[group], "a mapping of settings");
+        return;
+    }
+    for (int i = 0; i < node->count; i++) {
+        const struct node *item = &node->items[i];
+        enum setting_id id = keys_in_group(group, item->key, item->place, mistakes);
+        if (id != SETTINGS)
+            read_fixed(grid, id, item, mistakes);
+    }
+}
+
+static void read_axes(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+{
+    if (node->type != NODE_MAPPING && !is_nothing(node)) {
+        refuse(mistakes, node, "axes", "a mapping from settings to lists of values");
+        return;
+    }
+    for (int i = 0; i < node->count; i++) {
+        const struct node *item = &node->items[i];
+        if (strcmp(item->key, "generator") == 0) {
+            read_generator_axis(grid, item, mistakes);
+            continue;
+        }
+        enum setting_id id = keys_anywhere(item->key, item->place, mistakes);
+        if (id != SETTINGS)
+            read_axis(grid, id, item, mistakes);
+    }
+}
+
+static void read_exclusion(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+{
+    if (node->type != NODE_MAPPING || node->count == 0) {
+        refuse(mistakes, node, "exclude", "a mapping such as {unknowns: 15, seed: 2}");
+        return;
+    }
+    struct exclusion exclusion = {.place = node->place};
+    int before = mistakes->count;
+    for (int i = 0; i < node->count; i++) {
+        const struct node *item = &node->items[i];
+        enum setting_id id = keys_anywhere(item->key, item->place, mistakes);
+        if (id == SETTINGS || !value_parse(id, item, mistakes, &exclusion.values[exclusion.count]))
+            continue;
+        exclusion.ids[exclusion.count++] = id;
+        if (exclusion.count == SETTINGS)
+            break;
+    }
+    if (mistakes->count > before)
+        return;
+    size_t bytes = (size_t)(grid->exclusions + 1) * sizeof *grid->exclusion;
+    grid->exclusion = memory_grow(grid->exclusion, bytes);
+    grid->exclusion[grid->exclusions++] = exclusion;
+}
+
+static void read_exclude(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+{
+    if (node->type != NODE_LIST && !is_nothing(node))
+        refuse(mistakes, node, "exclude", "a list of mappings such as {unknowns: 15, seed: 2}");
+    for (int i = 0; node->type == NODE_LIST && i < node->count; i++)
+        read_exclusion(grid, &node->items[i], mistakes);
+}
+
+static void read_name(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+{
+    int characters = 0;
+    bool valid = node->type == NODE_SCALAR;
+    for (const char *c = node->scalar; *c; c++) {
+        characters += ((unsigned char)*c & 0xc0) != 0x80; // not the second byte of one in UTF-8
+        valid = valid && (unsigned char)*c >= ' ' && *c != 0x7f;
+    }
+    if (!valid || characters == 0 || characters > LONGEST_NAME)
+        refuse(mistakes, node, "name", "a text of 1 to 80 characters on one line");
+    free(grid->name);
+    grid->name = memory_text(node->scalar);
+}
+
+bool reader_file(const struct node *root, struct grid *grid, struct mistakes *mistakes)
+{
+    grid->place = root->place;
+    if (root->type != NODE_MAPPING) {
+        refuse(mistakes, root, NULL, "a sweep: a mapping with `name:`, `axes:` and settings");
+        return false;
+    }
+    for (int i = 0; i < root->count; i++) {
+        const struct node *item = &root->items[i];
+        enum setting_group group = keys_group(item->key);
+        if (strcmp(item->key, "name") == 0) {
+            read_name(grid, item, mistakes);
+        } else if (strcmp(item->key, "axes") == 0) {
+            read_axes(grid, item, mistakes);
+        } else if (strcmp(item->key, "exclude") == 0) {
+            read_exclude(grid, item, mistakes);
+        } else if (group != GROUPS) {
+            read_group(grid, group, item, mistakes);
+        } else {
+            enum setting_id id = keys_in_group(GROUP_TOP, item->key, item->place, mistakes);
+            if (id != SETTINGS)
+                read_fixed(grid, id, item, mistakes);
+        }
+    }
+    return true;
+}
+
+// ---- --set ----
+
+static void set_generator(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+{
+    for (enum setting_id id = 0; id < SETTINGS; id++)
+        if (settings[id].group == GROUP_GENERATOR) {
+            grid_drop(grid, id);
+            grid->set[id] = true;
+        }
+    if (node->type == NODE_LIST)
+        read_generator_axis(grid, node, mistakes);
+    else
+        read_group(grid, GROUP_GENERATOR, node, mistakes);
+}
+
+static void set_setting(struct grid *grid, enum setting_id id, const struct node *node,
+                        struct mistakes *mistakes)
+{
+    grid->set[id] = true;
+    if (!looks_like_axis(id, node)) {
+        grid_drop(grid, id);
+        read_fixed(grid, id, node, mistakes);
+        return;
+    }
+    grid->given[id] = false; // an axis that was there keeps its place among the axes
+    read_axis(grid, id, node, mistakes);
+}
+
+void reader_set(const char *key, const char *value, struct grid *grid, struct mistakes *mistakes)
+{
+    struct node node;
+    struct place place = {.set = key};
+    if (document_read(value, key, mistakes, &node)) {
+        if (strcmp(key, "generator") == 0) {
+            set_generator(grid, &node, mistakes);
+        } else {
+            enum setting_id id = keys_anywhere(key, place, mistakes);
+            if (id != SETTINGS)
+                set_setting(grid, id, &node, mistakes);
+        }
+    }
+    document_free(&node);
+}
+
+// ---- after all ----
+
+void reader_require(const struct grid *grid, struct mistakes *mistakes)
+{
+    bool unknowns = grid->given[SETTING_UNKNOWNS] || grid->flawed[SETTING_UNKNOWNS];
+    bool inputs = grid->given[SETTING_GENERATOR_INPUTS] || grid->flawed[SETTING_GENERATOR_INPUTS];
+    bool hidden = grid->given[SETTING_GENERATOR_HIDDEN] || grid->flawed[SETTING_GENERATOR_HIDDEN];
+    bool ratio = grid->given[SETTING_EQUATION_RATIO] || grid->flawed[SETTING_EQUATION_RATIO];
+    if (!grid->name)
+        mistakes_add(mistakes, grid->place, "name",
+                     "is missing; expected a short text, such as `name: my-sweep`");
+    if (!unknowns && !inputs && !hidden)
+        mistakes_add(mistakes, grid->place, "unknowns",
+                     "is missing; expected the number of weights to infer, or `generator:` with its shape");
+    if (inputs != hidden)
+        mistakes_add(mistakes, grid->place, inputs ? "generator.hidden" : "generator.inputs",
+                     "is missing; expected both `inputs` and `hidden`, or `unknowns` instead of them");
+    if (!ratio)
+        mistakes_add(mistakes, grid->place, "equation_ratio",
+                     "is missing; expected the number of equations per unknown");
+}

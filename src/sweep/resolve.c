@@ -1,0 +1,285 @@
+#include "sweep/resolve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_UNKNOWNS = 1000000, MOST_EQUATIONS = 1000000, MOST_POINTS = 1000000 };
+
+// No array of a run has more numbers than this, so that int counts them.
+static const double most_numbers = 2147483647;
+
+struct check {
+    const struct grid *grid;
+    const struct value *const *chosen;
+    struct mistakes *mistakes;
+    struct run_spec *run;
+};
+
+// ---- whom to blame ----
+
+struct blame {
+    struct place place;
+    const char *name;
+    char buffer[64];
+};
+
+static bool is_written(const struct check *check, enum setting_id id)
+{
+    const struct value *value = check->chosen[id];
+    return value && (value->place.line > 0 || value->place.set);
+}
+
+// Of two settings that do not go together the first that somebody wrote.
+static void blame(const struct check *check, enum setting_id first, enum setting_id second,
+                  struct blame *blamed)
+{
+    enum setting_id id = !is_written(check, first) && is_written(check, second) ? second : first;
+    blamed->place = is_written(check, id) ? check->chosen[id]->place : check->grid->place;
+    blamed->name = settings_name(id, blamed->buffer);
+}
+
+#define ADD(check, first, second, ...)                                                                       \
+    do {                                                                                                     \
+        struct blame blamed_;                                                                                \
+        blame((check), (first), (second), &blamed_);                                                         \
+        mistakes_add((check)->mistakes, blamed_.place, blamed_.name, __VA_ARGS__);                           \
+    } while (0)
+
+static bool sound(const struct check *check, enum setting_id id)
+{
+    return grid_sound(check->grid, id);
+}
+
+static const char *choice_name(enum setting_id id, int64_t choice)
+{
+    return settings[id].choices[choice].name;
+}
+
+// ---- the generator ----
+
+static int nearest_with_shape(int unknowns, int direction)
+{
+    struct generator_shape shape;
+    for (unknowns += direction; unknowns > 0; unknowns += direction)
+        if (generator_shape_of(unknowns, &shape))
+            return unknowns;
+    return 0;
+}
+
+static void refuse_unknowns(const struct check *check, int unknowns)
+{
+    struct text text = {0};
+    int below = nearest_with_shape(unknowns, -1);
+    if (below > 0)
+        text_format(&text, "%d or ", below);
+    text_format(&text, "%d", nearest_with_shape(unknowns, 1));
+    ADD(check, SETTING_UNKNOWNS, SETTING_UNKNOWNS,
+        "no generator has %d unknowns, (d + 1) h with d, h >= 2; expected %s, say, or `generator:` with its "
+        "shape",
+        unknowns, text.chars);
+    text_free(&text);
+}
+
+// The shape from the unknowns or the unknowns from the shape; false if they are not known.
+static bool resolve_generator(const struct check *check)
+{
+    struct run_spec *run = check->run;
+    struct generator_shape *shape = &run->task.generator;
+    bool inputs = check->chosen[SETTING_GENERATOR_INPUTS], hidden = check->chosen[SETTING_GENERATOR_HIDDEN];
+    if (!sound(check, SETTING_UNKNOWNS) || !sound(check, SETTING_GENERATOR_INPUTS) ||
+        !sound(check, SETTING_GENERATOR_HIDDEN) || inputs != hidden)
+        return false;
+    if (!inputs) {
+        if (!check->chosen[SETTING_UNKNOWNS])
+            return false;
+        if (generator_shape_of(run->unknowns, shape))
+            return true;
+        refuse_unknowns(check, run->unknowns);
+        return false;
+    }
+    int unknowns = generator_unknowns(shape);
+    if (unknowns > MOST_UNKNOWNS) {
+        ADD(check, SETTING_GENERATOR_HIDDEN, SETTING_GENERATOR_INPUTS,
+            "this generator has %d unknowns; expected at most %d", unknowns, MOST_UNKNOWNS);
+        return false;
+    }
+    if (check->chosen[SETTING_UNKNOWNS] && run->unknowns != unknowns) {
+        ADD(check, SETTING_GENERATOR_HIDDEN, SETTING_GENERATOR_INPUTS,
+            "this generator has %d unknowns, but `unknowns` says %d; expected only one of the two", unknowns,
+            run->unknowns);
+        return false;
+    }
+    run->unknowns = unknowns;
+    return true;
+}
+
+// ---- equations ----
+
+// The decimal that was written is the shortest one that reads back to the same double: digits * 10^-decimals.
+static uint64_t digits_of(double ratio, int *decimals)
+{
+    struct text text = {0};
+    text_add_real(&text, ratio, "0");
+    uint64_t digits = 0;
+    bool after_point = false;
+    const char *c = text.chars;
+    *decimals = 0;
+    for (; *c && *c != 'e'; c++) {
+        if (*c == '.') {
+            after_point = true;
+            continue;
+        }
+        digits = 10 * digits + (uint64_t)(*c - '0');
+        *decimals += after_point;
+    }
+    if (*c == 'e')
+        *decimals -= atoi(c + 1);
+    text_free(&text);
+    return digits;
+}
+
+int64_t resolve_equations(double ratio, int unknowns)
+{
+    enum { SMALLEST = 30 }; // decimals of a ratio that gives 0 whatever the unknowns
+    int decimals;
+    unsigned __int128 product = (unsigned __int128)digits_of(ratio, &decimals) * (unsigned)unknowns;
+    if (decimals > SMALLEST)
+        return 0;
+    for (; decimals < 0; decimals++)
+        product *= 10;
+    unsigned __int128 one = 1;
+    for (; decimals > 0; decimals--)
+        one *= 10;
+    return (int64_t)((2 * product + one) / (2 * one));
+}
+
+static bool resolve_pairs(const struct check *check)
+{
+    struct run_spec *run = check->run;
+    if (!check->chosen[SETTING_EQUATION_RATIO])
+        return false;
+    int64_t equations = resolve_equations(run->equation_ratio, run->unknowns);
+    if (equations < 1) {
+        ADD(check, SETTING_EQUATION_RATIO, SETTING_EQUATION_RATIO,
+            "%g gives 0 equations with %d unknowns; expected at least %.3g", run->equation_ratio,
+            run->unknowns, 0.5 / run->unknowns);
+        return false;
+    }
+    if (equations > MOST_EQUATIONS) {
+        ADD(check, SETTING_EQUATION_RATIO, SETTING_EQUATION_RATIO,
+            "%g gives %lld equations with %d unknowns; expected at most %d", run->equation_ratio,
+            (long long)equations, run->unknowns, MOST_EQUATIONS);
+        return false;
+    }
+    run->task.equations = (int)equations;
+    return true;
+}
+
+// ---- what has to fit ----
+
+static void check_model_fits(const struct check *check)
+{
+    const struct run_spec *run = check->run;
+    if (run->task.kind == TASK_MLP_FORWARD && run->model.kind == MODEL_DEEP_SETS)
+        ADD(check, SETTING_MODEL, SETTING_TASK,
+            "`%s` reads a set of pairs, and `%s` has none; expected `linear`, `x-linear` or `res-linear`",
+            choice_name(SETTING_MODEL, run->model.kind), choice_name(SETTING_TASK, run->task.kind));
+}
+
+static void check_shards(const struct check *check)
+{
+    const struct training *training = &check->run->training;
+    if (!sound(check, SETTING_BATCH) || !sound(check, SETTING_SHARDS) ||
+        training->batch % training->shards == 0)
+        return;
+    ADD(check, SETTING_BATCH, SETTING_SHARDS, "a batch of %d is no multiple of %d shards; expected, say, %d",
+        training->batch, training->shards, (training->batch / training->shards + 1) * training->shards);
+}
+
+static void check_points(const struct check *check)
+{
+    const struct training *training = &check->run->training;
+    if (!sound(check, SETTING_STEPS) || !sound(check, SETTING_EVALUATION_EVERY))
+        return;
+    int64_t points = train_points(training);
+    if (points > MOST_POINTS)
+        ADD(check, SETTING_EVALUATION_EVERY, SETTING_STEPS,
+            "%lld steps, evaluated every %lld, make curves of %lld points; expected at most %d",
+            (long long)training->steps, (long long)training->evaluate_every, (long long)points, MOST_POINTS);
+}
+
+static bool is_available(const struct run_spec *run)
+{
+    return settings[SETTING_MODEL].choices[run->model.kind].available &&
+           settings[SETTING_POOLING].choices[run->model.pooling].available;
+}
+
+static void check_hidden_matrices(const struct check *check, const struct tensor_table *table)
+{
+    const struct run_spec *run = check->run;
+    if (run->training.optimizer != OPTIMIZER_MUON)
+        return;
+    for (int i = 0; i < table->count; i++)
+        if (table->tensors[i].hidden_matrix)
+            return;
+    ADD(check, SETTING_OPTIMIZER, SETTING_MODEL,
+        "`muon` moves hidden matrices, and this `%s` has none; expected `adam`, or more layers",
+        choice_name(SETTING_MODEL, run->model.kind));
+}
+
+static void check_size(const struct check *check, enum setting_id first, enum setting_id second,
+                       const char *what, double numbers)
+{
+    if (numbers > most_numbers && sound(check, first) && sound(check, second))
+        ADD(check, first, second, "%s would be %.3g numbers; expected at most %.0f", what, numbers,
+            most_numbers);
+}
+
+static double widest(const struct widths *widths)
+{
+    int width = 0;
+    for (int i = 0; i < widths->count; i++)
+        width = widths->width[i] > width ? widths->width[i] : width;
+    return width;
+}
+
+static void check_sizes(const struct check *check, const struct tensor_table *table)
+{
+    const struct run_spec *run = check->run;
+    const struct model_description *model = &run->model;
+    double shard = (double)run->training.batch / run->training.shards;
+    check_size(check, SETTING_ENCODER, SETTING_DECODER, "the model", (double)table->parameters);
+    check_size(check, SETTING_ENCODER, SETTING_EQUATION_RATIO, "a layer's output for one set",
+               widest(&model->encoder) * model->pairs);
+    check_size(check, SETTING_BATCH, SETTING_EQUATION_RATIO, "the pairs of a shard",
+               shard * model->pairs * model->pair_width);
+    check_size(check, SETTING_EVAL_POINTS, SETTING_BATCH, "the evaluation points of a shard",
+               shard * run->task.eval_points * run->task.generator.inputs);
+    check_size(check, SETTING_BATCH, SETTING_UNKNOWNS, "the predictions of a shard", shard * model->outputs);
+    check_size(check, SETTING_EVALUATION_GENERATORS, SETTING_UNKNOWNS, "the predictions of an evaluation",
+               (double)run->training.evaluation_generators * model->outputs);
+}
+
+void resolve_run(const struct grid *grid, const struct value *const chosen[SETTINGS],
+                 struct mistakes *mistakes, struct run_spec *run)
+{
+    struct check check = {grid, chosen, mistakes, run};
+    memset(run, 0, sizeof *run);
+    for (enum setting_id id = 0; id < SETTINGS; id++)
+        if (chosen[id])
+            value_store(id, chosen[id], run);
+    check_model_fits(&check);
+    check_shards(&check);
+    check_points(&check);
+    if (!resolve_generator(&check) || !resolve_pairs(&check))
+        return;
+    run->model.pair_width = task_pair_width(&run->task);
+    run->model.pairs = run->task.equations;
+    run->model.outputs = task_outputs(&run->task);
+    if (!is_available(run))
+        return;
+    struct tensor_table table;
+    model_tensors(&run->model, &table);
+    check_hidden_matrices(&check, &table);
+    check_sizes(&check, &table);
+}

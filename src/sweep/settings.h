@@ -1,0 +1,86 @@
+/* The settings of a sweep, as ONE table: what each is called, what it may be, what it is unless said, where a
+ * run keeps it, and under which name the results file shows it.
+ *
+ * Reading, defaults, validation, run ids, `resolved`, the columns and the help text all come from the table;
+ * a new setting is a new row. */
+#ifndef SWEEP_SETTINGS_H
+#define SWEEP_SETTINGS_H
+
+#include "sweep/run_spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The order of the columns and of `resolved`. */
+enum setting_id {
+    SETTING_TASK,
+    SETTING_MODEL,
+    SETTING_UNKNOWNS,
+    SETTING_EQUATION_RATIO,
+    SETTING_EMBED_DIM,
+    SETTING_POOLING,
+    SETTING_SEED,
+    SETTING_GENERATOR_INPUTS,
+    SETTING_GENERATOR_HIDDEN,
+    SETTING_GENERATOR_INIT,
+    SETTING_STEPS,
+    SETTING_BATCH,
+    SETTING_SHARDS,
+    SETTING_OPTIMIZER,
+    SETTING_LEARNING_RATE,
+    SETTING_SCHEDULE,
+    SETTING_WARMUP_STEPS,
+    SETTING_EVAL_POINTS,
+    SETTING_PRECISION,
+    SETTING_ENCODER,
+    SETTING_DECODER,
+    SETTING_NETWORK_HIDDEN,
+    SETTING_EVALUATION_EVERY,
+    SETTING_EVALUATION_GENERATORS,
+    SETTINGS,
+};
+
+enum setting_group { GROUP_TOP, GROUP_GENERATOR, GROUP_TRAINING, GROUP_NETWORK, GROUP_EVALUATION, GROUPS };
+
+enum setting_type { SETTING_INTEGER, SETTING_REAL, SETTING_CHOICE, SETTING_WIDTHS };
+
+struct choice {
+    const char *name; // NULL ends a list of choices
+    bool available;   // false: a name that will mean something, but does not yet
+};
+
+struct setting {
+    const char *key;
+    enum setting_group group;
+    enum setting_type type;
+    const char *standard; // the default as a file would write it; NULL: none
+    double least, most;   // of an integer and of each width; a real is above `least`
+    int most_widths;      // length of a list of widths
+    bool power_of_two;
+    bool outside_id;              // a run's id holds what follows from it instead
+    const struct choice *choices; // in the order of the enum
+    unsigned models;              // bits of the model kinds that use it; 0: all do
+    const char *column;           // its name in the results file
+    const char *units, *long_name;
+    size_t offset, size; // of the field in struct run_spec
+};
+
+extern const struct setting settings[SETTINGS];
+extern const char *const setting_groups[GROUPS]; // NULL for the top level
+
+/* "steps" at top level, "training.steps" in a group: for messages. `name` is only a place to write to. */
+const char *settings_name(enum setting_id id, char name[64]);
+
+/* The setting that is called so in that group; SETTINGS if there is none. */
+enum setting_id settings_find(enum setting_group group, const char *key);
+
+/* How many groups have such a key, those to come included; if any has, *group is the first. */
+int settings_sharing(const char *key, enum setting_group *group);
+
+/* The key is recognised, but what it sets is not there yet. */
+bool settings_later(enum setting_group group, const char *key);
+
+/* Whether the run's model uses the setting. */
+bool settings_used(enum setting_id id, const struct run_spec *run);
+
+#endif

@@ -1,0 +1,104 @@
+#include "sweep/sweep.h"
+
+#include "base/memory.h"
+#include "sweep/canonical.h"
+#include "sweep/expand.h"
+#include "sweep/reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_LARGEST = 16 << 20 };
+
+enum status sweep_read(const char *path, char **text)
+{
+    enum status status = STATUS_OK;
+    char *bytes = memory_small(FILE_LARGEST + 1);
+    *text = NULL;
+    errno = 0;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        FAIL_DONE(STATUS_USAGE, "%s: cannot be opened: %s", path, strerror(errno));
+    size_t length = fread(bytes, 1, FILE_LARGEST + 1, file);
+    if (ferror(file))
+        FAIL_DONE(STATUS_USAGE, "%s: cannot be read: %s", path, strerror(errno));
+    if (length > FILE_LARGEST)
+        FAIL_DONE(STATUS_USAGE, "%s: more than %d MiB; expected a sweep file", path, FILE_LARGEST >> 20);
+    if (memchr(bytes, '\0', length))
+        FAIL_DONE(STATUS_USAGE, "%s: not a text file; expected a sweep file in YAML", path);
+    bytes[length] = '\0';
+    *text = memory_text(bytes);
+done:
+    if (file)
+        fclose(file);
+    free(bytes);
+    return status;
+}
+
+// Splits KEY=VALUE in place and applies it. `argument` has to outlive the grid.
+static void apply_set(char *argument, struct grid *grid, struct mistakes *mistakes)
+{
+    char *equals = strchr(argument, '=');
+    if (!equals) {
+        mistakes_add(mistakes, (struct place){.set = argument}, NULL,
+                     "a value is missing; expected KEY=VALUE");
+        return;
+    }
+    *equals = '\0';
+    reader_set(argument, equals + 1, grid, mistakes);
+}
+
+static void finish(const struct grid *grid, const char *text, struct sweep *sweep)
+{
+    struct text resolved = {0};
+    canonical_sweep(grid, &resolved);
+    sweep->name = memory_text(grid->name);
+    sweep->text = memory_text(text);
+    sweep->resolved = text_take(&resolved);
+}
+
+enum status sweep_create(const char *path, const char *text, int sets, const char *const *set,
+                         struct sweep **out)
+{
+    struct mistakes mistakes = {.path = path};
+    struct sweep *sweep = memory_small(sizeof *sweep);
+    char **arguments = memory_small((size_t)sets * sizeof *arguments);
+    struct grid grid;
+    struct node root;
+    grid_init(&grid);
+    for (int i = 0; i < sets; i++)
+        arguments[i] = memory_text(set[i]);
+    if (document_read(text, NULL, &mistakes, &root) && reader_file(&root, &grid, &mistakes)) {
+        for (int i = 0; i < sets; i++)
+            apply_set(arguments[i], &grid, &mistakes);
+        reader_require(&grid, &mistakes);
+        expand_grid(&grid, &mistakes, &sweep->run, &sweep->runs);
+    }
+    enum status status = mistakes_status(&mistakes);
+    if (status == STATUS_OK)
+        finish(&grid, text, sweep);
+    else
+        sweep_destroy(&sweep);
+    *out = sweep;
+    for (int i = 0; i < sets; i++)
+        free(arguments[i]);
+    free(arguments);
+    document_free(&root);
+    grid_free(&grid);
+    mistakes_free(&mistakes);
+    return status;
+}
+
+void sweep_destroy(struct sweep **sweep)
+{
+    if (!*sweep)
+        return;
+    free((*sweep)->name);
+    free((*sweep)->text);
+    free((*sweep)->resolved);
+    free((*sweep)->run);
+    free(*sweep);
+    *sweep = NULL;
+}

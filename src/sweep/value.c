@@ -1,0 +1,315 @@
+#include "sweep/value.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_number(struct text *text, double value)
+{
+    text_format(text, "%.15g", value);
+}
+
+static void print_range(const struct setting *setting, struct text *text)
+{
+    text_add(text, "from ");
+    print_number(text, setting->least);
+    text_add(text, " to ");
+    print_number(text, setting->most);
+}
+
+static void print_choices(const struct choice *choices, struct text *text)
+{
+    int count = 0, listed = 0;
+    for (const struct choice *choice = choices; choice->name; choice++)
+        count += choice->available;
+    for (const struct choice *choice = choices; choice->name; choice++) {
+        if (!choice->available)
+            continue;
+        listed++;
+        text_format(text, "%s`%s`", listed == 1 ? "" : listed == count ? " or " : ", ", choice->name);
+    }
+}
+
+void value_expected(enum setting_id id, struct text *text)
+{
+    const struct setting *setting = &settings[id];
+    switch (setting->type) {
+    case SETTING_INTEGER:
+        text_add(text, setting->power_of_two ? "a power of two " : "an integer ");
+        print_range(setting, text);
+        break;
+    case SETTING_REAL:
+        text_add(text, "a number above ");
+        print_number(text, setting->least);
+        text_add(text, " and at most ");
+        print_number(text, setting->most);
+        break;
+    case SETTING_CHOICE:
+        print_choices(setting->choices, text);
+        break;
+    case SETTING_WIDTHS:
+        if (setting->most_widths == 1)
+            text_add(text, "a list of one integer ");
+        else
+            text_format(text, "a list of 1 to %d integers ", setting->most_widths);
+        print_range(setting, text);
+    }
+}
+
+// Records "KEY: <found> <what is wrong>; expected ...".
+static bool refuse(enum setting_id id, const struct node *node, struct mistakes *mistakes, const char *what)
+{
+    char name[64], words[64];
+    struct text expected = {0};
+    value_expected(id, &expected);
+    mistakes_add(mistakes, node->place, settings_name(id, name), "%s %s; expected %s",
+                 document_words(node, words), what, expected.chars);
+    text_free(&expected);
+    return false;
+}
+
+static bool is_power_of_two(int64_t integer)
+{
+    return integer > 0 && (integer & (integer - 1)) == 0;
+}
+
+static bool parse_integer(enum setting_id id, const struct node *node, struct mistakes *mistakes,
+                          int64_t *integer)
+{
+    const struct setting *setting = &settings[id];
+    const char *digits = node->scalar;
+    if (node->type != NODE_SCALAR || node->quoted || digits[strspn(digits, "+-0123456789")] != '\0')
+        return refuse(id, node, mistakes, "is no integer");
+    char *end;
+    errno = 0;
+    *integer = strtoll(digits, &end, 10);
+    if (end == digits || *end != '\0')
+        return refuse(id, node, mistakes, "is no integer");
+    if (errno == ERANGE || (double)*integer > setting->most)
+        return refuse(id, node, mistakes, "is too large");
+    if ((double)*integer < setting->least)
+        return refuse(id, node, mistakes, "is too small");
+    if (setting->power_of_two && !is_power_of_two(*integer))
+        return refuse(id, node, mistakes, "is no power of two");
+    return true;
+}
+
+static bool is_not_finite(const char *scalar)
+{
+    static const char *const words[] = {".nan", "nan", ".inf", "inf", "infinity"};
+    scalar += strspn(scalar, "+-");
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(scalar, words[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool parse_real(enum setting_id id, const struct node *node, struct mistakes *mistakes, double *real)
+{
+    const struct setting *setting = &settings[id];
+    const char *digits = node->scalar;
+    if (node->type == NODE_SCALAR && !node->quoted && is_not_finite(digits))
+        return refuse(id, node, mistakes, "is not finite");
+    if (node->type != NODE_SCALAR || node->quoted || digits[strspn(digits, "+-.0123456789eE")] != '\0')
+        return refuse(id, node, mistakes, "is no number");
+    char *end;
+    *real = strtod(digits, &end);
+    if (end == digits || *end != '\0')
+        return refuse(id, node, mistakes, "is no number");
+    if (*real > setting->most)
+        return refuse(id, node, mistakes, "is too large");
+    if (*real <= setting->least)
+        return refuse(id, node, mistakes, "is too small");
+    return true;
+}
+
+static bool parse_choice(enum setting_id id, const struct node *node, struct mistakes *mistakes,
+                         int64_t *integer)
+{
+    const struct choice *choices = settings[id].choices;
+    if (node->type != NODE_SCALAR || node->scalar[0] == '\0')
+        return refuse(id, node, mistakes, "is no name");
+    struct nearest nearest = {.word = node->scalar};
+    for (int i = 0; choices[i].name; i++) {
+        if (strcmp(choices[i].name, node->scalar) != 0) {
+            if (choices[i].available)
+                nearest_try(&nearest, choices[i].name);
+            continue;
+        }
+        *integer = i;
+        if (!choices[i].available)
+            refuse(id, node, mistakes, "is not there yet");
+        return true; // its meaning is known, so that checks against other settings can go on
+    }
+    struct text expected = {0};
+    value_expected(id, &expected);
+    if (nearest.name[0])
+        text_format(&expected, "; did you mean `%s`?", nearest.name);
+    char name[64];
+    mistakes_add(mistakes, node->place, settings_name(id, name), "unknown value `%s`; expected %s",
+                 node->scalar, expected.chars);
+    text_free(&expected);
+    return false;
+}
+
+static bool parse_widths(enum setting_id id, const struct node *node, struct mistakes *mistakes,
+                         struct widths *widths)
+{
+    const struct setting *setting = &settings[id];
+    *widths = (struct widths){0};
+    if (node->type != NODE_LIST)
+        return refuse(id, node, mistakes, "is no list");
+    if (node->count == 0)
+        return refuse(id, node, mistakes, "is empty");
+    if (node->count > setting->most_widths)
+        return refuse(id, node, mistakes,
+                      setting->most_widths == 1 ? "of several layers is not there yet" : "is too long");
+    bool valid = true;
+    for (int i = 0; i < node->count; i++) {
+        int64_t width = 0;
+        valid = parse_integer(id, &node->items[i], mistakes, &width) && valid;
+        widths->width[i] = (int)width;
+    }
+    widths->count = node->count;
+    return valid;
+}
+
+bool value_parse(enum setting_id id, const struct node *node, struct mistakes *mistakes, struct value *value)
+{
+    *value = (struct value){.place = node->place};
+    switch (settings[id].type) {
+    case SETTING_INTEGER:
+        return parse_integer(id, node, mistakes, &value->integer);
+    case SETTING_REAL:
+        return parse_real(id, node, mistakes, &value->real);
+    case SETTING_CHOICE:
+        return parse_choice(id, node, mistakes, &value->integer);
+    case SETTING_WIDTHS:
+        return parse_widths(id, node, mistakes, &value->widths);
+    }
+    return false;
+}
+
+bool value_default(enum setting_id id, struct value *value)
+{
+    *value = (struct value){0};
+    const char *standard = settings[id].standard;
+    if (!standard)
+        return false;
+    struct mistakes mistakes = {0};
+    struct node node;
+    bool valid = document_read(standard, NULL, &mistakes, &node) && value_parse(id, &node, &mistakes, value);
+    assert(valid && mistakes.count == 0);
+    document_free(&node);
+    value->place = (struct place){0};
+    return valid;
+}
+
+static void print_widths(const struct widths *widths, const char *between, struct text *text)
+{
+    for (int i = 0; i < widths->count; i++)
+        text_format(text, "%s%d", i > 0 ? between : "", widths->width[i]);
+}
+
+void value_print(enum setting_id id, const struct value *value, struct text *text)
+{
+    const struct setting *setting = &settings[id];
+    switch (setting->type) {
+    case SETTING_INTEGER:
+        text_format(text, "%lld", (long long)value->integer);
+        break;
+    case SETTING_REAL:
+        text_add_real(text, value->real, "nan");
+        break;
+    case SETTING_CHOICE:
+        text_add(text, setting->choices[value->integer].name);
+        break;
+    case SETTING_WIDTHS:
+        print_widths(&value->widths, ",", text);
+    }
+}
+
+void value_print_yaml(enum setting_id id, const struct value *value, struct text *text)
+{
+    if (settings[id].type != SETTING_WIDTHS) {
+        value_print(id, value, text);
+        return;
+    }
+    text_add(text, "[");
+    print_widths(&value->widths, ", ", text);
+    text_add(text, "]");
+}
+
+static void *field_of(const struct setting *setting, struct run_spec *run)
+{
+    return (char *)run + setting->offset;
+}
+
+// Integers and enums are int or int64_t, as their field is.
+void value_store(enum setting_id id, const struct value *value, struct run_spec *run)
+{
+    const struct setting *setting = &settings[id];
+    void *field = field_of(setting, run);
+    int narrow = (int)value->integer;
+    switch (setting->type) {
+    case SETTING_INTEGER:
+    case SETTING_CHOICE:
+        memcpy(field, setting->size == sizeof(int64_t) ? (const void *)&value->integer : &narrow,
+               setting->size);
+        break;
+    case SETTING_REAL:
+        memcpy(field, &value->real, sizeof value->real);
+        break;
+    case SETTING_WIDTHS:
+        memcpy(field, &value->widths, sizeof value->widths);
+    }
+}
+
+void value_load(enum setting_id id, const struct run_spec *run, struct value *value)
+{
+    const struct setting *setting = &settings[id];
+    const void *field = (const char *)run + setting->offset;
+    int narrow;
+    *value = (struct value){0};
+    switch (setting->type) {
+    case SETTING_INTEGER:
+    case SETTING_CHOICE:
+        if (setting->size == sizeof(int64_t)) {
+            memcpy(&value->integer, field, sizeof(int64_t));
+        } else {
+            memcpy(&narrow, field, sizeof narrow);
+            value->integer = narrow;
+        }
+        break;
+    case SETTING_REAL:
+        memcpy(&value->real, field, sizeof value->real);
+        break;
+    case SETTING_WIDTHS:
+        memcpy(&value->widths, field, sizeof value->widths);
+    }
+}
+
+static int compare_widths(const struct widths *a, const struct widths *b)
+{
+    for (int i = 0; i < a->count && i < b->count; i++)
+        if (a->width[i] != b->width[i])
+            return a->width[i] < b->width[i] ? -1 : 1;
+    return a->count - b->count;
+}
+
+int value_compare(enum setting_id id, const struct value *a, const struct value *b)
+{
+    switch (settings[id].type) {
+    case SETTING_REAL:
+        return (a->real > b->real) - (a->real < b->real);
+    case SETTING_WIDTHS:
+        return compare_widths(&a->widths, &b->widths);
+    default:
+        return (a->integer > b->integer) - (a->integer < b->integer);
+    }
+}
