@@ -1,0 +1,53 @@
+#include "store/file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum status file_write_failure(const char *path, const char *what, int error)
+{
+    if (error == ENOSPC || error == EDQUOT)
+        FAIL(STATUS_MACHINE, "%s: %s while writing %s; free space and run the same command again", path,
+             error == ENOSPC ? "disk full" : "quota exceeded", what);
+    FAIL(STATUS_MACHINE, "%s: cannot write %s: %s", path, what, strerror(error));
+}
+
+enum status file_read(int fd, const char *path, const char *what, void *bytes, size_t length, off_t offset)
+{
+    for (char *next = bytes; length > 0;) {
+        ssize_t got = pread(fd, next, length, offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            FAIL(STATUS_MACHINE, "%s: cannot read %s: %s", path, what, strerror(errno));
+        if (got == 0)
+            FAIL(STATUS_RESULTS, "%s is damaged: it ends inside %s", path, what);
+        next += got;
+        offset += got;
+        length -= (size_t)got;
+    }
+    return STATUS_OK;
+}
+
+enum status file_write(int fd, const char *path, const char *what, const void *bytes, size_t length,
+                       off_t offset)
+{
+    for (const char *next = bytes; length > 0;) {
+        ssize_t put = pwrite(fd, next, length, offset);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return file_write_failure(path, what, put < 0 ? errno : ENOSPC);
+        next += put;
+        offset += put;
+        length -= (size_t)put;
+    }
+    return STATUS_OK;
+}
+
+enum status file_sync(int fd, const char *path, const char *what)
+{
+    if (fdatasync(fd) != 0)
+        return file_write_failure(path, what, errno);
+    return STATUS_OK;
+}

@@ -1,0 +1,23 @@
+/* Whole reads and writes at a place in a file, with failures in words. */
+#ifndef STORE_FILE_H
+#define STORE_FILE_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* `what` completes the sentence "disk full while writing ...". A file that ends early is damaged:
+ * STATUS_RESULTS. */
+enum status file_read(int fd, const char *path, const char *what, void *bytes, size_t length, off_t offset);
+enum status file_write(int fd, const char *path, const char *what, const void *bytes, size_t length,
+                       off_t offset);
+
+/* Everything written to the file so far, through whatever descriptor of this machine, is on the disk
+ * afterwards. */
+enum status file_sync(int fd, const char *path, const char *what);
+
+/* The failure to write `what`, in a sentence. */
+enum status file_write_failure(const char *path, const char *what, int error);
+
+#endif

@@ -1,0 +1,237 @@
+#include "store/h5.h"
+
+#include "base/memory.h"
+#include "store/file.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+void h5_begin(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+void h5_close(hid_t *id)
+{
+    if (*id > 0)
+        H5Idec_ref(*id);
+    *id = 0;
+}
+
+hid_t h5_access(void)
+{
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
+    H5Pset_file_locking(access, false, true);
+    return access;
+}
+
+hid_t h5_text_type(void)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    return type;
+}
+
+static herr_t innermost(unsigned n, const H5E_error2_t *error, void *reason)
+{
+    if (n == 0 && error->desc)
+        snprintf(reason, 256, "%s", error->desc);
+    return 0;
+}
+
+// What went wrong in the last HDF5 call, as its innermost function puts it, and the errno that it met, if
+// any.
+static int ask_hdf5(char reason[256])
+{
+    snprintf(reason, 256, "no reason given");
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, reason);
+    const char *error = strstr(reason, "errno = ");
+    return error ? atoi(error + strlen("errno = ")) : 0;
+}
+
+// MPI-IO reports a full disk as just another error; the file system knows better.
+static bool disk_full(const char *path)
+{
+    struct statvfs fs;
+    return statvfs(path, &fs) == 0 && (fs.f_bavail == 0 || (fs.f_files && fs.f_favail == 0));
+}
+
+enum status h5_write_failure(const char *path, const char *what)
+{
+    char reason[256];
+    int error = ask_hdf5(reason);
+    if (error == 0 && disk_full(path))
+        error = ENOSPC;
+    if (error)
+        return file_write_failure(path, what, error);
+    FAIL(STATUS_MACHINE, "%s: cannot write %s: %s", path, what, reason);
+}
+
+enum status h5_read_failure(const char *path, const char *what)
+{
+    char reason[256];
+    int error = ask_hdf5(reason);
+    if (error)
+        FAIL(STATUS_MACHINE, "%s: cannot read %s: %s", path, what, strerror(error));
+    FAIL(STATUS_RESULTS, "%s is damaged: %s cannot be read (%s)", path, what, reason);
+}
+
+static herr_t transfer_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
+                            void *in, const void *out)
+{
+    hid_t file_space = H5Dget_space(dataset);
+    hid_t memory_space = H5Screate_simple(rank, count, NULL);
+    herr_t result = H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL);
+    if (result >= 0 && in)
+        result = H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, in);
+    else if (result >= 0)
+        result = H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, out);
+    // Closing clears HDF5's error stack, which the caller still wants to ask.
+    hid_t stack = result < 0 ? H5Eget_current_stack() : 0;
+    h5_close(&memory_space);
+    h5_close(&file_space);
+    if (stack > 0)
+        H5Eset_current_stack(stack);
+    return result;
+}
+
+herr_t h5_read_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
+                    void *values)
+{
+    return transfer_part(dataset, type, rank, start, count, values, NULL);
+}
+
+herr_t h5_write_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
+                     const void *values)
+{
+    return transfer_part(dataset, type, rank, start, count, NULL, values);
+}
+
+static bool shape_is(hid_t dataset, int rank, const hsize_t *shape)
+{
+    hsize_t dims[H5S_MAX_RANK];
+    hid_t space = H5Dget_space(dataset);
+    bool same = space > 0 && H5Sget_simple_extent_ndims(space) == rank &&
+                H5Sget_simple_extent_dims(space, dims, NULL) == rank;
+    for (int i = 0; same && i < rank; i++)
+        same = dims[i] == shape[i];
+    h5_close(&space);
+    return same;
+}
+
+static bool type_is(hid_t dataset, H5T_class_t class, size_t size)
+{
+    hid_t type = H5Dget_type(dataset);
+    bool same = type > 0 && H5Tget_class(type) == class;
+    if (same && class == H5T_STRING && (H5Tis_variable_str(type) > 0) != (size == 0))
+        same = false;
+    if (same && size)
+        same = H5Tget_size(type) == size;
+    h5_close(&type);
+    return same;
+}
+
+static bool inside_file(hid_t dataset)
+{
+    hid_t file = H5Iget_file_id(dataset);
+    hsize_t file_bytes = 0, bytes = H5Dget_storage_size(dataset);
+    haddr_t offset = H5Dget_offset(dataset);
+    bool inside = file > 0 && H5Fget_filesize(file, &file_bytes) >= 0 && offset != HADDR_UNDEF &&
+                  offset <= file_bytes && bytes <= file_bytes - offset;
+    if (file > 0)
+        H5Fclose(file);
+    return inside;
+}
+
+enum status h5_expect(hid_t dataset, const char *path, const char *name, int rank, const hsize_t *shape,
+                      H5T_class_t class, size_t size)
+{
+    if (dataset < 0)
+        FAIL(STATUS_RESULTS, "%s is damaged: it has no `%s`", path, name);
+    if (H5Iget_type(dataset) != H5I_DATASET || !shape_is(dataset, rank, shape) ||
+        !type_is(dataset, class, size))
+        FAIL(STATUS_RESULTS, "%s is damaged: `%s` has another type or shape than it should", path, name);
+    if (!inside_file(dataset))
+        FAIL(STATUS_RESULTS, "%s is damaged: `%s` lies outside the file", path, name);
+    return STATUS_OK;
+}
+
+char *h5_attribute_text(hid_t object, const char *name)
+{
+    char *text = NULL, *copy = NULL;
+    if (H5Aexists(object, name) <= 0)
+        return NULL;
+    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    hid_t stored = H5Aget_type(attribute), space = H5Aget_space(attribute), type = h5_text_type();
+    if (stored > 0 && H5Tis_variable_str(stored) > 0 && space > 0 &&
+        H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, type, &text) >= 0) {
+        copy = memory_text(text ? text : "");
+        H5free_memory(text);
+    }
+    h5_close(&type);
+    h5_close(&space);
+    h5_close(&stored);
+    h5_close(&attribute);
+    return copy;
+}
+
+int64_t h5_attribute_int(hid_t object, const char *name, int64_t otherwise)
+{
+    int64_t value = otherwise;
+    if (H5Aexists(object, name) <= 0)
+        return otherwise;
+    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    hid_t stored = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    if (stored > 0 && H5Tget_class(stored) == H5T_INTEGER && space > 0 &&
+        H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, H5T_NATIVE_INT64, &value) < 0)
+        value = otherwise;
+    h5_close(&space);
+    h5_close(&stored);
+    h5_close(&attribute);
+    return value;
+}
+
+int64_t h5_dimension(hid_t file, const char *name)
+{
+    hsize_t length = 0;
+    hid_t scale = H5Dopen2(file, name, H5P_DEFAULT), space = scale < 0 ? scale : H5Dget_space(scale);
+    bool sound = space > 0 && H5Sget_simple_extent_ndims(space) == 1 &&
+                 H5Sget_simple_extent_dims(space, &length, NULL) == 1;
+    h5_close(&space);
+    h5_close(&scale);
+    return sound && length <= INT64_MAX ? (int64_t)length : -1;
+}
+
+static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *context)
+{
+    (void)group, (void)info;
+    struct h5_names *names = context;
+    names->name = memory_grow(names->name, (size_t)(names->count + 1) * sizeof *names->name);
+    names->name[names->count++] = memory_text(name);
+    return 0;
+}
+
+enum status h5_names_read(hid_t group, const char *path, struct h5_names *names)
+{
+    *names = (struct h5_names){0};
+    if (H5Literate(group, H5_INDEX_CRT_ORDER, H5_ITER_INC, NULL, add_name, names) < 0) {
+        enum status status = h5_read_failure(path, "the list of a group");
+        h5_names_free(names);
+        return status;
+    }
+    return STATUS_OK;
+}
+
+void h5_names_free(struct h5_names *names)
+{
+    for (int i = 0; i < names->count; i++)
+        free(names->name[i]);
+    free(names->name);
+    *names = (struct h5_names){0};
+}

@@ -1,0 +1,56 @@
+/* What HDF5 makes awkward, done once: access lists, types, small reads, and our sentences for its failures.
+ */
+#ifndef STORE_H5_H
+#define STORE_H5_H
+
+#include "base/status.h"
+
+#include <hdf5.h>
+#include <stdint.h>
+
+/* Before any other call: HDF5 stops printing its error stack. */
+void h5_begin(void);
+
+/* Closes an id of any kind but a file's and sets it to 0; 0 and failed ids (< 0) are fine. */
+void h5_close(hid_t *id);
+
+/* How every file is opened: metadata of version V18 and no lock on the file. The caller closes it. */
+hid_t h5_access(void);
+
+/* Variable-length UTF-8. The caller closes it. */
+hid_t h5_text_type(void);
+
+/* The failure of the HDF5 call just made to write `what` into the file at `path`, in a sentence. */
+enum status h5_write_failure(const char *path, const char *what);
+
+/* Likewise to read it: the file is damaged. */
+enum status h5_read_failure(const char *path, const char *what);
+
+/* Reads or writes count[] elements from start[] on; `type` is that of memory, rank 1 or 2. */
+herr_t h5_read_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
+                    void *values);
+herr_t h5_write_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
+                     const void *values);
+
+/* Fails unless the dataset has this shape, elements of class and size, and a place that lies inside the file.
+ * size 0: variable-length text. */
+enum status h5_expect(hid_t dataset, const char *path, const char *name, int rank, const hsize_t *shape,
+                      H5T_class_t class, size_t size);
+
+/* The text of an attribute, which the caller frees; NULL if it is not there or not a text. */
+char *h5_attribute_text(hid_t object, const char *name);
+/* An integer attribute; `otherwise` if it is not there or not an integer. */
+int64_t h5_attribute_int(hid_t object, const char *name, int64_t otherwise);
+
+/* The length of the dimension scale of this name; -1 if there is none. */
+int64_t h5_dimension(hid_t file, const char *name);
+
+/* The names in a group, in the order of creation. */
+struct h5_names {
+    int count;
+    char **name; // [count]
+};
+enum status h5_names_read(hid_t group, const char *path, struct h5_names *names);
+void h5_names_free(struct h5_names *names);
+
+#endif

@@ -1,0 +1,64 @@
+/* Where everything is in the results file. README and DESIGN name the same things; nothing else in the
+ * program does.
+ *
+ *   /                     attributes sweep, resolved, versions, created (text), schema_version,
+ * attributes_checksum /run, /point          dimensions without a variable (as are the lengths of the char
+ * columns)
+ *   /<column>             [run]: settings, status, outcomes, message, arithmetic, checksums; attribute `role`
+ * says which /curve_*              [run, point] /models/<run_id>/<tensor name>    [rows, columns] or
+ * [length], float32 /checkpoints/<run_id>/slots       [2, slot bytes]: see checkpoint.h
+ *
+ * Datasets are contiguous and allocated at creation, so each has a fixed place in the file. */
+#ifndef STORE_LAYOUT_H
+#define STORE_LAYOUT_H
+
+#define LAYOUT_SWEEP               "sweep"
+#define LAYOUT_RESOLVED            "resolved"
+#define LAYOUT_VERSIONS            "versions"
+#define LAYOUT_CREATED             "created"
+#define LAYOUT_SCHEMA_VERSION      "schema_version"
+#define LAYOUT_ATTRIBUTES_CHECKSUM "attributes_checksum"
+
+#define LAYOUT_RUN   "run"
+#define LAYOUT_POINT "point"
+
+#define LAYOUT_RUN_ID         "run_id"
+#define LAYOUT_STATUS         "status"
+#define LAYOUT_MESSAGE        "message"
+#define LAYOUT_ARITHMETIC     "arithmetic"
+#define LAYOUT_ROW_CHECKSUM   "row_checksum"
+#define LAYOUT_CURVE_CHECKSUM "curve_checksum"
+#define LAYOUT_MODEL_CHECKSUM "model_checksum"
+
+#define LAYOUT_MODELS      "models"
+#define LAYOUT_CHECKPOINTS "checkpoints"
+#define LAYOUT_SLOTS       "slots"
+
+// Attributes of a column.
+#define LAYOUT_UNITS     "units"
+#define LAYOUT_LONG_NAME "long_name"
+#define LAYOUT_ROLE      "role"
+#define LAYOUT_FORMAT    "format"
+
+#define LAYOUT_ROLE_SETTING  "setting"
+#define LAYOUT_ROLE_OUTCOME  "outcome"
+#define LAYOUT_ROLE_CHECKSUM "checksum"
+#define LAYOUT_FORMAT_LIST   "comma-separated numbers"
+
+enum { SCHEMA_VERSION = 1 };
+
+enum curve { CURVE_STEP, CURVE_LOSS, CURVE_R2, CURVE_SECONDS, CURVES };
+
+struct curve_layout {
+    const char *name, *units, *long_name;
+};
+
+extern const struct curve_layout layout_curves[CURVES];
+
+// What a checksum column holds before its sum is known; no CRC-32 is negative.
+enum { CHECKSUM_NONE = -1 };
+
+// CRCs and checkpoints are taken over the bytes as they lie in memory.
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "results files are little-endian");
+
+#endif

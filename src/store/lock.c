@@ -1,0 +1,163 @@
+// The lock of the only writer: RESULTS.h5.lock, kept open with an OFD lock (fcntl, whole file), which ends
+// with the process whatever ends it. Not on the results file itself, since that would block readers and be
+// lost at a rename. Not a POSIX process lock, since those are dropped whenever any descriptor of the file is
+// closed; not flock, which NFS turns into one. OFD locks work across the nodes of NFS and of Lustre mounted
+// with `flock`. A file system without locks (Lustre without that option) leaves only the text in the file:
+// then a live pid of this host is respected, others cannot be known.
+#include "base/clock.h"
+#include "base/memory.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct holder {
+    char host[256], job[64], since[32];
+    long pid;
+};
+
+static char *lock_path(const char *path)
+{
+    return memory_format("%s.lock", path);
+}
+
+static struct flock whole_file(void)
+{
+    return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
+}
+
+static void who_we_are(struct holder *holder)
+{
+    *holder = (struct holder){.pid = (long)getpid()};
+    gethostname(holder->host, sizeof holder->host - 1);
+    const char *job = getenv("SLURM_JOB_ID");
+    snprintf(holder->job, sizeof holder->job, "%s", job && *job ? job : "-");
+    clock_date(holder->since);
+}
+
+// False while the holder has not written it yet.
+static bool read_holder(int fd, struct holder *holder)
+{
+    char text[512] = "";
+    ssize_t length = pread(fd, text, sizeof text - 1, 0);
+    *holder = (struct holder){0};
+    return length > 0 && sscanf(text, "host %255s\npid %ld\njob %63s\nsince %31s", holder->host, &holder->pid,
+                                holder->job, holder->since) == 4;
+}
+
+static enum status write_holder(int fd, const char *path)
+{
+    struct holder us;
+    who_we_are(&us);
+    char *text = memory_format("host %s\npid %ld\njob %s\nsince %s\n", us.host, us.pid, us.job, us.since);
+    size_t length = strlen(text);
+    bool written = ftruncate(fd, 0) == 0 && pwrite(fd, text, length, 0) == (ssize_t)length;
+    int error = errno;
+    free(text);
+    if (!written)
+        FAIL(STATUS_MACHINE, "%s.lock cannot be written: %s", path, strerror(error));
+    return STATUS_OK;
+}
+
+static bool alive_here(const struct holder *holder)
+{
+    struct holder us;
+    who_we_are(&us);
+    return strcmp(holder->host, us.host) == 0 && holder->pid != us.pid &&
+           (kill((pid_t)holder->pid, 0) == 0 || errno == EPERM);
+}
+
+static enum status refuse(const char *path, int fd)
+{
+    struct holder holder;
+    if (!read_holder(fd, &holder))
+        FAIL(STATUS_RESULTS, "%s is being written by another process; wait for it, or end it", path);
+    bool job = strcmp(holder.job, "-") != 0;
+    FAIL(STATUS_RESULTS, "%s is being written by pid %ld on %s%s%s%s since %s; wait for it, or end it", path,
+         holder.pid, holder.host, job ? " (job " : "", job ? holder.job : "", job ? ")" : "", holder.since);
+}
+
+// Whether the name still leads to this file: its last holder removes it.
+static bool still_there(int fd, const char *name)
+{
+    struct stat ours, theirs;
+    return fstat(fd, &ours) == 0 && stat(name, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
+           ours.st_dev == theirs.st_dev;
+}
+
+// Whether this open file now holds the lock, or, where there are no locks, nobody known does.
+static enum status try_lock(int fd, const char *path)
+{
+    struct flock whole = whole_file();
+    struct holder holder;
+    if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
+        return STATUS_OK;
+    if (errno == EAGAIN || errno == EACCES)
+        return refuse(path, fd);
+    if (errno != ENOSYS && errno != ENOLCK && errno != EOPNOTSUPP)
+        FAIL(STATUS_MACHINE, "%s.lock cannot be locked: %s", path, strerror(errno));
+    return read_holder(fd, &holder) && alive_here(&holder) ? refuse(path, fd) : STATUS_OK;
+}
+
+static enum status acquire(const char *path, const char *name, int *lock)
+{
+    for (;;) {
+        *lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (*lock < 0)
+            FAIL(STATUS_MACHINE, "%s cannot be opened: %s", name, strerror(errno));
+        enum status status = try_lock(*lock, path);
+        if (status == STATUS_OK && still_there(*lock, name))
+            return write_holder(*lock, path);
+        close(*lock); // refused; or it was released, and removed, between our open and our lock
+        *lock = -1;
+        if (status != STATUS_OK)
+            return status;
+    }
+}
+
+enum status store_lock_acquire(const char *path, int *lock)
+{
+    *lock = -1;
+    char *name = lock_path(path);
+    enum status status = acquire(path, name, lock);
+    free(name);
+    if (status != STATUS_OK && *lock >= 0)
+        store_lock_release(path, lock);
+    return status;
+}
+
+void store_lock_release(const char *path, int *lock)
+{
+    if (*lock < 0)
+        return;
+    char *name = lock_path(path);
+    if (still_there(*lock, name))
+        unlink(name); // while it is held: whoever opened it already finds, once it is free, that it is gone
+    close(*lock);
+    free(name);
+    *lock = -1;
+}
+
+bool store_lock_held(const char *path)
+{
+    char *name = lock_path(path);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    free(name);
+    if (fd < 0)
+        return false;
+    struct flock whole = whole_file();
+    struct holder holder;
+    bool held;
+    if (fcntl(fd, F_OFD_GETLK, &whole) == 0)
+        held = whole.l_type != F_UNLCK;
+    else
+        held = read_holder(fd, &holder) && alive_here(&holder);
+    close(fd);
+    return held;
+}

@@ -1,0 +1,199 @@
+// Every checksum and invariant of a results file. What a kill can leave passes; see checkpoint.h for what
+// that is.
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "store/checkpoint.h"
+#include "store/checksum.h"
+#include "store/h5.h"
+#include "store/layout.h"
+#include "store/view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FAULTS_SHOWN = 20 };
+
+struct verification {
+    struct store_view *view;
+    int fd;
+    int64_t checked, faults;
+    struct text report;
+};
+
+__attribute__((format(printf, 2, 3))) static void fault(struct verification *verification, const char *format,
+                                                        ...)
+{
+    if (verification->faults++ >= FAULTS_SHOWN)
+        return;
+    va_list args;
+    va_start(args, format);
+    char *line = NULL;
+    if (vasprintf(&line, format, args) >= 0) {
+        text_format(&verification->report, "\n  %s", line);
+        free(line);
+    }
+    va_end(args);
+}
+
+// A failure to read is a fault of the file like any other; a failure of the machine ends the verification.
+static enum status note(struct verification *verification, enum status status)
+{
+    if (status != STATUS_RESULTS)
+        return status;
+    fault(verification, "%s", status_message());
+    return STATUS_OK;
+}
+
+static const char *run_id(const struct verification *verification, int64_t run)
+{
+    return column_find(&verification->view->columns, LAYOUT_RUN_ID)->texts[run];
+}
+
+static int64_t checksum_in(const struct verification *verification, const char *column, int64_t run)
+{
+    return column_find(&verification->view->columns, column)->ints[run];
+}
+
+static void check_attributes(struct verification *verification)
+{
+    const struct store_view *view = verification->view;
+    int64_t stored = h5_attribute_int(view->file, LAYOUT_ATTRIBUTES_CHECKSUM, CHECKSUM_NONE);
+    verification->checked++;
+    if (stored != checksum_attributes(view->sweep, view->resolved, view->versions, view->created,
+                                      &view->columns, view->settings))
+        fault(verification, "the root attributes or the settings columns do not match their checksum");
+}
+
+static void check_row(struct verification *verification, int64_t run)
+{
+    const struct store_view *view = verification->view;
+    const struct column *outcomes = &view->columns.columns[view->settings];
+    uint64_t *bits = memory_small((size_t)view->outcomes * sizeof *bits);
+    char message[STORE_MESSAGE_LENGTH] = {0}, arithmetic[STORE_ARITHMETIC_LENGTH] = {0};
+    for (int i = 0; i < view->outcomes; i++)
+        bits[i] = (uint64_t)outcomes[i].ints[run];
+    snprintf(message, sizeof message, "%s", column_find(&view->columns, LAYOUT_MESSAGE)->texts[run]);
+    snprintf(arithmetic, sizeof arithmetic, "%s", column_find(&view->columns, LAYOUT_ARITHMETIC)->texts[run]);
+    verification->checked++;
+    if (checksum_in(verification, LAYOUT_ROW_CHECKSUM, run) !=
+        checksum_row(run_id(verification, run), view->status[run], bits, view->outcomes, message, arithmetic))
+        fault(verification, "run %s: its row does not match its checksum", run_id(verification, run));
+    free(bits);
+}
+
+static enum status check_curve(struct verification *verification, int64_t run)
+{
+    uint32_t crc;
+    int64_t stored = checksum_in(verification, LAYOUT_CURVE_CHECKSUM, run);
+    if (stored == CHECKSUM_NONE && verification->view->status[run] != RUN_DONE)
+        return STATUS_OK; // it could not even be set up
+    verification->checked++;
+    TRY(view_curve_crc(verification->view, run, &crc));
+    if (stored != crc)
+        fault(verification, "run %s: its curves do not match their checksum", run_id(verification, run));
+    return STATUS_OK;
+}
+
+// Only a done run has parameters; of the others the tensors must be there.
+static enum status check_model(struct verification *verification, int64_t run)
+{
+    bool done = verification->view->status[run] == RUN_DONE;
+    struct store_parameters *parameters;
+    verification->checked++;
+    TRY(view_parameters(verification->view, run, done, &parameters));
+    int64_t crc =
+        done ? hash_crc32(0, parameters->values, parameters->count * sizeof *parameters->values) : 0;
+    if (done && checksum_in(verification, LAYOUT_MODEL_CHECKSUM, run) != crc)
+        fault(verification, "run %s: its model does not match its checksum", run_id(verification, run));
+    store_parameters_free(&parameters);
+    return STATUS_OK;
+}
+
+// What is wrong with the slots whose headers these are; NULL if nothing is.
+static enum status judge_slots(const struct verification *verification, const struct slots *slots,
+                               const struct slot_header headers[2], const enum slot_state states[2],
+                               int newest, const char **wrong)
+{
+    bool whole = true;
+    if (newest >= 0)
+        TRY(slot_whole(verification->fd, verification->view->path, slots, newest, &headers[newest], &whole));
+    *wrong = NULL;
+    if (!whole)
+        *wrong = "its newest checkpoint does not match its checksum";
+    if (states[0] == SLOT_DAMAGED || states[1] == SLOT_DAMAGED)
+        *wrong = "the header of a checkpoint slot is damaged";
+    return STATUS_OK;
+}
+
+static enum status check_slots(struct verification *verification, int64_t run)
+{
+    const char *path = verification->view->path, *wrong;
+    struct slots slots;
+    struct slot_header headers[2], before[2] = {0};
+    enum slot_state states[2];
+    int newest;
+    verification->checked++;
+    TRY(slots_locate(verification->view->file, path, run, run_id(verification, run), &slots));
+    TRY(slots_headers(verification->fd, path, &slots, headers, states, &newest));
+    // A live writer may have gone on to this slot while it was read; then its headers are others by now.
+    do {
+        TRY(judge_slots(verification, &slots, headers, states, newest, &wrong));
+        if (!wrong)
+            return STATUS_OK;
+        memcpy(before, headers, sizeof before);
+        TRY(slots_headers(verification->fd, path, &slots, headers, states, &newest));
+    } while (memcmp(before, headers, sizeof before) != 0);
+    fault(verification, "run %s: %s", slots.run_id, wrong);
+    return STATUS_OK;
+}
+
+static enum status check_run(struct verification *verification, int64_t run)
+{
+    if (verification->view->status[run] >= RUN_DONE) {
+        check_row(verification, run);
+        TRY(note(verification, check_curve(verification, run)));
+    } else {
+        TRY(note(verification, check_slots(verification, run)));
+    }
+    return note(verification, check_model(verification, run));
+}
+
+static enum status verdict(const struct verification *verification)
+{
+    if (verification->faults == 0)
+        return STATUS_OK;
+    int64_t more = verification->faults - FAULTS_SHOWN;
+    if (more > 0)
+        FAIL(STATUS_RESULTS, "%s is damaged, %lld faults:%s\n  and %lld more", verification->view->path,
+             (long long)verification->faults, verification->report.chars, (long long)more);
+    FAIL(STATUS_RESULTS, "%s is damaged, %lld fault%s:%s", verification->view->path,
+         (long long)verification->faults, verification->faults == 1 ? "" : "s", verification->report.chars);
+}
+
+enum status store_verify(const char *path, int64_t *checked)
+{
+    enum status status = STATUS_OK;
+    struct verification verification = {.fd = -1};
+    *checked = 0;
+    TRY(store_view_open(path, &verification.view));
+    verification.fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (verification.fd < 0)
+        FAIL_DONE(STATUS_RESULTS, "%s: %s", path, strerror(errno));
+    check_attributes(&verification);
+    for (int64_t run = 0; run < verification.view->runs; run++)
+        TRY_DONE(check_run(&verification, run));
+    *checked = verification.checked;
+    TRY_DONE(verdict(&verification));
+done:
+    if (verification.fd >= 0)
+        close(verification.fd);
+    text_free(&verification.report);
+    store_view_close(&verification.view);
+    return status;
+}

@@ -1,0 +1,382 @@
+// Reading, serially: what the file holds now, also while others write it. Nothing in it is trusted before it
+// is checked.
+#include "store/view.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "store/h5.h"
+#include "store/layout.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum status open_file(const char *path, int64_t *file)
+{
+    if (access(path, R_OK) != 0) {
+        if (errno == ENOENT)
+            FAIL(STATUS_RESULTS, "%s: no such file; `weightsweep run SWEEP.yaml -o %s` creates it", path,
+                 path);
+        FAIL(STATUS_RESULTS, "%s: %s", path, strerror(errno));
+    }
+    htri_t is_hdf5 = H5Fis_hdf5(path);
+    if (is_hdf5 < 0)
+        FAIL(STATUS_RESULTS, "%s cannot be read", path);
+    if (is_hdf5 == 0)
+        FAIL(STATUS_RESULTS, "%s is not an HDF5 file", path);
+    hid_t properties = h5_access();
+    *file = H5Fopen(path, H5F_ACC_RDONLY, properties);
+    enum status status = *file < 0 ? h5_read_failure(path, "the file") : STATUS_OK;
+    h5_close(&properties);
+    return status;
+}
+
+static enum status check_schema(const struct store_view *view)
+{
+    if (H5Aexists(view->file, LAYOUT_SCHEMA_VERSION) <= 0)
+        FAIL(STATUS_RESULTS,
+             "%s is not a weightsweep results file (no attribute `" LAYOUT_SCHEMA_VERSION "`)", view->path);
+    int64_t schema = h5_attribute_int(view->file, LAYOUT_SCHEMA_VERSION, -1);
+    if (schema != SCHEMA_VERSION)
+        FAIL(STATUS_RESULTS, "%s has schema version %lld; this program reads version %d", view->path,
+             (long long)schema, SCHEMA_VERSION);
+    return STATUS_OK;
+}
+
+static enum status read_text(const struct store_view *view, const char *name, char **text)
+{
+    *text = h5_attribute_text(view->file, name);
+    if (!*text)
+        FAIL(STATUS_RESULTS, "%s is damaged: it has no attribute `%s`", view->path, name);
+    return STATUS_OK;
+}
+
+static enum status read_dimension(const struct store_view *view, const char *name, int64_t *length)
+{
+    *length = h5_dimension(view->file, name);
+    if (*length <= 0)
+        FAIL(STATUS_RESULTS, "%s is damaged: it has no dimension `%s`", view->path, name);
+    return STATUS_OK;
+}
+
+// Text columns, [runs] of variable-length UTF-8.
+static enum status read_texts(const struct store_view *view, hid_t dataset, struct column *column)
+{
+    enum status status = STATUS_OK;
+    char **texts = memory_small((size_t)view->runs * sizeof *texts);
+    hid_t type = h5_text_type();
+    if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, texts) < 0)
+        TRY_DONE(h5_read_failure(view->path, column->name));
+    for (int64_t row = 0; row < view->runs; row++)
+        column->texts[row] = memory_text(texts[row] ? texts[row] : "");
+done:
+    for (int64_t row = 0; row < view->runs; row++)
+        H5free_memory(texts[row]);
+    h5_close(&type);
+    free(texts);
+    return status;
+}
+
+// Texts that came later, [runs, length] of char.
+static enum status read_chars(const struct store_view *view, hid_t dataset, size_t length,
+                              struct column *column)
+{
+    enum status status = STATUS_OK;
+    char *chars = memory_small((size_t)view->runs * length);
+    if (H5Dread(dataset, H5T_C_S1, H5S_ALL, H5S_ALL, H5P_DEFAULT, chars) < 0)
+        TRY_DONE(h5_read_failure(view->path, column->name));
+    for (int64_t row = 0; row < view->runs; row++)
+        column->texts[row] = memory_format("%.*s", (int)length, chars + (size_t)row * length);
+done:
+    free(chars);
+    return status;
+}
+
+// What a column's type in the file makes of it here; COLUMN_TEXT for both kinds of text.
+static enum column_type type_of(hid_t dataset)
+{
+    hid_t type = H5Dget_type(dataset);
+    H5T_class_t class = H5Tget_class(type);
+    h5_close(&type);
+    return class == H5T_INTEGER ? COLUMN_INT : class == H5T_FLOAT ? COLUMN_REAL : COLUMN_TEXT;
+}
+
+static struct column *add_column(struct store_view *view, hid_t dataset, const char *name,
+                                 enum column_type type)
+{
+    char *units = h5_attribute_text(dataset, LAYOUT_UNITS),
+         *long_name = h5_attribute_text(dataset, LAYOUT_LONG_NAME);
+    char *format = h5_attribute_text(dataset, LAYOUT_FORMAT);
+    if (format && strcmp(format, LAYOUT_FORMAT_LIST) == 0)
+        type = COLUMN_LIST;
+    struct column *column =
+        column_add(&view->columns, name, type, units ? units : "", long_name ? long_name : "");
+    free(format);
+    free(long_name);
+    free(units);
+    return column;
+}
+
+static enum status read_column(struct store_view *view, hid_t dataset, const char *name, size_t length)
+{
+    hsize_t shape[2] = {(hsize_t)view->runs, length};
+    enum column_type type = type_of(dataset);
+    static const H5T_class_t classes[] = {
+        [COLUMN_INT] = H5T_INTEGER, [COLUMN_REAL] = H5T_FLOAT, [COLUMN_TEXT] = H5T_STRING};
+    size_t size = length ? 1 : type == COLUMN_TEXT ? 0 : 8;
+    TRY(h5_expect(dataset, view->path, name, length ? 2 : 1, shape, classes[type], size));
+    struct column *column = add_column(view, dataset, name, type);
+    if (length)
+        return read_chars(view, dataset, length, column);
+    if (type == COLUMN_TEXT)
+        return read_texts(view, dataset, column);
+    hid_t memory = type == COLUMN_INT ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE;
+    if (H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, column->ints) < 0)
+        return h5_read_failure(view->path, name);
+    return STATUS_OK;
+}
+
+static size_t chars_length(const char *name)
+{
+    if (strcmp(name, LAYOUT_MESSAGE) == 0)
+        return STORE_MESSAGE_LENGTH;
+    return strcmp(name, LAYOUT_ARITHMETIC) == 0 ? STORE_ARITHMETIC_LENGTH : 0;
+}
+
+// Columns say what they are by their role; whatever has none is not ours to read here.
+static enum status read_if_column(struct store_view *view, const char *name)
+{
+    enum status status = STATUS_OK;
+    hid_t object = H5Oopen(view->file, name, H5P_DEFAULT);
+    if (object < 0)
+        return h5_read_failure(view->path, name);
+    char *role = H5Iget_type(object) == H5I_DATASET ? h5_attribute_text(object, LAYOUT_ROLE) : NULL;
+    if (role) {
+        size_t length = chars_length(name);
+        view->settings += strcmp(role, LAYOUT_ROLE_SETTING) == 0;
+        view->outcomes += strcmp(role, LAYOUT_ROLE_OUTCOME) == 0 && length == 0;
+        status = read_column(view, object, name, length);
+    }
+    free(role);
+    h5_close(&object);
+    return status;
+}
+
+static enum status read_columns(struct store_view *view)
+{
+    struct h5_names names;
+    enum status status = h5_names_read(view->file, view->path, &names);
+    for (int i = 0; i < names.count && status == STATUS_OK; i++)
+        status = read_if_column(view, names.name[i]);
+    h5_names_free(&names);
+    return status;
+}
+
+static enum status require_column(const struct store_view *view, const char *name, enum column_type type)
+{
+    const struct column *column = column_find(&view->columns, name);
+    if (!column || column->type != type)
+        FAIL(STATUS_RESULTS, "%s is damaged: it has no column `%s` of the right type", view->path, name);
+    return STATUS_OK;
+}
+
+static enum status read_status(struct store_view *view)
+{
+    enum status status = STATUS_OK;
+    hid_t dataset = H5Dopen2(view->file, LAYOUT_STATUS, H5P_DEFAULT);
+    TRY_DONE(
+        h5_expect(dataset, view->path, LAYOUT_STATUS, 1, &(hsize_t){(hsize_t)view->runs}, H5T_INTEGER, 1));
+    view->status = memory_small((size_t)view->runs);
+    if (H5Dread(dataset, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, view->status) < 0)
+        TRY_DONE(h5_read_failure(view->path, LAYOUT_STATUS));
+    for (int64_t run = 0; run < view->runs; run++)
+        if (view->status[run] > RUN_FAILED)
+            FAIL_DONE(STATUS_RESULTS, "%s is damaged: run %lld has status %d", view->path, (long long)run,
+                      view->status[run]);
+done:
+    h5_close(&dataset);
+    return status;
+}
+
+static enum status read_all(struct store_view *view)
+{
+    TRY(open_file(view->path, &view->file));
+    TRY(check_schema(view));
+    TRY(read_text(view, LAYOUT_SWEEP, &view->sweep));
+    TRY(read_text(view, LAYOUT_RESOLVED, &view->resolved));
+    TRY(read_text(view, LAYOUT_VERSIONS, &view->versions));
+    TRY(read_text(view, LAYOUT_CREATED, &view->created));
+    TRY(read_dimension(view, LAYOUT_RUN, &view->runs));
+    TRY(read_dimension(view, LAYOUT_POINT, &view->points));
+    TRY(read_status(view)); // first: whoever is finished by now has its row complete
+    view->columns.rows = view->runs;
+    TRY(read_columns(view));
+    TRY(require_column(view, LAYOUT_RUN_ID, COLUMN_TEXT));
+    TRY(require_column(view, LAYOUT_MESSAGE, COLUMN_TEXT));
+    TRY(require_column(view, LAYOUT_ARITHMETIC, COLUMN_TEXT));
+    TRY(require_column(view, LAYOUT_ROW_CHECKSUM, COLUMN_INT));
+    TRY(require_column(view, LAYOUT_CURVE_CHECKSUM, COLUMN_INT));
+    return require_column(view, LAYOUT_MODEL_CHECKSUM, COLUMN_INT);
+}
+
+enum status store_view_open(const char *path, struct store_view **out)
+{
+    h5_begin();
+    struct store_view *view = memory_small(sizeof *view);
+    view->path = memory_text(path);
+    enum status status = read_all(view);
+    if (status != STATUS_OK)
+        store_view_close(&view);
+    *out = view;
+    return status;
+}
+
+void store_view_close(struct store_view **out)
+{
+    struct store_view *view = *out;
+    if (!view)
+        return;
+    column_table_free(&view->columns);
+    if (view->file > 0)
+        H5Fclose(view->file);
+    free(view->status);
+    free(view->created);
+    free(view->versions);
+    free(view->resolved);
+    free(view->sweep);
+    free(view->path);
+    free(view);
+    *out = NULL;
+}
+
+// ---- one run's arrays ----
+
+static enum status check_run(const struct store_view *view, int64_t run)
+{
+    if (run < 0 || run >= view->runs)
+        FAIL(STATUS_INTERNAL, "there is no run %lld", (long long)run);
+    return STATUS_OK;
+}
+
+static enum status read_curve(const struct store_view *view, int64_t run, enum curve curve, double *values)
+{
+    enum status status = STATUS_OK;
+    const char *name = layout_curves[curve].name;
+    hsize_t shape[2] = {(hsize_t)view->runs, (hsize_t)view->points};
+    hid_t dataset = H5Dopen2(view->file, name, H5P_DEFAULT);
+    TRY_DONE(h5_expect(dataset, view->path, name, 2, shape, H5T_FLOAT, 8));
+    if (h5_read_part(dataset, H5T_NATIVE_DOUBLE, 2, (hsize_t[2]){(hsize_t)run, 0}, (hsize_t[2]){1, shape[1]},
+                     values) < 0)
+        TRY_DONE(h5_read_failure(view->path, name));
+done:
+    h5_close(&dataset);
+    return status;
+}
+
+enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss,
+                              double *r2, double *seconds)
+{
+    TRY(check_run(view, run));
+    TRY(read_curve(view, run, CURVE_STEP, loss)); // for a moment
+    for (int64_t i = 0; i < view->points; i++)
+        step[i] = loss[i] >= 0 && loss[i] < 0x1p62 ? (int64_t)loss[i] : -1;
+    TRY(read_curve(view, run, CURVE_LOSS, loss));
+    TRY(read_curve(view, run, CURVE_R2, r2));
+    return read_curve(view, run, CURVE_SECONDS, seconds);
+}
+
+enum status view_curve_crc(const struct store_view *view, int64_t run, uint32_t *crc)
+{
+    enum status status = STATUS_OK;
+    double *values = memory_small((size_t)view->points * sizeof *values);
+    *crc = 0;
+    for (int i = 0; i < CURVES; i++) {
+        TRY_DONE(read_curve(view, run, (enum curve)i, values));
+        *crc = hash_crc32(*crc, values, (size_t)view->points * sizeof *values);
+    }
+done:
+    free(values);
+    return status;
+}
+
+// Adds a tensor to the table, if it is one and lies inside the file.
+static enum status add_tensor(const struct store_view *view, hid_t dataset, const char *name,
+                              struct store_parameters *parameters)
+{
+    struct store_model *model = &parameters->model;
+    hsize_t shape[2] = {0, 1};
+    hid_t space = dataset < 0 ? dataset : H5Dget_space(dataset);
+    int rank = space < 0 ? 0 : H5Sget_simple_extent_ndims(space);
+    if (rank == 1 || rank == 2)
+        H5Sget_simple_extent_dims(space, shape, NULL);
+    h5_close(&space);
+    TRY(h5_expect(dataset, view->path, name, rank == 2 ? 2 : 1, shape, H5T_FLOAT, 4));
+    if (model->tensors == sizeof model->tensor / sizeof *model->tensor)
+        FAIL(STATUS_RESULTS, "%s is damaged: a model has more tensors than any of ours", view->path);
+    model->tensor[model->tensors++] = (struct store_tensor){.name = memory_text(name),
+                                                            .rank = rank,
+                                                            .shape = {(int64_t)shape[0], (int64_t)shape[1]},
+                                                            .offset = parameters->count};
+    parameters->count += (size_t)(shape[0] * shape[1]);
+    return STATUS_OK;
+}
+
+static enum status read_tensor(const struct store_view *view, hid_t group, const char *name, bool with_values,
+                               struct store_parameters *parameters)
+{
+    enum status status = STATUS_OK;
+    size_t offset = parameters->count;
+    hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
+    TRY_DONE(add_tensor(view, dataset, name, parameters));
+    if (!with_values)
+        goto done;
+    parameters->values = memory_grow(parameters->values, parameters->count * sizeof *parameters->values);
+    if (H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, parameters->values + offset) < 0)
+        TRY_DONE(h5_read_failure(view->path, name));
+done:
+    h5_close(&dataset);
+    return status;
+}
+
+enum status view_parameters(const struct store_view *view, int64_t run, bool with_values,
+                            struct store_parameters **out)
+{
+    *out = NULL;
+    TRY(check_run(view, run));
+    enum status status = STATUS_OK;
+    struct h5_names names = {0};
+    struct store_parameters *parameters = memory_small(sizeof *parameters);
+    char *name = memory_format(LAYOUT_MODELS "/%s", column_find(&view->columns, LAYOUT_RUN_ID)->texts[run]);
+    hid_t group = H5Gopen2(view->file, name, H5P_DEFAULT);
+    if (group < 0)
+        TRY_DONE(h5_read_failure(view->path, name));
+    TRY_DONE(h5_names_read(group, view->path, &names));
+    for (int i = 0; i < names.count; i++)
+        TRY_DONE(read_tensor(view, group, names.name[i], with_values, parameters));
+done:
+    h5_names_free(&names);
+    h5_close(&group);
+    free(name);
+    if (status != STATUS_OK)
+        store_parameters_free(&parameters);
+    *out = parameters;
+    return status;
+}
+
+enum status store_view_parameters(const struct store_view *view, int64_t run,
+                                  struct store_parameters **parameters)
+{
+    return view_parameters(view, run, true, parameters);
+}
+
+void store_parameters_free(struct store_parameters **parameters)
+{
+    if (!*parameters)
+        return;
+    for (int i = 0; i < (*parameters)->model.tensors; i++)
+        free((char *)(*parameters)->model.tensor[i].name);
+    free((*parameters)->values);
+    free(*parameters);
+    *parameters = NULL;
+}

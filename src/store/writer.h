@@ -1,0 +1,33 @@
+/* The parallel handle, shared by the files that write through it. */
+#ifndef STORE_WRITER_H
+#define STORE_WRITER_H
+
+#include "store/checkpoint.h"
+#include "store/layout.h"
+#include "store/store.h"
+
+#include <hdf5.h>
+
+struct writer_outcome {
+    char *name;
+    hid_t dataset;
+    bool integer; // int64 in the file, else float64
+};
+
+struct store {
+    char *path;
+    MPI_Comm comm;
+    hid_t file; // through MPI-IO; every write is independent
+    int fd;     // on the same file: slots and fdatasync
+    int64_t runs, points;
+    hid_t run_id, status, message, arithmetic, row_checksum, curve_checksum, model_checksum; // [runs]
+    hid_t curves[CURVES];                                                                    // [runs, points]
+    struct writer_outcome *outcomes; // [outcome_count], in the plan's order
+    int outcome_count;
+    struct slots slots; // of the run that was checkpointed last
+};
+
+/* The id of a run, which the caller frees. */
+enum status writer_run_id(struct store *store, int64_t run, char **run_id);
+
+#endif
