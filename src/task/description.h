@@ -8,6 +8,7 @@
 #include "base/widths.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum task_kind { TASK_MLP_FORWARD, TASK_LINEAR_INVERSE, TASK_MLP_INVERSE };
 
@@ -41,5 +42,8 @@ int task_pair_width(const struct task_description *task);
 
 /* Width of the model's output. */
 int task_outputs(const struct task_description *task);
+
+/* Bytes of a batch of `sets` generators with its labels. */
+size_t task_batch_bytes(const struct task_description *task, int sets);
 
 #endif

@@ -24,6 +24,27 @@ size_t train_state_bytes(const struct tensor_table *table)
     return 3 * table->parameters * sizeof(float) + STATE_SCALARS_BYTES;
 }
 
+// Gradients that live at once while shards are summed in pairs: one for each level of the tree, and the newest.
+int train_gradients(int shards)
+{
+    int count = 1;
+    for (; shards > 1; shards /= 2)
+        count++;
+    return count;
+}
+
+size_t train_memory_bytes(const struct training *training, const struct model_description *model,
+                          const struct task_description *task)
+{
+    struct tensor_table table;
+    model_tensors(model, &table);
+    int sets = training->batch / training->shards;
+    size_t vectors = 3 + (size_t)train_gradients(training->shards) + 1; // parameters, two moments, gradients, exchange
+    size_t outputs = 2 * (size_t)sets * (size_t)model->outputs; // and their gradient
+    return (vectors * table.parameters + outputs) * sizeof(float) + model_workspace_bytes(model, sets) +
+           task_batch_bytes(task, sets) + (size_t)training->evaluation_generators * 3 * sizeof(double);
+}
+
 int64_t train_points(const struct training *training)
 {
     return (training->steps + training->evaluate_every - 1) / training->evaluate_every;

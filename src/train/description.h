@@ -3,6 +3,7 @@
 #define TRAIN_DESCRIPTION_H
 
 #include "model/description.h"
+#include "task/description.h"
 
 #include <stdint.h>
 
@@ -27,11 +28,15 @@ struct training {
 /* Five Newton-Schulz iterations for every hidden matrix; 0 for adam. FLOPs a step. */
 double optimizer_flops(enum optimizer_kind optimizer, const struct tensor_table *table);
 
+/* Gradient vectors that a rank with so many shards needs at once. */
+int train_gradients(int shards);
+
 /* Bytes of what a checkpoint of the run holds. */
 size_t train_state_bytes(const struct tensor_table *table);
 
 /* Bytes a rank needs for a run: parameters, moments, gradients of the shard tree, workspace, batch, evaluation. */
-size_t train_memory_bytes(const struct training *training, const struct model_description *model, int eval_points);
+size_t train_memory_bytes(const struct training *training, const struct model_description *model,
+                          const struct task_description *task);
 
 /* Points of a run's curves: one every evaluate_every steps and one at the last. */
 int64_t train_points(const struct training *training);

@@ -1,0 +1,68 @@
+#include "kernel/arithmetic.h"
+
+#include <cblas.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+static const char *instruction_set(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("x86-64-v4"))
+        return "x86-64-v4";
+    if (__builtin_cpu_supports("x86-64-v3"))
+        return "x86-64-v3";
+#endif
+    return "baseline";
+}
+
+// openblas_get_config() says "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ... Haswell MAX_THREADS=64".
+static const char *library_version(void)
+{
+    static char version[64];
+    int length = 0;
+    sscanf(openblas_get_config(), "%*s %*s%n", &length);
+    snprintf(version, sizeof version, "%.*s", length, openblas_get_config());
+    return version;
+}
+
+const char *arithmetic_name(void)
+{
+    static char name[192];
+    if (!name[0])
+        snprintf(name, sizeof name, "%s %s, %s, %s %s", library_version(), openblas_get_corename(), instruction_set(),
+                 COMPILER, BUILD_TYPE);
+    return name;
+}
+
+const char *arithmetic_processor(void)
+{
+    static char name[128];
+    if (name[0])
+        return name;
+    FILE *info = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    while (info && fgets(line, sizeof line, info)) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) == 0 && colon) {
+            line[strcspn(line, "\n")] = '\0';
+            snprintf(name, sizeof name, "%.*s", (int)sizeof name - 1, colon + 2);
+            break;
+        }
+    }
+    if (info)
+        fclose(info);
+    if (!name[0]) {
+        struct utsname machine;
+        uname(&machine);
+        snprintf(name, sizeof name, "%s", machine.machine);
+    }
+    return name;
+}
+
+const char *arithmetic_forced(void)
+{
+    return getenv("OPENBLAS_CORETYPE");
+}

@@ -1,0 +1,25 @@
+/* Bias, ReLU and the sum over a set's pairs in one pass behind a gemm, and the way back.
+ *
+ * Of the activations only their signs are kept, as bits: word w of a column holds pairs 32 w .. 32 w + 31 of a set. */
+#ifndef KERNEL_POOLING_H
+#define KERNEL_POOLING_H
+
+#include <stdint.h>
+
+/* 32-bit words that keep the signs of one column of a set. */
+static inline int pooling_words(int pairs)
+{
+    return (pairs + 31) / 32;
+}
+
+/* pooled = scale * sum over the pairs of relu(z + b); signs for the way back.
+ * z [sets, pairs, stride], b [stride] (padding zero), pooled [sets, stride], signs [sets, words, stride] */
+void pooling_sum_forward(float *pooled, uint32_t *signs, const float *z, const float *b, float scale, int sets, int pairs,
+                         int stride);
+
+/* dz = scale * dpooled where the sign is set, else 0; db += its sum over all pairs.
+ * dz [sets, pairs, stride], dpooled [sets, stride], db [stride] */
+void pooling_sum_backward(float *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets,
+                          int pairs, int stride);
+
+#endif

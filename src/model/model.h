@@ -1,0 +1,34 @@
+/* What learns: forward and backward over a flat vector of parameters.
+ *
+ * A model owns its workspace for a fixed number of sets (a shard), so nothing is allocated while it trains. It does not own
+ * parameters or gradients. */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "base/status.h"
+#include "model/description.h"
+
+#include <stdint.h>
+
+struct model;
+
+/* For up to `sets` sets at a time. STATUS_MEMORY if the workspace cannot be had. */
+enum status model_create(const struct model_description *description, int sets, struct model **model);
+void model_destroy(struct model **model);
+
+const struct tensor_table *model_table(const struct model *model);
+
+/* Initial parameters as PyTorch's nn.Linear draws them: U(-1, 1) / sqrt(fan_in).  parameters [table->parameters] */
+void model_initialise(const struct model *model, int64_t seed, float *parameters);
+
+/* Takes over a new set of parameters, which must stay unchanged until the next call: once a step. */
+void model_use(struct model *model, const float *parameters);
+
+/* pairs [sets, pairs, pair_width] -> output [sets, outputs]. Returns early, with a wrong output, once a stop is requested. */
+void model_forward(struct model *model, int sets, const float *pairs, float *output);
+
+/* After model_forward of the same sets: writes (does not add) the gradient of the parameters.
+ * output_gradient [sets, outputs], gradient [table->parameters] */
+void model_backward(struct model *model, int sets, const float *pairs, const float *output_gradient, float *gradient);
+
+#endif

@@ -1,0 +1,28 @@
+/* Everything that the master (rank 0) and the workers say to each other. Small structs, sent as bytes: all ranks run
+ * the same program on the same kind of machine. */
+#ifndef SCHEDULE_PROTOCOL_H
+#define SCHEDULE_PROTOCOL_H
+
+#include "base/status.h"
+#include "train/train.h"
+
+enum tag {
+    // master -> worker
+    TAG_ASSIGN = 1, // int[]: run, then the ranks of its group, the leader first
+    TAG_STOP,       // empty: save and come back (worker -> master: I was told to stop)
+    TAG_QUIT,       // int: the status that the whole job ends with
+    // leader -> master
+    TAG_PROGRESS, // struct report
+    TAG_FINISHED, // struct report
+};
+
+/* Where a run is, or how it ended. */
+struct report {
+    int64_t run;
+    enum status status; // not OK: the results file could not be written
+    enum train_end end;
+    struct train_scalars scalars;
+    char message[256];
+};
+
+#endif

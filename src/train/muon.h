@@ -1,0 +1,14 @@
+/* Muon's step for one hidden matrix: momentum, made nearly orthogonal by Newton-Schulz. */
+#ifndef TRAIN_MUON_H
+#define TRAIN_MUON_H
+
+#include "model/description.h"
+
+/* Floats of workspace for this matrix. */
+size_t muon_work(const struct tensor *tensor);
+
+/* m <- 0.95 m + 0.05 g; u = 0.05 g + 0.95 m, orthogonalised; p -= 0.2 sqrt(max(rows, columns)) rate u.
+ * p, g, m [rows, columns]; work [muon_work] */
+void muon_step(const struct tensor *tensor, double rate, float *p, const float *g, float *m, float *work);
+
+#endif

@@ -1,0 +1,326 @@
+#include "train/train.h"
+
+#include "base/agree.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/stop.h"
+#include "model/model.h"
+#include "task/task.h"
+#include "train/evaluate.h"
+#include "train/optimizer.h"
+#include "train/rate.h"
+#include "train/tree.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEVELS_MAX = 32 };
+static const double ema_decay = 0.99;
+
+/* What a rank holds while it trains a run. */
+struct trainer {
+    const struct train_run *run;
+    const struct train_hooks *hooks;
+    MPI_Comm group;
+    int rank, ranks;
+    int sets;   // generators of a shard
+    int shards; // of this rank
+    size_t count; // parameters
+    struct model *model;
+    struct task *task;
+    struct optimizer *optimizer;
+    struct train_state *state;
+    float *gradients; // one block, [levels, count]
+    float *level[LEVELS_MAX];
+    float *exchange;
+    float *output, *output_gradient; // [sets, outputs]
+    double *shard_loss; // of the whole batch, [shards of all ranks]
+    double *report;     // [ranks, shards + 1]: each rank's losses and whether it wants to stop
+    struct task_score *scores;       // [evaluation_generators]
+    int *score_counts, *score_starts; // [ranks], in doubles
+    double clock, checkpoint_clock;
+    enum status trouble; // of the leader's last checkpoint; the others learn of it with the next step's losses
+};
+
+static enum status alloc_floats(size_t count, float **out)
+{
+    return memory_alloc(count * sizeof(float), (void **)out);
+}
+
+void train_state_free(struct train_state *state)
+{
+    memory_free((void **)&state->parameters);
+    memory_free((void **)&state->first);
+    memory_free((void **)&state->second);
+}
+
+static void trainer_free(struct trainer *t)
+{
+    model_destroy(&t->model);
+    task_destroy(&t->task);
+    optimizer_destroy(&t->optimizer);
+    memory_free((void **)&t->gradients);
+    memory_free((void **)&t->exchange);
+    memory_free((void **)&t->output);
+    memory_free((void **)&t->output_gradient);
+    memory_free((void **)&t->scores);
+    free(t->shard_loss);
+    free(t->report);
+    free(t->score_counts);
+    free(t->score_starts);
+}
+
+// Held-out generators are scored in chunks of a shard's size; a rank takes consecutive chunks.
+static int first_chunk(const struct trainer *t, int rank)
+{
+    int64_t chunks = (t->run->training.evaluation_generators + t->sets - 1) / t->sets;
+    return (int)(chunks * rank / t->ranks);
+}
+
+static int first_score(const struct trainer *t, int rank)
+{
+    int first = first_chunk(t, rank) * t->sets, all = t->run->training.evaluation_generators;
+    return first < all ? first : all;
+}
+
+static enum status trainer_init(struct trainer *t)
+{
+    const struct train_run *run = t->run;
+    t->sets = run->training.batch / run->training.shards;
+    t->shards = run->training.shards / t->ranks;
+    t->shard_loss = memory_small((size_t)run->training.shards * sizeof *t->shard_loss);
+    t->report = memory_small((size_t)(run->training.shards + t->ranks) * sizeof *t->report);
+    t->score_counts = memory_small((size_t)t->ranks * sizeof(int));
+    t->score_starts = memory_small((size_t)t->ranks * sizeof(int));
+    for (int rank = 0; rank < t->ranks; rank++) {
+        t->score_starts[rank] = 3 * first_score(t, rank);
+        t->score_counts[rank] = 3 * first_score(t, rank + 1) - t->score_starts[rank];
+    }
+    TRY(model_create(&run->model, t->sets, &t->model));
+    TRY(task_create(&run->task, t->sets, &t->task));
+    TRY(optimizer_create(run->training.optimizer, model_table(t->model), &t->optimizer));
+    t->count = model_table(t->model)->parameters;
+    int levels = train_gradients(t->shards);
+    TRY(alloc_floats((size_t)levels * t->count, &t->gradients));
+    for (int i = 0; i < levels; i++)
+        t->level[i] = t->gradients + (size_t)i * t->count;
+    TRY(alloc_floats((t->count + 1) / 2, &t->exchange));
+    TRY(alloc_floats((size_t)t->sets * (size_t)run->model.outputs, &t->output));
+    TRY(alloc_floats((size_t)t->sets * (size_t)run->model.outputs, &t->output_gradient));
+    TRY(memory_alloc((size_t)run->training.evaluation_generators * sizeof *t->scores, (void **)&t->scores));
+    t->state->parameters_count = t->count;
+    TRY(alloc_floats(t->count, &t->state->parameters));
+    TRY(alloc_floats(t->count, &t->state->first));
+    TRY(alloc_floats(t->count, &t->state->second));
+    return STATUS_OK;
+}
+
+// ---- the state ----
+
+static enum status load_state(struct trainer *t)
+{
+    struct train_state *state = t->state;
+    int found = 0;
+    enum status status = STATUS_OK;
+    if (t->rank == 0) {
+        bool checkpoint = false;
+        status = t->hooks->load(t->hooks->context, state, &checkpoint);
+        found = checkpoint;
+    }
+    TRY(agree(status, t->group));
+    MPI_Bcast(&found, 1, MPI_INT, 0, t->group);
+    if (!found) {
+        state->scalars = (struct train_scalars){.loss = NAN, .loss_ema = NAN, .r2 = NAN, .r2_stderr = NAN};
+        memset(state->first, 0, t->count * sizeof(float));
+        memset(state->second, 0, t->count * sizeof(float));
+        model_initialise(t->model, t->run->training.seed, state->parameters);
+        return STATUS_OK;
+    }
+    MPI_Bcast(&state->scalars, sizeof state->scalars, MPI_BYTE, 0, t->group);
+    MPI_Bcast(state->parameters, (int)t->count, MPI_FLOAT, 0, t->group);
+    MPI_Bcast(state->first, (int)t->count, MPI_FLOAT, 0, t->group);
+    MPI_Bcast(state->second, (int)t->count, MPI_FLOAT, 0, t->group);
+    return STATUS_OK;
+}
+
+static void count_time(struct trainer *t)
+{
+    double now = clock_seconds();
+    t->state->scalars.wall_seconds += now - t->clock;
+    t->state->scalars.rank_seconds += (now - t->clock) * t->ranks;
+    t->clock = now;
+}
+
+static enum status write_checkpoint(struct trainer *t)
+{
+    count_time(t);
+    enum status status = t->hooks->checkpoint(t->hooks->context, t->state);
+    t->checkpoint_clock = clock_seconds();
+    return status;
+}
+
+// ---- one step ----
+
+static bool must_leave(const struct trainer *t)
+{
+    return stop_requested() || t->trouble != STATUS_OK;
+}
+
+// Losses of all shards, in order, and whether any rank must leave.
+static bool share_losses(struct trainer *t)
+{
+    int length = t->shards + 1;
+    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, t->report, length, MPI_DOUBLE, t->group);
+    bool stop = false;
+    for (int rank = 0; rank < t->ranks; rank++) {
+        memcpy(t->shard_loss + rank * t->shards, t->report + rank * length, (size_t)t->shards * sizeof(double));
+        stop |= t->report[rank * length + t->shards] > 0;
+    }
+    return stop;
+}
+
+static void poll(struct trainer *t)
+{
+    t->hooks->poll(t->hooks->context, &t->state->scalars);
+}
+
+// Returns false, with the state untouched, if the step was dropped.
+static bool step(struct trainer *t)
+{
+    const struct training *training = &t->run->training;
+    struct train_state *state = t->state;
+    struct train_scalars *scalars = &state->scalars;
+    double *report = t->report + t->rank * (t->shards + 1);
+    int depth = 0;
+
+    model_use(t->model, state->parameters);
+    for (int shard = 0; shard < t->shards && !must_leave(t); shard++) {
+        int64_t first = (int64_t)(t->rank * t->shards + shard) * t->sets;
+        task_fill(t->task, TASK_TRAIN, training->seed, scalars->step, first, t->sets);
+        model_forward(t->model, t->sets, task_pairs(t->task), t->output);
+        report[shard] = task_loss(t->task, t->output, 1.0f / (float)training->batch, t->output_gradient);
+        model_backward(t->model, t->sets, task_pairs(t->task), t->output_gradient, t->level[depth++]);
+        depth = tree_carry(t->level, depth, shard, t->count);
+        poll(t);
+    }
+    report[t->shards] = must_leave(t);
+    if (share_losses(t))
+        return false;
+    scalars->loss = tree_sum(t->shard_loss, training->shards) / training->batch;
+    if (!isfinite(scalars->loss))
+        return true;
+    tree_allreduce(t->level[0], t->count, t->exchange, t->group);
+    optimizer_step(t->optimizer, scalars->step, rate_at(training, scalars->step), state->parameters, t->level[0], state->first,
+                   state->second);
+    scalars->loss_ema = scalars->step == 0 ? scalars->loss : ema_decay * scalars->loss_ema + (1 - ema_decay) * scalars->loss;
+    scalars->step++;
+    return true;
+}
+
+// ---- evaluation ----
+
+// False if it was dropped because of a stop.
+static bool evaluate(struct trainer *t)
+{
+    const struct training *training = &t->run->training;
+    int begin = first_score(t, t->rank), end = first_score(t, t->rank + 1);
+    model_use(t->model, t->state->parameters);
+    for (int first = begin; first < end && !must_leave(t); first += t->sets) {
+        int sets = end - first < t->sets ? end - first : t->sets;
+        task_fill(t->task, TASK_HELD_OUT, training->seed, 0, first, sets);
+        model_forward(t->model, sets, task_pairs(t->task), t->output);
+        task_scores(t->task, t->output, t->scores + first);
+        poll(t);
+    }
+    int stop = must_leave(t);
+    MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, t->group);
+    if (stop)
+        return false;
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, t->scores, t->score_counts, t->score_starts, MPI_DOUBLE, t->group);
+    evaluate_r2(t->scores, training->evaluation_generators, &t->state->scalars.r2, &t->state->scalars.r2_stderr);
+    return true;
+}
+
+// An evaluation is due after every `evaluate_every` steps and after the last, unless its point is there already.
+static bool evaluation_due(const struct trainer *t)
+{
+    const struct training *training = &t->run->training;
+    int64_t steps = t->state->scalars.step;
+    int64_t points = steps == training->steps ? train_points(training) : steps / training->evaluate_every;
+    return points > t->state->scalars.points;
+}
+
+static enum status add_point(struct trainer *t)
+{
+    enum status status = STATUS_OK;
+    int64_t point = t->state->scalars.points++;
+    if (t->rank == 0) {
+        count_time(t);
+        status = t->hooks->curve(t->hooks->context, point, t->state);
+    }
+    return agree(status, t->group);
+}
+
+// ---- the run ----
+
+static bool checkpoint_due(struct trainer *t)
+{
+    // The leader's clock decides for all: it alone writes, and nobody else needs to know.
+    return t->rank == 0 && clock_seconds() - t->checkpoint_clock >= t->hooks->checkpoint_every;
+}
+
+static enum status train(struct trainer *t, struct train_result *result)
+{
+    const struct training *training = &t->run->training;
+    struct train_scalars *scalars = &t->state->scalars;
+    t->clock = t->checkpoint_clock = clock_seconds();
+    result->end = TRAIN_DONE;
+    while (result->end == TRAIN_DONE) {
+        if (evaluation_due(t)) {
+            if (evaluate(t))
+                TRY(add_point(t));
+            else
+                result->end = TRAIN_STOPPED;
+            continue;
+        }
+        if (scalars->step == training->steps)
+            break;
+        if (!step(t)) {
+            result->end = TRAIN_STOPPED;
+        } else if (!isfinite(scalars->loss)) {
+            result->end = TRAIN_DIVERGED;
+            snprintf(result->message, sizeof result->message, "the loss of step %lld is not finite; try a lower learning_rate",
+                     (long long)scalars->step);
+        } else if (checkpoint_due(t)) {
+            t->trouble = write_checkpoint(t);
+        }
+    }
+    if (t->rank == 0 && t->trouble == STATUS_OK)
+        t->trouble = write_checkpoint(t);
+    return agree(t->trouble, t->group);
+}
+
+enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group, struct train_result *result)
+{
+    struct trainer t = {.run = run, .hooks = hooks, .group = group, .state = &result->state};
+    *result = (struct train_result){0};
+    MPI_Comm_rank(group, &t.rank);
+    MPI_Comm_size(group, &t.ranks);
+    enum status status = agree(trainer_init(&t), group);
+    if (status == STATUS_MEMORY) {
+        result->end = TRAIN_FAILED;
+        snprintf(result->message, sizeof result->message, "%s", status_message());
+        status = STATUS_OK;
+    } else {
+        if (status == STATUS_OK)
+            status = load_state(&t);
+        if (status == STATUS_OK)
+            status = train(&t, result);
+    }
+    trainer_free(&t);
+    if (status != STATUS_OK)
+        train_state_free(&result->state);
+    return status;
+}

@@ -1,0 +1,63 @@
+/* How one run learns: the step loop of a group of ranks.
+ *
+ * The group shares the shards of every batch, sums their gradients in the fixed tree, and each rank updates its own copy of the
+ * parameters with the same bits. The group's leader (rank 0 of its communicator) keeps the results through the hooks;
+ * where they go is not known here. */
+#ifndef TRAIN_TRAIN_H
+#define TRAIN_TRAIN_H
+
+#include "base/status.h"
+#include "train/description.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+
+/* Everything that a run consists of besides its settings: what a checkpoint holds. */
+struct train_state {
+    struct train_scalars {
+        int64_t step;   // steps done
+        int64_t points; // curve points done
+        double loss;    // mean over the last step's batch
+        double loss_ema;
+        double r2, r2_stderr; // of the last evaluation
+        double wall_seconds;  // since the run's first step, interruptions left out
+        double rank_seconds;  // the same times the ranks that took part
+    } scalars;
+    size_t parameters_count;
+    float *parameters, *first, *second; // [parameters_count]; the moments of the optimizer
+};
+
+/* What the outside does for a run. Only the leader calls load, checkpoint and curve; every rank calls poll. */
+struct train_hooks {
+    void *context;
+    /* Fills the state from the run's newest checkpoint; *found = false if there is none. */
+    enum status (*load)(void *context, struct train_state *state, bool *found);
+    enum status (*checkpoint)(void *context, const struct train_state *state);
+    enum status (*curve)(void *context, int64_t point, const struct train_state *state);
+    /* Called often: between two shards. Messages, progress; may call stop_request(). */
+    void (*poll)(void *context, const struct train_scalars *now);
+    double checkpoint_every; // seconds
+};
+
+enum train_end { TRAIN_DONE, TRAIN_DIVERGED, TRAIN_FAILED, TRAIN_STOPPED };
+
+struct train_run {
+    struct task_description task;
+    struct model_description model;
+    struct training training;
+};
+
+struct train_result {
+    enum train_end end;
+    struct train_state state; // the caller frees it with train_state_free
+    char message[256];        // why it diverged or failed
+};
+
+/* Trains until the last step, a stop, or a failure; collective on group, the size of which is a power of two that divides the shards.
+ * A run that diverges or has no memory ends as such with STATUS_OK; another status means that a hook failed, on every rank. The result's
+ * scalars are the same on every rank, but for the times. */
+enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group, struct train_result *result);
+
+void train_state_free(struct train_state *state);
+
+#endif

@@ -1,0 +1,70 @@
+#include "train/tree.h"
+
+#include "kernel/lanes.h"
+
+#include <stdbool.h>
+
+CLONES
+static void add(float *restrict sum, const float *restrict more, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] += more[i];
+}
+
+int tree_carry(float *const *level, int depth, int shard, size_t count)
+{
+    for (; shard & 1; shard >>= 1, depth--)
+        add(level[depth - 2], level[depth - 1], count);
+    return depth;
+}
+
+struct slice {
+    size_t begin, end;
+};
+
+// The half of a slice that a rank keeps at a level: the lower of two neighbours keeps the lower half.
+static struct slice half(struct slice whole, bool upper)
+{
+    size_t middle = whole.begin + (whole.end - whole.begin) / 2;
+    return upper ? (struct slice){middle, whole.end} : (struct slice){whole.begin, middle};
+}
+
+static struct slice kept_after(size_t count, int rank, int levels)
+{
+    struct slice slice = {0, count};
+    for (int level = 0; level < levels; level++)
+        slice = half(slice, rank >> level & 1);
+    return slice;
+}
+
+void tree_allreduce(float *vector, size_t count, float *exchange, MPI_Comm comm)
+{
+    int rank, ranks, levels = 0;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &ranks);
+    while (1 << levels < ranks)
+        levels++;
+    for (int level = 0; level < levels; level++) {
+        int partner = rank ^ 1 << level;
+        struct slice whole = kept_after(count, rank, level);
+        struct slice mine = half(whole, rank >> level & 1), theirs = half(whole, !(rank >> level & 1));
+        MPI_Sendrecv(vector + theirs.begin, (int)(theirs.end - theirs.begin), MPI_FLOAT, partner, level, exchange,
+                     (int)(mine.end - mine.begin), MPI_FLOAT, partner, level, comm, MPI_STATUS_IGNORE);
+        add(vector + mine.begin, exchange, mine.end - mine.begin);
+    }
+    for (int level = levels - 1; level >= 0; level--) {
+        int partner = rank ^ 1 << level;
+        struct slice whole = kept_after(count, rank, level);
+        struct slice mine = half(whole, rank >> level & 1), theirs = half(whole, !(rank >> level & 1));
+        MPI_Sendrecv(vector + mine.begin, (int)(mine.end - mine.begin), MPI_FLOAT, partner, level, vector + theirs.begin,
+                     (int)(theirs.end - theirs.begin), MPI_FLOAT, partner, level, comm, MPI_STATUS_IGNORE);
+    }
+}
+
+double tree_sum(double *values, int shards)
+{
+    for (int distance = 1; distance < shards; distance *= 2)
+        for (int i = 0; i + distance < shards; i += 2 * distance)
+            values[i] += values[i + distance];
+    return values[0];
+}

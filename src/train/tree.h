@@ -1,0 +1,23 @@
+/* The fixed tree in which shards are summed: neighbours first, then pairs of pairs, whatever the ranks.
+ *
+ * The lower levels run inside a rank, over its consecutive shards, in the order of a binary counter, so that only one
+ * vector a level lives; the upper levels run over MPI, ranks at distance 1 first, then 2, 4, ... Every element is
+ * summed in the same order on any number of ranks. */
+#ifndef TRAIN_TREE_H
+#define TRAIN_TREE_H
+
+#include <mpi.h>
+#include <stddef.h>
+
+/* After local shard `shard` (from 0) was written to level[depth - 1], with `depth` vectors in use: sums finished pairs
+ * and returns how many vectors stay in use. After the last of 2^k shards that is 1.  level[i] [count] */
+int tree_carry(float *const *level, int depth, int shard, size_t count);
+
+/* Sums `vector` over the ranks of comm, a power of two, with the same bits on each: recursive halving, neighbours first,
+ * then recursive doubling of the finished slices. Collective on comm.  vector [count], exchange [(count + 1) / 2] */
+void tree_allreduce(float *vector, size_t count, float *exchange, MPI_Comm comm);
+
+/* The same tree over a number of each shard. values [shards], a power of two; destroyed. */
+double tree_sum(double *values, int shards);
+
+#endif
