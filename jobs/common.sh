@@ -67,6 +67,12 @@ build_program() {
   (cd "$home" && quietly "$build/build.log" cmake --build --preset release --target weightsweep --parallel "$(nproc)") || return 1
 }
 
+# Where the results of a sweep file go unless said.
+default_results() {
+  local name=${1##*/}
+  printf 'results/%s.h5\n' "${name%.y*ml}"
+}
+
 # A command line that can be pasted into a shell.
 quoted() {
   local word line=
