@@ -33,6 +33,8 @@
 #define LAYOUT_MODELS      "models"
 #define LAYOUT_CHECKPOINTS "checkpoints"
 #define LAYOUT_SLOTS       "slots"
+#define LAYOUT_INTERNAL    "internal"
+#define LAYOUT_FROZEN      "frozen"
 
 // Attributes of a column.
 #define LAYOUT_UNITS     "units"

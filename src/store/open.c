@@ -1,34 +1,16 @@
 // The parallel handle: opened by all ranks, agreed by all ranks.
+#include "base/agree.h"
 #include "base/memory.h"
 #include "store/file.h"
+#include "store/frozen.h"
 #include "store/h5.h"
 #include "store/writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-// The lowest rank that failed tells all others why. Collective on comm.
-static enum status agree(enum status status, MPI_Comm comm)
-{
-    int rank;
-    MPI_Comm_rank(comm, &rank);
-    struct {
-        int none_failed, rank;
-    } mine = {status == STATUS_OK, rank}, first;
-    MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MINLOC, comm);
-    if (first.none_failed)
-        return STATUS_OK;
-    int code = (int)status;
-    char message[1024];
-    snprintf(message, sizeof message, "%s", status_message());
-    MPI_Bcast(&code, 1, MPI_INT, first.rank, comm);
-    MPI_Bcast(message, sizeof message, MPI_CHAR, first.rank, comm);
-    FAIL((enum status)code, "%s", message);
-}
 
 static enum status open_descriptor(struct store *store)
 {
@@ -98,11 +80,21 @@ static enum status open_outcomes(struct store *store)
     return status;
 }
 
-static enum status open_datasets(struct store *store)
+// One rank looks at the bytes for all: no text is read from a damaged file.
+static enum status check_contents(struct store *store)
 {
+    int rank;
+    MPI_Comm_rank(store->comm, &rank);
+    if (rank != 0)
+        return STATUS_OK;
     if (h5_attribute_int(store->file, LAYOUT_SCHEMA_VERSION, -1) != SCHEMA_VERSION)
         FAIL(STATUS_RESULTS, "%s is not a weightsweep results file of schema %d", store->path,
              SCHEMA_VERSION);
+    return frozen_check(store->file, store->path);
+}
+
+static enum status open_datasets(struct store *store)
+{
     TRY(read_dimension(store, LAYOUT_RUN, &store->runs));
     TRY(read_dimension(store, LAYOUT_POINT, &store->points));
     TRY(open_column(store, LAYOUT_RUN_ID, H5T_STRING, 0, 0, &store->run_id));
@@ -153,6 +145,8 @@ enum status store_open(const char *path, MPI_Comm comm, struct store **out)
     enum status status = agree(open_descriptor(store), comm);
     if (status == STATUS_OK)
         status = agree(open_hdf5(store), comm);
+    if (status == STATUS_OK)
+        status = agree(check_contents(store), comm);
     if (status == STATUS_OK)
         status = agree(open_datasets(store), comm);
     if (status != STATUS_OK) {

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "store/frozen.h"
 #include "store/h5.h"
 #include "store/layout.h"
 
@@ -203,6 +204,7 @@ static enum status read_all(struct store_view *view)
 {
     TRY(open_file(view->path, &view->file));
     TRY(check_schema(view));
+    TRY(frozen_check(view->file, view->path));
     TRY(read_text(view, LAYOUT_SWEEP, &view->sweep));
     TRY(read_text(view, LAYOUT_RESOLVED, &view->resolved));
     TRY(read_text(view, LAYOUT_VERSIONS, &view->versions));

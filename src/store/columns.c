@@ -1,0 +1,261 @@
+// What a sweep's table needs in the file: the root's texts, dimensions, columns and curves, the way netCDF-4
+// writes them.
+#include "base/clock.h"
+#include "base/memory.h"
+#include "store/checksum.h"
+#include "store/creation.h"
+#include "store/layout.h"
+
+#include <hdf5_hl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static enum status write_attribute(struct creation *creation, hid_t object, const char *name, hid_t type,
+                                   hsize_t count, const void *value)
+{
+    enum status status = STATUS_OK;
+    hid_t attribute = 0;
+    hid_t space = count ? H5Screate_simple(1, &count, NULL) : H5Screate(H5S_SCALAR);
+    WRITE(attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
+    WRITE(H5Awrite(attribute, type, value));
+done:
+    h5_close(&attribute);
+    h5_close(&space);
+    return status;
+}
+
+static enum status write_text(struct creation *creation, hid_t object, const char *name, const char *text)
+{
+    return write_attribute(creation, object, name, creation->text, 0, &text);
+}
+
+static enum status write_int(struct creation *creation, hid_t object, const char *name, int64_t value)
+{
+    return write_attribute(creation, object, name, H5T_NATIVE_INT64, 0, &value);
+}
+
+// A dimension that is no variable, the way netCDF-4 writes it: a scale without data under netCDF's own
+// phrase.
+static enum status create_dimension(struct creation *creation, const char *name, int64_t length, hid_t *scale)
+{
+    enum status status = STATUS_OK;
+    char phrase[96];
+    snprintf(phrase, sizeof phrase, "This is a netCDF dimension but not a netCDF variable.%10lld",
+             (long long)length);
+    hid_t space = H5Screate_simple(1, &(hsize_t){(hsize_t)length}, NULL);
+    WRITE(*scale =
+              H5Dcreate2(creation->file, name, H5T_IEEE_F32BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    WRITE(H5DSset_scale(*scale, phrase));
+done:
+    h5_close(&space);
+    return status;
+}
+
+struct variable {
+    const char *name, *units, *long_name, *role;
+    hid_t type;
+    hid_t dimensions[2]; // the second may be 0
+    const void *fill;    // what every element holds at first; NULL where everything is written at once
+};
+
+static enum status create_variable(struct creation *creation, const struct variable *variable, hid_t *dataset)
+{
+    enum status status = STATUS_OK;
+    hsize_t shape[2];
+    int rank = variable->dimensions[1] ? 2 : 1;
+    for (int i = 0; i < rank; i++) {
+        hid_t extent = H5Dget_space(variable->dimensions[i]);
+        H5Sget_simple_extent_dims(extent, &shape[i], NULL);
+        h5_close(&extent);
+    }
+    hid_t space = H5Screate_simple(rank, shape, NULL);
+    hid_t properties = creation_dataset_properties();
+    if (variable->fill) {
+        WRITE(H5Pset_fill_value(properties, variable->type, variable->fill));
+        WRITE(H5Pset_fill_time(properties, H5D_FILL_TIME_ALLOC));
+    }
+    WRITE(*dataset = H5Dcreate2(creation->file, variable->name, variable->type, space, H5P_DEFAULT,
+                                properties, H5P_DEFAULT));
+    for (int i = 0; i < rank; i++)
+        WRITE(H5DSattach_scale(*dataset, variable->dimensions[i], (unsigned)i));
+    TRY_DONE(write_text(creation, *dataset, LAYOUT_UNITS, variable->units));
+    TRY_DONE(write_text(creation, *dataset, LAYOUT_LONG_NAME, variable->long_name));
+    if (variable->role)
+        TRY_DONE(write_text(creation, *dataset, LAYOUT_ROLE, variable->role));
+    if (variable->fill)
+        frozen_except(&creation->frozen, *dataset);
+done:
+    h5_close(&properties);
+    h5_close(&space);
+    return status;
+}
+
+static enum status create_setting(struct creation *creation, const struct column *column)
+{
+    enum status status = STATUS_OK;
+    bool is_text = column->type == COLUMN_TEXT || column->type == COLUMN_LIST;
+    int64_t rows = creation->plan->settings->rows;
+    const char **texts = NULL;
+    const void *values = column->ints;
+    hid_t dataset = 0, type = column->type == COLUMN_INT ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE;
+    if (is_text) {
+        type = creation->text;
+        values = texts = memory_small((size_t)rows * sizeof *texts);
+        for (int64_t row = 0; row < rows; row++)
+            texts[row] = column->texts[row] ? column->texts[row] : "";
+    }
+    struct variable variable = {.name = column->name,
+                                .units = column->units,
+                                .long_name = column->long_name,
+                                .role = LAYOUT_ROLE_SETTING,
+                                .type = type,
+                                .dimensions = {creation->run}};
+    TRY_DONE(create_variable(creation, &variable, &dataset));
+    if (column->type == COLUMN_LIST)
+        TRY_DONE(write_text(creation, dataset, LAYOUT_FORMAT, LAYOUT_FORMAT_LIST));
+    WRITE(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values));
+done:
+    h5_close(&dataset);
+    free(texts);
+    return status;
+}
+
+static enum status create_status(struct creation *creation)
+{
+    enum status status = STATUS_OK;
+    hid_t dataset = 0;
+    const uint8_t values[] = {RUN_PENDING, RUN_RUNNING, RUN_DONE, RUN_DIVERGED, RUN_FAILED};
+    struct variable variable = {.name = LAYOUT_STATUS,
+                                .units = "1",
+                                .long_name = "what has become of the run",
+                                .type = H5T_NATIVE_UINT8,
+                                .dimensions = {creation->run},
+                                .fill = &(uint8_t){RUN_PENDING}};
+    TRY_DONE(create_variable(creation, &variable, &dataset));
+    TRY_DONE(write_attribute(creation, dataset, "flag_values", H5T_NATIVE_UINT8, sizeof values, values));
+    TRY_DONE(write_text(creation, dataset, "flag_meanings", "pending running done diverged failed"));
+done:
+    h5_close(&dataset);
+    return status;
+}
+
+static enum status create_outcome(struct creation *creation, const struct column *column)
+{
+    bool integer = column->type == COLUMN_INT;
+    hid_t dataset = 0;
+    struct variable variable = {.name = column->name,
+                                .units = column->units,
+                                .long_name = column->long_name,
+                                .role = LAYOUT_ROLE_OUTCOME,
+                                .type = integer ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE,
+                                .dimensions = {creation->run},
+                                .fill = integer ? (const void *)&(int64_t){0} : (const void *)&(double){NAN}};
+    enum status status = create_variable(creation, &variable, &dataset);
+    h5_close(&dataset);
+    return status;
+}
+
+// A text that comes later: a char array, whose length netCDF wants to be a dimension of its own.
+static enum status create_chars(struct creation *creation, const char *name, const char *long_name,
+                                int length)
+{
+    enum status status = STATUS_OK;
+    hid_t scale = 0, dataset = 0;
+    char dimension[64];
+    snprintf(dimension, sizeof dimension, "%s_length", name);
+    TRY_DONE(create_dimension(creation, dimension, length, &scale));
+    struct variable variable = {.name = name,
+                                .units = "1",
+                                .long_name = long_name,
+                                .role = LAYOUT_ROLE_OUTCOME,
+                                .type = H5T_C_S1,
+                                .dimensions = {creation->run, scale},
+                                .fill = ""};
+    TRY_DONE(create_variable(creation, &variable, &dataset));
+    TRY_DONE(write_text(creation, dataset, "_Encoding", "utf-8"));
+done:
+    h5_close(&dataset);
+    h5_close(&scale);
+    return status;
+}
+
+static enum status create_checksum(struct creation *creation, const char *name, const char *long_name)
+{
+    hid_t dataset = 0;
+    struct variable variable = {.name = name,
+                                .units = "1",
+                                .long_name = long_name,
+                                .role = LAYOUT_ROLE_CHECKSUM,
+                                .type = H5T_NATIVE_INT64,
+                                .dimensions = {creation->run},
+                                .fill = &(int64_t){CHECKSUM_NONE}};
+    enum status status = create_variable(creation, &variable, &dataset);
+    h5_close(&dataset);
+    return status;
+}
+
+static enum status create_curve(struct creation *creation, const struct curve_layout *curve)
+{
+    hid_t dataset = 0;
+    struct variable variable = {.name = curve->name,
+                                .units = curve->units,
+                                .long_name = curve->long_name,
+                                .type = H5T_NATIVE_DOUBLE,
+                                .dimensions = {creation->run, creation->point},
+                                .fill = &(double){NAN}};
+    enum status status = create_variable(creation, &variable, &dataset);
+    h5_close(&dataset);
+    return status;
+}
+
+static enum status create_attributes(struct creation *creation)
+{
+    const struct store_plan *plan = creation->plan;
+    char created[32];
+    clock_date(created);
+    int64_t checksum = checksum_attributes(plan->sweep, plan->resolved, plan->versions, created,
+                                           plan->settings, plan->settings->count);
+    TRY(write_text(creation, creation->file, LAYOUT_SWEEP, plan->sweep));
+    TRY(write_text(creation, creation->file, LAYOUT_RESOLVED, plan->resolved));
+    TRY(write_text(creation, creation->file, LAYOUT_VERSIONS, plan->versions));
+    TRY(write_text(creation, creation->file, LAYOUT_CREATED, created));
+    TRY(write_int(creation, creation->file, LAYOUT_SCHEMA_VERSION, SCHEMA_VERSION));
+    return write_int(creation, creation->file, LAYOUT_ATTRIBUTES_CHECKSUM, checksum);
+}
+
+static enum status create_columns(struct creation *creation)
+{
+    const struct store_plan *plan = creation->plan;
+    for (int i = 0; i < plan->settings->count; i++)
+        TRY(create_setting(creation, &plan->settings->columns[i]));
+    TRY(create_status(creation));
+    for (int i = 0; i < plan->outcome_count; i++)
+        TRY(create_outcome(creation, &plan->outcomes[i]));
+    TRY(create_chars(creation, LAYOUT_MESSAGE, "why the run failed", STORE_MESSAGE_LENGTH));
+    TRY(create_chars(creation, LAYOUT_ARITHMETIC,
+                     "what computed the run: its bits are the same on the same arithmetic",
+                     STORE_ARITHMETIC_LENGTH));
+    TRY(create_checksum(creation, LAYOUT_ROW_CHECKSUM, "CRC-32 of the finished row"));
+    TRY(create_checksum(creation, LAYOUT_CURVE_CHECKSUM, "CRC-32 of the run's curves"));
+    TRY(create_checksum(creation, LAYOUT_MODEL_CHECKSUM, "CRC-32 of the run's parameters"));
+    for (int i = 0; i < CURVES; i++)
+        TRY(create_curve(creation, &layout_curves[i]));
+    return STATUS_OK;
+}
+
+enum status columns_create(struct creation *creation)
+{
+    enum status status = STATUS_OK;
+    int64_t points = creation->plan->points > 0 ? creation->plan->points : 1;
+    creation->text = h5_text_type();
+    TRY_DONE(create_attributes(creation));
+    TRY_DONE(create_dimension(creation, LAYOUT_RUN, creation->plan->settings->rows, &creation->run));
+    TRY_DONE(create_dimension(creation, LAYOUT_POINT, points, &creation->point));
+    TRY_DONE(create_columns(creation));
+done:
+    h5_close(&creation->point);
+    h5_close(&creation->run);
+    h5_close(&creation->text);
+    return status;
+}

@@ -1,0 +1,32 @@
+/* What the two halves of making a file share: create.c makes the file and its runs, columns.c everything
+ * before them. */
+#ifndef STORE_CREATION_H
+#define STORE_CREATION_H
+
+#include "store/frozen.h"
+#include "store/h5.h"
+#include "store/store.h"
+
+struct creation {
+    const struct store_plan *plan;
+    const char *path; // of the .part file
+    hid_t file;
+    struct frozen frozen; // knows what will be written later
+    hid_t text;           // while the columns are made: the type of variable-length text,
+    hid_t run, point;     // and the dimension scales
+};
+
+/* In a function that returns `status` from a label `done`. */
+#define WRITE(call)                                                                                          \
+    do {                                                                                                     \
+        if ((call) < 0)                                                                                      \
+            TRY_DONE(h5_write_failure(creation->path, "a new results file"));                                \
+    } while (0)
+
+/* Contiguous, with its place in the file from the start, and without time stamps. The caller closes it. */
+hid_t creation_dataset_properties(void);
+
+/* The root's attributes, the dimensions, columns and curves. */
+enum status columns_create(struct creation *creation);
+
+#endif
