@@ -1,2 +1,79 @@
-#include <stdio.h>
-int main(void) { puts("weightsweep"); return 0; }
+#include "commands/commands.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct verb {
+    const char *name;
+    enum status (*run)(const struct command *command, int argc, char **argv);
+    bool needs_mpi;
+    const char *summary;
+} verbs[] = {
+    {"plan", command_plan, false, "what a sweep would do and cost"},
+    {"run", command_run, true, "do it, or continue it (under mpirun)"},
+    {"status", command_status, false, "what is done, running, left"},
+    {"export", command_export, false, "runs and curves as tables"},
+    {"verify", command_verify, false, "check a results file"},
+    {"info", command_info, false, "versions, processor, libraries"},
+};
+
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static void print_help(FILE *out)
+{
+    fputs("usage: weightsweep VERB [argument...]\n"
+          "\n"
+          "Trains grids of small networks that infer the weights of other networks.\n"
+          "\n",
+          out);
+    for (int i = 0; i < VERBS; i++)
+        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+    fputs("\n`weightsweep VERB --help` says more.\n"
+          "example: weightsweep plan sweeps/quick.yaml\n",
+          out);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (int i = 0; i < VERBS; i++)
+        if (strcmp(name, verbs[i].name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static enum status run_verb(const struct verb *verb, int argc, char **argv, int *rank)
+{
+    struct command command = {.out = stdout, .err = stderr, .comm = MPI_COMM_NULL};
+    if (!verb->needs_mpi)
+        return verb->run(&command, argc, argv);
+    MPI_Init(&argc, &argv);
+    command.comm = MPI_COMM_WORLD;
+    MPI_Comm_rank(command.comm, rank);
+    return verb->run(&command, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(argc < 2 ? stderr : stdout);
+        return argc < 2 ? STATUS_USAGE : STATUS_OK;
+    }
+    const struct verb *verb = find_verb(argv[1]);
+    if (!verb) {
+        fprintf(stderr, "weightsweep: unknown verb `%s`; `weightsweep --help` lists them\n", argv[1]);
+        return STATUS_USAGE;
+    }
+    int rank = 0;
+    enum status status = run_verb(verb, argc - 1, argv + 1, &rank);
+    if (fflush(stdout) != 0 && status == STATUS_OK)
+        status = status_fail(STATUS_MACHINE, __FILE__, __LINE__, "standard output could not be written");
+    if (status != STATUS_OK && rank == 0) {
+        fprintf(stderr, "weightsweep: %s\n", status_message());
+        if (getenv("WEIGHTSWEEP_DEBUG"))
+            fprintf(stderr, "(recorded at %s)\n", status_place());
+    }
+    if (verb->needs_mpi)
+        MPI_Finalize();
+    return status_exit_code(status);
+}

@@ -154,7 +154,8 @@ void master_report(struct master *master, enum tag tag, const struct report *rep
         master->work_left = true;
         stop_request();
     }
-    fail(master, hooks->finished(hooks->context, report->run, report->end, &report->scalars, report->message),
+    fail(master,
+         hooks->finished(hooks->context, report->run, report->end, &report->scalars, &report->sums, report->message),
          status_message());
 }
 

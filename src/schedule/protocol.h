@@ -4,7 +4,7 @@
 #define SCHEDULE_PROTOCOL_H
 
 #include "base/status.h"
-#include "train/train.h"
+#include "schedule/schedule.h"
 
 enum tag {
     // master -> worker
@@ -22,6 +22,7 @@ struct report {
     enum status status; // not OK: the results file could not be written
     enum train_end end;
     struct train_scalars scalars;
+    struct schedule_sums sums;
     char message[256];
 };
 

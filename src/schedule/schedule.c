@@ -111,8 +111,9 @@ static void do_run(struct worker *worker, const int *assignment, int length)
     struct train_result result;
     struct report report = {.run = worker->run};
     report.status = train_run(&worker->job->run[worker->run], &hooks, group, &result);
-    if (report.status == STATUS_OK && result.end == TRAIN_DONE && worker->leader)
-        report.status = worker->hooks->model(worker->hooks->context, worker->run, &result.state);
+    if (report.status == STATUS_OK && result.end != TRAIN_STOPPED && worker->leader)
+        report.status = worker->hooks->close(worker->hooks->context, worker->run,
+                                             result.end == TRAIN_DONE ? result.state.parameters : NULL, &report.sums);
     report.end = result.end;
     report.scalars = result.state.scalars;
     snprintf(report.message, sizeof report.message, "%s", report.status == STATUS_OK ? result.message : status_message());

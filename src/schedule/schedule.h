@@ -11,6 +11,11 @@
 #include <mpi.h>
 #include <stdbool.h>
 
+/* Checksums of what a leader wrote for a run; the master keeps them with the run's row. */
+struct schedule_sums {
+    int64_t curve, model;
+};
+
 struct schedule_hooks {
     void *context;
     double checkpoint_every; // seconds
@@ -19,13 +24,14 @@ struct schedule_hooks {
     enum status (*load)(void *context, int64_t run, struct train_state *state, bool *found);
     enum status (*checkpoint)(void *context, int64_t run, const struct train_state *state);
     enum status (*curve)(void *context, int64_t run, int64_t point, const struct train_state *state);
-    enum status (*model)(void *context, int64_t run, const struct train_state *state);
+    /* The run is over: keeps the model if there is one. `parameters` is NULL unless end is TRAIN_DONE. */
+    enum status (*close)(void *context, int64_t run, const float *parameters, struct schedule_sums *sums);
 
     /* The master. ranks: how many work on the run. */
     enum status (*started)(void *context, int64_t run, int ranks);
     enum status (*progress)(void *context, int64_t run, const struct train_scalars *scalars);
     enum status (*finished)(void *context, int64_t run, enum train_end end, const struct train_scalars *scalars,
-                            const char *message);
+                            const struct schedule_sums *sums, const char *message);
     void (*tick)(void *context); // now and then
 };
 

@@ -65,8 +65,25 @@ void sweep_columns(const struct sweep *sweep, struct column_table *table)
     double *flops =
         column_add(table, "flops_per_step", COLUMN_REAL, "FLOP", "FLOPs of a training step")->reals;
     for (int64_t row = 0; row < table->rows; row++) {
-        struct run_cost cost = run_cost(&sweep->run[row]);
-        parameters[row] = cost.parameters;
-        flops[row] = cost.flops_per_step;
+        parameters[row] = sweep->cost[row].parameters;
+        flops[row] = sweep->cost[row].flops_per_step;
+    }
+}
+
+void sweep_settings(struct column_table *table)
+{
+    *table = (struct column_table){.rows = SETTINGS};
+    char **names = column_add(table, "setting", COLUMN_TEXT, "1", "setting")->texts;
+    char **defaults = column_add(table, "default", COLUMN_TEXT, "1", "value unless said otherwise")->texts;
+    char **values = column_add(table, "values", COLUMN_TEXT, "1", "what it may be")->texts;
+    char **meanings = column_add(table, "meaning", COLUMN_TEXT, "1", "what it is")->texts;
+    for (enum setting_id id = 0; id < SETTINGS; id++) {
+        char name[64];
+        struct text expected = {0};
+        value_expected(id, &expected);
+        names[id] = memory_text(settings_name(id, name));
+        defaults[id] = memory_text(settings[id].standard ? settings[id].standard : "-");
+        values[id] = text_take(&expected);
+        meanings[id] = memory_text(settings[id].long_name);
     }
 }

@@ -8,10 +8,11 @@ struct run_cost run_cost(const struct run_spec *run)
     double evaluations = (double)train_points(training);
     struct run_cost cost = {
         .parameters = (int64_t)table.parameters,
-        .flops_per_step = training->batch * model_step_flops(&run->model) + optimizer_flops(training->optimizer, &table),
+        .flops_per_step =
+            training->batch * model_step_flops(&run->model) + optimizer_flops(training->optimizer, &table),
         .model_bytes = (int64_t)(table.parameters * sizeof(float)),
         .checkpoint_bytes = 2 * (int64_t)train_state_bytes(&table),
-        .memory_bytes = (int64_t)train_memory_bytes(training, &run->model, run->task.eval_points),
+        .memory_bytes = (int64_t)train_memory_bytes(training, &run->model, &run->task),
     };
     cost.flops = (double)training->steps * cost.flops_per_step +
                  evaluations * training->evaluation_generators * model_forward_flops(&run->model);

@@ -14,6 +14,7 @@ struct conversion {
     const char *set;
     struct mistakes *mistakes;
     bool *seen; // [nodes + 1]: a node met twice has an alias
+    bool valid;
 };
 
 static struct place place_of(const struct conversion *conversion, const yaml_node_t *node)
@@ -68,29 +69,33 @@ static void convert_mapping(struct conversion *conversion, const yaml_node_t *ya
         if (is_repeated(node, name, conversion->mistakes, place))
             continue;
         struct node *item = &node->items[node->count++];
-        convert(conversion, pair->value, depth + 1, item);
         item->key = memory_text(name);
         item->place = place;
+        convert(conversion, pair->value, depth + 1, item);
     }
+}
+
+static void refuse(struct conversion *conversion, struct place place, const char *message)
+{
+    mistakes_add(conversion->mistakes, place, NULL, "%s", message);
+    conversion->valid = false;
 }
 
 static void convert(struct conversion *conversion, int index, int depth, struct node *node)
 {
     const yaml_node_t *yaml = yaml_document_get_node(conversion->document, index);
-    node->place = place_of(conversion, yaml);
+    if (!node->key)
+        node->place = place_of(conversion, yaml);
     node->scalar = memory_text("");
     if (conversion->seen[index]) {
-        mistakes_add(conversion->mistakes, node->place, NULL,
-                     "an alias; expected the value itself, written again");
+        refuse(conversion, node->place, "an alias; expected the value itself, written again");
         return;
     }
     conversion->seen[index] = true;
     if (!plain_tag(yaml))
-        mistakes_add(conversion->mistakes, node->place, NULL, "the tag `%s`; expected a value without a tag",
-                     (const char *)yaml->tag);
+        refuse(conversion, node->place, "a tag; expected a value without one");
     if (depth > DEEPEST) {
-        mistakes_add(conversion->mistakes, node->place, NULL, "lists or mappings nested more than %d deep",
-                     DEEPEST);
+        refuse(conversion, node->place, "lists or mappings too deep in each other; expected a sweep");
         return;
     }
     switch (yaml->type) {
@@ -163,10 +168,11 @@ bool document_read(const char *text, const char *set, struct mistakes *mistakes,
     } else {
         if (yaml_document_get_root_node(&document)) {
             size_t nodes = (size_t)(document.nodes.top - document.nodes.start);
-            struct conversion conversion = {&document, set, mistakes, memory_small(nodes + 1)};
+            struct conversion conversion = {&document, set, mistakes, memory_small(nodes + 1), true};
             document_free(root);
             convert(&conversion, 1, 0, root);
             free(conversion.seen);
+            valid = conversion.valid;
             refuse_second_document(&parser, text, set, mistakes);
         }
         yaml_document_delete(&document);
@@ -192,9 +198,11 @@ const char *document_words(const struct node *node, char words[64])
     if (node->type == NODE_MAPPING)
         return "a mapping";
     if (node->scalar[0] == '\0')
-        return node->quoted ? "an empty text" : "nothing";
-    int shown = (int)strlen(node->scalar) > 40 ? 37 : 40;
-    snprintf(words, 64, "`%s%.*s%s%s`", node->quoted ? "\"" : "", shown, node->scalar,
-             shown == 37 ? "..." : "", node->quoted ? "\"" : "");
+        return node->quoted ? "an empty text" : "an empty value";
+    int length = (int)strlen(node->scalar), shown = 0;
+    while (shown < 40 && (unsigned char)node->scalar[shown] >= ' ')
+        shown++;
+    const char *quote = node->quoted ? "\"" : "";
+    snprintf(words, 64, "`%s%.*s%s%s`", quote, shown, node->scalar, shown < length ? "..." : "", quote);
     return words;
 }

@@ -32,8 +32,7 @@ static void resolve_all(struct expansion *expansion, int64_t size)
 
 // ---- exclusions ----
 
-// Something about the settings of this exclusion is wrong already, or was changed by --set: it need not
-// match.
+// What the exclusion speaks of has a mistake in it already, or was changed by --set: it need not match.
 static bool may_be_idle(const struct grid *grid, const struct exclusion *exclusion)
 {
     for (int i = 0; i < exclusion->count; i++)

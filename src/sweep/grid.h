@@ -52,8 +52,7 @@ void grid_drop(struct grid *grid, enum setting_id id);
 /* Where the setting is given. */
 struct place grid_place(const struct grid *grid, enum setting_id id);
 
-/* The setting is usable: it has a value, or needs none to be told apart from a mistake that was told already.
- */
+/* False if all that was said about the setting was mistaken, so that nothing can be checked against it. */
 bool grid_sound(const struct grid *grid, enum setting_id id);
 
 /* Combinations, exclusions not yet left out; anything above GRID_LARGEST is too many, not exact. */

@@ -26,7 +26,7 @@ static void full_key(enum setting_group group, const char *key, char full[64])
 
 static void refuse_later(const char *key, struct place place, struct mistakes *mistakes)
 {
-    mistakes_add(mistakes, place, key, "is not there yet; expected a version of weightsweep that has it");
+    mistakes_add(mistakes, place, key, "is not there yet in this version; expected a file without it");
 }
 
 static void refuse_shared(const char *key, struct place place, struct mistakes *mistakes)
@@ -39,21 +39,26 @@ static void refuse_shared(const char *key, struct place place, struct mistakes *
     text_free(&names);
 }
 
-static void refuse_anywhere(const char *key, struct place place, struct mistakes *mistakes)
+static void refuse_anywhere(const char *key, const char *bare, struct place place, struct mistakes *mistakes)
 {
     struct nearest nearest = {.word = key};
+    enum setting_group home;
+    if (bare != key && settings_sharing(bare, &home) == 1) {
+        nearest.word = bare; // the right key in a wrong group
+        nearest_try(&nearest, bare);
+    }
     for (enum setting_id id = 0; id < SETTINGS; id++) {
-        enum setting_group group;
         char full[64];
-        if (settings_sharing(settings[id].key, &group) == 1)
+        if (settings_sharing(settings[id].key, &home) == 1)
             nearest_try(&nearest, settings[id].key);
         nearest_try(&nearest, settings_name(id, full));
     }
+    struct text hint = {0};
     if (nearest.name[0])
-        mistakes_add(mistakes, place, key, "unknown setting; did you mean `%s`?", nearest.name);
-    else
-        mistakes_add(mistakes, place, key,
-                     "unknown setting; expected one that `weightsweep plan --help` lists");
+        text_format(&hint, "; did you mean `%s`?", nearest.name);
+    mistakes_add(mistakes, place, key, "unknown setting; expected one that `weightsweep plan --help` lists%s",
+                 hint.length ? hint.chars : "");
+    text_free(&hint);
 }
 
 enum setting_id keys_anywhere(const char *key, struct place place, struct mistakes *mistakes)
@@ -73,7 +78,7 @@ enum setting_id keys_anywhere(const char *key, struct place place, struct mistak
     if (id == SETTINGS && group != GROUPS && settings_later(group, bare))
         refuse_later(key, place, mistakes);
     else if (id == SETTINGS)
-        refuse_anywhere(key, place, mistakes);
+        refuse_anywhere(key, bare, place, mistakes);
     return id;
 }
 

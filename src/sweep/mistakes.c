@@ -99,8 +99,7 @@ static int least_of(int a, int b, int c)
     return least < c ? least : c;
 }
 
-// Insertions, deletions and replacements that turn one word into the other; `far` if a word is no name at
-// all.
+// Insertions, deletions and replacements that turn one word into the other; `far` for words too long to try.
 static int edit_distance(const char *a, const char *b, int far)
 {
     enum { LONGEST = 64 };

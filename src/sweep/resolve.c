@@ -214,17 +214,21 @@ static bool is_available(const struct run_spec *run)
            settings[SETTING_POOLING].choices[run->model.pooling].available;
 }
 
-static void check_hidden_matrices(const struct check *check, const struct tensor_table *table)
+bool resolve_muon_fits(const struct tensor_table *table)
 {
-    const struct run_spec *run = check->run;
-    if (run->training.optimizer != OPTIMIZER_MUON)
-        return;
     for (int i = 0; i < table->count; i++)
         if (table->tensors[i].hidden_matrix)
-            return;
-    ADD(check, SETTING_OPTIMIZER, SETTING_MODEL,
-        "`muon` moves hidden matrices, and this `%s` has none; expected `adam`, or more layers",
-        choice_name(SETTING_MODEL, run->model.kind));
+            return true;
+    return false;
+}
+
+static void check_optimizer(const struct check *check, const struct tensor_table *table)
+{
+    const struct run_spec *run = check->run;
+    if (run->training.optimizer == OPTIMIZER_MUON && !resolve_muon_fits(table))
+        ADD(check, SETTING_OPTIMIZER, SETTING_MODEL,
+            "`muon` moves hidden matrices, and this `%s` has none; expected `adam`, or more layers",
+            choice_name(SETTING_MODEL, run->model.kind));
 }
 
 static void check_size(const struct check *check, enum setting_id first, enum setting_id second,
@@ -280,6 +284,6 @@ void resolve_run(const struct grid *grid, const struct value *const chosen[SETTI
         return;
     struct tensor_table table;
     model_tensors(&run->model, &table);
-    check_hidden_matrices(&check, &table);
+    check_optimizer(&check, &table);
     check_sizes(&check, &table);
 }

@@ -1,5 +1,4 @@
-/* One run from the values that the grid chose: what follows from what, and whether all of it fits together.
- */
+/* One run from the values that the grid chose: what follows from what, and whether it fits together. */
 #ifndef SWEEP_RESOLVE_H
 #define SWEEP_RESOLVE_H
 
@@ -11,8 +10,10 @@
 void resolve_run(const struct grid *grid, const struct value *const chosen[SETTINGS],
                  struct mistakes *mistakes, struct run_spec *run);
 
-/* round-half-up(ratio * unknowns) in decimal: of the ratio as it was written, not of the nearest binary
- * number. */
+/* round-half-up(ratio * unknowns) in decimal: of the ratio as written, not of the nearest binary number. */
 int64_t resolve_equations(double ratio, int unknowns);
+
+/* Whether the model has a hidden matrix for muon to move. */
+bool resolve_muon_fits(const struct tensor_table *table);
 
 #endif

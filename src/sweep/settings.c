@@ -32,88 +32,99 @@ enum {
 
 #define FIELD(member)                                                                                        \
     .offset = offsetof(struct run_spec, member), .size = sizeof((struct run_spec *)0)->member
+#define INTEGER(member, standard_, least_, most_)                                                            \
+    .type = SETTING_INTEGER, .standard = standard_, .least = least_, .most = most_, FIELD(member)
+#define REAL(member, standard_, above, most_)                                                                \
+    .type = SETTING_REAL, .standard = standard_, .least = above, .most = most_, FIELD(member)
+#define CHOICE(member, standard_, choices_)                                                                  \
+    .type = SETTING_CHOICE, .standard = standard_, .choices = choices_, FIELD(member)
+#define WIDTHS(member, standard_, longest, most_)                                                            \
+    .type = SETTING_WIDTHS, .standard = standard_, .most_widths = longest, .least = 1, .most = most_,        \
+    FIELD(member)
 
-// Upper limits are far beyond use and far below overflow; the one of the seed is what every JSON reader keeps
-// exactly.
+// Each row: group, key, column in the results file, units, long name; then the field of a run, the default
+// and the limits. Upper limits are far beyond use and far below overflow; a seed's is what every JSON reader
+// keeps exactly.
+// clang-format off
 const struct setting settings[SETTINGS] = {
-    [SETTING_TASK] = {"task", GROUP_TOP, SETTING_CHOICE, "mlp-inverse", .choices = tasks, .column = "task",
-                      .units = "1", .long_name = "what is to be learned", FIELD(task.kind)},
-    [SETTING_MODEL] = {"model", GROUP_TOP, SETTING_CHOICE, "deep-sets", .choices = models, .column = "model",
-                       .units = "1", .long_name = "the network that learns", FIELD(model.kind)},
-    [SETTING_UNKNOWNS] = {"unknowns", GROUP_TOP, SETTING_INTEGER, NULL, 1, 1e6, .outside_id = true,
-                          .column = "unknowns", .units = "1", .long_name = "unknown weights of a generator",
-                          FIELD(unknowns)},
-    [SETTING_EQUATION_RATIO] = {"equation_ratio", GROUP_TOP, SETTING_REAL, NULL, 0, 1e6, .outside_id = true,
-                                .column = "equation_ratio", .units = "1",
-                                .long_name = "equations per unknown", FIELD(equation_ratio)},
-    [SETTING_EMBED_DIM] = {"embed_dim", GROUP_TOP, SETTING_INTEGER, "128", 1, 65536, .models = SETS,
-                           .column = "embed_dim", .units = "1", .long_name = "width of the embedding",
-                           FIELD(model.embed_dim)},
-    [SETTING_POOLING] = {"pooling", GROUP_TOP, SETTING_CHOICE, "mean", .choices = poolings, .models = SETS,
-                         .column = "pooling", .units = "1", .long_name = "how the pairs of a set are pooled",
-                         FIELD(model.pooling)},
-    [SETTING_SEED] = {"seed", GROUP_TOP, SETTING_INTEGER, "1", 0, 9007199254740992, .column = "seed",
-                      .units = "1", .long_name = "seed of all random numbers", FIELD(training.seed)},
+    [SETTING_TASK] = {
+        GROUP_TOP, "task", "task", "1", "what is to be learned",
+        CHOICE(task.kind, "mlp-inverse", tasks)},
+    [SETTING_MODEL] = {
+        GROUP_TOP, "model", "model", "1", "network that learns",
+        CHOICE(model.kind, "deep-sets", models)},
+    [SETTING_UNKNOWNS] = {
+        GROUP_TOP, "unknowns", "unknowns", "1", "weights of a generator",
+        INTEGER(unknowns, NULL, 1, 1e6), .outside_id = true},
+    [SETTING_EQUATION_RATIO] = {
+        GROUP_TOP, "equation_ratio", "equation_ratio", "1", "equations per unknown",
+        REAL(equation_ratio, NULL, 0, 1e6), .outside_id = true},
+    [SETTING_EMBED_DIM] = {
+        GROUP_TOP, "embed_dim", "embed_dim", "1", "width of the embedding",
+        INTEGER(model.embed_dim, "128", 1, 65536), .models = SETS},
+    [SETTING_POOLING] = {
+        GROUP_TOP, "pooling", "pooling", "1", "pooling over the pairs of a set",
+        CHOICE(model.pooling, "mean", poolings), .models = SETS},
+    [SETTING_SEED] = {
+        GROUP_TOP, "seed", "seed", "1", "seed of all random numbers",
+        INTEGER(training.seed, "1", 0, 9007199254740992)},
 
-    [SETTING_GENERATOR_INPUTS] = {"inputs", GROUP_GENERATOR, SETTING_INTEGER, NULL, 1, 4096,
-                                  .column = "generator_inputs", .units = "1",
-                                  .long_name = "inputs of a generator", FIELD(task.generator.inputs)},
-    [SETTING_GENERATOR_HIDDEN] = {"hidden", GROUP_GENERATOR, SETTING_WIDTHS, NULL, 1, 4096, .most_widths = 1,
-                                  .column = "generator_hidden", .units = "1",
-                                  .long_name = "hidden widths of a generator", FIELD(task.generator.hidden)},
-    [SETTING_GENERATOR_INIT] = {"init", GROUP_GENERATOR, SETTING_CHOICE, "lecun", .choices = inits,
-                                .column = "generator_init", .units = "1",
-                                .long_name = "distribution of a generator's weights",
-                                FIELD(task.generator.init)},
+    [SETTING_GENERATOR_INPUTS] = {
+        GROUP_GENERATOR, "inputs", "generator_inputs", "1", "inputs of a generator",
+        INTEGER(task.generator.inputs, NULL, 1, 4096)},
+    [SETTING_GENERATOR_HIDDEN] = {
+        GROUP_GENERATOR, "hidden", "generator_hidden", "1", "hidden widths of a generator",
+        WIDTHS(task.generator.hidden, NULL, 1, 4096)},
+    [SETTING_GENERATOR_INIT] = {
+        GROUP_GENERATOR, "init", "generator_init", "1", "distribution of a generator's weights",
+        CHOICE(task.generator.init, "lecun", inits)},
 
-    [SETTING_STEPS] = {"steps", GROUP_TRAINING, SETTING_INTEGER, "30000", 1, 1e12, .column = "steps",
-                       .units = "steps", .long_name = "training steps", FIELD(training.steps)},
-    [SETTING_BATCH] = {"batch", GROUP_TRAINING, SETTING_INTEGER, "1024", 1, 1 << 24, .column = "batch",
-                       .units = "1", .long_name = "generators a step", FIELD(training.batch)},
-    [SETTING_SHARDS] = {"shards", GROUP_TRAINING, SETTING_INTEGER, "16", 1, 65536, .power_of_two = true,
-                        .column = "shards", .units = "1",
-                        .long_name = "parts of a batch, and most ranks of a run", FIELD(training.shards)},
-    [SETTING_OPTIMIZER] = {"optimizer", GROUP_TRAINING, SETTING_CHOICE, "adam", .choices = optimizers,
-                           .column = "optimizer", .units = "1", .long_name = "optimizer",
-                           FIELD(training.optimizer)},
-    [SETTING_LEARNING_RATE] = {"learning_rate", GROUP_TRAINING, SETTING_REAL, "1e-3", 0, 100,
-                               .column = "learning_rate", .units = "1", .long_name = "learning rate",
-                               FIELD(training.learning_rate)},
-    [SETTING_SCHEDULE] = {"schedule", GROUP_TRAINING, SETTING_CHOICE, "constant", .choices = schedules,
-                          .column = "schedule", .units = "1", .long_name = "schedule of the learning rate",
-                          FIELD(training.schedule)},
-    [SETTING_WARMUP_STEPS] = {"warmup_steps", GROUP_TRAINING, SETTING_INTEGER, "0", 0, 1e12,
-                              .column = "warmup_steps", .units = "steps",
-                              .long_name = "steps in which the learning rate rises",
-                              FIELD(training.warmup_steps)},
-    [SETTING_EVAL_POINTS] = {"eval_points", GROUP_TRAINING, SETTING_INTEGER, "1", 1, 65536,
-                             .column = "eval_points", .units = "1",
-                             .long_name = "inputs a generator in the functional loss",
-                             FIELD(task.eval_points)},
-    [SETTING_PRECISION] = {"precision", GROUP_TRAINING, SETTING_CHOICE, "fp32", .choices = precisions,
-                           .column = "precision", .units = "1", .long_name = "precision of the arithmetic",
-                           FIELD(training.precision)},
+    [SETTING_STEPS] = {
+        GROUP_TRAINING, "steps", "steps", "steps", "training steps",
+        INTEGER(training.steps, "30000", 1, 1e12)},
+    [SETTING_BATCH] = {
+        GROUP_TRAINING, "batch", "batch", "1", "generators a step",
+        INTEGER(training.batch, "1024", 1, 1 << 24)},
+    [SETTING_SHARDS] = {
+        GROUP_TRAINING, "shards", "shards", "1", "parts of a batch, the most ranks of a run",
+        INTEGER(training.shards, "16", 1, 65536), .power_of_two = true},
+    [SETTING_OPTIMIZER] = {
+        GROUP_TRAINING, "optimizer", "optimizer", "1", "optimizer",
+        CHOICE(training.optimizer, "adam", optimizers)},
+    [SETTING_LEARNING_RATE] = {
+        GROUP_TRAINING, "learning_rate", "learning_rate", "1", "learning rate",
+        REAL(training.learning_rate, "1e-3", 0, 100)},
+    [SETTING_SCHEDULE] = {
+        GROUP_TRAINING, "schedule", "schedule", "1", "schedule of the learning rate",
+        CHOICE(training.schedule, "constant", schedules)},
+    [SETTING_WARMUP_STEPS] = {
+        GROUP_TRAINING, "warmup_steps", "warmup_steps", "steps", "steps in which the learning rate rises",
+        INTEGER(training.warmup_steps, "0", 0, 1e12)},
+    [SETTING_EVAL_POINTS] = {
+        GROUP_TRAINING, "eval_points", "eval_points", "1", "inputs a generator in the functional loss",
+        INTEGER(task.eval_points, "1", 1, 65536)},
+    [SETTING_PRECISION] = {
+        GROUP_TRAINING, "precision", "precision", "1", "precision of the arithmetic",
+        CHOICE(training.precision, "fp32", precisions)},
 
-    [SETTING_ENCODER] = {"encoder", GROUP_NETWORK, SETTING_WIDTHS, "[128, 256]", 1, 65536,
-                         .most_widths = WIDTHS_MAX, .models = SETS, .column = "encoder", .units = "1",
-                         .long_name = "hidden widths of the pair encoder", FIELD(model.encoder)},
-    [SETTING_DECODER] = {"decoder", GROUP_NETWORK, SETTING_WIDTHS, "[256, 128]", 1, 65536,
-                         .most_widths = WIDTHS_MAX, .models = SETS, .column = "decoder", .units = "1",
-                         .long_name = "hidden widths of the decoder", FIELD(model.decoder)},
-    [SETTING_NETWORK_HIDDEN] = {"hidden", GROUP_NETWORK, SETTING_WIDTHS, "[256, 256, 256]", 1, 65536,
-                                .most_widths = WIDTHS_MAX, .models = FLAT, .column = "network_hidden",
-                                .units = "1", .long_name = "hidden widths of a flat model",
-                                FIELD(model.hidden)},
+    [SETTING_ENCODER] = {
+        GROUP_NETWORK, "encoder", "encoder", "1", "hidden widths of the pair encoder",
+        WIDTHS(model.encoder, "[128, 256]", WIDTHS_MAX, 65536), .models = SETS},
+    [SETTING_DECODER] = {
+        GROUP_NETWORK, "decoder", "decoder", "1", "hidden widths of the decoder",
+        WIDTHS(model.decoder, "[256, 128]", WIDTHS_MAX, 65536), .models = SETS},
+    [SETTING_NETWORK_HIDDEN] = {
+        GROUP_NETWORK, "hidden", "network_hidden", "1", "hidden widths of a flat model",
+        WIDTHS(model.hidden, "[256, 256, 256]", WIDTHS_MAX, 65536), .models = FLAT},
 
-    [SETTING_EVALUATION_EVERY] = {"every", GROUP_EVALUATION, SETTING_INTEGER, "500", 1, 1e12,
-                                  .column = "evaluation_every", .units = "steps",
-                                  .long_name = "steps between two evaluations",
-                                  FIELD(training.evaluate_every)},
-    [SETTING_EVALUATION_GENERATORS] = {"generators", GROUP_EVALUATION, SETTING_INTEGER, "16384", 2, 1 << 24,
-                                       .column = "evaluation_generators", .units = "1",
-                                       .long_name = "held-out generators of an evaluation",
-                                       FIELD(training.evaluation_generators)},
+    [SETTING_EVALUATION_EVERY] = {
+        GROUP_EVALUATION, "every", "evaluation_every", "steps", "steps between two evaluations",
+        INTEGER(training.evaluate_every, "500", 1, 1e12)},
+    [SETTING_EVALUATION_GENERATORS] = {
+        GROUP_EVALUATION, "generators", "evaluation_generators", "1", "held-out generators of an evaluation",
+        INTEGER(training.evaluation_generators, "16384", 2, 1 << 24)},
 };
+// clang-format on
 
 const char *const setting_groups[GROUPS] = {NULL, "generator", "training", "network", "evaluation"};
 

@@ -50,19 +50,19 @@ struct choice {
 };
 
 struct setting {
-    const char *key;
     enum setting_group group;
-    enum setting_type type;
-    const char *standard; // the default as a file would write it; NULL: none
-    double least, most;   // of an integer and of each width; a real is above `least`
-    int most_widths;      // length of a list of widths
-    bool power_of_two;
-    bool outside_id;              // a run's id holds what follows from it instead
-    const struct choice *choices; // in the order of the enum
-    unsigned models;              // bits of the model kinds that use it; 0: all do
-    const char *column;           // its name in the results file
+    const char *key;
+    const char *column; // its name in the results file
     const char *units, *long_name;
-    size_t offset, size; // of the field in struct run_spec
+    enum setting_type type;
+    const char *standard;         // the default as a file would write it; NULL: none
+    double least, most;           // of an integer and of each width; a real is above `least`
+    int most_widths;              // length of a list of widths
+    bool power_of_two;            // nothing else will do
+    const struct choice *choices; // in the order of the enum
+    size_t offset, size;          // of the field in struct run_spec
+    unsigned models;              // bits of the model kinds that use it; 0: all do
+    bool outside_id;              // a run's id holds what follows from it instead
 };
 
 extern const struct setting settings[SETTINGS];

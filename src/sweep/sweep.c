@@ -53,6 +53,9 @@ static void apply_set(char *argument, struct grid *grid, struct mistakes *mistak
 static void finish(const struct grid *grid, const char *text, struct sweep *sweep)
 {
     struct text resolved = {0};
+    sweep->cost = memory_small((size_t)sweep->runs * sizeof *sweep->cost);
+    for (int64_t i = 0; i < sweep->runs; i++)
+        sweep->cost[i] = run_cost(&sweep->run[i]);
     canonical_sweep(grid, &resolved);
     sweep->name = memory_text(grid->name);
     sweep->text = memory_text(text);
@@ -99,6 +102,7 @@ void sweep_destroy(struct sweep **sweep)
     free((*sweep)->text);
     free((*sweep)->resolved);
     free((*sweep)->run);
+    free((*sweep)->cost);
     free(*sweep);
     *sweep = NULL;
 }

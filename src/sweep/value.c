@@ -11,7 +11,7 @@
 
 static void print_number(struct text *text, double value)
 {
-    text_format(text, "%.15g", value);
+    text_format(text, "%.16g", value);
 }
 
 static void print_range(const struct setting *setting, struct text *text)
@@ -90,9 +90,9 @@ static bool parse_integer(enum setting_id id, const struct node *node, struct mi
     *integer = strtoll(digits, &end, 10);
     if (end == digits || *end != '\0')
         return refuse(id, node, mistakes, "is no integer");
-    if (errno == ERANGE || (double)*integer > setting->most)
+    if (errno == ERANGE || *integer > (int64_t)setting->most)
         return refuse(id, node, mistakes, "is too large");
-    if ((double)*integer < setting->least)
+    if (*integer < (int64_t)setting->least)
         return refuse(id, node, mistakes, "is too small");
     if (setting->power_of_two && !is_power_of_two(*integer))
         return refuse(id, node, mistakes, "is no power of two");

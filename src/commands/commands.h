@@ -1,0 +1,34 @@
+/* The verbs of the program, one file each.
+ *
+ * A verb reads its own options (argv[0] is its name), prints what was asked for to `out` and everything else to `err`, and
+ * returns a status; only main.c turns that into a message and an exit code. */
+#ifndef COMMANDS_COMMANDS_H
+#define COMMANDS_COMMANDS_H
+
+#include "base/status.h"
+
+#include <mpi.h>
+#include <stdio.h>
+
+struct command {
+    FILE *out, *err;
+    MPI_Comm comm; // MPI_COMM_NULL unless the verb starts MPI
+};
+
+/* What a sweep would do and cost. */
+enum status command_plan(const struct command *command, int argc, char **argv);
+/* Does it. Collective on the communicator. */
+enum status command_run(const struct command *command, int argc, char **argv);
+/* What is done, running, left. */
+enum status command_status(const struct command *command, int argc, char **argv);
+/* Tables of runs and curves. */
+enum status command_export(const struct command *command, int argc, char **argv);
+/* Every checksum and invariant of a results file. */
+enum status command_verify(const struct command *command, int argc, char **argv);
+/* Versions, processor, libraries. */
+enum status command_info(const struct command *command, int argc, char **argv);
+
+/* What getopt_long refused, in a sentence: `option` is what it returned ('?' or ':'), `word` the argument it stopped at. */
+enum status command_bad_option(const char *verb, int option, const char *word);
+
+#endif

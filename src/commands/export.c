@@ -1,0 +1,153 @@
+#include "base/memory.h"
+#include "commands/commands.h"
+#include "commands/table.h"
+#include "commands/view_table.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+static const char help[] =
+    "usage: weightsweep export RESULTS.h5 --runs|--curves [--format csv|json]\n"
+    "\n"
+    "Tables of a results file on standard output, also while it is being written.\n"
+    "\n"
+    "  --runs               a row for each run: settings, status, outcomes\n"
+    "  --curves             a row for each point of each run's curves\n"
+    "  --format csv|json    (csv)\n"
+    "\n"
+    "example: weightsweep export quick.h5 --runs > quick.csv\n";
+
+static void make_runs(const struct store_view *view, bool live, struct column_table *table)
+{
+    table->rows = view->runs;
+    for (int i = 0; i < view->settings; i++)
+        view_copy_column(table, view, view->columns.columns[i].name);
+    view_add_status(table, view, live);
+    for (int i = view->settings; i < view->settings + view->outcomes; i++)
+        view_copy_column(table, view, view->columns.columns[i].name);
+    view_copy_column(table, view, "message");
+    view_copy_column(table, view, "arithmetic");
+}
+
+struct curves {
+    int64_t *step; // [runs, points]
+    double *loss, *r2, *seconds;
+};
+
+static enum status read_curves(const struct store_view *view, struct curves *curves)
+{
+    size_t count = (size_t)view->runs * (size_t)view->points;
+    curves->step = memory_small(count * sizeof *curves->step);
+    curves->loss = memory_small(count * sizeof *curves->loss);
+    curves->r2 = memory_small(count * sizeof *curves->r2);
+    curves->seconds = memory_small(count * sizeof *curves->seconds);
+    for (int64_t run = 0; run < view->runs; run++) {
+        int64_t at = run * view->points;
+        TRY(store_view_curves(view, run, curves->step + at, curves->loss + at, curves->r2 + at, curves->seconds + at));
+    }
+    return STATUS_OK;
+}
+
+static void make_points(const struct store_view *view, const struct curves *curves, struct column_table *table)
+{
+    int64_t count = view->runs * view->points, row = 0;
+    for (int64_t i = 0; i < count; i++)
+        table->rows += curves->step[i] >= 0;
+    column_add(table, "run_id", COLUMN_TEXT, "1", "run");
+    column_add(table, "curve_step", COLUMN_INT, "steps", "training step");
+    column_add(table, "curve_loss", COLUMN_REAL, "1", "training loss, exponential moving average");
+    column_add(table, "curve_r2", COLUMN_REAL, "1", "R^2 on held-out generators");
+    column_add(table, "curve_seconds", COLUMN_REAL, "s", "time since the run's first step");
+    const struct column *ids = column_find(&view->columns, "run_id");
+    struct column *column = table->columns;
+    for (int64_t i = 0; i < count; i++) {
+        if (curves->step[i] < 0)
+            continue;
+        column[0].texts[row] = memory_text(ids->texts[i / view->points]);
+        column[1].ints[row] = curves->step[i];
+        column[2].reals[row] = curves->loss[i];
+        column[3].reals[row] = curves->r2[i];
+        column[4].reals[row] = curves->seconds[i];
+        row++;
+    }
+}
+
+static enum status print(const struct command *command, const struct store_view *view, bool want_curves, bool live,
+                         enum table_format format)
+{
+    struct column_table table = {0};
+    struct curves curves = {0};
+    enum status status = STATUS_OK;
+    if (want_curves)
+        TRY_DONE(read_curves(view, &curves));
+    if (want_curves)
+        make_points(view, &curves, &table);
+    else
+        make_runs(view, live, &table);
+    if (format == TABLE_JSON) {
+        table_print_json(&table, command->out);
+        fputs("\n", command->out);
+    } else {
+        table_print_csv(&table, command->out);
+    }
+done:
+    column_table_free(&table);
+    free(curves.step);
+    free(curves.loss);
+    free(curves.r2);
+    free(curves.seconds);
+    return status;
+}
+
+enum status command_export(const struct command *command, int argc, char **argv)
+{
+    enum { RUNS = 1, CURVES, FORMAT, LATER };
+    static const struct option known[] = {{"runs", no_argument, NULL, RUNS},
+                                          {"curves", no_argument, NULL, CURVES},
+                                          {"format", required_argument, NULL, FORMAT},
+                                          {"timeline", no_argument, NULL, LATER},
+                                          {"model", required_argument, NULL, LATER},
+                                          {"archive", no_argument, NULL, LATER},
+                                          {"no-models", no_argument, NULL, LATER},
+                                          {"output", required_argument, NULL, 'o'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    enum table_format format = TABLE_CSV;
+    bool runs = false, curves = false;
+    optind = 0;
+    for (int option, index = 0; (option = getopt_long(argc, argv, ":ho:", known, &index)) != -1;)
+        switch (option) {
+        case RUNS:
+            runs = true;
+            break;
+        case CURVES:
+            curves = true;
+            break;
+        case FORMAT:
+            TRY(table_format_of(optarg, &format));
+            if (format == TABLE_TEXT)
+                FAIL(STATUS_USAGE, "export --format table: expected `csv` or `json`; `weightsweep status` prints a table");
+            break;
+        case LATER:
+            FAIL(STATUS_USAGE, "export --%s is not there yet; expected --runs or --curves", known[index].name);
+        case 'o':
+            FAIL(STATUS_USAGE, "export -o belongs to --model and --archive, which are not there yet; --runs and --curves go to "
+                               "standard output");
+        case 'h':
+            fputs(help, command->out);
+            return STATUS_OK;
+        default:
+            return command_bad_option("export", option, argv[optind - 1]);
+        }
+    if (argc - optind != 1)
+        FAIL(STATUS_USAGE, "export: expected one results file; see `weightsweep export --help`");
+    if (runs == curves)
+        FAIL(STATUS_USAGE, "export: expected one of --runs and --curves; see `weightsweep export --help`");
+    struct store_view *view = NULL;
+    TRY(store_view_open(argv[optind], &view));
+    enum status status = print(command, view, curves, store_lock_held(argv[optind]), format);
+    store_view_close(&view);
+    return status;
+}

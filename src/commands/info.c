@@ -1,0 +1,35 @@
+#include "base/text.h"
+#include "commands/commands.h"
+#include "commands/versions.h"
+#include "kernel/arithmetic.h"
+
+#include <getopt.h>
+
+static const char help[] = "usage: weightsweep info\n"
+                           "\n"
+                           "Versions, processor, gemm library with its kernel and threads, HDF5 drivers.\n"
+                           "\n"
+                           "example: weightsweep info\n";
+
+enum status command_info(const struct command *command, int argc, char **argv)
+{
+    static const struct option known[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
+        if (option != 'h')
+            return command_bad_option("info", option, argv[optind - 1]);
+        fputs(help, command->out);
+        return STATUS_OK;
+    }
+    if (optind < argc)
+        FAIL(STATUS_USAGE, "info: unexpected argument %s; see `weightsweep info --help`", argv[optind]);
+    struct text text = {0};
+    versions_print(&text);
+    fputs(text.chars, command->out);
+    text_free(&text);
+    fprintf(command->out, "%-14s 1 a rank\n", "threads");
+    if (arithmetic_forced())
+        fprintf(command->out, "%-14s OPENBLAS_CORETYPE=%s chooses OpenBLAS's kernel; without it the library chooses by the "
+                              "processor, often faster\n", "forced", arithmetic_forced());
+    return STATUS_OK;
+}

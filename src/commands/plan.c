@@ -1,0 +1,384 @@
+#include "commands/commands.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "commands/table.h"
+#include "sweep/sweep.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS_SHOWN = 40, RANKS_LISTED = 64, MOST_RANKS = 1 << 20, METADATA_BYTES = 14 * 1024 };
+
+// FLOPs a second of one core: what estimates assume, and say that they do.
+static const double assumed_rate = 80e9;
+
+struct options {
+    const char *path;
+    const char **set;
+    int sets;
+    int ranks[RANKS_LISTED];
+    int rank_counts;
+    enum table_format format;
+    bool help;
+};
+
+struct totals {
+    int64_t runs, parameters, steps, model_bytes, checkpoint_bytes, file_bytes;
+    int64_t memory_bytes; // of a rank, for the largest run
+    double flops;
+};
+
+struct plan {
+    const struct sweep *sweep;
+    struct column_table columns;
+    struct totals totals;
+};
+
+// ---- options ----
+
+static void print_help(FILE *out)
+{
+    fputs("weightsweep plan SWEEP.yaml [--set KEY=VALUE]... [--ranks N[,N...]] [--format table|csv|json]\n"
+          "\n"
+          "Checks a sweep file and lists its runs with their ids and costs. Trains nothing and needs no "
+          "mpirun.\n"
+          "\n"
+          "  --set KEY=VALUE      as if the file said so, VALUE in YAML; a list makes an axis; may be "
+          "repeated\n"
+          "  --ranks N[,N...]     estimates time and efficiency on so many ranks\n"
+          "  --format FORMAT      table (the default), csv (the runs) or json (runs and totals)\n"
+          "  --help               this text\n"
+          "\n"
+          "Example: weightsweep plan sweeps/quick.yaml --set steps=5000 --set seed='[1, 2, 3]' --ranks 2,8\n"
+          "\n"
+          "Settings of a sweep file; any may be an axis:\n",
+          out);
+    struct column_table settings;
+    sweep_settings(&settings);
+    table_print_text(&settings, out);
+    column_table_free(&settings);
+}
+
+static enum status parse_ranks(const char *argument, struct options *options)
+{
+    options->rank_counts = 0;
+    for (const char *c = argument;; c++) {
+        char *end;
+        errno = 0;
+        long ranks = strtol(c, &end, 10);
+        if (end == c || errno != 0 || ranks < 1 || ranks > MOST_RANKS || (*end != '\0' && *end != ','))
+            FAIL(STATUS_USAGE, "--ranks %s: expected numbers of ranks from 1 to %d, such as 1,8,64", argument,
+                 MOST_RANKS);
+        if (options->rank_counts == RANKS_LISTED)
+            FAIL(STATUS_USAGE, "--ranks %s: too many numbers; expected at most %d", argument, RANKS_LISTED);
+        options->ranks[options->rank_counts++] = (int)ranks;
+        c = end;
+        if (*c == '\0')
+            return STATUS_OK;
+    }
+}
+
+// options->set has room for argc entries.
+static enum status parse_options(int argc, char **argv, struct options *options)
+{
+    static const struct option known[] = {{"set", required_argument, NULL, 's'},
+                                          {"ranks", required_argument, NULL, 'r'},
+                                          {"format", required_argument, NULL, 'f'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    optind = 0; // getopt starts over, whatever it did before
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
+        switch (option) {
+        case 's':
+            options->set[options->sets++] = optarg;
+            break;
+        case 'r':
+            TRY(parse_ranks(optarg, options));
+            break;
+        case 'f':
+            TRY(table_format_of(optarg, &options->format));
+            break;
+        case 'h':
+            options->help = true;
+            return STATUS_OK;
+        case ':':
+            FAIL(STATUS_USAGE, "plan: %s needs a value; `weightsweep plan --help` says which",
+                 argv[optind - 1]);
+        default:
+            FAIL(STATUS_USAGE, "plan: unknown option %s; `weightsweep plan --help` lists all",
+                 argv[optind - 1]);
+        }
+    }
+    if (argc - optind != 1)
+        FAIL(STATUS_USAGE, "plan: %d sweep files given; expected one: weightsweep plan SWEEP.yaml",
+             argc - optind);
+    options->path = argv[optind];
+    return STATUS_OK;
+}
+
+// ---- costs ----
+
+static void add_costs(struct plan *plan)
+{
+    const struct sweep *sweep = plan->sweep;
+    struct totals *totals = &plan->totals;
+    int64_t points = 0;
+    totals->runs = sweep->runs;
+    for (int64_t i = 0; i < sweep->runs; i++) {
+        const struct run_cost *cost = &sweep->cost[i];
+        totals->parameters += cost->parameters;
+        totals->steps += sweep->run[i].training.steps;
+        totals->flops += cost->flops;
+        totals->model_bytes += cost->model_bytes;
+        totals->checkpoint_bytes += cost->checkpoint_bytes;
+        if (cost->memory_bytes > totals->memory_bytes)
+            totals->memory_bytes = cost->memory_bytes;
+        int64_t run_points = train_points(&sweep->run[i].training);
+        points = run_points > points ? run_points : points;
+    }
+    // Four curves as long as the longest; a text in a column is a pointer of twice a number's size.
+    int64_t row_bytes = 4 * points * 8 + 2 * plan->columns.count * 8;
+    totals->file_bytes =
+        totals->model_bytes + totals->checkpoint_bytes + totals->runs * (METADATA_BYTES + row_bytes);
+}
+
+// ---- time on so many ranks ----
+
+struct estimate {
+    int ranks;
+    double seconds, efficiency;
+};
+
+static int descending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+// The least of a heap has become larger: moves it down to its place.
+static void sift_down(double *heap, int count)
+{
+    double value = heap[0];
+    int i = 0;
+    for (int child; (child = 2 * i + 1) < count; i = child) {
+        if (child + 1 < count && heap[child + 1] < heap[child])
+            child++;
+        if (heap[child] >= value)
+            break;
+        heap[i] = heap[child];
+    }
+    heap[i] = value;
+}
+
+// Groups of equal size, a power of two that gives every run a group if there are ranks enough; the longest
+// run goes first, each to the group that is free first. flops [runs] are descending.
+static struct estimate estimate_time(const double *flops, int64_t runs, int most_group, int ranks)
+{
+    int group = 1;
+    while (2 * group <= most_group && 2 * group * runs <= ranks)
+        group *= 2;
+    int groups = ranks / group;
+    double *busy = memory_small((size_t)groups * sizeof *busy); // seconds, a heap
+    double total = 0, last = 0;
+    for (int64_t i = 0; i < runs; i++) {
+        busy[0] += flops[i] / (assumed_rate * group);
+        total += flops[i] / assumed_rate;
+        last = busy[0] > last ? busy[0] : last;
+        sift_down(busy, groups);
+    }
+    free(busy);
+    return (struct estimate){ranks, last, total / (last * ranks)};
+}
+
+// estimates [rank_counts]
+static void estimate_all(const struct plan *plan, const struct options *options, struct estimate *estimates)
+{
+    int64_t runs = plan->totals.runs;
+    int most_group = MOST_RANKS;
+    double *flops = memory_small((size_t)runs * sizeof *flops);
+    for (int64_t i = 0; i < runs; i++) {
+        int shards = plan->sweep->run[i].training.shards;
+        most_group = shards < most_group ? shards : most_group;
+        flops[i] = plan->sweep->cost[i].flops;
+    }
+    qsort(flops, (size_t)runs, sizeof *flops, descending);
+    for (int i = 0; i < options->rank_counts; i++)
+        estimates[i] = estimate_time(flops, runs, most_group, options->ranks[i]);
+    free(flops);
+}
+
+// ---- printing ----
+
+static bool equal_cells(const struct column *column, int64_t row, int64_t other)
+{
+    switch (column->type) {
+    case COLUMN_INT:
+        return column->ints[row] == column->ints[other];
+    case COLUMN_REAL:
+        return column->reals[row] == column->reals[other];
+    default:
+        return strcmp(column->texts[row], column->texts[other]) == 0;
+    }
+}
+
+static bool varies(const struct column *column, int64_t rows)
+{
+    for (int64_t row = 1; row < rows; row++)
+        if (!equal_cells(column, row, 0))
+            return true;
+    return false;
+}
+
+static void copy_column(const struct column *from, struct column_table *view)
+{
+    struct column *to = column_add(view, from->name, from->type, from->units, from->long_name);
+    for (int64_t row = 0; row < view->rows; row++) {
+        if (from->type == COLUMN_INT)
+            to->ints[row] = from->ints[row];
+        else if (from->type == COLUMN_REAL)
+            to->reals[row] = from->reals[row];
+        else
+            to->texts[row] = memory_text(from->texts[row]);
+    }
+}
+
+// The first runs: id, what tells them apart, and what they cost in units that one can read.
+static void make_view(const struct plan *plan, struct column_table *view)
+{
+    *view = (struct column_table){.rows = plan->columns.rows < ROWS_SHOWN ? plan->columns.rows : ROWS_SHOWN};
+    for (int i = 0; i < plan->columns.count; i++) {
+        const struct column *column = &plan->columns.columns[i];
+        if (strcmp(column->name, "parameters") == 0)
+            break; // the costs begin
+        if (i == 0 || varies(column, plan->columns.rows))
+            copy_column(column, view);
+    }
+    int64_t *parameters = column_add(view, "parameters", COLUMN_INT, "1", "parameters of the model")->ints;
+    double *step = column_add(view, "GFLOP/step", COLUMN_REAL, "GFLOP", "GFLOP of a training step")->reals;
+    double *total = column_add(view, "TFLOP", COLUMN_REAL, "TFLOP", "TFLOP of the run")->reals;
+    double *memory = column_add(view, "MB/rank", COLUMN_REAL, "MB", "memory of a rank")->reals;
+    for (int64_t row = 0; row < view->rows; row++) {
+        const struct run_cost *cost = &plan->sweep->cost[row];
+        parameters[row] = cost->parameters;
+        step[row] = cost->flops_per_step / 1e9;
+        total[row] = cost->flops / 1e12;
+        memory[row] = (double)cost->memory_bytes / 1e6;
+    }
+}
+
+static void print_duration(double seconds, FILE *out)
+{
+    if (seconds < 120)
+        fprintf(out, "%.3g s", seconds);
+    else if (seconds < 2 * 3600)
+        fprintf(out, "%.3g min", seconds / 60);
+    else if (seconds < 2 * 86400)
+        fprintf(out, "%.3g h", seconds / 3600);
+    else
+        fprintf(out, "%.4g days", seconds / 86400);
+}
+
+static void print_bytes(double bytes, FILE *out)
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB"};
+    int unit = 0;
+    for (bytes /= 1e3; bytes >= 1000 && unit < 4; unit++)
+        bytes /= 1e3;
+    fprintf(out, "%.3g %s", bytes, units[unit]);
+}
+
+static void print_estimates(const struct estimate *estimates, int count, FILE *out)
+{
+    for (int i = 0; i < count; i++) {
+        fprintf(out, "%d rank%s: ", estimates[i].ranks, estimates[i].ranks == 1 ? "" : "s");
+        print_duration(estimates[i].seconds, out);
+        fprintf(out, ", efficiency %.0f %%\n", 100 * estimates[i].efficiency);
+    }
+    if (count > 0)
+        fprintf(out, "(estimated, assuming %.0f GFLOP/s a rank)\n", assumed_rate / 1e9);
+}
+
+static void print_text(const struct plan *plan, const struct estimate *estimates, int count, FILE *out)
+{
+    struct column_table view;
+    const struct totals *totals = &plan->totals;
+    make_view(plan, &view);
+    table_print_text(&view, out);
+    if (view.rows < totals->runs)
+        fprintf(out, "... and %lld more (--format csv lists all)\n", (long long)(totals->runs - view.rows));
+    column_table_free(&view);
+    fprintf(out, "\n%lld run%s, %.4g TFLOP, results file ", (long long)totals->runs,
+            totals->runs == 1 ? "" : "s", totals->flops / 1e12);
+    print_bytes((double)totals->file_bytes, out);
+    fputs(", memory at most ", out);
+    print_bytes((double)totals->memory_bytes, out);
+    fputs(" a rank\n", out);
+    print_estimates(estimates, count, out);
+}
+
+static void print_json(const struct plan *plan, const struct estimate *estimates, int count, FILE *out)
+{
+    const struct totals *totals = &plan->totals;
+    fputs("{\"runs\": ", out);
+    table_print_json(&plan->columns, out);
+    fprintf(
+        out,
+        ",\n\"totals\": {\"runs\": %lld, \"parameters\": %lld, \"steps\": %lld, \"flops\": %.17g, "
+        "\"model_bytes\": %lld, \"checkpoint_bytes\": %lld, \"file_bytes\": %lld, \"memory_bytes\": %lld, "
+        "\"assumed_flops_per_second\": %.17g, \"ranks\": [",
+        (long long)totals->runs, (long long)totals->parameters, (long long)totals->steps, totals->flops,
+        (long long)totals->model_bytes, (long long)totals->checkpoint_bytes, (long long)totals->file_bytes,
+        (long long)totals->memory_bytes, assumed_rate);
+    for (int i = 0; i < count; i++)
+        fprintf(out, "%s{\"ranks\": %d, \"seconds\": %.17g, \"efficiency\": %.17g}", i > 0 ? ", " : "",
+                estimates[i].ranks, estimates[i].seconds, estimates[i].efficiency);
+    fputs("]}}\n", out);
+}
+
+static void print_plan(const struct command *command, const struct options *options,
+                       const struct sweep *sweep)
+{
+    struct plan plan = {.sweep = sweep};
+    struct estimate estimates[RANKS_LISTED];
+    sweep_columns(sweep, &plan.columns);
+    add_costs(&plan);
+    estimate_all(&plan, options, estimates);
+    switch (options->format) {
+    case TABLE_TEXT:
+        print_text(&plan, estimates, options->rank_counts, command->out);
+        break;
+    case TABLE_CSV:
+        table_print_csv(&plan.columns, command->out);
+        print_estimates(estimates, options->rank_counts, command->err); // no place for it among the runs
+        break;
+    case TABLE_JSON:
+        print_json(&plan, estimates, options->rank_counts, command->out);
+    }
+    column_table_free(&plan.columns);
+}
+
+enum status command_plan(const struct command *command, int argc, char **argv)
+{
+    enum status status = STATUS_OK;
+    struct options options = {.set = memory_small((size_t)argc * sizeof *options.set)};
+    struct sweep *sweep = NULL;
+    char *text = NULL;
+    TRY_DONE(parse_options(argc, argv, &options));
+    if (options.help) {
+        print_help(command->out);
+        goto done;
+    }
+    TRY_DONE(sweep_read(options.path, &text));
+    TRY_DONE(sweep_create(options.path, text, options.sets, options.set, &sweep));
+    print_plan(command, &options, sweep);
+done:
+    sweep_destroy(&sweep);
+    free(text);
+    free(options.set);
+    return status;
+}

@@ -1,0 +1,167 @@
+#include "commands/results.h"
+
+#include "base/memory.h"
+#include "commands/versions.h"
+#include "kernel/arithmetic.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct column outcomes[OUTCOMES] = {
+    [OUTCOME_STEPS_DONE] = {"steps_done", "steps", "training steps done", COLUMN_INT, {NULL}},
+    [OUTCOME_LOSS] = {"loss", "1", "training loss, mean over the last step's batch", COLUMN_REAL, {NULL}},
+    [OUTCOME_LOSS_EMA] = {"loss_ema", "1", "training loss, exponential moving average (decay 0.99 a step)", COLUMN_REAL, {NULL}},
+    [OUTCOME_R2] = {"r2", "1", "R^2 on held-out generators", COLUMN_REAL, {NULL}},
+    [OUTCOME_R2_STDERR] = {"r2_stderr", "1", "standard error of R^2 over the held-out generators", COLUMN_REAL, {NULL}},
+    [OUTCOME_WALL_SECONDS] = {"wall_seconds", "s", "time of the run, interruptions left out", COLUMN_REAL, {NULL}},
+    [OUTCOME_RANK_SECONDS] = {"rank_seconds", "s", "time of the run times the ranks that worked on it", COLUMN_REAL, {NULL}},
+};
+
+static void describe_model(const void *context, int64_t run, struct store_model *model)
+{
+    const struct sweep *sweep = context;
+    static struct tensor_table table; // the names must outlive this call, until the next
+    model_tensors(&sweep->run[run].model, &table);
+    model->tensors = table.count;
+    for (int i = 0; i < table.count; i++) {
+        const struct tensor *tensor = &table.tensors[i];
+        model->tensor[i] = (struct store_tensor){.name = tensor->name,
+                                                 .rank = tensor->columns ? 2 : 1,
+                                                 .shape = {tensor->rows, tensor->columns},
+                                                 .offset = tensor->offset};
+    }
+    model->checkpoint_bytes = train_state_bytes(&table);
+}
+
+enum status results_create(const char *path, const struct sweep *sweep)
+{
+    struct column_table settings = {0};
+    sweep_columns(sweep, &settings);
+    char *versions = versions_json();
+    int64_t points = 0;
+    for (int64_t run = 0; run < sweep->runs; run++)
+        if (train_points(&sweep->run[run].training) > points)
+            points = train_points(&sweep->run[run].training);
+    const struct store_plan plan = {.sweep = sweep->text,
+                                    .resolved = sweep->resolved,
+                                    .versions = versions,
+                                    .settings = &settings,
+                                    .outcomes = outcomes,
+                                    .outcome_count = OUTCOMES,
+                                    .points = points,
+                                    .model = describe_model,
+                                    .context = sweep};
+    enum status status = store_create(path, &plan);
+    free(versions);
+    column_table_free(&settings);
+    return status;
+}
+
+// The first line of `resolved` that differs, for the message.
+static void first_difference(const char *ours, const char *theirs, char our_line[64], char their_line[64])
+{
+    while (*ours && *theirs) {
+        size_t a = strcspn(ours, "\n"), b = strcspn(theirs, "\n");
+        if (a != b || strncmp(ours, theirs, a) != 0)
+            break;
+        ours += a + (ours[a] == '\n');
+        theirs += b + (theirs[b] == '\n');
+    }
+    snprintf(our_line, 64, "%.*s", (int)strcspn(ours, "\n"), ours);
+    snprintf(their_line, 64, "%.*s", (int)strcspn(theirs, "\n"), theirs);
+}
+
+enum status results_check(const struct store_view *view, const struct sweep *sweep, bool same_arithmetic)
+{
+    if (strcmp(view->resolved, sweep->resolved) != 0) {
+        char ours[64], theirs[64];
+        first_difference(sweep->resolved, view->resolved, ours, theirs);
+        FAIL(STATUS_RESULTS,
+             "%s holds another sweep: it was made with `%s`, this one says `%s`; give this sweep a file of its own with -o",
+             view->path, theirs, ours);
+    }
+    char *begun_with = versions_find(view->versions, "arithmetic");
+    bool same = strcmp(begun_with, arithmetic_name()) == 0;
+    if (same || !same_arithmetic) {
+        free(begun_with);
+        return STATUS_OK;
+    }
+    enum status status =
+        status_fail(STATUS_RESULTS, __FILE__, __LINE__,
+                    "%s was computed with another arithmetic (%s; here it is %s), so the bits would differ; run on such a "
+                    "machine again, or mix them with --allow-other-arithmetic",
+                    view->path, begun_with, arithmetic_name());
+    free(begun_with);
+    return status;
+}
+
+// ---- what a run leaves ----
+
+enum { SEGMENTS = 4 };
+
+static void state_segments(const struct train_state *state, struct store_segment segments[SEGMENTS])
+{
+    size_t length = state->parameters_count * sizeof(float);
+    segments[0] = (struct store_segment){(void *)&state->scalars, sizeof state->scalars};
+    segments[1] = (struct store_segment){state->parameters, length};
+    segments[2] = (struct store_segment){state->first, length};
+    segments[3] = (struct store_segment){state->second, length};
+}
+
+enum status results_load(struct store *store, int64_t run, struct train_state *state, bool *found)
+{
+    struct store_segment segments[SEGMENTS];
+    int64_t step;
+    state_segments(state, segments);
+    return store_read_checkpoint(store, run, &step, segments, SEGMENTS, found);
+}
+
+enum status results_checkpoint(struct store *store, int64_t run, const struct train_state *state)
+{
+    struct store_segment segments[SEGMENTS];
+    state_segments(state, segments);
+    return store_write_checkpoint(store, run, state->scalars.step, segments, SEGMENTS);
+}
+
+static void fill_outcomes(const struct train_scalars *scalars, double values[OUTCOMES])
+{
+    values[OUTCOME_STEPS_DONE] = (double)scalars->step;
+    values[OUTCOME_LOSS] = scalars->loss;
+    values[OUTCOME_LOSS_EMA] = scalars->loss_ema;
+    values[OUTCOME_R2] = scalars->r2;
+    values[OUTCOME_R2_STDERR] = scalars->r2_stderr;
+    values[OUTCOME_WALL_SECONDS] = scalars->wall_seconds;
+    values[OUTCOME_RANK_SECONDS] = scalars->rank_seconds;
+}
+
+enum status results_progress(struct store *store, int64_t run, const struct train_scalars *scalars)
+{
+    double values[OUTCOMES];
+    fill_outcomes(scalars, values);
+    for (int i = 0; i < OUTCOMES; i++)
+        TRY(store_write_outcome(store, run, outcomes[i].name, values[i]));
+    return STATUS_OK;
+}
+
+enum status results_finish(struct store *store, int64_t run, enum train_end end, const struct train_scalars *scalars,
+                           const struct schedule_sums *sums, const char *message)
+{
+    double values[OUTCOMES];
+    fill_outcomes(scalars, values);
+    switch (end) {
+    case TRAIN_STOPPED:
+        TRY(results_progress(store, run, scalars));
+        return store_write_status(store, run, RUN_PENDING);
+    case TRAIN_FAILED:
+        values[OUTCOME_LOSS] = values[OUTCOME_LOSS_EMA] = values[OUTCOME_R2] = values[OUTCOME_R2_STDERR] = NAN;
+        break;
+    case TRAIN_DONE:
+    case TRAIN_DIVERGED:
+        break;
+    }
+    enum run_status status = end == TRAIN_DONE ? RUN_DONE : end == TRAIN_DIVERGED ? RUN_DIVERGED : RUN_FAILED;
+    return store_write_row(store, run, status, values, (struct store_sums){sums->curve, sums->model}, message,
+                           arithmetic_name());
+}

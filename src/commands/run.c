@@ -1,0 +1,468 @@
+#include "base/agree.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/stop.h"
+#include "base/text.h"
+#include "commands/commands.h"
+#include "commands/progress.h"
+#include "commands/results.h"
+#include "kernel/arithmetic.h"
+#include "kernel/gemm.h"
+#include "schedule/schedule.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: mpirun -n RANKS weightsweep run SWEEP.yaml -o RESULTS.h5 [option...]\n"
+    "\n"
+    "Trains every run of the sweep into RESULTS.h5. The file is created, or continued if it is there: after an\n"
+    "interruption run the same command again, on any number of ranks.\n"
+    "\n"
+    "  -o, --output FILE           the results file (required)\n"
+    "      --set KEY=VALUE         as if the sweep file said so; repeatable\n"
+    "      --only IDS              only these runs (run ids, separated by commas)\n"
+    "      --group auto|1|2|4...   ranks that share one run (auto)\n"
+    "      --time-limit S          save and stop after S seconds, with exit code 75\n"
+    "      --checkpoint-every S    seconds between two checkpoints of a run (60)\n"
+    "      --retry                 do runs again that diverged or failed\n"
+    "      --allow-other-arithmetic  continue a file that another gemm library, kernel or processor began\n"
+    "      --progress auto|live|lines|none   what standard error shows (auto)\n"
+    "      --quiet                 the same as --progress none\n"
+    "\n"
+    "Exit codes: 0 everything done; 2 bad usage or sweep file; 3 the results file can't be used; 4 stopped by the\n"
+    "machine; 5 finished, but some runs diverged or failed; 75 interrupted, everything saved.\n"
+    "\n"
+    "example: mpirun -n 2 weightsweep run sweeps/quick.yaml -o quick.h5 --set seed=[1,2]\n";
+
+struct options {
+    const char *sweep, *output;
+    int sets;
+    const char **set; // [sets]
+    char *only;
+    int group; // 0: auto
+    double time_limit, checkpoint_every;
+    bool retry, other_arithmetic, help;
+    enum progress_kind progress;
+};
+
+// ---- the command line ----
+
+static enum status parse_seconds(const char *option, const char *text, double *seconds)
+{
+    char *end;
+    *seconds = strtod(text, &end);
+    if (end == text || *end || !isfinite(*seconds) || *seconds <= 0)
+        FAIL(STATUS_USAGE, "%s %s: expected a number of seconds above 0", option, text);
+    return STATUS_OK;
+}
+
+static enum status parse_group(const char *text, int *group)
+{
+    char *end;
+    long size = strtol(text, &end, 10);
+    if (strcmp(text, "auto") == 0)
+        size = 0;
+    else if (end == text || *end || size < 1 || size > 1 << 20 || (size & (size - 1)) != 0)
+        FAIL(STATUS_USAGE, "--group %s: expected `auto` or a power of two", text);
+    *group = (int)size;
+    return STATUS_OK;
+}
+
+static enum status parse_options(int argc, char **argv, struct options *options)
+{
+    enum { SET = 1, ONLY, GROUP, TIME_LIMIT, CHECKPOINT_EVERY, GROW, RETRY, OTHER_ARITHMETIC, PROGRESS, QUIET };
+    static const struct option known[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"set", required_argument, NULL, SET},
+        {"only", required_argument, NULL, ONLY},
+        {"group", required_argument, NULL, GROUP},
+        {"time-limit", required_argument, NULL, TIME_LIMIT},
+        {"checkpoint-every", required_argument, NULL, CHECKPOINT_EVERY},
+        {"grow", no_argument, NULL, GROW},
+        {"retry", no_argument, NULL, RETRY},
+        {"allow-other-arithmetic", no_argument, NULL, OTHER_ARITHMETIC},
+        {"progress", required_argument, NULL, PROGRESS},
+        {"quiet", no_argument, NULL, QUIET},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    *options = (struct options){.checkpoint_every = 60};
+    options->set = memory_small((size_t)argc * sizeof *options->set);
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, ":o:h", known, NULL)) != -1;)
+        switch (option) {
+        case 'o':
+            options->output = optarg;
+            break;
+        case SET:
+            options->set[options->sets++] = optarg;
+            break;
+        case ONLY:
+            options->only = optarg;
+            break;
+        case GROUP:
+            TRY(parse_group(optarg, &options->group));
+            break;
+        case TIME_LIMIT:
+            TRY(parse_seconds("--time-limit", optarg, &options->time_limit));
+            break;
+        case CHECKPOINT_EVERY:
+            TRY(parse_seconds("--checkpoint-every", optarg, &options->checkpoint_every));
+            break;
+        case GROW:
+            FAIL(STATUS_USAGE, "--grow is not there yet; give the larger sweep a results file of its own with -o");
+        case RETRY:
+            options->retry = true;
+            break;
+        case OTHER_ARITHMETIC:
+            options->other_arithmetic = true;
+            break;
+        case PROGRESS:
+            TRY(progress_kind_of(optarg, &options->progress));
+            break;
+        case QUIET:
+            options->progress = PROGRESS_NONE;
+            break;
+        case 'h':
+            options->help = true;
+            return STATUS_OK;
+        default:
+            return command_bad_option("run", option, argv[optind - 1]);
+        }
+    if (argc - optind != 1)
+        FAIL(STATUS_USAGE, "run: expected one sweep file, got %d; see `weightsweep run --help`", argc - optind);
+    if (!options->output)
+        FAIL(STATUS_USAGE, "run: -o RESULTS.h5 is missing; see `weightsweep run --help`");
+    options->sweep = argv[optind];
+    return STATUS_OK;
+}
+
+// ---- the sweep and its file, known to all ranks ----
+
+static enum status share_sweep(const struct options *options, MPI_Comm comm, struct sweep **sweep)
+{
+    int rank;
+    char *text = NULL;
+    enum status status = STATUS_OK;
+    MPI_Comm_rank(comm, &rank);
+    if (rank == 0)
+        status = sweep_read(options->sweep, &text);
+    status = agree(status, comm);
+    if (status == STATUS_OK) {
+        int length = rank == 0 ? (int)strlen(text) + 1 : 0;
+        MPI_Bcast(&length, 1, MPI_INT, 0, comm);
+        if (rank != 0)
+            text = memory_small((size_t)length);
+        MPI_Bcast(text, length, MPI_CHAR, 0, comm);
+        status = sweep_create(options->sweep, text, options->sets, options->set, sweep);
+    }
+    free(text);
+    return status;
+}
+
+// Ranks with different processors or libraries would not sum the same bits.
+static enum status check_arithmetic(MPI_Comm comm, bool other_arithmetic)
+{
+    char first[256];
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    snprintf(first, sizeof first, "%s", arithmetic_name());
+    MPI_Bcast(first, sizeof first, MPI_CHAR, 0, comm);
+    enum status status = STATUS_OK;
+    if (!other_arithmetic && strcmp(first, arithmetic_name()) != 0)
+        status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
+                             "the ranks of this job compute with different arithmetic (rank 0: %s; rank %d: %s), so the bits "
+                             "would differ; use nodes of one kind, or mix them with --allow-other-arithmetic",
+                             first, rank, arithmetic_name());
+    return agree(status, comm);
+}
+
+// Rank 0: the file is there, ours, and the status of each run is known.
+static enum status prepare_file(const struct options *options, const struct sweep *sweep, uint8_t *run_status,
+                                int64_t *steps_done)
+{
+    if (access(options->output, F_OK) != 0)
+        TRY(results_create(options->output, sweep));
+    struct store_view *view = NULL;
+    TRY(store_view_open(options->output, &view));
+    enum status status = results_check(view, sweep, !options->other_arithmetic);
+    if (status == STATUS_OK) {
+        memcpy(run_status, view->status, (size_t)sweep->runs);
+        memcpy(steps_done, column_find(&view->columns, "steps_done")->ints, (size_t)sweep->runs * sizeof *steps_done);
+    }
+    store_view_close(&view);
+    return status;
+}
+
+static enum status share_file(const struct options *options, const struct sweep *sweep, MPI_Comm comm, uint8_t *run_status,
+                              int64_t *steps_done)
+{
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    enum status status = STATUS_OK;
+    if (rank == 0)
+        status = prepare_file(options, sweep, run_status, steps_done);
+    TRY(agree(status, comm));
+    MPI_Bcast(run_status, (int)sweep->runs, MPI_UINT8_T, 0, comm);
+    return STATUS_OK;
+}
+
+// ---- which runs ----
+
+static bool listed(const char *ids, const char *id)
+{
+    for (const char *at = ids; (at = strstr(at, id)); at++)
+        if ((at == ids || at[-1] == ',') && (at[strlen(id)] == ',' || at[strlen(id)] == '\0'))
+            return true;
+    return false;
+}
+
+static enum status check_only(const char *only, const struct sweep *sweep)
+{
+    char *list = memory_text(only), *rest = list;
+    enum status status = STATUS_OK;
+    for (char *id; status == STATUS_OK && (id = strsep(&rest, ","));) {
+        bool found = false;
+        for (int64_t run = 0; run < sweep->runs && !found; run++)
+            found = strcmp(sweep->run[run].id, id) == 0;
+        if (!found)
+            status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
+                                 "--only %s: no run has the id `%s`; `weightsweep plan` lists them", only, id);
+    }
+    free(list);
+    return status;
+}
+
+static bool to_do(const struct options *options, enum run_status status, const char *id)
+{
+    if (options->only && !listed(options->only, id))
+        return false;
+    return status == RUN_PENDING || status == RUN_RUNNING ||
+           (options->retry && (status == RUN_DIVERGED || status == RUN_FAILED));
+}
+
+// ---- what the schedule needs from outside ----
+
+struct recorder {
+    const struct sweep *sweep;
+    struct store *store;
+    struct progress *progress; // of rank 0
+    uint8_t *run_status;       // [runs], kept by rank 0
+    double *written;           // [runs]: when a run's progress last went to the file
+};
+
+static enum status on_load(void *context, int64_t run, struct train_state *state, bool *found)
+{
+    return results_load(((struct recorder *)context)->store, run, state, found);
+}
+
+static enum status on_checkpoint(void *context, int64_t run, const struct train_state *state)
+{
+    return results_checkpoint(((struct recorder *)context)->store, run, state);
+}
+
+static enum status on_curve(void *context, int64_t run, int64_t point, const struct train_state *state)
+{
+    const struct train_scalars *scalars = &state->scalars;
+    return store_write_curve_point(((struct recorder *)context)->store, run, point, scalars->step, scalars->loss_ema,
+                                   scalars->r2, scalars->wall_seconds);
+}
+
+static enum status on_close(void *context, int64_t run, const float *parameters, struct schedule_sums *sums)
+{
+    struct store_sums stored;
+    TRY(store_write_model(((struct recorder *)context)->store, run, parameters, &stored));
+    *sums = (struct schedule_sums){stored.curve, stored.model};
+    return STATUS_OK;
+}
+
+static enum status on_started(void *context, int64_t run, int ranks)
+{
+    struct recorder *recorder = context;
+    recorder->run_status[run] = RUN_RUNNING;
+    progress_started(recorder->progress, run, ranks);
+    return store_write_status(recorder->store, run, RUN_RUNNING);
+}
+
+static const double record_seconds = 5; // between two records of an unfinished run's progress
+
+static enum status on_progress(void *context, int64_t run, const struct train_scalars *scalars)
+{
+    struct recorder *recorder = context;
+    progress_at(recorder->progress, run, scalars->step, scalars->loss_ema, scalars->wall_seconds);
+    double now = clock_seconds();
+    if (now - recorder->written[run] < record_seconds)
+        return STATUS_OK;
+    recorder->written[run] = now;
+    return results_progress(recorder->store, run, scalars);
+}
+
+static enum status on_finished(void *context, int64_t run, enum train_end end, const struct train_scalars *scalars,
+                               const struct schedule_sums *sums, const char *message)
+{
+    struct recorder *recorder = context;
+    static const enum run_status statuses[] = {
+        [TRAIN_DONE] = RUN_DONE, [TRAIN_DIVERGED] = RUN_DIVERGED, [TRAIN_FAILED] = RUN_FAILED, [TRAIN_STOPPED] = RUN_PENDING};
+    TRY(results_finish(recorder->store, run, end, scalars, sums, message));
+    recorder->run_status[run] = (uint8_t)statuses[end];
+    if (end == TRAIN_STOPPED)
+        progress_stopped(recorder->progress, run, scalars->step);
+    else
+        progress_finished(recorder->progress, run, end == TRAIN_DONE ? "done" : message, scalars->r2);
+    return STATUS_OK;
+}
+
+static void on_tick(void *context)
+{
+    progress_tick(((struct recorder *)context)->progress);
+}
+
+// ---- the end ----
+
+enum { NAMED_RUNS = 8 };
+
+// STATUS_RUNS, naming them, if runs of the sweep have diverged or failed.
+static enum status count_lost(const char *output, const struct sweep *sweep, const uint8_t *run_status)
+{
+    int64_t lost = 0;
+    struct text names = {0};
+    for (int64_t run = 0; run < sweep->runs; run++) {
+        if (run_status[run] != RUN_DIVERGED && run_status[run] != RUN_FAILED)
+            continue;
+        if (++lost <= NAMED_RUNS)
+            text_format(&names, "%s%s %s", lost > 1 ? ", " : "", sweep->run[run].id,
+                        run_status[run] == RUN_DIVERGED ? "diverged" : "failed");
+    }
+    enum status status = STATUS_OK;
+    if (lost > 0)
+        status = status_fail(STATUS_RUNS, __FILE__, __LINE__,
+                             "%lld of %lld runs did not reach their end: %s%s; why is in the column `message` of %s, and "
+                             "--retry does them again",
+                             (long long)lost, (long long)sweep->runs, names.chars, lost > NAMED_RUNS ? ", ..." : "", output);
+    text_free(&names);
+    return status;
+}
+
+static void say_idle_ranks(const struct command *command, const struct sweep *sweep, const int64_t *todo, int64_t count, int ranks)
+{
+    int64_t useful = 0;
+    for (int64_t i = 0; i < count; i++)
+        useful += sweep->run[todo[i]].training.shards;
+    if (count > 0 && useful < ranks)
+        fprintf(command->err, "note: %d ranks, but the %lld runs left can use %lld at most (one a shard); the others stay idle\n",
+                ranks, (long long)count, (long long)useful);
+}
+
+static enum status work(const struct command *command, const struct options *options, const struct sweep *sweep,
+                        struct store *store, uint8_t *run_status, const int64_t *steps_done)
+{
+    int rank, ranks;
+    size_t runs = (size_t)sweep->runs;
+    MPI_Comm_rank(command->comm, &rank);
+    MPI_Comm_size(command->comm, &ranks);
+    struct recorder recorder = {.sweep = sweep, .store = store, .run_status = run_status};
+    struct train_run *run = memory_small(runs * sizeof *run);
+    double *cost = memory_small(runs * sizeof *cost);
+    int64_t *todo = memory_small(runs * sizeof *todo);
+    recorder.written = memory_small(runs * sizeof *recorder.written);
+    struct schedule_job job = {.run = run, .cost = cost, .todo = todo, .group = options->group};
+    for (int64_t i = 0; i < sweep->runs; i++) {
+        const struct run_spec *spec = &sweep->run[i];
+        run[i] = (struct train_run){spec->task, spec->model, spec->training};
+        cost[i] = run_cost(spec).flops;
+        if (to_do(options, run_status[i], spec->id))
+            todo[job.todo_count++] = i;
+    }
+    if (rank == 0) {
+        progress_create(options->progress, sweep, command->err, &recorder.progress);
+        for (int64_t i = 0; i < sweep->runs; i++)
+            progress_begin(recorder.progress, i, steps_done[i], run_status[i] == RUN_PENDING || run_status[i] == RUN_RUNNING);
+        if (options->progress != PROGRESS_NONE)
+            say_idle_ranks(command, sweep, todo, job.todo_count, ranks);
+    }
+    const struct schedule_hooks hooks = {.context = &recorder,
+                                         .checkpoint_every = options->checkpoint_every,
+                                         .load = on_load,
+                                         .checkpoint = on_checkpoint,
+                                         .curve = on_curve,
+                                         .close = on_close,
+                                         .started = on_started,
+                                         .progress = on_progress,
+                                         .finished = on_finished,
+                                         .tick = on_tick};
+    enum status status = schedule_work(&job, &hooks, command->comm);
+    if (rank == 0 && job.todo_count > 0)
+        progress_end(recorder.progress);
+    progress_destroy(&recorder.progress);
+    free(recorder.written);
+    free(run);
+    free(cost);
+    free(todo);
+    return status;
+}
+
+static enum status with_file(const struct command *command, const struct options *options, const struct sweep *sweep)
+{
+    size_t runs = (size_t)sweep->runs;
+    uint8_t *run_status = memory_small(runs);
+    int64_t *steps_done = memory_small(runs * sizeof *steps_done);
+    struct store *store = NULL;
+    int rank, lock = -1;
+    MPI_Comm_rank(command->comm, &rank);
+
+    enum status status = STATUS_OK;
+    if (rank == 0)
+        status = store_lock_acquire(options->output, &lock);
+    TRY_DONE(agree(status, command->comm));
+    TRY_DONE(share_file(options, sweep, command->comm, run_status, steps_done));
+    TRY_DONE(store_open(options->output, command->comm, &store));
+    status = work(command, options, sweep, store, run_status, steps_done);
+    if (rank == 0 && status == STATUS_OK)
+        status = count_lost(options->output, sweep, run_status);
+    if (rank == 0 && status == STATUS_INTERRUPTED)
+        status = status_fail(STATUS_INTERRUPTED, __FILE__, __LINE__, "interrupted; all is saved in %s: run the same command again",
+                             options->output);
+    status = agree(status, command->comm);
+done:
+    if (store) {
+        enum status closed = store_close(&store);
+        if (status == STATUS_OK)
+            status = closed;
+    }
+    if (lock >= 0)
+        store_lock_release(options->output, &lock);
+    free(run_status);
+    free(steps_done);
+    return status;
+}
+
+enum status command_run(const struct command *command, int argc, char **argv)
+{
+    struct options options;
+    struct sweep *sweep = NULL;
+    int rank;
+    MPI_Comm_rank(command->comm, &rank);
+    enum status status = parse_options(argc, argv, &options);
+    if (status == STATUS_OK && options.help) {
+        if (rank == 0)
+            fputs(help, command->out);
+    } else if (status == STATUS_OK) {
+        stop_catch_signals(options.time_limit);
+        gemm_setup();
+        status = check_arithmetic(command->comm, options.other_arithmetic);
+        if (status == STATUS_OK)
+            status = share_sweep(&options, command->comm, &sweep);
+        if (status == STATUS_OK && options.only)
+            status = check_only(options.only, sweep);
+        if (status == STATUS_OK)
+            status = with_file(command, &options, sweep);
+    }
+    sweep_destroy(&sweep);
+    free(options.set);
+    return status;
+}

@@ -1,0 +1,85 @@
+#include "commands/versions.h"
+
+#include "base/memory.h"
+#include "kernel/arithmetic.h"
+#include "store/store.h"
+
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+enum { VERSIONS = 7 };
+
+struct version {
+    const char *key, *name;
+    char *value;
+};
+
+// Open MPI ends its long line of build details with a comma after the version.
+static char *mpi_version(void)
+{
+    char version[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    MPI_Get_library_version(version, &length);
+    version[strcspn(version, ",\n")] = '\0';
+    return memory_text(version);
+}
+
+static void collect(struct version version[VERSIONS])
+{
+    int i = 0;
+    version[i++] = (struct version){"weightsweep", "weightsweep", memory_text(PROGRAM_VERSION)};
+    version[i++] = (struct version){"arithmetic", "arithmetic", memory_text(arithmetic_name())};
+    version[i++] = (struct version){"processor", "processor", memory_text(arithmetic_processor())};
+    version[i++] = (struct version){"flags", "compiled with", memory_text(COMPILER_FLAGS)};
+    version[i++] = (struct version){"mpi", "MPI", mpi_version()};
+    version[i++] = (struct version){"hdf5", "HDF5", store_library()};
+    version[i++] = (struct version){"yaml", "libyaml", memory_text(yaml_get_version_string())};
+}
+
+static void release(struct version version[VERSIONS])
+{
+    for (int i = 0; i < VERSIONS; i++)
+        free(version[i].value);
+}
+
+char *versions_json(void)
+{
+    struct version version[VERSIONS];
+    struct text text = {0};
+    collect(version);
+    for (int i = 0; i < VERSIONS; i++) {
+        text_add(&text, i == 0 ? "{" : ", ");
+        text_add_json(&text, version[i].key);
+        text_add(&text, ": ");
+        text_add_json(&text, version[i].value);
+    }
+    text_add(&text, "}");
+    release(version);
+    return text_take(&text);
+}
+
+char *versions_find(const char *json, const char *key)
+{
+    struct text text = {0};
+    char quoted[64];
+    snprintf(quoted, sizeof quoted, "\"%s\": \"", key);
+    const char *at = strstr(json, quoted);
+    for (at = at ? at + strlen(quoted) : ""; *at && *at != '"'; at++) {
+        if (*at == '\\' && at[1])
+            at++;
+        text_add_bytes(&text, at, 1);
+    }
+    return text_take(&text);
+}
+
+void versions_print(struct text *text)
+{
+    struct version version[VERSIONS];
+    collect(version);
+    for (int i = 0; i < VERSIONS; i++)
+        text_format(text, "%-14s %s\n", version[i].name, version[i].value);
+    release(version);
+}

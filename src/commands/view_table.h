@@ -1,0 +1,18 @@
+/* A results file as tables, for status and export. */
+#ifndef COMMANDS_VIEW_TABLE_H
+#define COMMANDS_VIEW_TABLE_H
+
+#include "store/store.h"
+
+/* The name of a run's status as people see it: a run that is marked running in a file that nobody writes any more is
+ * pending. `live`: a process holds the file's lock. */
+enum run_status view_status(const struct store_view *view, int64_t run, bool live);
+const char *view_status_name(enum run_status status);
+
+/* Adds a copy of the view's column of that name. */
+void view_copy_column(struct column_table *table, const struct store_view *view, const char *name);
+
+/* Adds the text column `status`. */
+void view_add_status(struct column_table *table, const struct store_view *view, bool live);
+
+#endif
