@@ -1,0 +1,58 @@
+"""python3 -m weightsweep table|plot RESULTS.h5"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from weightsweep import ResultsError, open_sweep, table
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    dataset = open_sweep(arguments.results)
+    text = table.as_markdown(dataset) if arguments.markdown or arguments.into else table.as_text(dataset)
+    if arguments.into:
+        table.fill_block(arguments.into, text)
+    else:
+        sys.stdout.write(text)
+
+
+def _plot(arguments: argparse.Namespace) -> None:
+    from weightsweep import figures  # matplotlib takes its time
+
+    dataset = open_sweep(arguments.results)
+    unknown = [name for name in arguments.figure or [] if name not in figures.FIGURES]
+    if unknown:
+        arguments.verb.error(f"no figure '{unknown[0]}'; there are {', '.join(figures.FIGURES)}")
+    folder = arguments.output or arguments.results.parent
+    for path in figures.save(dataset, folder, arguments.figure):
+        print(path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m weightsweep", description="Tables and figures of a results file.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    verb = verbs.add_parser("table", help="the runs as a table, published figures beside them")
+    verb.add_argument("results", type=Path, metavar="RESULTS.h5")
+    verb.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    verb.add_argument("--into", type=Path, metavar="FILE.md", help=f"put the Markdown table between {' and '.join(table.BLOCK)} of that file")
+    verb.set_defaults(run=_table)
+    verb = verbs.add_parser("plot", help="the figures the sweep calls for, as PNG and PDF", epilog="Example: python3 -m weightsweep plot results/quick.h5 --figure loss -o figures")
+    verb.add_argument("results", type=Path, metavar="RESULTS.h5")
+    verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to (default: beside the results)")
+    verb.add_argument("--figure", action="append", metavar="NAME", help="only this one (repeatable): loss, r2")
+    verb.set_defaults(run=_plot, verb=verb)
+    return parser
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        arguments.run(arguments)
+    except (ResultsError, OSError) as error:
+        print(f"weightsweep: {error}", file=sys.stderr)
+        return 3 if isinstance(error, ResultsError) else 4
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The runs of a sweep as a table: what was varied, what came out, and what was published for the same case."""
+
+import math
+from pathlib import Path
+
+import xarray as xr
+
+from weightsweep import published, results
+
+BLOCK = ("<!-- quick-table:begin -->", "<!-- quick-table:end -->")
+
+
+def rows(dataset: xr.Dataset, brief: bool = False) -> tuple[list[str], list[list[str]]]:
+    """Head and cells, one row a run in the sweep's order. `brief` leaves out what a reader of a finished table can do without."""
+    varied = [name for name in results.axes(dataset) if name not in ("unknowns", "equations")]
+    shown = ["unknowns", "equations", *varied]
+    head = ["run", *shown, "steps", "R² %", "published", "difference", "seconds", "status"]
+    cells = [_row(dataset.isel(run=run), shown) for run in range(dataset.sizes["run"])]
+    if brief:
+        unneeded = {"run"} | ({"status"} if all(row[-1] == "done" for row in cells) else set())
+        keep = [column for column, name in enumerate(head) if name not in unneeded]
+        head, cells = [head[column] for column in keep], [[row[column] for column in keep] for row in cells]
+    return head, cells
+
+
+def _row(run: xr.Dataset, shown: list[str]) -> list[str]:
+    done, steps = int(run["steps_done"]), int(run["steps"])
+    r2, error = float(run["r2"]), float(run["r2_stderr"])
+    cell = (int(run["unknowns"]), int(run["equations"]))
+    known = published.r2(run["task"].item(), run["model"].item()).get(cell, math.nan)
+    measured = _number(100 * r2, ".2f") + ("" if math.isnan(error) else f" ± {100 * error:.2f}")
+    return [
+        run["run_id"].item(),
+        *(str(run[name].item()) for name in shown),
+        f"{steps:,}" if done == steps else f"{done:,} of {steps:,}",
+        measured,
+        _number(100 * known, ".1f"),
+        _number(100 * (r2 - known) if done == steps else math.nan, "+.2f"),
+        _number(float(run["wall_seconds"]), ",.0f"),
+        run["status"].item() + (f": {message}" if (message := run["message"].item()) else ""),
+    ]
+
+
+def _number(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else format(value, form)
+
+
+def _left(name: str, values: list[str]) -> bool:
+    """Text goes to the left, numbers go to the right."""
+    return name in ("run", "status") or not all(value[:1] in "-+0123456789" for value in values)
+
+
+def as_text(dataset: xr.Dataset) -> str:
+    head, cells = rows(dataset)
+    columns = [[name, *(row[column] for row in cells)] for column, name in enumerate(head)]
+    widths = [max(map(len, column)) for column in columns]
+    left = [_left(column[0], column[1:]) for column in columns]
+    lines = []
+    for row in [head, *cells]:
+        padded = [text.ljust(width) if to_left else text.rjust(width) for text, width, to_left in zip(row, widths, left, strict=True)]
+        lines.append("  ".join(padded).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    if any(row[head.index("published")] != "-" for row in cells):
+        lines.append("R²: explained variance on held-out generators ± standard error. Published: after 30,000 steps of Adam.")
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(dataset: xr.Dataset) -> str:
+    head, cells = rows(dataset, brief=True)
+    left = [_left(name, [row[column] for row in cells]) for column, name in enumerate(head)]
+    rule = ["---" if to_left else "---:" for to_left in left]
+    return "".join(f"| {' | '.join(text.replace('|', chr(92) + '|') for text in row)} |\n" for row in [head, rule, *cells])
+
+
+def fill_block(document: Path, text: str) -> None:
+    """Puts `text` between the marks of a document."""
+    begin, end = BLOCK
+    before, found, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise results.ResultsError(f"{document}: has no block {begin} ... {end}")
+    document.write_text(f"{before}{begin}\n{text}{end}{after}", encoding="utf-8")
