@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENOUGH = 100 };
+enum { ENOUGH = 100, KEPT = 1000 };
 
 struct mistake {
     int line;  // those of --set come after all lines
@@ -29,6 +29,10 @@ static bool same_key(const char *key, const char *set)
 
 void mistakes_add(struct mistakes *mistakes, struct place place, const char *key, const char *format, ...)
 {
+    if (mistakes->count >= KEPT) {
+        mistakes->count++;
+        return;
+    }
     struct text text = {0};
     if (place.set)
         text_format(&text, "--set %s: ", place.set);
@@ -61,6 +65,11 @@ bool mistakes_enough(const struct mistakes *mistakes)
     return mistakes->count >= ENOUGH;
 }
 
+static int kept_of(const struct mistakes *mistakes)
+{
+    return mistakes->count < KEPT ? mistakes->count : KEPT;
+}
+
 static int by_line(const void *a, const void *b)
 {
     const struct mistake *x = a, *y = b;
@@ -73,7 +82,7 @@ enum status mistakes_status(struct mistakes *mistakes)
 {
     if (mistakes->count == 0)
         return STATUS_OK;
-    qsort(mistakes->list, (size_t)mistakes->count, sizeof *mistakes->list, by_line);
+    qsort(mistakes->list, (size_t)kept_of(mistakes), sizeof *mistakes->list, by_line);
     struct text all = {0};
     for (int i = 0; i < mistakes->count && i < ENOUGH; i++)
         text_format(&all, "%s%s", i > 0 ? "\n" : "", mistakes->list[i].message);
@@ -86,7 +95,7 @@ enum status mistakes_status(struct mistakes *mistakes)
 
 void mistakes_free(struct mistakes *mistakes)
 {
-    for (int i = 0; i < mistakes->count; i++)
+    for (int i = 0; i < kept_of(mistakes); i++)
         free(mistakes->list[i].message);
     free(mistakes->list);
     mistakes->list = NULL;

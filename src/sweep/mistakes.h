@@ -17,7 +17,7 @@ struct place {
 struct mistakes {
     const char *path; // names the file in messages
     int count;
-    struct mistake *list;
+    struct mistake *list; // of the first thousand
 };
 
 /* Records `FILE:LINE: key: message`, or `--set KEY: message`. What was recorded already is not recorded
