@@ -4,6 +4,7 @@ its own dash and marker besides its colour."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -27,7 +28,7 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 GREY = "0.55"
 LEGEND_ROWS = 6  # more curves than that are drawn thin and named together
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 200,
     "font.size": 10,

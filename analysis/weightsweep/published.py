@@ -1,10 +1,10 @@
 """The founding experiment's published figures: the table of R^2 and the loss curves."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Iterator
 
 Cell = tuple[int, int]  # unknowns, equations
 
@@ -16,8 +16,8 @@ class Curve:
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
-    with (files("weightsweep") / "data" / name).open(encoding="utf-8", newline="") as stream:
-        yield from csv.DictReader(stream)
+    text = (files("weightsweep") / "data" / name).read_text(encoding="utf-8")
+    yield from csv.DictReader(text.splitlines())
 
 
 @cache
