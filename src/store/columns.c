@@ -35,19 +35,24 @@ static enum status write_int(struct creation *creation, hid_t object, const char
     return write_attribute(creation, object, name, H5T_NATIVE_INT64, 0, &value);
 }
 
-// A dimension that is no variable, the way netCDF-4 writes it: a scale without data under netCDF's own
-// phrase.
-static enum status create_dimension(struct creation *creation, const char *name, int64_t length, hid_t *scale)
+// A dimension that is no variable, the way netCDF-4 writes it: a scale under netCDF's own phrase whose values
+// nobody reads. It has its place all the same, since opening it through MPI-IO would allocate one: a change
+// of metadata.
+static enum status create_dimension(const struct creation *creation, const char *name, int64_t length,
+                                    hid_t *scale)
 {
     enum status status = STATUS_OK;
     char phrase[96];
     snprintf(phrase, sizeof phrase, "This is a netCDF dimension but not a netCDF variable.%10lld",
              (long long)length);
     hid_t space = H5Screate_simple(1, &(hsize_t){(hsize_t)length}, NULL);
+    hid_t properties = creation_dataset_properties();
+    H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER);
     WRITE(*scale =
-              H5Dcreate2(creation->file, name, H5T_IEEE_F32BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+              H5Dcreate2(creation->file, name, H5T_IEEE_F32BE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
     WRITE(H5DSset_scale(*scale, phrase));
 done:
+    h5_close(&properties);
     h5_close(&space);
     return status;
 }

@@ -115,16 +115,25 @@ static hid_t create_access(void)
     hid_t access = h5_access();
     H5Pset_alignment(access, 2 * SLOT_BLOCK, SLOT_BLOCK);
     H5Pset_meta_block_size(access, 1 << 20);
+    H5Pset_sieve_buf_size(access, 0); // raw data goes to the file at once, where its failure can be handled
     return access;
 }
 
-static enum status close_file(struct creation *creation)
+// HDF5 that cannot write what it still holds when it closes a file leaves ids to freed memory, over which
+// MPI_Finalize stumbles. So ask it to write first, and if that fails give the space back: then closing
+// succeeds.
+static enum status close_file(struct creation *creation, enum status status)
 {
-    hid_t file = creation->file;
+    if (creation->file <= 0)
+        return status;
+    if (status == STATUS_OK && H5Fflush(creation->file, H5F_SCOPE_GLOBAL) < 0)
+        status = h5_write_failure(creation->path, "a new results file");
+    if (status != STATUS_OK && truncate(creation->path, 0) != 0)
+        status = file_write_failure(creation->path, "a new results file", errno);
+    if (H5Fclose(creation->file) < 0 && status == STATUS_OK)
+        status = h5_write_failure(creation->path, "a new results file");
     creation->file = 0;
-    if (file > 0 && H5Fclose(file) < 0)
-        return h5_write_failure(creation->path, "a new results file");
-    return STATUS_OK;
+    return status;
 }
 
 static enum status create_first_half(struct creation *creation, hid_t access)
@@ -140,8 +149,7 @@ static enum status create_first_half(struct creation *creation, hid_t access)
     TRY_DONE(columns_create(creation));
 done:
     h5_close(&properties);
-    enum status closed = close_file(creation);
-    return status != STATUS_OK ? status : closed;
+    return close_file(creation, status);
 }
 
 static enum status create_second_half(struct creation *creation, hid_t access, int64_t *frozen_place)
@@ -150,9 +158,8 @@ static enum status create_second_half(struct creation *creation, hid_t access, i
     WRITE(creation->file = H5Fopen(creation->path, H5F_ACC_RDWR, access));
     TRY_DONE(create_runs(creation));
     WRITE(frozen_create(&creation->frozen, creation->file, frozen_place));
-done:;
-    enum status closed = close_file(creation);
-    return status != STATUS_OK ? status : closed;
+done:
+    return close_file(creation, status);
 }
 
 static enum status sync_descriptor(int fd, const char *path)
