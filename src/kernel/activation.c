@@ -1,8 +1,7 @@
 #include "kernel/activation.h"
 
 #include "kernel/lanes.h"
-
-#include <stddef.h>
+#include "kernel/operand.h"
 
 CLONES
 void bias_add(float *restrict z, const float *restrict b, int rows, int width, int ld)
@@ -13,7 +12,7 @@ void bias_add(float *restrict z, const float *restrict b, int rows, int width, i
 }
 
 CLONES
-void bias_relu(float *restrict z, const float *restrict b, int rows, int width, int ld)
+static void bias_relu_fp32(float *restrict z, const float *restrict b, int rows, int width, int ld)
 {
     for (int row = 0; row < rows; row++, z += ld)
         for (int j = 0; j < width; j++) {
@@ -23,7 +22,25 @@ void bias_relu(float *restrict z, const float *restrict b, int rows, int width, 
 }
 
 CLONES
-void relu_backward(float *restrict dz, const float *restrict h, int rows, int width, int ld)
+static void bias_relu_bf16(uint16_t *restrict z, const float *restrict b, int rows, int width, int ld)
+{
+    for (int row = 0; row < rows; row++, z += ld)
+        for (int j = 0; j < width; j++) {
+            float value = operand_widen_one(z[j]) + b[j];
+            z[j] = operand_round_one(value < 0 ? 0 : value);
+        }
+}
+
+void bias_relu(void *z, const float *b, int rows, int width, int ld, enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        bias_relu_fp32(z, b, rows, width, ld);
+    else
+        bias_relu_bf16(z, b, rows, width, ld);
+}
+
+CLONES
+static void relu_backward_fp32(float *restrict dz, const float *restrict h, int rows, int width, int ld)
 {
     for (int row = 0; row < rows; row++, dz += ld, h += ld)
         for (int j = 0; j < width; j++)
@@ -31,9 +48,41 @@ void relu_backward(float *restrict dz, const float *restrict h, int rows, int wi
 }
 
 CLONES
-void bias_gradient(float *restrict db, const float *restrict dz, int rows, int width, int ld)
+static void relu_backward_bf16(uint16_t *restrict dz, const uint16_t *restrict h, int rows, int width, int ld)
+{
+    for (int row = 0; row < rows; row++, dz += ld, h += ld)
+        for (int j = 0; j < width; j++)
+            dz[j] = operand_widen_one(h[j]) > 0 ? dz[j] : 0;
+}
+
+void relu_backward(void *dz, const void *h, int rows, int width, int ld, enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        relu_backward_fp32(dz, h, rows, width, ld);
+    else
+        relu_backward_bf16(dz, h, rows, width, ld);
+}
+
+CLONES
+static void bias_gradient_fp32(float *restrict db, const float *restrict dz, int rows, int width, int ld)
 {
     for (int row = 0; row < rows; row++, dz += ld)
         for (int j = 0; j < width; j++)
             db[j] += dz[j];
+}
+
+CLONES
+static void bias_gradient_bf16(float *restrict db, const uint16_t *restrict dz, int rows, int width, int ld)
+{
+    for (int row = 0; row < rows; row++, dz += ld)
+        for (int j = 0; j < width; j++)
+            db[j] += operand_widen_one(dz[j]);
+}
+
+void bias_gradient(float *db, const void *dz, int rows, int width, int ld, enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        bias_gradient_fp32(db, dz, rows, width, ld);
+    else
+        bias_gradient_bf16(db, dz, rows, width, ld);
 }

@@ -2,16 +2,18 @@
 #ifndef KERNEL_ACTIVATION_H
 #define KERNEL_ACTIVATION_H
 
+#include "base/precision.h"
+
 /* z += b.  z [rows, ld], b [width] */
 void bias_add(float *z, const float *b, int rows, int width, int ld);
 
-/* z = relu(z + b) */
-void bias_relu(float *z, const float *b, int rows, int width, int ld);
+/* z = relu(z + b).  z [rows, ld] in `precision` */
+void bias_relu(void *z, const float *b, int rows, int width, int ld, enum precision precision);
 
-/* dz = dz where h > 0, else 0.  dz [rows, ld], h [rows, ld] */
-void relu_backward(float *dz, const float *h, int rows, int width, int ld);
+/* dz = dz where h > 0, else 0.  dz, h [rows, ld] in `precision` */
+void relu_backward(void *dz, const void *h, int rows, int width, int ld, enum precision precision);
 
-/* db += sum of dz's rows. */
-void bias_gradient(float *db, const float *dz, int rows, int width, int ld);
+/* db += sum of dz's rows.  dz [rows, ld] in `precision` */
+void bias_gradient(float *db, const void *dz, int rows, int width, int ld, enum precision precision);
 
 #endif

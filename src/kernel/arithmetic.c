@@ -1,10 +1,12 @@
 #include "kernel/arithmetic.h"
 
-#include <cblas.h>
+#include "kernel/gemm.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 static const char *instruction_set(void)
 {
@@ -18,22 +20,12 @@ static const char *instruction_set(void)
     return "baseline";
 }
 
-// openblas_get_config() says "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ... Haswell MAX_THREADS=64".
-static const char *library_version(void)
-{
-    static char version[64];
-    int length = 0;
-    sscanf(openblas_get_config(), "%*s %*s%n", &length);
-    snprintf(version, sizeof version, "%.*s", length, openblas_get_config());
-    return version;
-}
-
 const char *arithmetic_name(void)
 {
-    static char name[192];
+    static char name[256];
     if (!name[0])
-        snprintf(name, sizeof name, "%s %s, %s, %s %s", library_version(), openblas_get_corename(), instruction_set(),
-                 COMPILER, BUILD_TYPE);
+        snprintf(name, sizeof name, "fp32 %s, bf16 %s, loops %s, L2 %ld KiB, %s %s", gemm_name(PRECISION_FP32),
+                 gemm_name(PRECISION_BF16), instruction_set(), sysconf(_SC_LEVEL2_CACHE_SIZE) >> 10, COMPILER, BUILD_TYPE);
     return name;
 }
 

@@ -2,8 +2,8 @@
 #ifndef KERNEL_ARITHMETIC_H
 #define KERNEL_ARITHMETIC_H
 
-/* Gemm library, its version and the kernel it chose, instruction set of our own loops, compiler:
- * "OpenBLAS 0.3.21 Haswell, x86-64-v4, gcc 12.2.0 Release". Valid for the life of the process. */
+/* Gemm library, its version and the kernel it chose, for fp32 and for bf16 operands; instruction set of our own loops; second
+ * cache, by which the libraries cut long sums; compiler. After gemm_setup. Valid for the life of the process. */
 const char *arithmetic_name(void);
 
 /* The processor's model name, or its architecture. Valid for the life of the process. */

@@ -1,23 +1,156 @@
 #include "kernel/gemm.h"
 
+#include "base/memory.h"
+#include "kernel/gemm_onednn.h"
+#include "kernel/operand.h"
+
 #include <cblas.h>
+#include <stdint.h>
+#include <stdio.h>
+
+static enum gemm_library library[2];      // [precision of the operands]
+static char onednn_name[2][64];           // "" where oneDNN has no kernel of its own
+
+static bool has_avx512(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+#else
+    return false;
+#endif
+}
+
+static bool has_bf16(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
 
 void gemm_setup(void)
 {
     openblas_set_num_threads(1);
+    if (!gemm_onednn_setup())
+        return;
+    gemm_onednn_name(PRECISION_FP32, onednn_name[PRECISION_FP32], sizeof onednn_name[0]);
+    gemm_onednn_name(PRECISION_BF16, onednn_name[PRECISION_BF16], sizeof onednn_name[0]);
+    // Below AVX-512 OpenBLAS is as fast, and without bf16 instructions oneDNN would only imitate them.
+    if (has_avx512())
+        gemm_use(PRECISION_FP32, GEMM_ONEDNN);
+    if (has_bf16())
+        gemm_use(PRECISION_BF16, GEMM_ONEDNN);
 }
 
-void gemm_nt(int m, int n, int k, const float *a, int lda, const float *b, int ldb, float *c, int ldc, bool add)
+enum gemm_library gemm_library(enum precision operands)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, 1, a, lda, b, ldb, add, c, ldc);
+    return library[operands];
 }
 
-void gemm_nn(int m, int n, int k, const float *a, int lda, const float *b, int ldb, float *c, int ldc, bool add)
+bool gemm_use(enum precision operands, enum gemm_library wanted)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1, a, lda, b, ldb, add, c, ldc);
+    if (wanted == GEMM_ONEDNN && !onednn_name[operands][0])
+        return false;
+    library[operands] = wanted;
+    return true;
 }
 
-void gemm_tn(int m, int n, int k, const float *a, int lda, const float *b, int ldb, float *c, int ldc, bool add)
+// openblas_get_config() says "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ... Haswell MAX_THREADS=64".
+static void openblas_name(char *name, size_t size)
 {
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1, a, lda, b, ldb, add, c, ldc);
+    int length = 0;
+    sscanf(openblas_get_config(), "%*s %*s%n", &length);
+    snprintf(name, size, "%.*s %s", length, openblas_get_config(), openblas_get_corename());
+}
+
+const char *gemm_name(enum precision operands)
+{
+    static char name[2][96];
+    if (library[operands] == GEMM_ONEDNN)
+        snprintf(name[operands], sizeof name[0], "oneDNN %s", onednn_name[operands]);
+    else
+        openblas_name(name[operands], sizeof name[0]);
+    return name[operands];
+}
+
+// ---- OpenBLAS ----
+
+static void multiply_fp32(const struct gemm_shape *shape, const float *a, const float *b, float *c)
+{
+    cblas_sgemm(CblasRowMajor, shape->transpose_a ? CblasTrans : CblasNoTrans, shape->transpose_b ? CblasTrans : CblasNoTrans,
+                shape->m, shape->n, shape->k, 1, a, shape->lda, b, shape->ldb, (float)shape->add, c, shape->ldc);
+}
+
+// Room for a widened matrix; grows to the largest and stays.
+static float *scratch(int which, size_t count)
+{
+    static float *room[3];
+    static size_t length[3];
+    if (count > length[which]) {
+        room[which] = memory_grow(room[which], count * sizeof(float));
+        length[which] = count;
+    }
+    return room[which];
+}
+
+static const float *widened(int which, const void *matrix, int rows, int ld)
+{
+    size_t count = (size_t)rows * (size_t)ld;
+    float *wide = scratch(which, count);
+    operand_widen(wide, matrix, count);
+    return wide;
+}
+
+// The last row ends with the matrix, not with ld: what lies behind may belong to nobody.
+static void round_result(const struct gemm_shape *shape, const float *from, uint16_t *to)
+{
+    for (int row = 0; row < shape->m; row++)
+        operand_copy(to + (size_t)row * (size_t)shape->ldc, from + (size_t)row * (size_t)shape->n, (size_t)shape->n,
+                     PRECISION_BF16);
+}
+
+static void multiply_bf16(struct gemm_shape shape, const void *a, const void *b, void *c)
+{
+    const float *wide_a = widened(0, a, shape.transpose_a ? shape.k : shape.m, shape.lda);
+    const float *wide_b = widened(1, b, shape.transpose_b ? shape.n : shape.k, shape.ldb);
+    if (shape.numbers == GEMM_BF16_FP32) {
+        multiply_fp32(&shape, wide_a, wide_b, c);
+        return;
+    }
+    struct gemm_shape dense = shape;
+    dense.ldc = shape.n;
+    float *result = scratch(2, (size_t)shape.m * (size_t)shape.n);
+    multiply_fp32(&dense, wide_a, wide_b, result);
+    round_result(&shape, result, c);
+}
+
+static void multiply(const struct gemm_shape *shape, const void *a, const void *b, void *c)
+{
+    if (library[shape->numbers == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16] == GEMM_ONEDNN)
+        gemm_onednn(shape, a, b, c);
+    else if (shape->numbers == GEMM_FP32)
+        multiply_fp32(shape, a, b, c);
+    else
+        multiply_bf16(*shape, a, b, c);
+}
+
+void gemm_nn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb, void *c, int ldc,
+             bool add)
+{
+    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 0, add}, a, b, c);
+}
+
+void gemm_nt(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb, void *c, int ldc,
+             bool add)
+{
+    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 1, add}, a, b, c);
+}
+
+void gemm_tn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb, void *c, int ldc,
+             bool add)
+{
+    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 1, 0, add}, a, b, c);
 }

@@ -6,17 +6,53 @@
 #ifndef KERNEL_LANES_H
 #define KERNEL_LANES_H
 
+#include "base/precision.h"
+
 #include <stdint.h>
 
 enum { LANES = 16 };
 
 typedef float float_lanes __attribute__((vector_size(64), aligned(64)));
 typedef int32_t int_lanes __attribute__((vector_size(64), aligned(64)));
+typedef uint32_t word_lanes __attribute__((vector_size(64), aligned(64)));
+typedef uint16_t half_lanes __attribute__((vector_size(32), aligned(32)));
 
-/* Length in floats of a padded row of `width` numbers. */
+/* Length in numbers of a padded row of `width`. */
 static inline int lanes_stride(int width)
 {
     return (width + LANES - 1) / LANES * LANES;
+}
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* bfloat16, rounded to nearest, ties to even. NaN stays NaN: the processor's own has no low bits to carry over. */
+INLINE half_lanes lanes_round(float_lanes value)
+{
+    word_lanes bits = (word_lanes)value;
+    return __builtin_convertvector((bits + 0x7fff + (bits >> 16 & 1)) >> 16, half_lanes);
+}
+
+/* Sixteen numbers from column `at` of a row on, which is stored in `precision`, a constant where this is inlined. */
+INLINE float_lanes lanes_load(const void *row, size_t at, const enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        return *(const float_lanes *)((const float *)row + at);
+    half_lanes half = *(const half_lanes *)((const uint16_t *)row + at);
+    return (float_lanes)(__builtin_convertvector(half, word_lanes) << 16);
+}
+
+INLINE void lanes_store(void *row, size_t at, float_lanes value, const enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        *(float_lanes *)((float *)row + at) = value;
+    else
+        *(half_lanes *)((uint16_t *)row + at) = lanes_round(value);
+}
+
+/* value where it is not negative, else 0. NaN passes: a run that has diverged must not look sound. */
+INLINE float_lanes lanes_relu(float_lanes value)
+{
+    return (float_lanes)((int_lanes)value & ~(value < 0));
 }
 
 /* One clone for each level of x86-64; the loader picks once, by the processor. Sanitizers cannot run that early. */

@@ -2,76 +2,128 @@
 
 #include "kernel/lanes.h"
 
-#include <assert.h>
+enum { UNROLLED = 11 }; // inputs up to which the compiler keeps a column's weights and sums in registers
 
-// With the number of inputs a constant the compiler keeps a column's weights and sums in registers.
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE void forward(float *restrict h, const float *restrict x, const float *restrict w, const float *restrict b, int rows,
-                    const int in, int stride)
+INLINE void forward(void *restrict h, const float *restrict x, const float *restrict w, const float *restrict b, int rows,
+                    const int in, int stride, const enum precision precision)
 {
     for (int j = 0; j < stride; j += LANES) {
-        float_lanes bias = *(const float_lanes *)(b + j);
-        float_lanes weight[NARROW_MAX];
-        for (int k = 0; k < in; k++)
-            weight[k] = *(const float_lanes *)(w + k * stride + j);
+        float_lanes bias = lanes_load(b, (size_t)j, PRECISION_FP32);
         for (int row = 0; row < rows; row++) {
             float_lanes sum = bias;
             for (int k = 0; k < in; k++)
-                sum += x[row * in + k] * weight[k];
-            int_lanes negative = sum < 0; // not `positive`: NaN must pass
-            *(float_lanes *)(h + row * stride + j) = (float_lanes)((int_lanes)sum & ~negative);
+                sum += x[row * in + k] * lanes_load(w, (size_t)(k * stride + j), PRECISION_FP32);
+            lanes_store(h, (size_t)(row * stride + j), lanes_relu(sum), precision);
         }
     }
 }
 
-INLINE void backward(float *restrict dw, float *restrict db, const float *restrict dh, const float *restrict h,
-                     const float *restrict x, int rows, const int in, int stride)
+INLINE float_lanes activation_gradient(const void *dh, const void *h, size_t at, const enum precision precision)
+{
+    int_lanes positive = lanes_load(h, at, precision) > 0;
+    return (float_lanes)((int_lanes)lanes_load(dh, at, precision) & positive);
+}
+
+INLINE void backward(float *restrict dw, float *restrict db, const void *restrict dh, const void *restrict h,
+                     const float *restrict x, int rows, const int in, int stride, const enum precision precision)
 {
     for (int j = 0; j < stride; j += LANES) {
-        float_lanes bias = *(float_lanes *)(db + j);
-        float_lanes weight[NARROW_MAX];
+        float_lanes bias = lanes_load(db, (size_t)j, PRECISION_FP32), weight[UNROLLED];
         for (int k = 0; k < in; k++)
-            weight[k] = *(float_lanes *)(dw + k * stride + j);
+            weight[k] = lanes_load(dw, (size_t)(k * stride + j), PRECISION_FP32);
         for (int row = 0; row < rows; row++) {
-            int_lanes positive = *(const float_lanes *)(h + row * stride + j) > 0;
-            float_lanes dz = (float_lanes)(*(const int_lanes *)(dh + row * stride + j) & positive);
+            float_lanes dz = activation_gradient(dh, h, (size_t)(row * stride + j), precision);
             bias += dz;
             for (int k = 0; k < in; k++)
                 weight[k] += x[row * in + k] * dz;
         }
-        *(float_lanes *)(db + j) = bias;
+        lanes_store(db, (size_t)j, bias, PRECISION_FP32);
         for (int k = 0; k < in; k++)
-            *(float_lanes *)(dw + k * stride + j) = weight[k];
+            lanes_store(dw, (size_t)(k * stride + j), weight[k], PRECISION_FP32);
     }
 }
 
-#define EACH_WIDTH(CALL)                                                                                       \
-    switch (in) {                                                                                              \
-        CALL(1) CALL(2) CALL(3) CALL(4) CALL(5) CALL(6) CALL(7) CALL(8) CALL(9) CALL(10) CALL(11) CALL(12) CALL(13)      \
-            CALL(14) CALL(15) CALL(16)                                                                         \
-    default:                                                                                                   \
-        assert(!"narrow layer too wide");                                                                      \
-    }
-
-#define FORWARD(IN)                                                                                            \
-    case IN:                                                                                                   \
-        forward(h, x, w, b, rows, IN, stride);                                                                 \
-        break;
-#define BACKWARD(IN)                                                                                           \
-    case IN:                                                                                                   \
-        backward(dw, db, dh, h, x, rows, IN, stride);                                                          \
-        break;
-
-CLONES
-void narrow_relu_forward(float *h, const float *x, const float *w, const float *b, int rows, int in, int stride)
+// Any number of inputs: the same sums, gathered in memory.
+INLINE void backward_wide(float *dw, float *db, const void *dh, const void *h, const float *x, int rows, int in, int stride,
+                          const enum precision precision)
 {
-    EACH_WIDTH(FORWARD)
+    for (int j = 0; j < stride; j += LANES)
+        for (int row = 0; row < rows; row++) {
+            float_lanes dz = activation_gradient(dh, h, (size_t)(row * stride + j), precision);
+            *(float_lanes *)(db + j) += dz;
+            for (int k = 0; k < in; k++)
+                *(float_lanes *)(dw + k * stride + j) += x[row * in + k] * dz;
+        }
+}
+
+#define EACH_WIDTH(CALL, PRECISION)                                                                            \
+    CALL(2, PRECISION) CALL(3, PRECISION) CALL(4, PRECISION) CALL(5, PRECISION) CALL(6, PRECISION) CALL(7, PRECISION)  \
+        CALL(8, PRECISION) CALL(9, PRECISION) CALL(10, PRECISION) CALL(11, PRECISION)
+
+#define FORWARD(IN, PRECISION)                                                                                 \
+    case IN:                                                                                                   \
+        forward(h, x, w, b, rows, IN, stride, PRECISION);                                                      \
+        return;
+#define BACKWARD(IN, PRECISION)                                                                                \
+    case IN:                                                                                                   \
+        backward(dw, db, dh, h, x, rows, IN, stride, PRECISION);                                               \
+        return;
+
+CLONES
+static void forward_fp32(float *h, const float *x, const float *w, const float *b, int rows, int in, int stride)
+{
+    switch (in) {
+        EACH_WIDTH(FORWARD, PRECISION_FP32)
+    default:
+        forward(h, x, w, b, rows, in, stride, PRECISION_FP32);
+    }
 }
 
 CLONES
-void narrow_relu_backward(float *dw, float *db, const float *dh, const float *h, const float *x, int rows, int in,
+static void forward_bf16(uint16_t *h, const float *x, const float *w, const float *b, int rows, int in, int stride)
+{
+    switch (in) {
+        EACH_WIDTH(FORWARD, PRECISION_BF16)
+    default:
+        forward(h, x, w, b, rows, in, stride, PRECISION_BF16);
+    }
+}
+
+CLONES
+static void backward_fp32(float *dw, float *db, const float *dh, const float *h, const float *x, int rows, int in, int stride)
+{
+    switch (in) {
+        EACH_WIDTH(BACKWARD, PRECISION_FP32)
+    default:
+        backward_wide(dw, db, dh, h, x, rows, in, stride, PRECISION_FP32);
+    }
+}
+
+CLONES
+static void backward_bf16(float *dw, float *db, const uint16_t *dh, const uint16_t *h, const float *x, int rows, int in,
                           int stride)
 {
-    EACH_WIDTH(BACKWARD)
+    switch (in) {
+        EACH_WIDTH(BACKWARD, PRECISION_BF16)
+    default:
+        backward_wide(dw, db, dh, h, x, rows, in, stride, PRECISION_BF16);
+    }
+}
+
+void narrow_relu_forward(void *h, const float *x, const float *w, const float *b, int rows, int in, int stride,
+                         enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        forward_fp32(h, x, w, b, rows, in, stride);
+    else
+        forward_bf16(h, x, w, b, rows, in, stride);
+}
+
+void narrow_relu_backward(float *dw, float *db, const void *dh, const void *h, const float *x, int rows, int in, int stride,
+                          enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        backward_fp32(dw, db, dh, h, x, rows, in, stride);
+    else
+        backward_bf16(dw, db, dh, h, x, rows, in, stride);
 }

@@ -2,84 +2,124 @@
 
 #include "kernel/lanes.h"
 
-#include <stddef.h>
-
 enum { WORD = 32, BLOCK = 2 }; // so many vectors of a row at a time: sums and signs stay in registers
 
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE void sum_forward(float *restrict pooled, uint32_t *restrict signs, const float *restrict z, const float *restrict b,
-                        float scale, int pairs, int stride, const int block)
+INLINE void set_forward(float *restrict pooled, uint32_t *restrict signs, const void *restrict z, const float *restrict b,
+                        float scale, int pairs, size_t stride, size_t first_column, const int block,
+                        const enum precision precision)
 {
     float_lanes bias[BLOCK], sum[BLOCK];
     for (int l = 0; l < block; l++) {
-        bias[l] = ((const float_lanes *)b)[l];
+        bias[l] = lanes_load(b, first_column + (size_t)l * LANES, PRECISION_FP32);
         sum[l] = (float_lanes){0};
     }
     for (int first = 0; first < pairs; first += WORD) {
         int count = pairs - first < WORD ? pairs - first : WORD;
         int_lanes word[BLOCK] = {{0}};
         for (int p = 0; p < count; p++) {
-            const float_lanes *row = (const float_lanes *)(z + (size_t)(first + p) * (size_t)stride);
+            size_t row = (size_t)(first + p) * stride + first_column;
             int32_t bit = (int32_t)(1u << p);
             for (int l = 0; l < block; l++) {
-                float_lanes value = row[l] + bias[l];
-                int_lanes negative = value < 0; // not `positive`: NaN must pass
-                sum[l] += (float_lanes)((int_lanes)value & ~negative);
+                float_lanes value = lanes_load(z, row + (size_t)l * LANES, precision) + bias[l];
+                sum[l] += lanes_relu(value);
                 word[l] |= (value > 0) & bit;
             }
         }
         for (int l = 0; l < block; l++)
-            ((int_lanes *)(signs + (size_t)(first / WORD) * (size_t)stride))[l] = word[l];
+            *(int_lanes *)(signs + (size_t)(first / WORD) * stride + first_column + l * LANES) = word[l];
     }
     for (int l = 0; l < block; l++)
-        ((float_lanes *)pooled)[l] = scale * sum[l];
+        lanes_store(pooled, first_column + (size_t)l * LANES, scale * sum[l], PRECISION_FP32);
 }
 
-CLONES
-void pooling_sum_forward(float *pooled, uint32_t *signs, const float *z, const float *b, float scale, int sets, int pairs,
-                         int stride)
+INLINE void forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets, int pairs,
+                    size_t stride, const enum precision precision)
 {
     size_t words = (size_t)pooling_words(pairs);
     for (int set = 0; set < sets; set++) {
-        int j = 0;
+        size_t j = 0;
         for (; j + BLOCK * LANES <= stride; j += BLOCK * LANES)
-            sum_forward(pooled + j, signs + j, z + j, b + j, scale, pairs, stride, BLOCK);
+            set_forward(pooled, signs, z, b, scale, pairs, stride, j, BLOCK, precision);
         if (j < stride)
-            sum_forward(pooled + j, signs + j, z + j, b + j, scale, pairs, stride, 1);
+            set_forward(pooled, signs, z, b, scale, pairs, stride, j, 1, precision);
         pooled += stride;
-        signs += words * (size_t)stride;
-        z += (size_t)pairs * (size_t)stride;
+        signs += words * stride;
+        z = (const char *)z + (size_t)pairs * stride * precision_bytes(precision);
     }
 }
 
-INLINE void sum_backward(float *restrict dz, float *restrict db, const float *restrict dpooled,
-                         const uint32_t *restrict signs, float scale, int pairs, int stride)
+INLINE void set_backward(void *restrict dz, float *restrict db, const float *restrict dpooled, const uint32_t *restrict signs,
+                         float scale, int pairs, size_t stride, size_t j, const enum precision precision)
 {
-    int_lanes gradient = (int_lanes)(scale * *(const float_lanes *)dpooled);
+    float_lanes gradient = scale * lanes_load(dpooled, j, PRECISION_FP32);
     int_lanes positives = {0};
     for (int first = 0; first < pairs; first += WORD) {
         int count = pairs - first < WORD ? pairs - first : WORD;
-        int_lanes word = *(const int_lanes *)(signs + (size_t)(first / WORD) * (size_t)stride);
+        int_lanes word = *(const int_lanes *)(signs + (size_t)(first / WORD) * stride + j);
         for (int p = 0; p < count; p++) {
             int_lanes positive = (word & (int32_t)(1u << p)) != 0;
-            *(int_lanes *)(dz + (size_t)(first + p) * (size_t)stride) = gradient & positive;
+            lanes_store(dz, (size_t)(first + p) * stride + j, (float_lanes)((int_lanes)gradient & positive), precision);
             positives -= positive; // true is -1
         }
     }
-    *(float_lanes *)db += (float_lanes)gradient * __builtin_convertvector(positives, float_lanes);
+    *(float_lanes *)(db + j) += gradient * __builtin_convertvector(positives, float_lanes);
 }
 
-CLONES
-void pooling_sum_backward(float *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets,
-                          int pairs, int stride)
+INLINE void backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets, int pairs,
+                     size_t stride, const enum precision precision)
 {
     size_t words = (size_t)pooling_words(pairs);
     for (int set = 0; set < sets; set++) {
-        for (int j = 0; j < stride; j += LANES)
-            sum_backward(dz + j, db + j, dpooled + j, signs + j, scale, pairs, stride);
+        for (size_t j = 0; j < stride; j += LANES)
+            set_backward(dz, db, dpooled, signs, scale, pairs, stride, j, precision);
         dpooled += stride;
-        signs += words * (size_t)stride;
-        dz += (size_t)pairs * (size_t)stride;
+        signs += words * stride;
+        dz = (char *)dz + (size_t)pairs * stride * precision_bytes(precision);
     }
+}
+
+CLONES
+static void forward_fp32(float *pooled, uint32_t *signs, const float *z, const float *b, float scale, int sets, int pairs,
+                         int stride)
+{
+    forward(pooled, signs, z, b, scale, sets, pairs, (size_t)stride, PRECISION_FP32);
+}
+
+CLONES
+static void forward_bf16(float *pooled, uint32_t *signs, const uint16_t *z, const float *b, float scale, int sets, int pairs,
+                         int stride)
+{
+    forward(pooled, signs, z, b, scale, sets, pairs, (size_t)stride, PRECISION_BF16);
+}
+
+CLONES
+static void backward_fp32(float *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets, int pairs,
+                          int stride)
+{
+    backward(dz, db, dpooled, signs, scale, sets, pairs, (size_t)stride, PRECISION_FP32);
+}
+
+CLONES
+static void backward_bf16(uint16_t *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets,
+                          int pairs, int stride)
+{
+    backward(dz, db, dpooled, signs, scale, sets, pairs, (size_t)stride, PRECISION_BF16);
+}
+
+void pooling_sum_forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets, int pairs,
+                         int stride, enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        forward_fp32(pooled, signs, z, b, scale, sets, pairs, stride);
+    else
+        forward_bf16(pooled, signs, z, b, scale, sets, pairs, stride);
+}
+
+void pooling_sum_backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets, int pairs,
+                          int stride, enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        backward_fp32(dz, db, dpooled, signs, scale, sets, pairs, stride);
+    else
+        backward_bf16(dz, db, dpooled, signs, scale, sets, pairs, stride);
 }

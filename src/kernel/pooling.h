@@ -4,6 +4,8 @@
 #ifndef KERNEL_POOLING_H
 #define KERNEL_POOLING_H
 
+#include "base/precision.h"
+
 #include <stdint.h>
 
 /* 32-bit words that keep the signs of one column of a set. */
@@ -13,13 +15,13 @@ static inline int pooling_words(int pairs)
 }
 
 /* pooled = scale * sum over the pairs of relu(z + b); signs for the way back.
- * z [sets, pairs, stride], b [stride] (padding zero), pooled [sets, stride], signs [sets, words, stride] */
-void pooling_sum_forward(float *pooled, uint32_t *signs, const float *z, const float *b, float scale, int sets, int pairs,
-                         int stride);
+ * z [sets, pairs, stride] in `precision`, b [stride] (padding zero), pooled [sets, stride], signs [sets, words, stride] */
+void pooling_sum_forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets, int pairs,
+                         int stride, enum precision precision);
 
 /* dz = scale * dpooled where the sign is set, else 0; db += its sum over all pairs.
- * dz [sets, pairs, stride], dpooled [sets, stride], db [stride] */
-void pooling_sum_backward(float *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets,
-                          int pairs, int stride);
+ * dz [sets, pairs, stride] in `precision`, dpooled [sets, stride], db [stride] */
+void pooling_sum_backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets, int pairs,
+                          int stride, enum precision precision);
 
 #endif

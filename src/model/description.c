@@ -102,8 +102,8 @@ static int sum_widths(const struct widths *widths)
 
 int model_tile_sets(const struct model_description *model, int sets)
 {
-    // Activations and gradients, four bytes each, of every pair; then tiles of equal size.
-    double bytes = 8.0 * sum_widths(&model->encoder) * model->pairs * sets;
+    // Activations and gradients of every pair; then tiles of equal size.
+    double bytes = 2.0 * (double)precision_bytes(model->precision) * sum_widths(&model->encoder) * model->pairs * sets;
     double tiles = bytes / TILE_BYTES;
     int count = tiles >= sets ? sets : (int)tiles + 1;
     return (sets + count - 1) / count;

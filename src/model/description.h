@@ -5,6 +5,7 @@
 #ifndef MODEL_DESCRIPTION_H
 #define MODEL_DESCRIPTION_H
 
+#include "base/precision.h"
 #include "base/widths.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct model_description {
     struct widths encoder, decoder;
     struct widths hidden; // of the flat models
     int outputs;
+    enum precision precision; // of operands, activations and their gradients
 };
 
 struct tensor {

@@ -6,6 +6,7 @@
 #include "kernel/gemm.h"
 #include "kernel/lanes.h"
 #include "kernel/narrow.h"
+#include "kernel/operand.h"
 #include "kernel/pooling.h"
 #include "kernel/random.h"
 #include "model/layout.h"
@@ -79,32 +80,75 @@ static float *at(const struct model *model, size_t offset)
     return model->workspace + offset;
 }
 
+// Number `index` of a buffer that is stored in the model's precision.
+static void *numbers_at(const struct model *model, size_t offset, size_t index)
+{
+    return (char *)at(model, offset) + index * precision_bytes(model->description.precision);
+}
+
+static const void *forward_weight(const struct model *model, int layer) // [in, out]
+{
+    return numbers_at(model, model->layout.forward_weights, layer_weight(model, layer)->offset);
+}
+
+static const void *backward_weight(const struct model *model, int layer) // [out, in]
+{
+    size_t offset = layer_weight(model, layer)->offset;
+    if (model->description.precision == PRECISION_FP32)
+        return model->parameters + offset;
+    return numbers_at(model, model->layout.backward_weights, offset);
+}
+
+// How the numbers of a product are stored whose result is an activation, or fp32.
+static enum gemm_numbers to_activation(const struct model *model)
+{
+    return model->description.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16;
+}
+
+static enum gemm_numbers to_fp32(const struct model *model)
+{
+    return model->description.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
+}
+
+static void prepare_first_layer(const struct model *model)
+{
+    const struct model_description *d = &model->description;
+    int width = d->encoder.width[0], stride = lanes_stride(width);
+    const float *weight = model->parameters + layer_weight(model, 0)->offset; // [width, pair_width]
+    float *transposed = at(model, model->layout.first_weight);
+    for (int j = 0; j < width; j++)
+        for (int k = 0; k < d->pair_width; k++)
+            transposed[k * stride + j] = weight[j * d->pair_width + k];
+    memcpy(at(model, model->layout.first_bias), model->parameters + bias_offset(model, 0), (size_t)width * sizeof(float));
+}
+
 void model_use(struct model *model, const float *parameters)
 {
     const struct model_description *d = &model->description;
-    int first = d->encoder.width[0], first_stride = lanes_stride(first);
-    int last_layer = d->encoder.count - 1, last = d->encoder.width[last_layer];
-    const float *weight = parameters + layer_weight(model, 0)->offset; // [first, pair_width]
-    float *transposed = at(model, model->layout.first_weight);
-    for (int j = 0; j < first; j++)
-        for (int k = 0; k < d->pair_width; k++)
-            transposed[k * first_stride + j] = weight[j * d->pair_width + k];
-    memcpy(at(model, model->layout.first_bias), parameters + bias_offset(model, 0), (size_t)first * sizeof(float));
-    if (last_layer > 0) // else the first layer has added it, and the one before pooling stays zero
-        memcpy(at(model, model->layout.last_bias), parameters + bias_offset(model, last_layer), (size_t)last * sizeof(float));
+    int last = d->encoder.count - 1;
     model->parameters = parameters;
+    prepare_first_layer(model);
+    if (last > 0) // else the first layer has added it, and the one before pooling stays zero
+        memcpy(at(model, model->layout.last_bias), parameters + bias_offset(model, last),
+               (size_t)d->encoder.width[last] * sizeof(float));
+    for (int layer = 1; layer < model->table.count / 2; layer++) {
+        const struct tensor *weight = layer_weight(model, layer);
+        operand_transpose((void *)forward_weight(model, layer), parameters + weight->offset, weight->rows, weight->columns,
+                          d->precision);
+        if (d->precision != PRECISION_FP32)
+            operand_copy((void *)backward_weight(model, layer), parameters + weight->offset, tensor_size(weight), d->precision);
+    }
 }
 
 // ---- the encoder's hidden layers, over the pairs of a tile ----
 
 // Activations of hidden layer i for the tile that starts at `set`.
-static float *activation(const struct model *model, int i, int set)
+static void *activation(const struct model *model, int i, int set)
 {
     const struct widths *encoder = &model->description.encoder;
-    size_t offset = model->layout.activation[i];
-    if (i > 0 && i < encoder->count - 1) // kept for the whole shard
-        offset += (size_t)set * (size_t)model->description.pairs * (size_t)lanes_stride(encoder->width[i]);
-    return at(model, offset);
+    bool kept = i > 0 && i < encoder->count - 1; // for the whole shard
+    size_t row = kept ? (size_t)set * (size_t)model->description.pairs : 0;
+    return numbers_at(model, model->layout.activation[i], row * (size_t)lanes_stride(encoder->width[i]));
 }
 
 static uint32_t *signs_of(const struct model *model, int set)
@@ -115,32 +159,11 @@ static uint32_t *signs_of(const struct model *model, int set)
     return signs + (size_t)set * (size_t)pooling_words(model->description.pairs) * row;
 }
 
-static void first_layer(const struct model *model, const float *pairs, int rows, float *h)
+static void first_layer(const struct model *model, const float *pairs, int rows, void *h)
 {
     const struct model_description *d = &model->description;
-    int stride = lanes_stride(d->encoder.width[0]);
-    const float *bias = at(model, model->layout.first_bias);
-    if (d->pair_width <= NARROW_MAX) {
-        narrow_relu_forward(h, pairs, at(model, model->layout.first_weight), bias, rows, d->pair_width, stride);
-        return;
-    }
-    gemm_nn(rows, stride, d->pair_width, pairs, d->pair_width, at(model, model->layout.first_weight), stride, h, stride,
-            false);
-    bias_relu(h, bias, rows, stride, stride);
-}
-
-static void first_layer_backward(const struct model *model, const float *pairs, int rows, const float *h, float *dh)
-{
-    const struct model_description *d = &model->description;
-    int stride = lanes_stride(d->encoder.width[0]);
-    float *dw = at(model, model->layout.first_gradient), *db = dw + d->pair_width * stride;
-    if (d->pair_width <= NARROW_MAX) {
-        narrow_relu_backward(dw, db, dh, h, pairs, rows, d->pair_width, stride);
-        return;
-    }
-    relu_backward(dh, h, rows, stride, stride);
-    bias_gradient(db, dh, rows, stride, stride);
-    gemm_tn(d->pair_width, stride, rows, pairs, d->pair_width, dh, stride, dw, stride, true);
+    narrow_relu_forward(h, pairs, at(model, model->layout.first_weight), at(model, model->layout.first_bias), rows,
+                        d->pair_width, lanes_stride(d->encoder.width[0]), d->precision);
 }
 
 static float mean_scale(const struct model_description *d)
@@ -155,15 +178,28 @@ static void encode_tile(struct model *model, int set, int sets, const float *pai
     first_layer(model, pairs, rows, activation(model, 0, set));
     for (int i = 1; i <= last; i++) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i], stride = lanes_stride(out);
-        const float *weight = model->parameters + layer_weight(model, i)->offset;
-        float *z = activation(model, i, set);
-        gemm_nt(rows, out, in, activation(model, i - 1, set), lanes_stride(in), weight, in, z, stride, false);
+        void *z = activation(model, i, set);
+        gemm_nn(to_activation(model), rows, out, in, activation(model, i - 1, set), lanes_stride(in), forward_weight(model, i),
+                out, z, stride, false);
         if (i < last)
-            bias_relu(z, model->parameters + bias_offset(model, i), rows, out, stride);
+            bias_relu(z, model->parameters + bias_offset(model, i), rows, out, stride, d->precision);
     }
     int stride = lanes_stride(d->encoder.width[last]);
-    pooling_sum_forward(at(model, model->layout.pooled) + (size_t)set * (size_t)stride, signs_of(model, set),
-                        activation(model, last, set), at(model, model->layout.last_bias), mean_scale(d), sets, d->pairs, stride);
+    pooling_sum_forward(at(model, model->layout.set_input[0]) + (size_t)set * (size_t)stride, signs_of(model, set),
+                        activation(model, last, set), at(model, model->layout.last_bias), mean_scale(d), sets, d->pairs, stride,
+                        d->precision);
+}
+
+// The gradient at a hidden layer between the first and the last, through its ReLU, and its bias's.
+static void middle_layer_backward(const struct model *model, int i, int rows, void *dh, const void *h, float *gradient, bool add)
+{
+    const struct model_description *d = &model->description;
+    int width = d->encoder.width[i], stride = lanes_stride(width);
+    float *db = gradient + bias_offset(model, i);
+    if (!add)
+        memset(db, 0, (size_t)width * sizeof(float));
+    relu_backward(dh, h, rows, width, stride, d->precision);
+    bias_gradient(db, dh, rows, width, stride, d->precision);
 }
 
 // dpooled [S, wk] -> gradients of the encoder's hidden layers. `add`: not the first tile.
@@ -172,68 +208,33 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
 {
     const struct model_description *d = &model->description;
     int rows = sets * d->pairs, last = d->encoder.count - 1;
-    int stride = lanes_stride(d->encoder.width[last]);
-    float *dz = at(model, model->layout.gradient[0]), *dh = at(model, model->layout.gradient[1]);
-    if (last > 0) // the first layer's activations were overwritten by later tiles
-        first_layer(model, pairs, rows, activation(model, 0, set));
-    pooling_sum_backward(dz, at(model, model->layout.last_bias_gradient), dpooled + (size_t)set * (size_t)stride,
-                         signs_of(model, set), mean_scale(d), sets, d->pairs, stride);
+    int first_stride = lanes_stride(d->encoder.width[0]), last_stride = lanes_stride(d->encoder.width[last]);
+    void *dz = at(model, model->layout.gradient[0]), *dh = at(model, model->layout.gradient[1]);
+    first_layer(model, pairs, rows, activation(model, 0, set)); // later tiles have overwritten it
+    pooling_sum_backward(dz, at(model, model->layout.last_bias_gradient), dpooled + (size_t)set * (size_t)last_stride,
+                         signs_of(model, set), mean_scale(d), sets, d->pairs, last_stride, d->precision);
     for (int i = last; i > 0; i--) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i];
         int in_stride = lanes_stride(in), out_stride = lanes_stride(out);
-        size_t weight = layer_weight(model, i)->offset;
-        const float *h = activation(model, i - 1, set);
-        gemm_tn(out, in, rows, dz, out_stride, h, in_stride, gradient + weight, in, add);
-        gemm_nn(rows, in, out, dz, out_stride, model->parameters + weight, in, dh, in_stride, false);
-        if (i > 1) {
-            relu_backward(dh, h, rows, in, in_stride);
-            float *db = gradient + bias_offset(model, i - 1);
-            if (!add)
-                memset(db, 0, (size_t)in * sizeof(float));
-            bias_gradient(db, dh, rows, in, in_stride);
-        }
-        float *swap = dz;
+        const void *h = activation(model, i - 1, set);
+        gemm_tn(to_fp32(model), out, in, rows, dz, out_stride, h, in_stride, gradient + layer_weight(model, i)->offset, in, add);
+        gemm_nn(to_activation(model), rows, in, out, dz, out_stride, backward_weight(model, i), in, dh, in_stride, false);
+        if (i > 1)
+            middle_layer_backward(model, i - 1, rows, dh, h, gradient, add);
+        void *swap = dz;
         dz = dh;
         dh = swap;
     }
     // With one hidden layer dz has passed its ReLU already; passing it again by its own signs changes nothing.
-    if (last == 0)
-        first_layer(model, pairs, rows, activation(model, 0, set));
-    first_layer_backward(model, pairs, rows, activation(model, 0, set), dz);
+    float *dw = at(model, model->layout.first_gradient), *db = dw + d->pair_width * first_stride;
+    narrow_relu_backward(dw, db, dz, activation(model, 0, set), pairs, rows, d->pair_width, first_stride, d->precision);
 }
 
-// ---- after pooling: the encoder's last layer and the decoder, over the sets of the shard ----
+// ---- after pooling: layer k of the encoder's last (linear), the decoder's hidden (ReLU) and last (linear) ----
 
-struct dense_layer {
-    int layer, in, out;
-    const float *input; // [sets, ld]
-    int ld;
-    float *output; // [sets, out]
-};
-
-// Layer k of those after pooling: the encoder's last (linear), the decoder's hidden (ReLU), the decoder's last (linear).
-static struct dense_layer set_layer(const struct model *model, int k, float *output)
+static int set_layer(const struct model *model, int k) // its number among all layers
 {
-    const struct model_description *d = &model->description;
-    const struct deep_sets_layout *layout = &model->layout;
-    int hidden = d->decoder.count, width = d->encoder.width[d->encoder.count - 1];
-    struct dense_layer dense = {.layer = d->encoder.count + k};
-    if (k == 0) {
-        dense.in = width;
-        dense.ld = lanes_stride(width);
-        dense.input = at(model, layout->pooled);
-    } else {
-        dense.in = dense.ld = k == 1 ? d->embed_dim : d->decoder.width[k - 2];
-        dense.input = at(model, k == 1 ? layout->embedding : layout->decoder[k - 2]);
-    }
-    if (k <= hidden) {
-        dense.out = k == 0 ? d->embed_dim : d->decoder.width[k - 1];
-        dense.output = at(model, k == 0 ? layout->embedding : layout->decoder[k - 1]);
-    } else {
-        dense.out = d->outputs;
-        dense.output = output;
-    }
-    return dense;
+    return model->description.encoder.count + k;
 }
 
 static bool has_relu(const struct model *model, int k)
@@ -241,35 +242,59 @@ static bool has_relu(const struct model *model, int k)
     return k >= 1 && k <= model->description.decoder.count;
 }
 
+// Layer k's input as an operand of products.
+static const void *set_operand(const struct model *model, int k)
+{
+    return at(model, model->layout.set_operand[k]);
+}
+
 static void decode(struct model *model, int sets, float *output)
 {
-    for (int k = 0; k <= model->description.decoder.count + 1; k++) {
-        struct dense_layer dense = set_layer(model, k, output);
-        const float *weight = model->parameters + layer_weight(model, dense.layer)->offset;
-        const float *bias = model->parameters + bias_offset(model, dense.layer);
-        gemm_nt(sets, dense.out, dense.in, dense.input, dense.ld, weight, dense.in, dense.output, dense.out, false);
+    const struct model_description *d = &model->description;
+    int layers = deep_sets_set_layers(d);
+    for (int k = 0; k < layers; k++) {
+        int layer = set_layer(model, k), out = layer_weight(model, layer)->rows, ld = deep_sets_input_stride(d, k);
+        float *z = k + 1 < layers ? at(model, model->layout.set_input[k + 1]) : output;
+        if (d->precision != PRECISION_FP32)
+            operand_copy((void *)set_operand(model, k), at(model, model->layout.set_input[k]), (size_t)sets * (size_t)ld,
+                         d->precision);
+        gemm_nn(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k), ld, forward_weight(model, layer),
+                out, z, out, false);
         if (has_relu(model, k))
-            bias_relu(dense.output, bias, sets, dense.out, dense.out);
+            bias_relu(z, model->parameters + bias_offset(model, layer), sets, out, out, PRECISION_FP32);
         else
-            bias_add(dense.output, bias, sets, dense.out, dense.out);
+            bias_add(z, model->parameters + bias_offset(model, layer), sets, out, out);
     }
+}
+
+// dz as an operand of products.
+static const void *gradient_operand(const struct model *model, const float *dz, size_t count)
+{
+    if (model->description.precision == PRECISION_FP32)
+        return dz;
+    void *operand = at(model, model->layout.set_gradient_operand);
+    operand_copy(operand, dz, count, model->description.precision);
+    return operand;
 }
 
 // Returns the gradient at the pooled hidden layer, [sets, padded width].
 static const float *decode_backward(struct model *model, int sets, const float *output_gradient, float *gradient)
 {
+    const struct model_description *d = &model->description;
     const float *dz = output_gradient;
-    for (int k = model->description.decoder.count + 1; k >= 0; k--) {
-        struct dense_layer dense = set_layer(model, k, NULL);
-        size_t weight = layer_weight(model, dense.layer)->offset;
-        float *db = gradient + bias_offset(model, dense.layer);
+    for (int k = deep_sets_set_layers(d) - 1; k >= 0; k--) {
+        int layer = set_layer(model, k), out = layer_weight(model, layer)->rows;
+        int in = deep_sets_input_width(d, k), ld = deep_sets_input_stride(d, k);
+        float *db = gradient + bias_offset(model, layer);
         float *dinput = at(model, model->layout.set_gradient[k % 2]);
-        gemm_tn(dense.out, dense.in, sets, dz, dense.out, dense.input, dense.ld, gradient + weight, dense.in, false);
-        memset(db, 0, (size_t)dense.out * sizeof(float));
-        bias_gradient(db, dz, sets, dense.out, dense.out);
-        gemm_nn(sets, dense.in, dense.out, dz, dense.out, model->parameters + weight, dense.in, dinput, dense.ld, false);
+        memset(db, 0, (size_t)out * sizeof(float));
+        bias_gradient(db, dz, sets, out, out, PRECISION_FP32);
+        const void *operand = gradient_operand(model, dz, (size_t)sets * (size_t)out);
+        gemm_tn(to_fp32(model), out, in, sets, operand, out, set_operand(model, k), ld,
+                gradient + layer_weight(model, layer)->offset, in, false);
+        gemm_nn(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), in, dinput, ld, false);
         if (k > 0 && has_relu(model, k - 1))
-            relu_backward(dinput, dense.input, sets, dense.in, dense.ld);
+            relu_backward(dinput, at(model, model->layout.set_input[k]), sets, in, ld, PRECISION_FP32);
         dz = dinput;
     }
     return dz;

@@ -14,7 +14,7 @@ static const struct choice poolings[] = {{"mean", true},     {"sum", false},    
 static const struct choice inits[] = {{"lecun", true}, {"normal", true}, {0}};
 static const struct choice optimizers[] = {{"adam", true}, {"muon", true}, {0}};
 static const struct choice schedules[] = {{"constant", true}, {"cosine", true}, {0}};
-static const struct choice precisions[] = {{"fp32", true}, {"bf16", false}, {0}};
+static const struct choice precisions[] = {{"fp32", true}, {"bf16", true}, {0}};
 
 static const struct {
     enum setting_group group;
@@ -105,7 +105,7 @@ const struct setting settings[SETTINGS] = {
         INTEGER(task.eval_points, "1", 1, 65536)},
     [SETTING_PRECISION] = {
         GROUP_TRAINING, "precision", "precision", "1", "precision of the arithmetic",
-        CHOICE(training.precision, "fp32", precisions)},
+        CHOICE(model.precision, "fp32", precisions)},
 
     [SETTING_ENCODER] = {
         GROUP_NETWORK, "encoder", "encoder", "1", "hidden widths of the pair encoder",

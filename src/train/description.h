@@ -9,7 +9,6 @@
 
 enum optimizer_kind { OPTIMIZER_ADAM, OPTIMIZER_MUON };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_COSINE };
-enum precision { PRECISION_FP32, PRECISION_BF16 };
 
 struct training {
     int64_t seed;
@@ -20,7 +19,6 @@ struct training {
     double learning_rate;
     enum schedule_kind schedule;
     int64_t warmup_steps;
-    enum precision precision;
     int64_t evaluate_every;    // steps between two evaluations
     int evaluation_generators; // held-out generators of one evaluation
 };

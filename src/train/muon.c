@@ -2,6 +2,7 @@
 
 #include "kernel/gemm.h"
 #include "kernel/lanes.h"
+#include "kernel/operand.h"
 
 #include <math.h>
 
@@ -21,10 +22,16 @@ static int longer(const struct tensor *tensor)
     return tensor->rows < tensor->columns ? tensor->columns : tensor->rows;
 }
 
-size_t muon_work(const struct tensor *tensor)
+// Numbers that a workspace of floats has room for: operands are rounded copies, unless they are the numbers themselves.
+static size_t operand_floats(size_t count, enum precision precision)
 {
-    size_t r = (size_t)shorter(tensor);
-    return 2 * tensor_size(tensor) + 2 * r * r;
+    return precision == PRECISION_FP32 ? 0 : (count + 31) / 32 * 16;
+}
+
+size_t muon_work(const struct tensor *tensor, enum precision precision)
+{
+    size_t square = (size_t)shorter(tensor) * (size_t)shorter(tensor), size = tensor_size(tensor);
+    return 2 * size + 2 * square + operand_floats(size, precision) + operand_floats(square, precision);
 }
 
 CLONES
@@ -72,37 +79,44 @@ static double norm(const float *u, size_t count)
     return sqrt(sum);
 }
 
-// to [columns, rows] = from [rows, columns]
-static void transpose(float *restrict to, const float *restrict from, int rows, int columns)
+// The matrix itself in fp32, else a rounded copy of it in `room`.
+static const void *operand(const float *matrix, size_t count, enum precision precision, void *room)
 {
-    for (int j = 0; j < columns; j++)
-        for (int i = 0; i < rows; i++)
-            to[j * rows + i] = from[i * columns + j];
+    if (precision == PRECISION_FP32)
+        return matrix;
+    operand_copy(room, matrix, count, precision);
+    return room;
 }
 
-void muon_step(const struct tensor *tensor, double rate, float *p, const float *g, float *m, float *work)
+void muon_step(const struct tensor *tensor, enum precision precision, double rate, float *p, const float *g, float *m,
+               float *work)
 {
     int r = shorter(tensor), n = longer(tensor);
     size_t size = tensor_size(tensor), square_size = (size_t)r * (size_t)r;
     float *u = work, *next = u + size, *gram = next + size, *square = gram + square_size;
+    void *room = square + square_size, *square_room = (float *)room + operand_floats(size, precision);
+    enum gemm_numbers numbers = precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
     bool tall = tensor->rows > tensor->columns;
 
     add_momentum(tall ? next : u, m, g, size);
     if (tall)
-        transpose(u, next, tensor->rows, tensor->columns);
+        operand_transpose(u, next, tensor->rows, tensor->columns, PRECISION_FP32);
     double length = norm(u, size);
     shrink(u, (float)(1 / (length > 1e-7 ? length : 1e-7)), size);
     for (int i = 0; i < ITERATIONS; i++) {
-        gemm_nt(r, r, n, u, n, u, n, gram, r, false);
-        gemm_nn(r, r, r, gram, r, gram, r, square, r, false);
+        const void *ru = operand(u, size, precision, room);
+        gemm_nt(numbers, r, r, n, ru, n, ru, n, gram, r, false);
+        const void *rgram = operand(gram, square_size, precision, square_room);
+        gemm_nn(numbers, r, r, r, rgram, r, rgram, r, square, r, false);
         combine(gram, square, square_size);
         scale(next, u, a, size);
-        gemm_nn(r, n, r, gram, r, u, n, next, n, true);
+        rgram = operand(gram, square_size, precision, square_room);
+        gemm_nn(numbers, r, n, r, rgram, r, ru, n, next, n, true);
         float *swap = u;
         u = next;
         next = swap;
     }
     if (tall)
-        transpose(next, u, r, n);
+        operand_transpose(next, u, r, n, PRECISION_FP32);
     move(p, tall ? next : u, (float)(0.2 * sqrt((double)n) * rate), size);
 }

@@ -9,21 +9,23 @@
 
 struct optimizer {
     enum optimizer_kind kind;
+    enum precision precision;
     const struct tensor_table *table;
     float *work; // of muon, for its largest matrix
 };
 
-enum status optimizer_create(enum optimizer_kind kind, const struct tensor_table *table, struct optimizer **out)
+enum status optimizer_create(enum optimizer_kind kind, enum precision precision, const struct tensor_table *table,
+                             struct optimizer **out)
 {
     struct optimizer *optimizer = memory_small(sizeof *optimizer);
-    *optimizer = (struct optimizer){.kind = kind, .table = table};
+    *optimizer = (struct optimizer){.kind = kind, .precision = precision, .table = table};
     *out = optimizer;
     if (kind != OPTIMIZER_MUON)
         return STATUS_OK;
     size_t largest = 0;
     for (int i = 0; i < table->count; i++)
-        if (table->tensors[i].hidden_matrix && muon_work(&table->tensors[i]) > largest)
-            largest = muon_work(&table->tensors[i]);
+        if (table->tensors[i].hidden_matrix && muon_work(&table->tensors[i], precision) > largest)
+            largest = muon_work(&table->tensors[i], precision);
     enum status status = memory_alloc(largest * sizeof(float), (void **)&optimizer->work);
     if (status != STATUS_OK)
         optimizer_destroy(out);
@@ -62,7 +64,7 @@ void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, floa
         const struct tensor *tensor = &optimizer->table->tensors[i];
         size_t at = tensor->offset;
         if (optimizer->kind == OPTIMIZER_MUON && tensor->hidden_matrix)
-            muon_step(tensor, rate, parameters + at, gradient + at, first + at, optimizer->work);
+            muon_step(tensor, optimizer->precision, rate, parameters + at, gradient + at, first + at, optimizer->work);
         else
             adam(parameters + at, gradient + at, first + at, second + at, tensor_size(tensor), (float)corrected,
                  (float)root_correction);

@@ -11,8 +11,9 @@
 
 struct optimizer;
 
-/* STATUS_MEMORY. The table stays the caller's and must outlive the optimizer. */
-enum status optimizer_create(enum optimizer_kind kind, const struct tensor_table *table, struct optimizer **optimizer);
+/* `precision`: of muon's products. STATUS_MEMORY. The table stays the caller's and must outlive the optimizer. */
+enum status optimizer_create(enum optimizer_kind kind, enum precision precision, const struct tensor_table *table,
+                             struct optimizer **optimizer);
 void optimizer_destroy(struct optimizer **optimizer);
 
 /* One step (counted from 0). first, second: the moments, zero before step 0; muon keeps its momentum in `first`.

@@ -100,7 +100,7 @@ static enum status trainer_init(struct trainer *t)
     }
     TRY(model_create(&run->model, t->sets, &t->model));
     TRY(task_create(&run->task, t->sets, &t->task));
-    TRY(optimizer_create(run->training.optimizer, model_table(t->model), &t->optimizer));
+    TRY(optimizer_create(run->training.optimizer, run->model.precision, model_table(t->model), &t->optimizer));
     t->count = model_table(t->model)->parameters;
     int levels = train_gradients(t->shards);
     TRY(alloc_floats((size_t)levels * t->count, &t->gradients));
@@ -216,6 +216,7 @@ static bool step(struct trainer *t)
                    state->second);
     scalars->loss_ema = scalars->step == 0 ? scalars->loss : ema_decay * scalars->loss_ema + (1 - ema_decay) * scalars->loss;
     scalars->step++;
+    count_time(t);
     return true;
 }
 

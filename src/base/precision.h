@@ -1,0 +1,17 @@
+/* How operands of products, activations and their gradients are stored. Everything else is fp32. */
+#ifndef BASE_PRECISION_H
+#define BASE_PRECISION_H
+
+#include <stddef.h>
+
+enum precision {
+    PRECISION_FP32,
+    PRECISION_BF16, // the upper half of an fp32, rounded to nearest, ties to even
+};
+
+static inline size_t precision_bytes(enum precision precision)
+{
+    return precision == PRECISION_BF16 ? 2 : 4;
+}
+
+#endif

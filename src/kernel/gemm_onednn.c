@@ -1,0 +1,152 @@
+#include "kernel/gemm_onednn.h"
+
+#include <dnnl.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS = 512, ARGUMENTS = 3 }; // more shapes than a run has; when they are full, all are made anew
+
+struct product {
+    struct gemm_shape shape;
+    dnnl_primitive_t primitive; // NULL: free
+    dnnl_memory_t a, b, c;
+};
+
+static dnnl_engine_t engine;
+static dnnl_stream_t stream;
+static struct product products[SLOTS];
+static int used;
+
+// A shape that oneDNN cannot do is a mistake of this program, found by its tests; going on would give wrong numbers.
+static void must(dnnl_status_t status, const char *what)
+{
+    if (status == dnnl_success)
+        return;
+    fprintf(stderr, "weightsweep: oneDNN could not %s (status %d)\n", what, (int)status);
+    abort();
+}
+
+bool gemm_onednn_setup(void)
+{
+    omp_set_num_threads(1);
+    must(dnnl_engine_create(&engine, dnnl_cpu, 0), "start");
+    must(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "start");
+    return true;
+}
+
+static dnnl_memory_desc_t matrix(int rows, int columns, int ld, bool transposed, bool bf16)
+{
+    dnnl_memory_desc_t description;
+    dnnl_dims_t shape = {rows, columns}, strides = {transposed ? 1 : ld, transposed ? ld : 1};
+    must(dnnl_memory_desc_init_by_strides(&description, 2, shape, bf16 ? dnnl_bf16 : dnnl_f32, strides),
+         "describe a matrix");
+    return description;
+}
+
+static dnnl_primitive_desc_t describe(const struct gemm_shape *shape, dnnl_memory_desc_t memory[ARGUMENTS])
+{
+    bool bf16 = shape->numbers != GEMM_FP32;
+    memory[0] = matrix(shape->m, shape->k, shape->lda, shape->transpose_a, bf16);
+    memory[1] = matrix(shape->k, shape->n, shape->ldb, shape->transpose_b, bf16);
+    memory[2] = matrix(shape->m, shape->n, shape->ldc, false, shape->numbers == GEMM_BF16);
+    dnnl_matmul_desc_t operation;
+    dnnl_primitive_attr_t attributes;
+    dnnl_post_ops_t after;
+    dnnl_primitive_desc_t description = NULL;
+    must(dnnl_matmul_desc_init(&operation, &memory[0], &memory[1], NULL, &memory[2]), "describe a product");
+    must(dnnl_primitive_attr_create(&attributes), "describe a product");
+    if (shape->add) {
+        must(dnnl_post_ops_create(&after), "describe a sum");
+        must(dnnl_post_ops_append_sum(after, 1), "describe a sum");
+        must(dnnl_primitive_attr_set_post_ops(attributes, after), "describe a sum");
+        dnnl_post_ops_destroy(after);
+    }
+    dnnl_primitive_desc_create(&description, &operation, attributes, engine, NULL); // NULL stays if there is no kernel
+    dnnl_primitive_attr_destroy(attributes);
+    return description;
+}
+
+void gemm_onednn_name(enum precision operands, char *name, int size)
+{
+    int side = 64;
+    struct gemm_shape shape = {.numbers = operands == PRECISION_BF16 ? GEMM_BF16_FP32 : GEMM_FP32,
+                               .m = side, .n = side, .k = side, .lda = side, .ldb = side, .ldc = side};
+    dnnl_memory_desc_t memory[ARGUMENTS];
+    dnnl_primitive_desc_t description = describe(&shape, memory);
+    const char *kernel = "";
+    name[0] = '\0';
+    if (!description)
+        return;
+    dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &kernel);
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(name, (size_t)size, "%d.%d.%d %s", version->major, version->minor, version->patch, kernel);
+    dnnl_primitive_desc_destroy(description);
+}
+
+static void forget_all(void)
+{
+    for (int i = 0; i < SLOTS; i++) {
+        if (!products[i].primitive)
+            continue;
+        dnnl_memory_destroy(products[i].a);
+        dnnl_memory_destroy(products[i].b);
+        dnnl_memory_destroy(products[i].c);
+        dnnl_primitive_destroy(products[i].primitive);
+    }
+    memset(products, 0, sizeof products);
+    used = 0;
+}
+
+static void make(struct product *product, const struct gemm_shape *shape)
+{
+    dnnl_memory_desc_t memory[ARGUMENTS];
+    dnnl_primitive_desc_t description = describe(shape, memory);
+    must(description ? dnnl_success : dnnl_unimplemented, "make a product");
+    product->shape = *shape;
+    must(dnnl_primitive_create(&product->primitive, description), "make a product");
+    must(dnnl_memory_create(&product->a, &memory[0], engine, DNNL_MEMORY_NONE), "describe a matrix");
+    must(dnnl_memory_create(&product->b, &memory[1], engine, DNNL_MEMORY_NONE), "describe a matrix");
+    must(dnnl_memory_create(&product->c, &memory[2], engine, DNNL_MEMORY_NONE), "describe a matrix");
+    dnnl_primitive_desc_destroy(description);
+}
+
+static unsigned hash(const struct gemm_shape *shape)
+{
+    unsigned sum = 0;
+    const int *field = (const int *)shape;
+    for (size_t i = 0; i < sizeof *shape / sizeof *field; i++)
+        sum = (sum ^ (unsigned)field[i]) * 0x9e3779b1u;
+    return sum >> 16;
+}
+
+static struct product *find(const struct gemm_shape *shape)
+{
+    for (unsigned i = hash(shape);; i++) {
+        struct product *product = &products[i % SLOTS];
+        if (product->primitive && memcmp(&product->shape, shape, sizeof *shape) == 0)
+            return product;
+        if (product->primitive)
+            continue;
+        if (used >= SLOTS / 2) { // crowded
+            forget_all();
+            return find(shape);
+        }
+        used++;
+        make(product, shape);
+        return product;
+    }
+}
+
+void gemm_onednn(const struct gemm_shape *shape, const void *a, const void *b, void *c)
+{
+    struct product *product = find(shape);
+    // oneDNN's handles are not const; it does not write to sources.
+    must(dnnl_memory_set_data_handle(product->a, (void *)a), "take a matrix");
+    must(dnnl_memory_set_data_handle(product->b, (void *)b), "take a matrix");
+    must(dnnl_memory_set_data_handle(product->c, c), "take a matrix");
+    const dnnl_exec_arg_t arguments[ARGUMENTS] = {
+        {DNNL_ARG_SRC, product->a}, {DNNL_ARG_WEIGHTS, product->b}, {DNNL_ARG_DST, product->c}};
+    must(dnnl_primitive_execute(product->primitive, stream, ARGUMENTS, arguments), "multiply");
+}
