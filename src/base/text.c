@@ -72,6 +72,20 @@ void text_add_json(struct text *text, const char *chars)
     text_add(text, "\"");
 }
 
+void text_add_int(struct text *text, int64_t value)
+{
+    char digits[24];
+    char *first = digits + sizeof digits;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        *--first = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        *--first = '-';
+    text_add_bytes(text, first, (size_t)(digits + sizeof digits - first));
+}
+
 void text_add_real(struct text *text, double value, const char *nan)
 {
     if (!isfinite(value)) {

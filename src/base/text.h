@@ -3,6 +3,7 @@
 #define BASE_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct text {
     char *chars; // always ends with '\0'; NULL while nothing was added
@@ -17,6 +18,9 @@ void text_format(struct text *text, const char *format, ...) __attribute__((form
 
 /* Hands the characters over ("" if there are none); the caller frees them with free(). */
 char *text_take(struct text *text);
+
+/* `value` in decimal: for what is printed a million times, since printf is slow. */
+void text_add_int(struct text *text, int64_t value);
 
 /* `chars` as a JSON string with its quotes. */
 void text_add_json(struct text *text, const char *chars);

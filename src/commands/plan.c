@@ -106,12 +106,8 @@ static enum status parse_options(int argc, char **argv, struct options *options)
         case 'h':
             options->help = true;
             return STATUS_OK;
-        case ':':
-            FAIL(STATUS_USAGE, "plan: %s needs a value; `weightsweep plan --help` says which",
-                 argv[optind - 1]);
         default:
-            FAIL(STATUS_USAGE, "plan: unknown option %s; `weightsweep plan --help` lists all",
-                 argv[optind - 1]);
+            return command_bad_option("plan", option, argv[optind - 1]);
         }
     }
     if (argc - optind != 1)

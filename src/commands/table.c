@@ -32,7 +32,7 @@ static void add_cell(struct text *text, const struct column *column, int64_t row
 {
     switch (column->type) {
     case COLUMN_INT:
-        text_format(text, "%lld", (long long)column->ints[row]);
+        text_add_int(text, column->ints[row]);
         break;
     case COLUMN_REAL:
         add_short_real(text, column->reals[row]);
@@ -115,13 +115,6 @@ static void add_real(struct text *row, double value, struct last_real *last)
     text_add_bytes(row, last->text.chars, last->text.length);
 }
 
-static void add_integer(struct text *row, int64_t value)
-{
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%lld", (long long)value);
-    text_add_bytes(row, digits, (size_t)length);
-}
-
 static void add_csv_text(struct text *row, const char *text)
 {
     if (!strpbrk(text, ",\"\n\r")) {
@@ -142,7 +135,7 @@ static void add_csv_row(struct text *line, const struct column_table *table, int
         if (i > 0)
             text_add(line, ",");
         if (column->type == COLUMN_INT)
-            add_integer(line, column->ints[row]);
+            text_add_int(line, column->ints[row]);
         else if (column->type == COLUMN_REAL)
             add_real(line, column->reals[row], &last[i]);
         else if (column->texts[row])
@@ -167,7 +160,7 @@ static void add_json_value(struct text *line, const struct column *column, int64
     if (!known)
         text_add(line, "null");
     else if (column->type == COLUMN_INT)
-        add_integer(line, column->ints[row]);
+        text_add_int(line, column->ints[row]);
     else if (column->type == COLUMN_REAL)
         add_real(line, column->reals[row], last);
     else if (column->type == COLUMN_LIST)

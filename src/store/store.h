@@ -37,8 +37,7 @@ struct store_model {
 struct store_plan {
     const char *sweep, *resolved, *versions; // texts of the root attributes; versions is JSON
     const struct column_table *settings;     // known at creation; must have the text column run_id
-    const struct column
-        *outcomes; // [outcome_count]: name, type (INT or REAL), units, long_name; values unused
+    const struct column *outcomes; // [outcome_count]: name, type, units, long_name; unknown: INT 0, REAL NaN
     int outcome_count;
     int64_t points; // longest curve
     // The run's tensors, packed: each starts where the one before it ends.
@@ -135,9 +134,10 @@ enum status store_view_parameters(const struct store_view *view, int64_t run,
                                   struct store_parameters **parameters);
 void store_parameters_free(struct store_parameters **parameters);
 
-/* Checks every checksum and invariant: attributes; finished runs' row, curve and model; the newest slot of
- * the others. STATUS_RESULTS and a message with one line for each fault; passes every file that a kill
- * leaves. *checked counts what was looked at. */
+/* Checks every checksum and invariant: settings and attributes; of finished runs the row, of done ones curve
+ * and model, of diverged and failed ones the curve if it was summed; of all others the newest checkpoint.
+ * STATUS_RESULTS and a message with one line for each fault; passes every file that a kill leaves. *checked
+ * counts what was looked at. */
 enum status store_verify(const char *path, int64_t *checked);
 
 /* Versions and drivers of the HDF5 library, one line, for `info` and `versions`. The caller frees it. */

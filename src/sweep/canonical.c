@@ -50,7 +50,9 @@ void canonical_run(const struct run_spec *run, struct text *text)
     for (int i = 0; i <= SETTINGS; i++) {
         int id = known.order[i];
         if (id == EQUATIONS) {
-            text_format(text, "equations=%d\n", run->task.equations);
+            text_add(text, "equations=");
+            text_add_int(text, run->task.equations);
+            text_add(text, "\n");
             continue;
         }
         struct value value;

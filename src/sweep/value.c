@@ -212,8 +212,10 @@ bool value_default(enum setting_id id, struct value *value)
 
 static void print_widths(const struct widths *widths, const char *between, struct text *text)
 {
-    for (int i = 0; i < widths->count; i++)
-        text_format(text, "%s%d", i > 0 ? between : "", widths->width[i]);
+    for (int i = 0; i < widths->count; i++) {
+        text_add(text, i > 0 ? between : "");
+        text_add_int(text, widths->width[i]);
+    }
 }
 
 void value_print(enum setting_id id, const struct value *value, struct text *text)
@@ -221,7 +223,7 @@ void value_print(enum setting_id id, const struct value *value, struct text *tex
     const struct setting *setting = &settings[id];
     switch (setting->type) {
     case SETTING_INTEGER:
-        text_format(text, "%lld", (long long)value->integer);
+        text_add_int(text, value->integer);
         break;
     case SETTING_REAL:
         text_add_real(text, value->real, "nan");

@@ -45,18 +45,15 @@ static void model_of(const void *context, int64_t run, struct store_model *model
 static enum status create(const char *path, int64_t runs)
 {
     struct column_table settings = {.rows = runs};
-    struct column *ids = column_add(&settings, "run_id", COLUMN_TEXT, "1", "hash of the settings");
-    for (int64_t run = 0; run < runs; run++)
-        ids->texts[run] = memory_format("%012llx", (unsigned long long)run * 0x9e3779b9u);
-    struct column *tasks = column_add(&settings, "task", COLUMN_TEXT, "1", "what is to be learned");
-    struct column *hidden = column_add(&settings, "generator_hidden", COLUMN_LIST, "1", "widths");
-    struct column *seeds = column_add(&settings, "seed", COLUMN_INT, "1", "seed");
-    struct column *rates = column_add(&settings, "learning_rate", COLUMN_REAL, "1", "rate");
+    char **ids = column_add(&settings, "run_id", COLUMN_TEXT, "1", "hash of the settings")->texts;
+    char **tasks = column_add(&settings, "task", COLUMN_TEXT, "1", "what is to be learned")->texts;
+    char **hidden = column_add(&settings, "generator_hidden", COLUMN_LIST, "1", "widths")->texts;
+    int64_t *seeds = column_add(&settings, "seed", COLUMN_INT, "1", "seed")->ints;
     for (int64_t run = 0; run < runs; run++) {
-        tasks->texts[run] = memory_text("mlp-inverse");
-        hidden->texts[run] = memory_text("8,8");
-        seeds->ints[run] = run;
-        rates->reals[run] = 1e-3;
+        ids[run] = memory_format("%012llx", (unsigned long long)run * 0x9e3779b9u);
+        tasks[run] = memory_text("mlp-inverse");
+        hidden[run] = memory_text("8,8");
+        seeds[run] = run;
     }
     const struct column outcomes[OUTCOMES] = {{"steps_done", "steps", "steps done", COLUMN_INT, {NULL}},
                                               {"loss", "1", "loss", COLUMN_REAL, {NULL}},
@@ -131,6 +128,17 @@ static enum status write_forever(const char *path, int rank, int ranks, int64_t 
             TRY(write_run(store, run, round, rank == 0, state, count));
 }
 
+// The last rank finds no file; all must fail alike, with its message, and none may wait for ever.
+static enum status disagree(const char *path, int rank, int ranks)
+{
+    struct store *store = NULL;
+    char *mine = memory_format("%s%s", path, rank == ranks - 1 ? ".missing" : "");
+    enum status status = store_open(mine, MPI_COMM_WORLD, &store);
+    bool right = status == STATUS_RESULTS && !store && strstr(status_message(), ".missing: no such file");
+    free(mine);
+    return right ? STATUS_OK : STATUS_INTERNAL;
+}
+
 int main(int argc, char **argv)
 {
     enum status status = STATUS_USAGE;
@@ -141,12 +149,17 @@ int main(int argc, char **argv)
         double start = clock_seconds();
         status = store_verify(argv[2], &checked);
         printf("checked %lld in %.2f s\n", (long long)checked, clock_seconds() - start);
-    } else if (argc == 4 && strcmp(argv[1], "write") == 0) {
+    } else if (argc >= 3) {
         int rank, ranks;
         MPI_Init(&argc, &argv);
         MPI_Comm_rank(MPI_COMM_WORLD, &rank);
         MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-        status = write_forever(argv[2], rank, ranks, atoll(argv[3]));
+        if (argc == 4 && strcmp(argv[1], "write") == 0)
+            status = write_forever(argv[2], rank, ranks, atoll(argv[3]));
+        else if (strcmp(argv[1], "disagree") == 0)
+            status = disagree(argv[2], rank, ranks);
+        if (status == STATUS_OK)
+            MPI_Finalize();
     }
     if (status != STATUS_OK)
         fprintf(stderr, "store_writer: %s (%s)\n", status_message(), status_place());

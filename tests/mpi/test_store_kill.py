@@ -54,6 +54,7 @@ def check(writer: str, path: str) -> None:
 
 
 def kill(job: subprocess.Popen[str], ranks: list[int], victims: list[int]) -> None:
+    assert job.poll() is None, "the writers ended by themselves"
     for rank in victims:
         os.kill(ranks[rank], signal.SIGKILL)
     job.wait(timeout=60)  # mpirun ends the others
@@ -66,6 +67,7 @@ def main() -> None:
         path = f"{directory}/results.h5"
         subprocess.run([writer, "create", path, str(RUNS)], check=True, stdout=subprocess.DEVNULL)
         check(writer, path)
+        subprocess.run(["mpirun", "-n", str(RANKS), writer, "disagree", path], check=True, timeout=60)
         for seed in range(ROUNDS):
             chance = random.Random(seed)
             job, ranks = start(writer, path)

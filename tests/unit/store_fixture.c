@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <hdf5.h>
 
 const char *const fixture_ids[RUNS] = {"00000000000a", "00000000000b", "00000000000c"};
 
@@ -29,6 +30,8 @@ int fixture_setup(void **state)
 
 int fixture_teardown(void **state)
 {
+    if (H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL) != 0)
+        return -1; // the store left an id open
     struct fixture *fixture = *state;
     static const char *const leftovers[] = {"", ".part", ".lock", ".other"};
     for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++) {

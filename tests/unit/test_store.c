@@ -21,6 +21,11 @@
 static float parameters[PARAMETERS];
 static const struct store_sums no_sums = {-1, -1};
 
+static const char *path_of(void **state)
+{
+    return ((struct fixture *)*state)->path;
+}
+
 static struct store_view *view_of(const char *path)
 {
     struct store_view *view = NULL;
@@ -94,7 +99,7 @@ static void finish_two(const char *path)
 
 static void a_new_file_holds_the_plan(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     size_t length = 200000;
     char *sweep = memory_small(length + 1);
     memset(sweep, 'x', length);
@@ -132,7 +137,7 @@ static void a_new_file_holds_the_plan(void **state)
 
 static void what_is_not_reached_reads_as_nan(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     int64_t step[POINTS];
     double loss[POINTS], r2[POINTS], seconds[POINTS];
     assert_status(fixture_create(path, ""), STATUS_OK);
@@ -152,7 +157,7 @@ static void what_is_not_reached_reads_as_nan(void **state)
 
 static void rows_curves_and_models_read_back(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     int64_t step[POINTS];
     double loss[POINTS], r2[POINTS], seconds[POINTS];
     struct store_parameters *model;
@@ -186,7 +191,7 @@ static void rows_curves_and_models_read_back(void **state)
 
 static void outcomes_show_while_a_run_goes_on(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     assert_status(fixture_create(path, ""), STATUS_OK);
     struct store *store = open_alone(path);
     assert_status(store_write_status(store, 2, RUN_RUNNING), STATUS_OK);
@@ -204,7 +209,7 @@ static void outcomes_show_while_a_run_goes_on(void **state)
 
 static void a_long_message_is_cut_between_characters(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     char message[STORE_MESSAGE_LENGTH + 10];
     memset(message, 'm', sizeof message);
     memcpy(message + STORE_MESSAGE_LENGTH - 2, "\xc3\xa4", 2); // its second byte would be the zero's
@@ -225,13 +230,32 @@ static void a_long_message_is_cut_between_characters(void **state)
 // Any change of metadata while others write would be the end of the file.
 static void opening_and_closing_changes_no_byte(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     assert_status(fixture_create(path, ""), STATUS_OK);
     uint32_t before = file_crc(path);
     struct store *store = open_alone(path);
     assert_int_equal(file_crc(path), before);
     assert_status(store_close(&store), STATUS_OK);
     assert_int_equal(file_crc(path), before);
+}
+
+static void writing_changes_no_length(void **state)
+{
+    const char *path = path_of(state);
+    static char payload[PAYLOAD];
+    struct stat before, after;
+    assert_status(fixture_create(path, ""), STATUS_OK);
+    assert_int_equal(stat(path, &before), 0);
+    finish_two(path);
+    struct store *store = open_alone(path);
+    assert_status(store_write_status(store, 2, RUN_RUNNING), STATUS_OK);
+    // HDF5 has forgotten the file's size by now, and the slots must be found all the same
+    assert_status(store_write_checkpoint(store, 2, 1, &(struct store_segment){payload, PAYLOAD}, 1),
+                  STATUS_OK);
+    assert_status(store_close(&store), STATUS_OK);
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    assert_verified(path);
 }
 
 // ---- refusals ----
@@ -260,7 +284,7 @@ static void write_text_file(const char *path, const char *text)
 
 static void other_files_are_refused(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     assert_refused(path, "no such file");
     write_text_file(path, "");
     assert_refused(path, "is not an HDF5 file");
@@ -283,7 +307,7 @@ static void write_foreign_file(const char *path, int schema)
 
 static void other_hdf5_files_are_refused(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     write_foreign_file(path, 0);
     assert_refused(path, "is not a weightsweep results file (no attribute `schema_version`)");
     write_foreign_file(path, 2);
@@ -294,7 +318,7 @@ static void other_hdf5_files_are_refused(void **state)
 
 static void a_truncated_file_is_refused(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     assert_status(fixture_create(path, ""), STATUS_OK);
     struct stat file;
     assert_int_equal(stat(path, &file), 0);
@@ -307,7 +331,7 @@ static void a_truncated_file_is_refused(void **state)
 
 static void a_file_that_exists_is_not_made_again(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     assert_status(fixture_create(path, ""), STATUS_OK);
     uint32_t before = file_crc(path);
     assert_status(fixture_create(path, ""), STATUS_RESULTS);
@@ -327,7 +351,7 @@ static void flip_is_found(const char *path, const void *bytes, size_t length, si
 
 static void every_flipped_bit_is_found(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     assert_status(fixture_create(path, "name: flip-the-sweep\n"), STATUS_OK);
     finish_two(path);
     flip_is_found(path, "flip-the-sweep", 14, 3, "settings do not match");
@@ -355,7 +379,7 @@ static void every_flipped_bit_is_found(void **state)
 
 static void all_faults_are_listed(void **state)
 {
-    const char *path = ((struct fixture *)*state)->path;
+    const char *path = path_of(state);
     assert_status(fixture_create(path, ""), STATUS_OK);
     finish_two(path);
     flip(path, find_bytes(path, parameters, 8), 1);
@@ -457,6 +481,7 @@ int main(void)
         STORE_TEST(outcomes_show_while_a_run_goes_on),
         STORE_TEST(a_long_message_is_cut_between_characters),
         STORE_TEST(opening_and_closing_changes_no_byte),
+        STORE_TEST(writing_changes_no_length),
         STORE_TEST(other_files_are_refused),
         STORE_TEST(other_hdf5_files_are_refused),
         STORE_TEST(a_truncated_file_is_refused),

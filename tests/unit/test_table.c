@@ -17,7 +17,7 @@ static void make_table(struct column_table *table)
     column_add(table, "name", COLUMN_TEXT, "1", "a text")->texts[0] = memory_text("a \"b\", é");
     table->columns[0].texts[1] = memory_text("plain");
     column_add(table, "count", COLUMN_INT, "1", "an integer")->ints[0] = -5;
-    table->columns[1].ints[1] = 1234567890123;
+    table->columns[1].ints[1] = INT64_MIN;
     column_add(table, "r2", COLUMN_REAL, "1", "a real")->reals[0] = 0.98765432109;
     column_add(table, "widths", COLUMN_LIST, "1", "a list")->texts[0] = memory_text("128,256");
     table->columns[3].texts[1] = memory_text("8");
@@ -41,9 +41,9 @@ static void expect_printed(void (*print)(const struct column_table *, FILE *), c
 static void test_text(void **state)
 {
     (void)state;
-    expect_printed(table_print_text, "name              count      r2  widths   note\n"
-                                     "a \"b\", é             -5  0.9877  128,256  \n"
-                                     "plain     1234567890123          8        x\n");
+    expect_printed(table_print_text, "name                     count      r2  widths   note\n"
+                                     "a \"b\", é                    -5  0.9877  128,256  \n"
+                                     "plain     -9223372036854775808          8        x\n");
 }
 
 static void test_csv(void **state)
@@ -51,7 +51,7 @@ static void test_csv(void **state)
     (void)state;
     expect_printed(table_print_csv, "name,count,r2,widths,note\n"
                                     "\"a \"\"b\"\", é\",-5,0.98765432109,\"128,256\",\n"
-                                    "plain,1234567890123,,8,x\n");
+                                    "plain,-9223372036854775808,,8,x\n");
 }
 
 static void test_json(void **state)
@@ -60,7 +60,7 @@ static void test_json(void **state)
     expect_printed(table_print_json,
                    "[\n{\"name\": \"a \\\"b\\\", é\", \"count\": -5, \"r2\": 0.98765432109, "
                    "\"widths\": [128, 256], \"note\": null},\n"
-                   "{\"name\": \"plain\", \"count\": 1234567890123, \"r2\": null, "
+                   "{\"name\": \"plain\", \"count\": -9223372036854775808, \"r2\": null, "
                    "\"widths\": [8], \"note\": \"x\"}\n]");
 }
 
