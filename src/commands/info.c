@@ -2,6 +2,7 @@
 #include "commands/commands.h"
 #include "commands/versions.h"
 #include "kernel/arithmetic.h"
+#include "kernel/gemm.h"
 
 #include <getopt.h>
 
@@ -23,6 +24,7 @@ enum status command_info(const struct command *command, int argc, char **argv)
     }
     if (optind < argc)
         FAIL(STATUS_USAGE, "info: unexpected argument %s; see `weightsweep info --help`", argv[optind]);
+    gemm_setup();
     struct text text = {0};
     versions_print(&text);
     fputs(text.chars, command->out);

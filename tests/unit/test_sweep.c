@@ -68,7 +68,7 @@ static void test_defaults(void **state)
     assert_true(run->training.learning_rate == 1e-3);
     assert_int_equal(run->training.schedule, SCHEDULE_CONSTANT);
     assert_int_equal(run->training.warmup_steps, 0);
-    assert_int_equal(run->training.precision, PRECISION_FP32);
+    assert_int_equal(run->model.precision, PRECISION_FP32);
     assert_int_equal(run->training.evaluate_every, 500);
     assert_int_equal(run->training.evaluation_generators, 16384);
     sweep_destroy(&sweep);

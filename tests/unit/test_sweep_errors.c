@@ -190,8 +190,6 @@ static void test_not_there_yet(void **state)
 {
     (void)state;
     static const struct mistaken cases[] = {
-        {BASE "training: {precision: bf16}\n", NULL,
-         "f.yaml:4: training.precision: `bf16` is not there yet; expected `fp32`"},
         {BASE "model: res-linear\n", NULL,
          "f.yaml:4: model: `res-linear` is not there yet; expected `deep-sets`"},
         {BASE "pooling: attention\n", NULL,
@@ -434,7 +432,6 @@ static void test_set(void **state)
         {BASE, "steps=[5, 5]", "--set steps: `5` is in the axis twice"},
         {BASE, "training.batch=1000", "--set training.batch: a batch of 1000 is no multiple of 16 shards"},
         {BASE, "unknowns=7", "--set unknowns: no generator has 7 unknowns"},
-        {BASE, "precision=bf16", "--set precision: `bf16` is not there yet; expected `fp32`"},
         {BASE, "encoder=128", "--set encoder: `128` is no list; expected"},
         {BASE, "name=x", "--set name: unknown setting"},
         {BASE, "generator={inputs: 0, hidden: [5]}",
