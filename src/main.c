@@ -69,7 +69,7 @@ int main(int argc, char **argv)
     if (fflush(stdout) != 0 && status == STATUS_OK)
         status = status_fail(STATUS_MACHINE, __FILE__, __LINE__, "standard output could not be written");
     if (status != STATUS_OK && rank == 0) {
-        fprintf(stderr, "weightsweep: %s\n", status_message());
+        fprintf(stderr, "%s\n", status_message()); // bare: mistakes begin with FILE:LINE, as editors like it
         if (getenv("WEIGHTSWEEP_DEBUG"))
             fprintf(stderr, "(recorded at %s)\n", status_place());
     }

@@ -41,6 +41,36 @@ struct column *column_find(const struct column_table *table, const char *name)
     return NULL;
 }
 
+void column_copy(struct column_table *table, const struct column *from)
+{
+    struct column *to = column_add(table, from->name, from->type, from->units, from->long_name);
+    for (int64_t row = 0; row < table->rows; row++) {
+        if (from->type == COLUMN_INT)
+            to->ints[row] = from->ints[row];
+        else if (from->type == COLUMN_REAL)
+            to->reals[row] = from->reals[row];
+        else
+            to->texts[row] = memory_text(from->texts[row] ? from->texts[row] : "");
+    }
+}
+
+static bool same(const struct column *column, int64_t row, int64_t other)
+{
+    if (column->type == COLUMN_INT)
+        return column->ints[row] == column->ints[other];
+    if (column->type == COLUMN_REAL)
+        return column->reals[row] == column->reals[other];
+    return strcmp(column->texts[row], column->texts[other]) == 0;
+}
+
+bool column_varies(const struct column *column, int64_t rows)
+{
+    for (int64_t row = 1; row < rows; row++)
+        if (!same(column, row, 0))
+            return true;
+    return false;
+}
+
 void column_table_free(struct column_table *table)
 {
     for (int i = 0; i < table->count; i++) {

@@ -5,6 +5,7 @@
 #ifndef BASE_COLUMN_H
 #define BASE_COLUMN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum column_type {
@@ -38,6 +39,12 @@ struct column *column_add(struct column_table *table, const char *name, enum col
 
 /* The column of that name, or NULL. */
 struct column *column_find(const struct column_table *table, const char *name);
+
+/* Adds a copy of another table's column, as many rows of it as this table has. */
+void column_copy(struct column_table *table, const struct column *from);
+
+/* Whether the first `rows` values are not all the same. */
+bool column_varies(const struct column *column, int64_t rows);
 
 /* Frees what the table holds, not the struct itself. */
 void column_table_free(struct column_table *table);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "commands/table.h"
+#include "kernel/gemm.h"
 #include "sweep/sweep.h"
 
 #include <errno.h>
@@ -210,39 +211,6 @@ static void estimate_all(const struct plan *plan, const struct options *options,
 
 // ---- printing ----
 
-static bool equal_cells(const struct column *column, int64_t row, int64_t other)
-{
-    switch (column->type) {
-    case COLUMN_INT:
-        return column->ints[row] == column->ints[other];
-    case COLUMN_REAL:
-        return column->reals[row] == column->reals[other];
-    default:
-        return strcmp(column->texts[row], column->texts[other]) == 0;
-    }
-}
-
-static bool varies(const struct column *column, int64_t rows)
-{
-    for (int64_t row = 1; row < rows; row++)
-        if (!equal_cells(column, row, 0))
-            return true;
-    return false;
-}
-
-static void copy_column(const struct column *from, struct column_table *view)
-{
-    struct column *to = column_add(view, from->name, from->type, from->units, from->long_name);
-    for (int64_t row = 0; row < view->rows; row++) {
-        if (from->type == COLUMN_INT)
-            to->ints[row] = from->ints[row];
-        else if (from->type == COLUMN_REAL)
-            to->reals[row] = from->reals[row];
-        else
-            to->texts[row] = memory_text(from->texts[row]);
-    }
-}
-
 // The first runs: id, what tells them apart, and what they cost in units that one can read.
 static void make_view(const struct plan *plan, struct column_table *view)
 {
@@ -251,8 +219,8 @@ static void make_view(const struct plan *plan, struct column_table *view)
         const struct column *column = &plan->columns.columns[i];
         if (strcmp(column->name, "parameters") == 0)
             break; // the costs begin
-        if (i == 0 || varies(column, plan->columns.rows))
-            copy_column(column, view);
+        if (i == 0 || column_varies(column, plan->columns.rows))
+            column_copy(view, column);
     }
     int64_t *parameters = column_add(view, "parameters", COLUMN_INT, "1", "parameters of the model")->ints;
     double *step = column_add(view, "GFLOP/step", COLUMN_REAL, "GFLOP", "GFLOP of a training step")->reals;
@@ -299,6 +267,15 @@ static void print_estimates(const struct estimate *estimates, int count, FILE *o
         fprintf(out, "(estimated, assuming %.0f GFLOP/s a rank)\n", assumed_rate / 1e9);
 }
 
+static bool imitates_bf16(const struct sweep *sweep)
+{
+    gemm_setup();
+    for (int64_t run = 0; run < sweep->runs; run++)
+        if (sweep->run[run].model.precision == PRECISION_BF16)
+            return gemm_library(PRECISION_BF16) == GEMM_OPENBLAS;
+    return false;
+}
+
 static void print_text(const struct plan *plan, const struct estimate *estimates, int count, FILE *out)
 {
     struct column_table view;
@@ -315,6 +292,8 @@ static void print_text(const struct plan *plan, const struct estimate *estimates
     print_bytes((double)totals->memory_bytes, out);
     fputs(" a rank\n", out);
     print_estimates(estimates, count, out);
+    if (imitates_bf16(plan->sweep))
+        fputs("note: this processor has no bf16 instructions; here bf16 would be computed through fp32, rounded alike but slower\n", out);
 }
 
 static void print_json(const struct plan *plan, const struct estimate *estimates, int count, FILE *out)

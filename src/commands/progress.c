@@ -27,7 +27,7 @@ struct progress {
     double *cost;             // [sweep->runs], FLOPs
     double total, done, done_at_start; // FLOPs
     int64_t finished;
-    double start, last;
+    double start, last; // last: of a picture; 0: it is out of date
     int lines; // of the live display on the screen
     int width;
 };
@@ -57,19 +57,6 @@ static char *value_text(const struct column *column, int64_t row)
     return text_take(&text);
 }
 
-static bool varies(const struct column_table *table, const struct column *column)
-{
-    bool differs = false;
-    char *first = value_text(column, 0);
-    for (int64_t row = 1; row < table->rows && !differs; row++) {
-        char *value = value_text(column, row);
-        differs = strcmp(first, value) != 0;
-        free(value);
-    }
-    free(first);
-    return differs;
-}
-
 static char **make_labels(const struct sweep *sweep)
 {
     struct column_table table = {0};
@@ -86,7 +73,7 @@ static char **make_labels(const struct sweep *sweep)
         bool skip = false;
         for (size_t k = 0; k < sizeof skipped / sizeof *skipped; k++)
             skip |= strcmp(column->name, skipped[k]) == 0;
-        if (skip || !varies(&table, column))
+        if (skip || !column_varies(column, table.rows))
             continue;
         for (int64_t run = 0; run < sweep->runs; run++) {
             char *value = value_text(column, run);
@@ -297,6 +284,7 @@ void progress_stopped(struct progress *progress, int64_t run, int64_t steps)
 {
     count(progress, run, steps);
     progress->run[run].ranks = 0;
+    progress->last = 0;
 }
 
 void progress_tick(struct progress *progress)
@@ -317,6 +305,6 @@ void progress_end(struct progress *progress)
 {
     if (progress->kind == PROGRESS_LIVE)
         draw_live(progress);
-    else if (progress->kind == PROGRESS_LINES)
+    else if (progress->kind == PROGRESS_LINES && progress->last == 0)
         draw_line(progress);
 }

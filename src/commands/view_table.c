@@ -2,8 +2,6 @@
 
 #include "base/memory.h"
 
-#include <string.h>
-
 enum run_status view_status(const struct store_view *view, int64_t run, bool live)
 {
     enum run_status status = (enum run_status)view->status[run];
@@ -19,23 +17,8 @@ const char *view_status_name(enum run_status status)
 void view_copy_column(struct column_table *table, const struct store_view *view, const char *name)
 {
     const struct column *from = column_find(&view->columns, name);
-    if (!from)
-        return;
-    struct column *to = column_add(table, from->name, from->type, from->units, from->long_name);
-    size_t rows = (size_t)table->rows;
-    switch (from->type) {
-    case COLUMN_INT:
-        memcpy(to->ints, from->ints, rows * sizeof *to->ints);
-        break;
-    case COLUMN_REAL:
-        memcpy(to->reals, from->reals, rows * sizeof *to->reals);
-        break;
-    case COLUMN_TEXT:
-    case COLUMN_LIST:
-        for (size_t row = 0; row < rows; row++)
-            to->texts[row] = memory_text(from->texts[row] ? from->texts[row] : "");
-        break;
-    }
+    if (from)
+        column_copy(table, from);
 }
 
 void view_add_status(struct column_table *table, const struct store_view *view, bool live)

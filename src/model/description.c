@@ -1,7 +1,6 @@
 #include "model/description.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 // Bytes of a tile's activations and their gradients: well inside 1 MiB of L2, with the weights beside them.
@@ -17,14 +16,14 @@ static void add_tensor(struct tensor_table *table, const char *layer, const char
     assert(table->count < TENSORS_MAX);
     struct tensor *tensor = &table->tensors[table->count++];
     *tensor = (struct tensor){.rows = rows, .columns = columns, .fan_in = fan_in, .offset = table->parameters};
-    snprintf(tensor->name, sizeof tensor->name, "%s.%s", layer, what);
+    stpcpy(stpcpy(tensor->name, layer), what); // not snprintf: a plan of 100,000 runs describes as many tables
     table->parameters += tensor_size(tensor);
 }
 
 static void add_dense(struct tensor_table *table, const char *layer, int out, int in)
 {
-    add_tensor(table, layer, "weight", out, in, in);
-    add_tensor(table, layer, "bias", out, 0, in);
+    add_tensor(table, layer, ".weight", out, in, in);
+    add_tensor(table, layer, ".bias", out, 0, in);
 }
 
 // A stack of dense layers in -> widths -> out, named as PyTorch's nn.Sequential with an activation between two layers.
@@ -32,8 +31,12 @@ static void add_stack(struct tensor_table *table, const char *prefix, int in, co
 {
     for (int i = 0; i <= widths->count; i++) {
         int width = i < widths->count ? widths->width[i] : out;
-        char layer[32];
-        snprintf(layer, sizeof layer, "%s.%d", prefix, 2 * i);
+        char layer[32], *end = stpcpy(layer, prefix);
+        *end++ = '.';
+        if (i >= 5)
+            *end++ = '1';
+        *end++ = (char)('0' + 2 * i % 10);
+        *end = '\0';
         add_dense(table, layer, width, in);
         in = width;
     }
