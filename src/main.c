@@ -15,6 +15,7 @@ static const struct verb {
     {"status", command_status, false, "what is done, running, left"},
     {"export", command_export, false, "runs and curves as tables"},
     {"verify", command_verify, false, "check a results file"},
+    {"bench", command_bench, true, "how fast this machine is"},
     {"info", command_info, false, "versions, processor, libraries"},
 };
 

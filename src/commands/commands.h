@@ -28,6 +28,9 @@ enum status command_verify(const struct command *command, int argc, char **argv)
 /* Versions, processor, libraries. */
 enum status command_info(const struct command *command, int argc, char **argv);
 
+/* How fast this machine is. Collective on the communicator. */
+enum status command_bench(const struct command *command, int argc, char **argv);
+
 /* What getopt_long refused, in a sentence: `option` is what it returned ('?' or ':'), `word` the argument it stopped at. */
 enum status command_bad_option(const char *verb, int option, const char *word);
 

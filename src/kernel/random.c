@@ -83,6 +83,7 @@ void random_uniform(float *u, const struct random_stream *stream, int64_t index,
     philox4x32_key_t key = stream_key(stream);
     for (int64_t k = 0; k < count; k++) {
         philox4x32_ctr_t out = philox4x32(counter(stream, (uint32_t)index, (uint32_t)(k / OUTPUTS)), key);
-        u[k] = ((float)(int32_t)(out.v[k % OUTPUTS] >> 8) + 0.5f) * 0x1p-23f - 1.0f;
+        int32_t step = (int32_t)(out.v[k % OUTPUTS] >> 8);
+        u[k] = (float)(2 * step + 1 - (1 << 24)) * 0x1p-24f; // the middle of one of 2^24 steps, exact
     }
 }

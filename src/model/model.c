@@ -166,9 +166,10 @@ static void first_layer(const struct model *model, const float *pairs, int rows,
                         d->pair_width, lanes_stride(d->encoder.width[0]), d->precision);
 }
 
-static float mean_scale(const struct model_description *d)
+// The mean is the sum times this.
+static float pooling_scale(const struct model_description *d)
 {
-    return 1.0f / (float)d->pairs;
+    return d->pooling == POOLING_MEAN ? 1.0f / (float)d->pairs : 1.0f;
 }
 
 static void encode_tile(struct model *model, int set, int sets, const float *pairs)
@@ -186,7 +187,7 @@ static void encode_tile(struct model *model, int set, int sets, const float *pai
     }
     int stride = lanes_stride(d->encoder.width[last]);
     pooling_sum_forward(at(model, model->layout.set_input[0]) + (size_t)set * (size_t)stride, signs_of(model, set),
-                        activation(model, last, set), at(model, model->layout.last_bias), mean_scale(d), sets, d->pairs, stride,
+                        activation(model, last, set), at(model, model->layout.last_bias), pooling_scale(d), sets, d->pairs, stride,
                         d->precision);
 }
 
@@ -212,7 +213,7 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
     void *dz = at(model, model->layout.gradient[0]), *dh = at(model, model->layout.gradient[1]);
     first_layer(model, pairs, rows, activation(model, 0, set)); // later tiles have overwritten it
     pooling_sum_backward(dz, at(model, model->layout.last_bias_gradient), dpooled + (size_t)set * (size_t)last_stride,
-                         signs_of(model, set), mean_scale(d), sets, d->pairs, last_stride, d->precision);
+                         signs_of(model, set), pooling_scale(d), sets, d->pairs, last_stride, d->precision);
     for (int i = last; i > 0; i--) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i];
         int in_stride = lanes_stride(in), out_stride = lanes_stride(out);

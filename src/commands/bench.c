@@ -1,0 +1,322 @@
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "commands/bench.h"
+#include "commands/commands.h"
+#include "kernel/arithmetic.h"
+#include "kernel/gemm.h"
+#include "sweep/sweep.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: weightsweep bench [--quick] [--format table|json]\n"
+    "       mpirun -n RANKS weightsweep bench\n"
+    "\n"
+    "Measures this machine on random data: products at the training step's own shapes, whole steps, and what surrounds\n"
+    "them. `fraction` is a step's needed FLOPs a second over the best product of the same precision in the lines above it.\n"
+    "Under mpirun the ranks share each step's shards.\n"
+    "\n"
+    "  --quick                 ends within 40 s on one core\n"
+    "  --format table|json     json: one object a line (table)\n"
+    "\n"
+    "example: weightsweep bench --quick\n";
+
+/* One measurement: a name, then what it was measured on, then the figures. */
+struct line {
+    struct text json, table;
+    bool wanted; // rank 0 prints
+    bool as_json;
+    FILE *out;
+};
+
+static void line_begin(struct line *line, const char *name)
+{
+    text_format(&line->json, "{\"name\": \"%s\"", name);
+    text_format(&line->table, "%-12s", name);
+}
+
+static void line_text(struct line *line, const char *key, const char *value)
+{
+    text_format(&line->json, ", \"%s\": ", key);
+    text_add_json(&line->json, value);
+    text_format(&line->table, "  %s %s", key, value);
+}
+
+static void line_int(struct line *line, const char *key, long long value)
+{
+    text_format(&line->json, ", \"%s\": %lld", key, value);
+    text_format(&line->table, "  %s %lld", key, value);
+}
+
+static void line_real(struct line *line, const char *key, double value)
+{
+    text_format(&line->json, ", \"%s\": ", key);
+    if (isfinite(value))
+        text_format(&line->json, "%.6g", value);
+    else
+        text_add(&line->json, "null");
+    text_format(&line->table, "  %s %.4g", key, value);
+}
+
+static void line_end(struct line *line)
+{
+    if (line->wanted && line->as_json)
+        fprintf(line->out, "%s}\n", line->json.chars);
+    else if (line->wanted)
+        fprintf(line->out, "%s\n", line->table.chars);
+    fflush(line->out);
+    text_free(&line->json);
+    text_free(&line->table);
+}
+
+static const char *precision_name(enum precision precision)
+{
+    return precision == PRECISION_BF16 ? "bf16" : "fp32";
+}
+
+static const char *library_name(enum gemm_library library)
+{
+    return library == GEMM_ONEDNN ? "oneDNN" : "OpenBLAS";
+}
+
+struct bench {
+    const struct command *command;
+    struct line line;
+    int rank, ranks;
+    double seconds;  // for each measurement
+    double rate[2];  // best product so far, [precision], FLOP/s
+};
+
+// ---- the machine ----
+
+static void show_machine(struct bench *bench)
+{
+    struct line *line = &bench->line;
+    line_begin(line, "machine");
+    line_text(line, "cpu", arithmetic_processor());
+    line_text(line, "arithmetic", arithmetic_name());
+    line_int(line, "ranks", bench->ranks);
+    line_int(line, "threads", 1);
+    if (arithmetic_forced())
+        line_text(line, "OPENBLAS_CORETYPE", arithmetic_forced());
+    line_end(line);
+}
+
+// ---- products ----
+
+static enum status measure_gemm(struct bench *bench, enum precision precision, const struct bench_gemm *shape)
+{
+    double seconds;
+    TRY(bench_gemm(precision, shape, bench->seconds, &seconds));
+    double rate = 2.0 * shape->m * shape->n * shape->k / seconds;
+    bench->rate[precision] = fmax(bench->rate[precision], rate);
+    struct line *line = &bench->line;
+    line_begin(line, "gemm");
+    line_text(line, "precision", precision_name(precision));
+    line_text(line, "library", library_name(gemm_library(precision)));
+    line_text(line, "kernel", gemm_name(precision));
+    line_int(line, "m", shape->m);
+    line_int(line, "n", shape->n);
+    line_int(line, "k", shape->k);
+    line_text(line, "product", shape->kind == BENCH_NN ? "A B" : "A^T B");
+    line_real(line, "gflops", rate / 1e9);
+    line_end(line);
+    return STATUS_OK;
+}
+
+// The products of a tile: activations, their gradients, and the gradient of the weights.
+static enum status measure_tile(struct bench *bench, enum precision precision, const struct model_description *model)
+{
+    int pairs = model_tile_sets(model, 64) * model->pairs;
+    int in = model->encoder.width[0], out = model->encoder.width[1];
+    const struct bench_gemm shapes[] = {{BENCH_NN, pairs, out, in}, {BENCH_NN, pairs, in, out}, {BENCH_TN, out, in, pairs}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        TRY(measure_gemm(bench, precision, &shapes[i]));
+    return STATUS_OK;
+}
+
+static enum status measure_products(struct bench *bench, const struct sweep *sweep)
+{
+    for (int precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
+        enum gemm_library chosen = gemm_library((enum precision)precision);
+        for (int64_t run = 0; run < sweep->runs; run++) {
+            struct model_description model = sweep->run[run].model;
+            if (model.pooling != POOLING_MEAN || model.precision != PRECISION_FP32)
+                continue; // the same shapes again
+            model.precision = (enum precision)precision;
+            TRY(measure_tile(bench, (enum precision)precision, &model));
+            if (chosen == GEMM_ONEDNN && precision == PRECISION_FP32) { // the other library, for comparison
+                gemm_use(PRECISION_FP32, GEMM_OPENBLAS);
+                enum status status = measure_tile(bench, PRECISION_FP32, &model);
+                gemm_use(PRECISION_FP32, chosen);
+                TRY(status);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+// ---- steps ----
+
+static enum status measure_step(struct bench *bench, const char *name, const struct run_spec *run)
+{
+    struct train_run train = {run->task, run->model, run->training};
+    double seconds;
+    TRY(bench_step(&train, bench->command->comm, bench->seconds, &seconds));
+    double flops = run->training.batch * model_step_flops(&run->model); // the needed ones
+    struct line *line = &bench->line;
+    line_begin(line, name);
+    line_text(line, "model", "deep-sets");
+    line_text(line, "pooling", run->model.pooling == POOLING_MEAN ? "mean" : "sum");
+    line_text(line, "precision", precision_name(run->model.precision));
+    line_int(line, "unknowns", run->unknowns);
+    line_int(line, "equations", run->task.equations);
+    line_int(line, "embed_dim", run->model.embed_dim);
+    if (strcmp(name, "step") != 0) {
+        line_int(line, "batch", run->training.batch);
+        line_text(line, "optimizer", run->training.optimizer == OPTIMIZER_MUON ? "muon" : "adam");
+    }
+    line_int(line, "ranks", bench->ranks);
+    line_real(line, "ms", 1e3 * seconds);
+    line_real(line, "gflops", flops / seconds / 1e9);
+    line_real(line, "fraction", flops / seconds / (bench->rate[run->model.precision] * bench->ranks));
+    line_end(line);
+    return STATUS_OK;
+}
+
+static enum status measure_steps(struct bench *bench, const char *name, const struct sweep *sweep)
+{
+    for (int64_t run = 0; run < sweep->runs; run++)
+        TRY(measure_step(bench, name, &sweep->run[run]));
+    return STATUS_OK;
+}
+
+// ---- what surrounds them ----
+
+static enum status measure_rest(struct bench *bench, const struct run_spec *run)
+{
+    struct line *line = &bench->line;
+    struct tensor_table table;
+    double seconds, other;
+    model_tensors(&run->model, &table);
+
+    TRY(bench_normals(bench->seconds, &seconds));
+    line_begin(line, "normals");
+    line_real(line, "ns_each", 1e9 * seconds);
+    line_end(line);
+
+    for (int kind = OPTIMIZER_ADAM; kind <= OPTIMIZER_MUON; kind++)
+        for (int precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
+            if (kind == OPTIMIZER_ADAM && precision == PRECISION_BF16)
+                continue; // always fp32
+            TRY(bench_optimizer((enum optimizer_kind)kind, (enum precision)precision, &table, bench->seconds, &seconds));
+            line_begin(line, "optimizer");
+            line_text(line, "optimizer", kind == OPTIMIZER_MUON ? "muon" : "adam");
+            line_text(line, "precision", precision_name((enum precision)precision));
+            line_int(line, "parameters", (long long)table.parameters);
+            line_real(line, "ms", 1e3 * seconds);
+            line_end(line);
+        }
+
+    TRY(bench_allreduce(table.parameters, bench->command->comm, bench->seconds, &seconds, &other));
+    line_begin(line, "allreduce");
+    line_int(line, "ranks", bench->ranks);
+    line_int(line, "bytes", (long long)(table.parameters * sizeof(float)));
+    line_real(line, "ms", 1e3 * seconds);
+    line_real(line, "mpi_ms", 1e3 * other);
+    line_end(line);
+
+    TRY(bench_evaluation(&run->task, &run->model, run->training.batch / run->training.shards, bench->seconds, &seconds));
+    line_begin(line, "evaluation");
+    line_text(line, "precision", precision_name(run->model.precision));
+    line_int(line, "unknowns", run->unknowns);
+    line_int(line, "equations", run->task.equations);
+    line_real(line, "us_each", 1e6 * seconds);
+    line_end(line);
+    return STATUS_OK;
+}
+
+// ---- all of it ----
+
+// The seed's shapes; `axes` adds to them.
+static enum status make_sweep(const char *axes, struct sweep **sweep)
+{
+    char *text = memory_format("name: bench\n"
+                               "equation_ratio: 3\n"
+                               "training: {batch: 1024, steps: 1000000, optimizer: adam}\n"
+                               "evaluation: {generators: 2, every: 1000000}\n"
+                               "axes:\n"
+                               "  unknowns: [15, 50]\n"
+                               "%s",
+                               axes);
+    enum status status = sweep_create("bench", text, 0, NULL, sweep);
+    free(text);
+    return status;
+}
+
+static enum status measure_all(struct bench *bench, bool quick)
+{
+    static const char steps[] = "  pooling: [mean, sum]\n  precision: [fp32, bf16]\n";
+    static const char batches[] = "  precision: [fp32, bf16]\n  batch: [256]\n  shards: [4]\n";
+    static const char muon[] = "  precision: [fp32, bf16]\n  optimizer: [muon]\n";
+    static const char quick_muon[] = "  precision: [fp32, bf16]\n  optimizer: [muon]\n  batch: [256]\n  shards: [4]\n";
+    struct sweep *sweep = NULL;
+    enum status status = STATUS_OK;
+    show_machine(bench);
+    TRY_DONE(make_sweep(steps, &sweep));
+    TRY_DONE(measure_products(bench, sweep));
+    TRY_DONE(measure_steps(bench, "step", sweep));
+    TRY_DONE(measure_rest(bench, &sweep->run[0]));
+    const char *const more[] = {batches, muon, quick_muon}, *const names[] = {"step_batch", "step_muon", "step_muon"};
+    for (int i = 0; i < 3 && !(quick && i == 0); i++) {
+        sweep_destroy(&sweep);
+        TRY_DONE(make_sweep(more[i], &sweep));
+        TRY_DONE(measure_steps(bench, names[i], sweep));
+    }
+done:
+    sweep_destroy(&sweep);
+    return status;
+}
+
+enum status command_bench(const struct command *command, int argc, char **argv)
+{
+    enum { QUICK = 1, FORMAT };
+    static const struct option known[] = {{"quick", no_argument, NULL, QUICK},
+                                          {"format", required_argument, NULL, FORMAT},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    struct bench bench = {.command = command, .line.out = command->out};
+    bool quick = false;
+    MPI_Comm_rank(command->comm, &bench.rank);
+    MPI_Comm_size(command->comm, &bench.ranks);
+    bench.line.wanted = bench.rank == 0;
+    optind = 0;
+    for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;)
+        switch (option) {
+        case QUICK:
+            quick = true;
+            break;
+        case FORMAT:
+            if (strcmp(optarg, "json") != 0 && strcmp(optarg, "table") != 0)
+                FAIL(STATUS_USAGE, "bench --format %s: expected `table` or `json`", optarg);
+            bench.line.as_json = strcmp(optarg, "json") == 0;
+            break;
+        case 'h':
+            if (bench.rank == 0)
+                fputs(help, command->out);
+            return STATUS_OK;
+        default:
+            return command_bad_option("bench", option, argv[optind - 1]);
+        }
+    if (optind < argc)
+        FAIL(STATUS_USAGE, "bench: unexpected argument %s; see `weightsweep bench --help`", argv[optind]);
+    if (bench.ranks > 16 || (bench.ranks & (bench.ranks - 1)) != 0)
+        FAIL(STATUS_USAGE, "bench: %d ranks; a step of 16 shards is shared by 1, 2, 4, 8 or 16", bench.ranks);
+    bench.seconds = quick ? 0.25 : 1;
+    gemm_setup();
+    return measure_all(&bench, quick);
+}
