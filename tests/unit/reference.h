@@ -1,0 +1,56 @@
+/* What the numerical tests hold the program to: naive forms in double, and how far float may be from them. */
+#ifndef TESTS_REFERENCE_H
+#define TESTS_REFERENCE_H
+
+#include "model/description.h"
+#include "task/task.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Zeroed, aligned as the kernels want it; the caller frees it with memory_free. */
+float *reference_floats(size_t count);
+
+/* N(0, 1) numbers that depend on `seed` alone. */
+void reference_fill(float *values, size_t count, int64_t seed);
+
+/* max |got - want| / max |want|; infinite if any number of `got` is not finite. */
+double reference_residual(const float *got, const double *want, size_t count);
+
+/* Fails the test, with the residual, where it is over the threshold. */
+#define assert_close(got, want, count, threshold)                                                            \
+    reference_assert_close((got), (want), (count), (threshold), __FILE__, __LINE__)
+void reference_assert_close(const float *got, const double *want, size_t count, double threshold,
+                            const char *file, int line);
+
+/* c = a b, or c += a b, where a(i, l) = a[i * a_row + l * a_column], and b(l, j) likewise.  c [m, n] */
+void reference_multiply(int m, int n, int k, const double *a, int a_row, int a_column, const double *b,
+                        int b_row, int b_column, double *c, bool add);
+
+/* The tensor of that name, or the test fails. */
+const struct tensor *reference_tensor(const struct tensor_table *table, const char *name);
+
+/* Deep sets with mean pooling, as PyTorch would write it.
+ * parameters [table->parameters], pairs [sets, pairs, pair_width], output [sets, outputs] */
+void reference_deep_sets(const struct model_description *model, const double *parameters, int sets,
+                         const float *pairs, double *output);
+
+/* The generators first .. first + sets - 1 of a step, drawn and computed one by one. */
+struct reference_batch {
+    struct task_description task;
+    int sets, unknowns;
+    double *weights;      // [sets, unknowns]
+    double *pairs;        // [sets, n, d + 1]
+    double *probes;       // [sets, points, d]
+    double *probe_output; // [sets, points]
+};
+
+void reference_batch_init(struct reference_batch *batch, const struct task_description *task,
+                          enum task_part part, int64_t seed, int64_t step, int64_t first, int sets);
+void reference_batch_free(struct reference_batch *batch);
+
+/* Sum over the generators of the mean squared error of predicted weights [sets, unknowns] on the probes. */
+double reference_loss(const struct reference_batch *batch, const double *predicted);
+
+#endif

@@ -1,0 +1,394 @@
+// The model against a naive one in double: description, forward, gradient.
+#include "model/model.h"
+
+#include "base/memory.h"
+#include "kernel/gemm.h"
+#include "reference.h"
+#include "task/task.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const double forward_threshold = 1e-6;  // residual of fp32 outputs
+static const double gradient_threshold = 2e-5; // residual of fp32 gradients against central differences
+static const double bf16_forward_threshold = 0.01, bf16_gradient_threshold = 0.15; // against fp32
+static const double difference_step = 1e-6; // in double; so small that hardly a ReLU changes sides
+enum { SAMPLES = 6 };                       // numbers of each tensor that are differentiated
+
+// One to three hidden layers in the encoder, odd widths, pairs in one word of signs and in more.
+static const struct {
+    struct model_description model; // kind, pooling, pair_width, pairs, embed_dim, encoder, decoder, outputs
+    int sets;
+    bool several_tiles;
+} cases[] = {
+    {{MODEL_DEEP_SETS, POOLING_MEAN, 3, 45, 13, {2, {20, 33}}, {1, {11}}, .outputs = 15}, 50, true},
+    {{MODEL_DEEP_SETS, POOLING_MEAN, 4, 7, 13, {1, {17}}, {2, {8, 9}}, .outputs = 5}, 900, true},
+    {{MODEL_DEEP_SETS, POOLING_MEAN, 11, 33, 7, {3, {24, 40, 19}}, {2, {8, 9}}, .outputs = 15}, 37, true},
+    // a pair so wide that the first layer's gradient is gathered in memory
+    {{MODEL_DEEP_SETS, POOLING_MEAN, 17, 1, 16, {2, {16, 5}}, {1, {11}}, .outputs = 6}, 9, false},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+// The seed's predictor at 15 unknowns, 45 equations.
+static const struct model_description seed = {
+    MODEL_DEEP_SETS, POOLING_MEAN, 3, 45, 128, {2, {128, 256}}, {2, {256, 128}}, .outputs = 15,
+};
+
+// ---- description ----
+
+static void test_tensors_are_pytorchs(void **state)
+{
+    (void)state;
+    static const struct tensor expected[] = {
+        {"encoder.net.0.weight", 128, 3, .fan_in = 3},
+        {"encoder.net.0.bias", 128, 0, .fan_in = 3},
+        {"encoder.net.2.weight", 256, 128, .fan_in = 128, .hidden_matrix = true},
+        {"encoder.net.2.bias", 256, 0, .fan_in = 128},
+        {"encoder.net.4.weight", 128, 256, .fan_in = 256, .hidden_matrix = true},
+        {"encoder.net.4.bias", 128, 0, .fan_in = 256},
+        {"decoder.0.weight", 256, 128, .fan_in = 128, .hidden_matrix = true},
+        {"decoder.0.bias", 256, 0, .fan_in = 128},
+        {"decoder.2.weight", 128, 256, .fan_in = 256, .hidden_matrix = true},
+        {"decoder.2.bias", 128, 0, .fan_in = 256},
+        {"decoder.4.weight", 15, 128, .fan_in = 128},
+        {"decoder.4.bias", 15, 0, .fan_in = 128},
+    };
+    struct tensor_table table;
+    model_tensors(&seed, &table);
+    size_t offset = 0;
+    assert_int_equal(table.count, sizeof expected / sizeof *expected);
+    for (int i = 0; i < table.count; i++) {
+        const struct tensor *got = &table.tensors[i], *want = &expected[i];
+        assert_string_equal(got->name, want->name);
+        assert_int_equal(got->rows, want->rows);
+        assert_int_equal(got->columns, want->columns);
+        assert_int_equal(got->fan_in, want->fan_in);
+        assert_int_equal(got->hidden_matrix, want->hidden_matrix);
+        assert_int_equal(got->offset, offset);
+        offset += (size_t)(want->rows * (want->columns ? want->columns : 1));
+    }
+    assert_int_equal(table.parameters, offset);
+    assert_int_equal(table.parameters, 134287);
+}
+
+static void test_names_of_deep_stacks(void **state)
+{
+    (void)state;
+    struct model_description deep = seed;
+    struct tensor_table table;
+    deep.encoder = deep.decoder = (struct widths){WIDTHS_MAX, {4, 4, 4, 4, 4, 4, 4, 4}};
+    model_tensors(&deep, &table);
+    assert_int_equal(table.count, 4 * (WIDTHS_MAX + 1));
+    for (int i = 0; i < table.count; i++) {
+        char name[sizeof table.tensors[i].name];
+        int layer = i / 2;
+        bool encoder = layer <= WIDTHS_MAX;
+        snprintf(name, sizeof name, "%s.%d.%s", encoder ? "encoder.net" : "decoder",
+                 2 * (encoder ? layer : layer - WIDTHS_MAX - 1), i % 2 ? "bias" : "weight");
+        assert_string_equal(table.tensors[i].name, name);
+    }
+}
+
+static void test_flops_are_the_needed_ones(void **state)
+{
+    (void)state;
+    int per_set = 3 * 128 * 256 + 128 * 15; // encoder.net.4 after pooling, decoder
+    assert_true(model_forward_flops(&seed) == 2 * (45 * (3 * 128 + 128 * 256) + per_set));
+    assert_true(model_step_flops(&seed) == 2 * (45 * 99072.0 + 3 * per_set));
+}
+
+// A tile stays in cache, up to a set, and is not half as large as it might be.
+static void test_tiles(void **state)
+{
+    (void)state;
+    const double cache = 768 * 1024, set_bytes = 8.0 * (128 + 256) * 45; // activations and gradients
+    for (int sets = 1; sets <= 300; sets++) {
+        int tile = model_tile_sets(&seed, sets);
+        assert_in_range(tile, 1, sets);
+        assert_true((tile - 1) * set_bytes < cache);
+        assert_true(tile == sets || 2 * tile * set_bytes >= cache);
+    }
+    struct model_description long_sets = seed;
+    long_sets.pairs = 1 << 20;
+    assert_int_equal(model_tile_sets(&long_sets, 64), 1);
+}
+
+static void test_initialisation(void **state)
+{
+    (void)state;
+    struct model *model;
+    assert_int_equal(model_create(&seed, 1, &model), STATUS_OK);
+    const struct tensor_table *table = model_table(model);
+    float *p = reference_floats(table->parameters), *other = reference_floats(table->parameters);
+    model_initialise(model, 1, p);
+    model_initialise(model, 2, other);
+    for (int i = 0; i < table->count; i++) {
+        const struct tensor *tensor = &table->tensors[i];
+        double bound = 1 / sqrt(tensor->fan_in), largest = 0, sum = 0;
+        size_t size = tensor_size(tensor);
+        for (size_t k = 0; k < size; k++) {
+            double value = (double)p[tensor->offset + k];
+            largest = fmax(largest, fabs(value));
+            sum += value;
+        }
+        assert_true(largest < bound && largest > 0.8 * bound);
+        assert_true(fabs(sum / (double)size) < 5 * bound / sqrt(3 * (double)size));
+        assert_true(p[tensor->offset] != other[tensor->offset]);
+        assert_true(i == 0 || p[tensor->offset] / bound != p[table->tensors[i - 1].offset]);
+    }
+    memory_free((void **)&p);
+    memory_free((void **)&other);
+    model_destroy(&model);
+}
+
+// ---- forward and backward ----
+
+struct fixture {
+    struct model_description description;
+    int sets;
+    struct model *model;
+    size_t parameters, outputs, numbers; // lengths of the arrays
+    float *p, *pairs, *output, *output_gradient, *gradient;
+    double *p_wide, *output_wide; // what the reference works on
+};
+
+static void fixture_init(struct fixture *f, const struct model_description *description, int sets)
+{
+    *f = (struct fixture){.description = *description, .sets = sets};
+    assert_int_equal(model_create(description, sets, &f->model), STATUS_OK);
+    f->parameters = model_table(f->model)->parameters;
+    f->outputs = (size_t)(sets * description->outputs);
+    f->numbers = (size_t)(sets * description->pairs * description->pair_width);
+    f->p = reference_floats(f->parameters);
+    f->gradient = reference_floats(f->parameters);
+    f->pairs = reference_floats(f->numbers);
+    f->output = reference_floats(f->outputs);
+    f->output_gradient = reference_floats(f->outputs);
+    f->p_wide = memory_small(f->parameters * sizeof(double));
+    f->output_wide = memory_small(f->outputs * sizeof(double));
+    model_initialise(f->model, 5, f->p);
+    reference_fill(f->pairs, f->numbers, 6);
+    reference_fill(f->output_gradient, f->outputs, 7);
+    for (size_t i = 0; i < f->parameters; i++)
+        f->p_wide[i] = (double)f->p[i];
+    model_use(f->model, f->p);
+}
+
+static void fixture_free(struct fixture *f)
+{
+    model_destroy(&f->model);
+    for (float **array = (float *[]){f->p, f->pairs, f->output, f->output_gradient, f->gradient, NULL};
+         *array; array++)
+        memory_free((void **)array);
+    free(f->p_wide);
+    free(f->output_wide);
+}
+
+typedef double loss_function(struct fixture *f, const void *context);
+
+static void run(struct fixture *f)
+{
+    model_forward(f->model, f->sets, f->pairs, f->output);
+    model_backward(f->model, f->sets, f->pairs, f->output_gradient, f->gradient);
+}
+
+static void expect_near(const float *got, const float *want, size_t count, double threshold)
+{
+    double *wide = memory_small(count * sizeof *wide);
+    for (size_t i = 0; i < count; i++)
+        wide[i] = (double)want[i];
+    assert_close(got, wide, count, threshold);
+    free(wide);
+}
+
+// A loss the gradient of which at the output is `output_gradient`.
+static double linear_loss(struct fixture *f, const void *context)
+{
+    (void)context;
+    double loss = 0;
+    reference_deep_sets(&f->description, f->p_wide, f->sets, f->pairs, f->output_wide);
+    for (size_t i = 0; i < f->outputs; i++)
+        loss += (double)f->output_gradient[i] * f->output_wide[i];
+    return loss;
+}
+
+static double difference(struct fixture *f, size_t at, loss_function *loss, const void *context)
+{
+    double value = f->p_wide[at];
+    f->p_wide[at] = value + difference_step;
+    double above = loss(f, context);
+    f->p_wide[at] = value - difference_step;
+    double below = loss(f, context);
+    f->p_wide[at] = value;
+    return (above - below) / (2 * difference_step);
+}
+
+// The numbers of each tensor that are looked at are spread over it, its first and its last among them.
+static void check_gradient(struct fixture *f, loss_function *loss, const void *context)
+{
+    const struct tensor_table *table = model_table(f->model);
+    for (int i = 0; i < table->count; i++) {
+        const struct tensor *tensor = &table->tensors[i];
+        float got[SAMPLES];
+        double want[SAMPLES];
+        for (size_t s = 0; s < SAMPLES; s++) {
+            size_t at = tensor->offset + s * (tensor_size(tensor) - 1) / (SAMPLES - 1);
+            got[s] = f->gradient[at];
+            want[s] = difference(f, at, loss, context);
+        }
+        assert_close(got, want, SAMPLES, gradient_threshold);
+    }
+}
+
+static void test_forward_and_gradient(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        struct fixture f;
+        fixture_init(&f, &cases[i].model, cases[i].sets);
+        assert_int_equal(model_tile_sets(&f.description, f.sets) < f.sets, cases[i].several_tiles);
+        model_forward(f.model, f.sets, f.pairs, f.output);
+        linear_loss(&f, NULL);
+        assert_close(f.output, f.output_wide, f.outputs, forward_threshold);
+        for (size_t k = 0; k < f.parameters; k++)
+            f.gradient[k] = NAN; // written, not added to
+        model_backward(f.model, f.sets, f.pairs, f.output_gradient, f.gradient);
+        check_gradient(&f, linear_loss, NULL);
+        fixture_free(&f);
+    }
+}
+
+// Rounded operands and activations change results by a few of bfloat16's eight bits, and no more.
+static void test_bf16_is_near(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        struct model_description rounded = cases[i].model;
+        struct fixture fp32, bf16;
+        rounded.precision = PRECISION_BF16;
+        fixture_init(&fp32, &cases[i].model, cases[i].sets);
+        fixture_init(&bf16, &rounded, cases[i].sets);
+        run(&fp32);
+        run(&bf16);
+        expect_near(bf16.output, fp32.output, fp32.outputs, bf16_forward_threshold);
+        for (int t = 0; t < model_table(fp32.model)->count; t++) {
+            const struct tensor *tensor = &model_table(fp32.model)->tensors[t];
+            expect_near(bf16.gradient + tensor->offset, fp32.gradient + tensor->offset, tensor_size(tensor),
+                        bf16_gradient_threshold);
+        }
+        assert_memory_not_equal(bf16.output, fp32.output, fp32.outputs * sizeof(float));
+        fixture_free(&fp32);
+        fixture_free(&bf16);
+    }
+}
+
+static double functional_loss(struct fixture *f, const void *batch)
+{
+    reference_deep_sets(&f->description, f->p_wide, f->sets, f->pairs, f->output_wide);
+    return reference_loss(batch, f->output_wide) / f->sets;
+}
+
+// Everything between a generator's random numbers and the gradient of the parameters.
+static void test_gradient_of_the_functional_loss(void **state)
+{
+    (void)state;
+    struct task_description description = {.kind = TASK_MLP_INVERSE,
+                                           .generator = {.inputs = 2, .hidden = {1, {5}}, .init = INIT_LECUN},
+                                           .equations = 45,
+                                           .eval_points = 3};
+    struct fixture f;
+    struct reference_batch batch;
+    struct task *task;
+    fixture_init(&f, &cases[0].model, cases[0].sets);
+    reference_batch_init(&batch, &description, TASK_TRAIN, 8, 9, 10, f.sets);
+    assert_int_equal(task_create(&description, f.sets, &task), STATUS_OK);
+    task_fill(task, TASK_TRAIN, 8, 9, 10, f.sets);
+    memcpy(f.pairs, task_pairs(task), f.numbers * sizeof(float));
+    model_forward(f.model, f.sets, f.pairs, f.output);
+    float loss = (float)task_loss(task, f.output, 1.0f / (float)f.sets, f.output_gradient) / (float)f.sets;
+    double want = functional_loss(&f, &batch);
+    assert_close(&loss, &want, 1, forward_threshold);
+    model_backward(f.model, f.sets, f.pairs, f.output_gradient, f.gradient);
+    check_gradient(&f, functional_loss, &batch);
+    task_destroy(&task);
+    reference_batch_free(&batch);
+    fixture_free(&f);
+}
+
+// Reverses the pairs of every set.
+static void reverse_pairs(struct fixture *f)
+{
+    int n = f->description.pairs, width = f->description.pair_width;
+    float *turned = reference_floats(f->numbers);
+    for (int set = 0; set < f->sets; set++)
+        for (int p = 0; p < n; p++)
+            memcpy(turned + (set * n + p) * width, f->pairs + (set * n + n - 1 - p) * width,
+                   (size_t)width * sizeof(float));
+    memory_free((void **)&f->pairs);
+    f->pairs = turned;
+}
+
+static void test_order_of_pairs(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, &cases[0].model, cases[0].sets);
+    float *before = reference_floats(f.outputs);
+    run(&f);
+    memcpy(before, f.output, f.outputs * sizeof(float));
+    reverse_pairs(&f);
+    run(&f);
+    expect_near(f.output, before, f.outputs, forward_threshold);
+    memory_free((void **)&before);
+    fixture_free(&f);
+}
+
+// A gradient depends on nothing that the workspace held before.
+static void test_no_memory_of_other_batches(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2 * CASES; i++) {
+        struct model_description description = cases[i / 2].model;
+        struct fixture f;
+        description.precision = i % 2 ? PRECISION_BF16 : PRECISION_FP32;
+        fixture_init(&f, &description, cases[i / 2].sets);
+        float *before = reference_floats(f.parameters), *pairs = f.pairs,
+              *other = reference_floats(f.numbers);
+        reference_fill(other, f.numbers, 11);
+        run(&f);
+        memcpy(before, f.gradient, f.parameters * sizeof(float));
+        f.pairs = other;
+        run(&f);
+        assert_memory_not_equal(f.gradient, before, f.parameters * sizeof(float));
+        f.pairs = pairs;
+        run(&f);
+        assert_memory_equal(f.gradient, before, f.parameters * sizeof(float));
+        memory_free((void **)&before);
+        memory_free((void **)&other);
+        fixture_free(&f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tensors_are_pytorchs),
+        cmocka_unit_test(test_names_of_deep_stacks),
+        cmocka_unit_test(test_flops_are_the_needed_ones),
+        cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_initialisation),
+        cmocka_unit_test(test_forward_and_gradient),
+        cmocka_unit_test(test_gradient_of_the_functional_loss),
+        cmocka_unit_test(test_bf16_is_near),
+        cmocka_unit_test(test_order_of_pairs),
+        cmocka_unit_test(test_no_memory_of_other_batches),
+    };
+    gemm_setup();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

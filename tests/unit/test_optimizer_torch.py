@@ -1,0 +1,125 @@
+"""The optimizers against PyTorch's own, where it is installed. The program under test: environment OPTIMIZER_TRACE."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+STEPS = 10
+RATE = 0.01
+ADAM_TOLERANCE = 2e-6  # of the largest movement: both compute in fp32
+MUON_FP32_TOLERANCE = 1e-5
+MUON_BF16_TOLERANCE = 0.1  # PyTorch's Newton-Schulz is bf16, whose errors in small singular values it enlarges
+
+Tensors = dict[str, np.ndarray]
+
+
+def trace(*arguments: str, numbers: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([os.environ["OPTIMIZER_TRACE"], *arguments], input=numbers, capture_output=True, check=False)
+
+
+class Problem:
+    """Shapes of the tensors, and a gradient a step. The parameters start at zero, so that errors are those of the movement."""
+
+    def __init__(self) -> None:
+        random = np.random.default_rng(1)
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.hidden: set[str] = set()
+        for line in trace().stderr.decode().splitlines():
+            name, rows, columns, hidden = line.split()
+            self.shapes[name] = (int(rows), int(columns)) if int(columns) else (int(rows),)
+            if int(hidden):
+                self.hidden.add(name)
+        size = sum(int(np.prod(shape)) for shape in self.shapes.values())
+        self.gradients = random.standard_normal((STEPS, size), np.float32)
+
+    def split(self, vector: np.ndarray) -> Tensors:
+        ends = np.cumsum([np.prod(shape) for shape in self.shapes.values()])
+        parts = np.split(vector, ends[:-1])
+        return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes.items(), parts)}
+
+    def ours(self, optimizer: str) -> Iterator[Tensors]:
+        done = trace(optimizer, str(RATE), numbers=self.gradients.tobytes())
+        assert done.returncode == 0
+        return map(self.split, np.frombuffer(done.stdout, np.float32).reshape(STEPS, -1))
+
+
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    return Problem()
+
+
+def torchs(problem: Problem, names: set[str], make: Callable) -> Iterator[Tensors]:
+    """The parameters after each step of the optimizer of PyTorch that `make` makes."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    parameters = {name: torch.nn.Parameter(torch.zeros(problem.shapes[name])) for name in sorted(names)}
+    optimizer = make(torch)(list(parameters.values()))
+    for gradient in problem.gradients:
+        parts = problem.split(gradient)
+        for name, parameter in parameters.items():
+            parameter.grad = torch.tensor(parts[name])
+        optimizer.step()
+        yield {name: parameter.detach().numpy().copy() for name, parameter in parameters.items()}
+
+
+def make_adam(torch):
+    return lambda parameters: torch.optim.Adam(parameters, lr=RATE)
+
+
+def make_muon(torch):
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip(f"PyTorch {torch.__version__} has no Muon (2.9 has)")
+    return lambda parameters: torch.optim.Muon(
+        parameters, lr=RATE, weight_decay=0, adjust_lr_fn="match_rms_adamw"
+    )
+
+
+def compare(problem: Problem, ours: Iterator[Tensors], theirs: Iterator[Tensors], tolerance: float) -> None:
+    steps = 0
+    for mine, yours in zip(ours, theirs, strict=True):
+        steps += 1
+        for name in yours:
+            assert np.abs(mine[name] - yours[name]).max() <= tolerance * np.abs(yours[name]).max(), (steps, name)
+    assert steps == STEPS
+
+
+def test_adam(problem: Problem) -> None:
+    compare(problem, problem.ours("adam"), torchs(problem, set(problem.shapes), make_adam), ADAM_TOLERANCE)
+
+
+def test_muon(problem: Problem) -> None:
+    compare(problem, problem.ours("muon"), torchs(problem, problem.hidden, make_muon), MUON_BF16_TOLERANCE)
+
+
+def test_muon_leaves_the_rest_to_adam(problem: Problem) -> None:
+    rest = set(problem.shapes) - problem.hidden
+    compare(problem, problem.ours("muon"), torchs(problem, rest, make_adam), ADAM_TOLERANCE)
+
+
+def orthogonalised(u: np.ndarray) -> np.ndarray:
+    u = u / max(np.linalg.norm(u), 1e-7)
+    for _ in range(5):
+        gram = u @ u.T
+        u = 3.4445 * u + (-4.7750 * gram + 2.0315 * gram @ gram) @ u
+    return u
+
+
+def muon_in_numpy(problem: Problem) -> Iterator[Tensors]:
+    """Muon as PyTorch has it, but in double throughout."""
+    parameters = {name: np.zeros(problem.shapes[name]) for name in sorted(problem.hidden)}
+    momentum = {name: np.zeros(problem.shapes[name]) for name in parameters}
+    for gradient in problem.gradients.astype(np.float64):
+        parts = problem.split(gradient)
+        for name, p in parameters.items():
+            g, m = parts[name], momentum[name]
+            m += 0.05 * (g - m)
+            u = g + 0.95 * (m - g)
+            u = orthogonalised(u.T).T if p.shape[0] > p.shape[1] else orthogonalised(u)
+            p -= 0.2 * max(p.shape) ** 0.5 * RATE * u
+        yield {name: p.copy() for name, p in parameters.items()}
+
+
+def test_muon_without_torch(problem: Problem) -> None:
+    compare(problem, problem.ours("muon"), muon_in_numpy(problem), MUON_FP32_TOLERANCE)

@@ -1,0 +1,204 @@
+// Batches, loss and scores against generators drawn and computed one by one in double.
+#include "task/task.h"
+
+#include "base/memory.h"
+#include "reference.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const double threshold = 2e-6;          // residual of float numbers
+static const double gradient_threshold = 1e-5; // of float gradients against central differences in double
+static const double difference_step = 1e-6;
+
+static const struct task_description description = {
+    .kind = TASK_MLP_INVERSE,
+    .generator = {.inputs = 3, .hidden = {.count = 1, .width = {7}}, .init = INIT_LECUN},
+    .equations = 5,
+    .eval_points = 4,
+};
+enum { UNKNOWNS = 3 * 7 + 7, PAIR = 4, SETS = 20, SEED = 3, STEP = 41, FIRST = 1000 };
+
+static struct task *task_of(const struct task_description *of, int sets)
+{
+    struct task *task;
+    assert_int_equal(task_create(of, sets, &task), STATUS_OK);
+    return task;
+}
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    assert_int_equal(generator_unknowns(&description.generator), UNKNOWNS);
+    assert_int_equal(task_outputs(&description), UNKNOWNS);
+    assert_int_equal(task_pair_width(&description), PAIR);
+}
+
+static void test_labels(void **state)
+{
+    (void)state;
+    for (enum generator_init init = INIT_LECUN; init <= INIT_NORMAL; init++)
+        for (enum task_part part = TASK_TRAIN; part <= TASK_HELD_OUT; part++) {
+            struct task_description of = description;
+            of.generator.init = init;
+            struct task *task = task_of(&of, SETS);
+            struct reference_batch batch;
+            task_fill(task, part, SEED, STEP, FIRST, SETS);
+            reference_batch_init(&batch, &of, part, SEED, STEP, FIRST, SETS);
+            assert_close(task_pairs(task), batch.pairs, (size_t)(SETS * of.equations * PAIR), threshold);
+            reference_batch_free(&batch);
+            task_destroy(&task);
+        }
+}
+
+static void test_loss_and_gradient(void **state)
+{
+    (void)state;
+    const float scale = 0.25f;
+    float predicted[SETS * UNKNOWNS], gradient[SETS * UNKNOWNS];
+    double wide[SETS * UNKNOWNS], want[SETS * UNKNOWNS];
+    struct task *task = task_of(&description, SETS);
+    struct reference_batch batch;
+    task_fill(task, TASK_TRAIN, SEED, STEP, FIRST, SETS);
+    reference_batch_init(&batch, &description, TASK_TRAIN, SEED, STEP, FIRST, SETS);
+    reference_fill(predicted, SETS * UNKNOWNS, 1);
+    for (int i = 0; i < SETS * UNKNOWNS; i++)
+        wide[i] = (double)predicted[i];
+    for (int i = 0; i < SETS * UNKNOWNS; i++) {
+        double value = wide[i];
+        wide[i] = value + difference_step;
+        want[i] = reference_loss(&batch, wide);
+        wide[i] = value - difference_step;
+        want[i] = (double)scale * (want[i] - reference_loss(&batch, wide)) / (2 * difference_step);
+        wide[i] = value;
+    }
+    float loss = (float)task_loss(task, predicted, scale, gradient);
+    double loss_want = reference_loss(&batch, wide);
+    assert_close(&loss, &loss_want, 1, threshold);
+    assert_close(gradient, want, SETS * UNKNOWNS, gradient_threshold);
+    reference_batch_free(&batch);
+    task_destroy(&task);
+}
+
+static void test_true_weights_have_no_loss(void **state)
+{
+    (void)state;
+    float predicted[SETS * UNKNOWNS], gradient[SETS * UNKNOWNS];
+    struct task *task = task_of(&description, SETS);
+    struct reference_batch batch;
+    task_fill(task, TASK_TRAIN, SEED, STEP, FIRST, SETS);
+    reference_batch_init(&batch, &description, TASK_TRAIN, SEED, STEP, FIRST, SETS);
+    for (int i = 0; i < SETS * UNKNOWNS; i++)
+        predicted[i] = (float)batch.weights[i];
+    assert_true(task_loss(task, predicted, 1, gradient) < threshold * threshold * SETS);
+    reference_batch_free(&batch);
+    task_destroy(&task);
+}
+
+static void test_scores(void **state)
+{
+    (void)state;
+    float predicted[SETS * UNKNOWNS], gradient[SETS * UNKNOWNS], mean[SETS], square[SETS];
+    double mean_want[SETS] = {0}, square_want[SETS] = {0}, sum = 0;
+    struct task_score score[SETS];
+    struct task *task = task_of(&description, SETS);
+    struct reference_batch batch;
+    int points = description.eval_points;
+    task_fill(task, TASK_HELD_OUT, SEED, 0, FIRST, SETS);
+    reference_batch_init(&batch, &description, TASK_HELD_OUT, SEED, 0, FIRST, SETS);
+    reference_fill(predicted, SETS * UNKNOWNS, 1);
+    task_scores(task, predicted, score);
+    for (int set = 0; set < SETS; set++) {
+        sum += score[set].squared_error;
+        mean[set] = (float)score[set].mean;
+        square[set] = (float)score[set].mean_square;
+        for (int p = 0; p < points; p++) {
+            double y = batch.probe_output[set * points + p];
+            mean_want[set] += y / points;
+            square_want[set] += y * y / points;
+        }
+    }
+    assert_true(sum == task_loss(task, predicted, 1, gradient));
+    assert_close(mean, mean_want, SETS, threshold);
+    assert_close(square, square_want, SETS, threshold);
+    reference_batch_free(&batch);
+    task_destroy(&task);
+}
+
+// LeCun's initialisation makes Var(y) one half for every shape; N(0, 1) weights make it d h / 2.
+static void test_variance_of_the_output(void **state)
+{
+    (void)state;
+    enum { MANY = 8192 };
+    static const double within = 0.05; // about four standard errors
+    static struct task_score score[MANY];
+    struct task_description of = description;
+    of.eval_points = 16;
+    float *predicted = reference_floats(MANY * UNKNOWNS);
+    for (enum generator_init init = INIT_LECUN; init <= INIT_NORMAL; init++) {
+        of.generator.init = init;
+        struct task *task = task_of(&of, MANY);
+        task_fill(task, TASK_HELD_OUT, SEED, 0, 0, MANY);
+        task_scores(task, predicted, score);
+        double variance = 0, error = 0;
+        for (int i = 0; i < MANY; i++) {
+            variance += score[i].mean_square / MANY;
+            error += score[i].squared_error / MANY;
+        }
+        double want = init == INIT_LECUN ? 0.5 : 3 * 7 / 2.0;
+        assert_true(fabs(variance / want - 1) < within);
+        assert_true(fabs(error / variance - 1) < threshold); // weights of zero predict zero
+        task_destroy(&task);
+    }
+    memory_free((void **)&predicted);
+}
+
+// Fills and scores generators FIRST .. FIRST + 63 in pieces of `sets`.
+static double in_pieces(int sets, float *pairs, const float *predicted, float *gradient)
+{
+    struct task *task = task_of(&description, sets);
+    double loss = 0;
+    for (int first = 0; first < 64; first += sets) {
+        int count = 64 - first < sets ? 64 - first : sets;
+        size_t set = (size_t)(description.equations * PAIR);
+        task_fill(task, TASK_TRAIN, SEED, STEP, FIRST + first, count);
+        memcpy(pairs + (size_t)first * set, task_pairs(task), (size_t)count * set * sizeof *pairs);
+        loss += task_loss(task, predicted + first * UNKNOWNS, 1, gradient + first * UNKNOWNS);
+    }
+    task_destroy(&task);
+    return loss;
+}
+
+static void test_same_batch_in_any_pieces(void **state)
+{
+    (void)state;
+    static float predicted[64 * UNKNOWNS], gradient[2][64 * UNKNOWNS], pairs[2][64 * 5 * PAIR];
+    static const int pieces[] = {16, 1, 17, 48};
+    reference_fill(predicted, 64 * UNKNOWNS, 2);
+    double loss = in_pieces(64, pairs[0], predicted, gradient[0]);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        double again = in_pieces(pieces[i], pairs[1], predicted, gradient[1]);
+        assert_true(fabs(again / loss - 1) < 1e-12); // the order of its sum in double differs
+        assert_memory_equal(pairs[0], pairs[1], sizeof pairs[0]);
+        assert_memory_equal(gradient[0], gradient[1], sizeof gradient[0]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_loss_and_gradient),
+        cmocka_unit_test(test_true_weights_have_no_loss),
+        cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_variance_of_the_output),
+        cmocka_unit_test(test_same_batch_in_any_pieces),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
