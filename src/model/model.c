@@ -166,10 +166,9 @@ static void first_layer(const struct model *model, const float *pairs, int rows,
                         d->pair_width, lanes_stride(d->encoder.width[0]), d->precision);
 }
 
-// The mean is the sum times this.
-static float pooling_scale(const struct model_description *d)
+static float mean_scale(const struct model_description *d)
 {
-    return d->pooling == POOLING_MEAN ? 1.0f / (float)d->pairs : 1.0f;
+    return 1.0f / (float)d->pairs;
 }
 
 static void encode_tile(struct model *model, int set, int sets, const float *pairs)
@@ -187,7 +186,7 @@ static void encode_tile(struct model *model, int set, int sets, const float *pai
     }
     int stride = lanes_stride(d->encoder.width[last]);
     pooling_sum_forward(at(model, model->layout.set_input[0]) + (size_t)set * (size_t)stride, signs_of(model, set),
-                        activation(model, last, set), at(model, model->layout.last_bias), pooling_scale(d), sets, d->pairs, stride,
+                        activation(model, last, set), at(model, model->layout.last_bias), mean_scale(d), sets, d->pairs, stride,
                         d->precision);
 }
 
@@ -213,7 +212,7 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
     void *dz = at(model, model->layout.gradient[0]), *dh = at(model, model->layout.gradient[1]);
     first_layer(model, pairs, rows, activation(model, 0, set)); // later tiles have overwritten it
     pooling_sum_backward(dz, at(model, model->layout.last_bias_gradient), dpooled + (size_t)set * (size_t)last_stride,
-                         signs_of(model, set), pooling_scale(d), sets, d->pairs, last_stride, d->precision);
+                         signs_of(model, set), mean_scale(d), sets, d->pairs, last_stride, d->precision);
     for (int i = last; i > 0; i--) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i];
         int in_stride = lanes_stride(in), out_stride = lanes_stride(out);
@@ -249,6 +248,16 @@ static const void *set_operand(const struct model *model, int k)
     return at(model, model->layout.set_operand[k]);
 }
 
+// Pooling by sum is pooling by mean and then times the pairs: the encoder's last bias counts for each of them.
+static void scale_embedding(const struct model *model, float *embedding, int sets)
+{
+    const struct model_description *d = &model->description;
+    if (d->pooling != POOLING_SUM)
+        return;
+    for (int i = 0; i < sets * d->embed_dim; i++)
+        embedding[i] *= (float)d->pairs;
+}
+
 static void decode(struct model *model, int sets, float *output)
 {
     const struct model_description *d = &model->description;
@@ -265,6 +274,8 @@ static void decode(struct model *model, int sets, float *output)
             bias_relu(z, model->parameters + bias_offset(model, layer), sets, out, out, PRECISION_FP32);
         else
             bias_add(z, model->parameters + bias_offset(model, layer), sets, out, out);
+        if (k == 0)
+            scale_embedding(model, z, sets);
     }
 }
 
@@ -296,6 +307,8 @@ static const float *decode_backward(struct model *model, int sets, const float *
         gemm_nn(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), in, dinput, ld, false);
         if (k > 0 && has_relu(model, k - 1))
             relu_backward(dinput, at(model, model->layout.set_input[k]), sets, in, ld, PRECISION_FP32);
+        if (k == 1)
+            scale_embedding(model, dinput, sets);
         dz = dinput;
     }
     return dz;

@@ -121,16 +121,17 @@ void reference_deep_sets(const struct model_description *model, const double *pa
     struct tensor_table table;
     model_tensors(model, &table);
     for (int set = 0; set < sets; set++) {
-        double mean[WIDEST] = {0}, x[WIDEST];
+        double pooled[WIDEST] = {0}, x[WIDEST],
+               scale = model->pooling == POOLING_MEAN ? 1.0 / model->pairs : 1;
         for (int p = 0; p < model->pairs; p++, pairs += model->pair_width) {
             for (int j = 0; j < model->pair_width; j++)
                 x[j] = (double)pairs[j];
             int width = stack(&table, parameters, "encoder.net", model->encoder.count, x);
             for (int j = 0; j < width; j++)
-                mean[j] += x[j] / model->pairs;
+                pooled[j] += scale * x[j];
         }
-        int width = stack(&table, parameters, "decoder", model->decoder.count, mean);
-        memcpy(output + (size_t)set * (size_t)width, mean, (size_t)width * sizeof *output);
+        int width = stack(&table, parameters, "decoder", model->decoder.count, pooled);
+        memcpy(output + (size_t)set * (size_t)width, pooled, (size_t)width * sizeof *output);
     }
 }
 

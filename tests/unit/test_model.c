@@ -17,9 +17,10 @@
 
 static const double forward_threshold = 1e-6;  // residual of fp32 outputs
 static const double gradient_threshold = 2e-5; // residual of fp32 gradients against central differences
-static const double bf16_forward_threshold = 0.01, bf16_gradient_threshold = 0.15; // against fp32
-static const double difference_step = 1e-6; // in double; so small that hardly a ReLU changes sides
-enum { SAMPLES = 6 };                       // numbers of each tensor that are differentiated
+static const double bf16_forward_threshold = 0.01,
+                    bf16_gradient_threshold = 0.25; // against fp32; sums over sets cancel
+static const double difference_step = 1e-6;         // in double; so small that hardly a ReLU changes sides
+enum { SAMPLES = 6 };                               // numbers of each tensor that are differentiated
 
 // One to three hidden layers in the encoder, odd widths, pairs in one word of signs and in more.
 static const struct {
@@ -30,6 +31,7 @@ static const struct {
     {{MODEL_DEEP_SETS, POOLING_MEAN, 3, 45, 13, {2, {20, 33}}, {1, {11}}, .outputs = 15}, 50, true},
     {{MODEL_DEEP_SETS, POOLING_MEAN, 4, 7, 13, {1, {17}}, {2, {8, 9}}, .outputs = 5}, 900, true},
     {{MODEL_DEEP_SETS, POOLING_MEAN, 11, 33, 7, {3, {24, 40, 19}}, {2, {8, 9}}, .outputs = 15}, 37, true},
+    {{MODEL_DEEP_SETS, POOLING_SUM, 3, 20, 13, {2, {20, 33}}, {1, {11}}, .outputs = 15}, 50, false},
     // a pair so wide that the first layer's gradient is gathered in memory
     {{MODEL_DEEP_SETS, POOLING_MEAN, 17, 1, 16, {2, {16, 5}}, {1, {11}}, .outputs = 6}, 9, false},
 };
