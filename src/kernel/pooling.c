@@ -52,13 +52,18 @@ INLINE void set_backward(void *restrict dz, float *restrict db, const float *res
                          float scale, int pairs, size_t stride, size_t j, const enum precision precision)
 {
     float_lanes gradient = scale * lanes_load(dpooled, j, PRECISION_FP32);
+    half_lanes rounded = lanes_round(gradient); // once a set, not once a pair
     int_lanes positives = {0};
     for (int first = 0; first < pairs; first += WORD) {
         int count = pairs - first < WORD ? pairs - first : WORD;
         int_lanes word = *(const int_lanes *)(signs + (size_t)(first / WORD) * stride + j);
         for (int p = 0; p < count; p++) {
             int_lanes positive = (word & (int32_t)(1u << p)) != 0;
-            lanes_store(dz, (size_t)(first + p) * stride + j, (float_lanes)((int_lanes)gradient & positive), precision);
+            size_t at = (size_t)(first + p) * stride + j;
+            if (precision == PRECISION_FP32)
+                *(int_lanes *)((float *)dz + at) = (int_lanes)gradient & positive;
+            else
+                *(half_lanes *)((uint16_t *)dz + at) = rounded & __builtin_convertvector(positive, half_lanes);
             positives -= positive; // true is -1
         }
     }

@@ -35,12 +35,17 @@ size_t muon_work(const struct tensor *tensor, enum precision precision)
 }
 
 CLONES
-static void add_momentum(float *restrict u, float *restrict m, const float *restrict g, size_t count)
+void muon_momentum(float *restrict m, const float *restrict g, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        m[i] = m[i] + (1 - momentum) * (g[i] - m[i]);
+    for (size_t i = 0; i < count; i++)
+        m[i] += (1 - momentum) * (g[i] - m[i]);
+}
+
+CLONES
+static void look_ahead(float *restrict u, const float *restrict m, const float *restrict g, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
         u[i] = g[i] + momentum * (m[i] - g[i]);
-    }
 }
 
 CLONES
@@ -98,7 +103,8 @@ void muon_step(const struct tensor *tensor, enum precision precision, double rat
     enum gemm_numbers numbers = precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
     bool tall = tensor->rows > tensor->columns;
 
-    add_momentum(tall ? next : u, m, g, size);
+    muon_momentum(m, g, size);
+    look_ahead(tall ? next : u, m, g, size);
     if (tall)
         operand_transpose(u, next, tensor->rows, tensor->columns, PRECISION_FP32);
     double length = norm(u, size);

@@ -13,4 +13,7 @@ size_t muon_work(const struct tensor *tensor, enum precision precision);
 void muon_step(const struct tensor *tensor, enum precision precision, double rate, float *p, const float *g, float *m,
                float *work);
 
+/* The momentum alone, m <- 0.95 m + 0.05 g: what a rank does for a matrix that another rank orthogonalises. */
+void muon_momentum(float *m, const float *g, size_t count);
+
 #endif

@@ -12,13 +12,15 @@ struct optimizer {
     enum precision precision;
     const struct tensor_table *table;
     float *work; // of muon, for its largest matrix
+    MPI_Comm comm; // of the ranks that share its matrices
+    int rank, ranks;
 };
 
 enum status optimizer_create(enum optimizer_kind kind, enum precision precision, const struct tensor_table *table,
                              struct optimizer **out)
 {
     struct optimizer *optimizer = memory_small(sizeof *optimizer);
-    *optimizer = (struct optimizer){.kind = kind, .precision = precision, .table = table};
+    *optimizer = (struct optimizer){.kind = kind, .precision = precision, .table = table, .comm = MPI_COMM_NULL, .ranks = 1};
     *out = optimizer;
     if (kind != OPTIMIZER_MUON)
         return STATUS_OK;
@@ -55,18 +57,57 @@ static void adam(float *restrict p, const float *restrict g, float *restrict m, 
     }
 }
 
+void optimizer_share(struct optimizer *optimizer, MPI_Comm comm)
+{
+    optimizer->comm = comm;
+    MPI_Comm_rank(comm, &optimizer->rank);
+    MPI_Comm_size(comm, &optimizer->ranks);
+}
+
+// Muon's matrices, each by one rank; those of the others are on their way when this returns.
+static int start_muon(struct optimizer *optimizer, double rate, float *parameters, const float *gradient, float *momentum,
+                      MPI_Request request[TENSORS_MAX])
+{
+    int matrices = 0;
+    for (int i = 0; i < optimizer->table->count; i++) {
+        const struct tensor *tensor = &optimizer->table->tensors[i];
+        size_t at = tensor->offset;
+        if (!tensor->hidden_matrix)
+            continue;
+        if (matrices++ % optimizer->ranks == optimizer->rank)
+            muon_step(tensor, optimizer->precision, rate, parameters + at, gradient + at, momentum + at, optimizer->work);
+        else
+            muon_momentum(momentum + at, gradient + at, tensor_size(tensor));
+    }
+    if (optimizer->ranks == 1)
+        return 0;
+    matrices = 0;
+    for (int i = 0; i < optimizer->table->count; i++) {
+        const struct tensor *tensor = &optimizer->table->tensors[i];
+        if (!tensor->hidden_matrix)
+            continue;
+        MPI_Ibcast(parameters + tensor->offset, (int)tensor_size(tensor), MPI_FLOAT, matrices % optimizer->ranks,
+                   optimizer->comm, &request[matrices]);
+        matrices++;
+    }
+    return matrices;
+}
+
 void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, float *parameters, const float *gradient,
                     float *first, float *second)
 {
     double corrected = rate / (1 - pow(beta1, (double)step + 1));
     double root_correction = sqrt(1 - pow(beta2, (double)step + 1));
+    bool muon = optimizer->kind == OPTIMIZER_MUON;
+    MPI_Request request[TENSORS_MAX];
+    int requests = muon ? start_muon(optimizer, rate, parameters, gradient, first, request) : 0;
     for (int i = 0; i < optimizer->table->count; i++) {
         const struct tensor *tensor = &optimizer->table->tensors[i];
         size_t at = tensor->offset;
-        if (optimizer->kind == OPTIMIZER_MUON && tensor->hidden_matrix)
-            muon_step(tensor, optimizer->precision, rate, parameters + at, gradient + at, first + at, optimizer->work);
-        else
+        if (!muon || !tensor->hidden_matrix)
             adam(parameters + at, gradient + at, first + at, second + at, tensor_size(tensor), (float)corrected,
                  (float)root_correction);
     }
+    if (requests > 0)
+        MPI_Waitall(requests, request, MPI_STATUSES_IGNORE);
 }

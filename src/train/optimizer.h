@@ -9,12 +9,18 @@
 #include "base/status.h"
 #include "train/description.h"
 
+#include <mpi.h>
+
 struct optimizer;
 
 /* `precision`: of muon's products. STATUS_MEMORY. The table stays the caller's and must outlive the optimizer. */
 enum status optimizer_create(enum optimizer_kind kind, enum precision precision, const struct tensor_table *table,
                              struct optimizer **optimizer);
 void optimizer_destroy(struct optimizer **optimizer);
+
+/* From now on the ranks of comm share muon's matrices: each is orthogonalised by one of them, in fixed assignment, and
+ * handed to the others. Each step is then collective on comm. Not needed by a rank alone. */
+void optimizer_share(struct optimizer *optimizer, MPI_Comm comm);
 
 /* One step (counted from 0). first, second: the moments, zero before step 0; muon keeps its momentum in `first`.
  * parameters, gradient, first, second [table->parameters] */

@@ -101,6 +101,7 @@ static enum status trainer_init(struct trainer *t)
     TRY(model_create(&run->model, t->sets, &t->model));
     TRY(task_create(&run->task, t->sets, &t->task));
     TRY(optimizer_create(run->training.optimizer, run->model.precision, model_table(t->model), &t->optimizer));
+    optimizer_share(t->optimizer, t->group);
     t->count = model_table(t->model)->parameters;
     int levels = train_gradients(t->shards);
     TRY(alloc_floats((size_t)levels * t->count, &t->gradients));
