@@ -4,147 +4,19 @@
 #include "base/stop.h"
 #include "base/text.h"
 #include "commands/commands.h"
-#include "commands/progress.h"
 #include "commands/results.h"
+#include "commands/run_options.h"
 #include "kernel/arithmetic.h"
 #include "kernel/gemm.h"
 #include "schedule/schedule.h"
 
-#include <errno.h>
-#include <getopt.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-    "usage: mpirun -n RANKS weightsweep run SWEEP.yaml -o RESULTS.h5 [option...]\n"
-    "\n"
-    "Trains every run of the sweep into RESULTS.h5. The file is created, or continued if it is there: after an\n"
-    "interruption run the same command again, on any number of ranks.\n"
-    "\n"
-    "  -o, --output FILE           the results file (required)\n"
-    "      --set KEY=VALUE         as if the sweep file said so; repeatable\n"
-    "      --only IDS              only these runs (run ids, separated by commas)\n"
-    "      --group auto|1|2|4...   ranks that share one run (auto)\n"
-    "      --time-limit S          save and stop after S seconds, with exit code 75\n"
-    "      --checkpoint-every S    seconds between two checkpoints of a run (60)\n"
-    "      --retry                 do runs again that diverged or failed\n"
-    "      --allow-other-arithmetic  continue a file that another gemm library, kernel or processor began\n"
-    "      --progress auto|live|lines|none   what standard error shows (auto)\n"
-    "      --quiet                 the same as --progress none\n"
-    "\n"
-    "Exit codes: 0 everything done; 2 bad usage or sweep file; 3 the results file can't be used; 4 stopped by the\n"
-    "machine; 5 finished, but some runs diverged or failed; 75 interrupted, everything saved.\n"
-    "\n"
-    "example: mpirun -n 2 weightsweep run sweeps/quick.yaml -o quick.h5 --set seed=[1,2]\n";
-
-struct options {
-    const char *sweep, *output;
-    int sets;
-    const char **set; // [sets]
-    char *only;
-    int group; // 0: auto
-    double time_limit, checkpoint_every;
-    bool retry, other_arithmetic, help;
-    enum progress_kind progress;
-};
-
-// ---- the command line ----
-
-static enum status parse_seconds(const char *option, const char *text, double *seconds)
-{
-    char *end;
-    *seconds = strtod(text, &end);
-    if (end == text || *end || !isfinite(*seconds) || *seconds <= 0)
-        FAIL(STATUS_USAGE, "%s %s: expected a number of seconds above 0", option, text);
-    return STATUS_OK;
-}
-
-static enum status parse_group(const char *text, int *group)
-{
-    char *end;
-    long size = strtol(text, &end, 10);
-    if (strcmp(text, "auto") == 0)
-        size = 0;
-    else if (end == text || *end || size < 1 || size > 1 << 20 || (size & (size - 1)) != 0)
-        FAIL(STATUS_USAGE, "--group %s: expected `auto` or a power of two", text);
-    *group = (int)size;
-    return STATUS_OK;
-}
-
-static enum status parse_options(int argc, char **argv, struct options *options)
-{
-    enum { SET = 1, ONLY, GROUP, TIME_LIMIT, CHECKPOINT_EVERY, GROW, RETRY, OTHER_ARITHMETIC, PROGRESS, QUIET };
-    static const struct option known[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"set", required_argument, NULL, SET},
-        {"only", required_argument, NULL, ONLY},
-        {"group", required_argument, NULL, GROUP},
-        {"time-limit", required_argument, NULL, TIME_LIMIT},
-        {"checkpoint-every", required_argument, NULL, CHECKPOINT_EVERY},
-        {"grow", no_argument, NULL, GROW},
-        {"retry", no_argument, NULL, RETRY},
-        {"allow-other-arithmetic", no_argument, NULL, OTHER_ARITHMETIC},
-        {"progress", required_argument, NULL, PROGRESS},
-        {"quiet", no_argument, NULL, QUIET},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    *options = (struct options){.checkpoint_every = 60};
-    options->set = memory_small((size_t)argc * sizeof *options->set);
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, ":o:h", known, NULL)) != -1;)
-        switch (option) {
-        case 'o':
-            options->output = optarg;
-            break;
-        case SET:
-            options->set[options->sets++] = optarg;
-            break;
-        case ONLY:
-            options->only = optarg;
-            break;
-        case GROUP:
-            TRY(parse_group(optarg, &options->group));
-            break;
-        case TIME_LIMIT:
-            TRY(parse_seconds("--time-limit", optarg, &options->time_limit));
-            break;
-        case CHECKPOINT_EVERY:
-            TRY(parse_seconds("--checkpoint-every", optarg, &options->checkpoint_every));
-            break;
-        case GROW:
-            FAIL(STATUS_USAGE, "--grow is not there yet; give the larger sweep a results file of its own with -o");
-        case RETRY:
-            options->retry = true;
-            break;
-        case OTHER_ARITHMETIC:
-            options->other_arithmetic = true;
-            break;
-        case PROGRESS:
-            TRY(progress_kind_of(optarg, &options->progress));
-            break;
-        case QUIET:
-            options->progress = PROGRESS_NONE;
-            break;
-        case 'h':
-            options->help = true;
-            return STATUS_OK;
-        default:
-            return command_bad_option("run", option, argv[optind - 1]);
-        }
-    if (argc - optind != 1)
-        FAIL(STATUS_USAGE, "run: expected one sweep file, got %d; see `weightsweep run --help`", argc - optind);
-    if (!options->output)
-        FAIL(STATUS_USAGE, "run: -o RESULTS.h5 is missing; see `weightsweep run --help`");
-    options->sweep = argv[optind];
-    return STATUS_OK;
-}
-
 // ---- the sweep and its file, known to all ranks ----
 
-static enum status share_sweep(const struct options *options, MPI_Comm comm, struct sweep **sweep)
+static enum status share_sweep(const struct run_options *options, MPI_Comm comm, struct sweep **sweep)
 {
     int rank;
     char *text = NULL;
@@ -183,7 +55,7 @@ static enum status check_arithmetic(MPI_Comm comm, bool other_arithmetic)
 }
 
 // Rank 0: the file is there, ours, and the status of each run is known.
-static enum status prepare_file(const struct options *options, const struct sweep *sweep, uint8_t *run_status,
+static enum status prepare_file(const struct run_options *options, const struct sweep *sweep, uint8_t *run_status,
                                 int64_t *steps_done)
 {
     if (access(options->output, F_OK) != 0)
@@ -199,7 +71,7 @@ static enum status prepare_file(const struct options *options, const struct swee
     return status;
 }
 
-static enum status share_file(const struct options *options, const struct sweep *sweep, MPI_Comm comm, uint8_t *run_status,
+static enum status share_file(const struct run_options *options, const struct sweep *sweep, MPI_Comm comm, uint8_t *run_status,
                               int64_t *steps_done)
 {
     int rank;
@@ -238,7 +110,7 @@ static enum status check_only(const char *only, const struct sweep *sweep)
     return status;
 }
 
-static bool to_do(const struct options *options, enum run_status status, const char *id)
+static bool to_do(const struct run_options *options, enum run_status status, const char *id)
 {
     if (options->only && !listed(options->only, id))
         return false;
@@ -332,7 +204,7 @@ static enum status count_lost(const char *output, const struct sweep *sweep, con
     int64_t lost = 0;
     struct text names = {0};
     for (int64_t run = 0; run < sweep->runs; run++) {
-        if (run_status[run] != RUN_DIVERGED && run_status[run] != RUN_FAILED)
+        if (!is_lost(run_status[run]))
             continue;
         if (++lost <= NAMED_RUNS)
             text_format(&names, "%s%s %s", lost > 1 ? ", " : "", sweep->run[run].id,
@@ -358,7 +230,15 @@ static void say_idle_ranks(const struct command *command, const struct sweep *sw
                 ranks, (long long)count, (long long)useful);
 }
 
-static enum status work(const struct command *command, const struct options *options, const struct sweep *sweep,
+// A file that groups of 4 began may be continued on two ranks.
+static int possible_group(int group, int ranks)
+{
+    while (group > ranks)
+        group /= 2;
+    return group;
+}
+
+static enum status work(const struct command *command, const struct run_options *options, const struct sweep *sweep,
                         struct store *store, uint8_t *run_status, const int64_t *steps_done)
 {
     int rank, ranks;
@@ -370,7 +250,7 @@ static enum status work(const struct command *command, const struct options *opt
     double *cost = memory_small(runs * sizeof *cost);
     int64_t *todo = memory_small(runs * sizeof *todo);
     recorder.written = memory_small(runs * sizeof *recorder.written);
-    struct schedule_job job = {.run = run, .cost = cost, .todo = todo, .group = options->group};
+    struct schedule_job job = {.run = run, .cost = cost, .todo = todo, .group = possible_group(options->group, ranks)};
     for (int64_t i = 0; i < sweep->runs; i++) {
         const struct run_spec *spec = &sweep->run[i];
         run[i] = (struct train_run){spec->task, spec->model, spec->training};
@@ -406,7 +286,7 @@ static enum status work(const struct command *command, const struct options *opt
     return status;
 }
 
-static enum status with_file(const struct command *command, const struct options *options, const struct sweep *sweep)
+static enum status with_file(const struct command *command, const struct run_options *options, const struct sweep *sweep)
 {
     size_t runs = (size_t)sweep->runs;
     uint8_t *run_status = memory_small(runs);
@@ -421,6 +301,7 @@ static enum status with_file(const struct command *command, const struct options
     TRY_DONE(agree(status, command->comm));
     TRY_DONE(share_file(options, sweep, command->comm, run_status, steps_done));
     TRY_DONE(store_open(options->output, command->comm, &store));
+    TRY_DONE(put_back(options, sweep, store, command->comm, run_status));
     status = work(command, options, sweep, store, run_status, steps_done);
     if (rank == 0 && status == STATUS_OK)
         status = count_lost(options->output, sweep, run_status);
@@ -443,14 +324,14 @@ done:
 
 enum status command_run(const struct command *command, int argc, char **argv)
 {
-    struct options options;
+    struct run_options options;
     struct sweep *sweep = NULL;
     int rank;
     MPI_Comm_rank(command->comm, &rank);
-    enum status status = parse_options(argc, argv, &options);
+    enum status status = run_options_parse(argc, argv, &options);
     if (status == STATUS_OK && options.help) {
         if (rank == 0)
-            fputs(help, command->out);
+            fputs(run_help, command->out);
     } else if (status == STATUS_OK) {
         stop_catch_signals(options.time_limit);
         gemm_setup();

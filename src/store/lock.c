@@ -105,12 +105,22 @@ static enum status try_lock(int fd, const char *path)
     return read_holder(fd, &holder) && alive_here(&holder) ? refuse(path, fd) : STATUS_OK;
 }
 
+// A path that leads nowhere, or where nobody lets us write, stays so however often one tries.
+static enum status refuse_path(const char *path, const char *name, int error)
+{
+    bool mistaken = error == ENOENT || error == ENOTDIR || error == EISDIR || error == EACCES || error == EPERM ||
+                    error == EROFS || error == ENAMETOOLONG;
+    if (mistaken)
+        FAIL(STATUS_RESULTS, "%s: no lock can be made beside it: %s", path, strerror(error));
+    FAIL(STATUS_MACHINE, "%s cannot be opened: %s", name, strerror(error));
+}
+
 static enum status acquire(const char *path, const char *name, int *lock)
 {
     for (;;) {
         *lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (*lock < 0)
-            FAIL(STATUS_MACHINE, "%s cannot be opened: %s", name, strerror(errno));
+            return refuse_path(path, name, errno);
         enum status status = try_lock(*lock, path);
         if (status == STATUS_OK && still_there(*lock, name))
             return write_holder(*lock, path);
