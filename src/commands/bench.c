@@ -1,4 +1,4 @@
-#include "base/clock.h"
+#include "base/agree.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "commands/bench.h"
@@ -197,6 +197,18 @@ static enum status measure_steps(struct bench *bench, const char *name, const st
 
 // ---- what surrounds them ----
 
+static enum status measure_checkpoint(struct bench *bench, const struct sweep *sweep)
+{
+    double seconds = 0;
+    enum status status = bench->rank == 0 ? bench_checkpoint(sweep, &seconds) : STATUS_OK;
+    TRY(agree(status, bench->command->comm));
+    line_begin(&bench->line, "checkpoint");
+    line_int(&bench->line, "bytes", sweep->cost[0].checkpoint_bytes / 2);
+    line_real(&bench->line, "ms", 1e3 * seconds);
+    line_end(&bench->line);
+    return STATUS_OK;
+}
+
 static enum status measure_rest(struct bench *bench, const struct run_spec *run)
 {
     struct line *line = &bench->line;
@@ -271,6 +283,7 @@ static enum status measure_all(struct bench *bench, bool quick)
     TRY_DONE(measure_products(bench, sweep));
     TRY_DONE(measure_steps(bench, "step", sweep));
     TRY_DONE(measure_rest(bench, &sweep->run[0]));
+    TRY_DONE(measure_checkpoint(bench, sweep));
     const char *const more[] = {batches, muon, quick_muon}, *const names[] = {"step_batch", "step_muon", "step_muon"};
     for (int i = 0; i < 3 && !(quick && i == 0); i++) {
         sweep_destroy(&sweep);

@@ -3,6 +3,7 @@
 #define COMMANDS_BENCH_H
 
 #include "base/status.h"
+#include "sweep/sweep.h"
 #include "train/train.h"
 
 enum bench_kind { BENCH_NN, BENCH_TN };
@@ -32,5 +33,8 @@ enum status bench_allreduce(size_t count, MPI_Comm comm, double seconds, double 
 /* Scoring one held-out generator, `sets` at a time. */
 enum status bench_evaluation(const struct task_description *task, const struct model_description *model, int sets, double seconds,
                              double *each);
+
+/* Writing one checkpoint of the sweep's first run into a results file in the folder for temporary files, synced. */
+enum status bench_checkpoint(const struct sweep *sweep, double *each);
 
 #endif

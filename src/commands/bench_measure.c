@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "commands/bench.h"
+#include "commands/results.h"
 #include "kernel/gemm.h"
 #include "kernel/operand.h"
 #include "kernel/random.h"
@@ -10,6 +11,7 @@
 #include "train/tree.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { SAMPLES = 15, STEPS_MAX = 4096 };
 
@@ -284,5 +286,47 @@ done:
     memory_free((void **)&s.output);
     memory_free((void **)&s.score);
     memory_free((void **)&parameters);
+    return status;
+}
+
+enum { CHECKPOINTS = 9 };
+
+static enum status write_checkpoints(const char *path, const struct sweep *sweep, struct train_state *state, double *each)
+{
+    struct store *store = NULL;
+    double sample[CHECKPOINTS];
+    TRY(results_create(path, sweep));
+    enum status status = store_open(path, MPI_COMM_SELF, &store);
+    for (int i = 0; i < CHECKPOINTS && status == STATUS_OK; i++) {
+        double start = clock_seconds();
+        state->scalars.step = i;
+        status = results_checkpoint(store, 0, state);
+        sample[i] = clock_seconds() - start;
+    }
+    *each = median(sample, CHECKPOINTS);
+    if (store) {
+        enum status closed = store_close(&store);
+        status = status == STATUS_OK ? closed : status;
+    }
+    return status;
+}
+
+enum status bench_checkpoint(const struct sweep *sweep, double *each)
+{
+    const char *folder = getenv("TMPDIR");
+    char *path = memory_format("%s/weightsweep-bench-%ld.h5", folder ? folder : "/tmp", (long)getpid());
+    struct tensor_table table;
+    struct train_state state = {0};
+    enum status status = STATUS_OK;
+    model_tensors(&sweep->run[0].model, &table);
+    state.parameters_count = table.parameters;
+    TRY_DONE(random_numbers(table.parameters, PRECISION_FP32, (void **)&state.parameters));
+    TRY_DONE(random_numbers(table.parameters, PRECISION_FP32, (void **)&state.first));
+    TRY_DONE(random_numbers(table.parameters, PRECISION_FP32, (void **)&state.second));
+    status = write_checkpoints(path, sweep, &state, each);
+    unlink(path);
+done:
+    train_state_free(&state);
+    free(path);
     return status;
 }

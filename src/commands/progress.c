@@ -155,8 +155,10 @@ void progress_started(struct progress *progress, int64_t run, int ranks)
 void progress_at(struct progress *progress, int64_t run, int64_t steps, double loss, double wall_seconds)
 {
     struct progress_run *at = &progress->run[run];
-    if (wall_seconds > at->wall_seconds && steps > at->steps)
-        at->rate = (double)(steps - at->steps) / (wall_seconds - at->wall_seconds);
+    if (wall_seconds > at->wall_seconds && steps > at->steps) {
+        double rate = (double)(steps - at->steps) / (wall_seconds - at->wall_seconds);
+        at->rate = at->rate > 0 ? 0.9 * at->rate + 0.1 * rate : rate; // one report covers a few steps only
+    }
     at->wall_seconds = wall_seconds;
     at->loss = loss;
     count(progress, run, steps);
