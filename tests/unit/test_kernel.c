@@ -108,6 +108,8 @@ static void test_rounding_to_bf16(void **state)
         assert_memory_equal(&value, &known[i].rounded, sizeof value);
         assert_memory_equal(&rounded, &known[i].rounded, sizeof rounded);
         free(numbers);
+        half_lanes lanes = lanes_round((float_lanes){known[i].value});
+        assert_int_equal(lanes[0], operand_round_one(known[i].value));
     }
     assert_true(isnan(operand_widen_one(operand_round_one(NAN))));
 }

@@ -4,10 +4,13 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "kernel/gemm.h"
+#include "model/model.h"
+#include "reference.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -150,6 +153,64 @@ static void test_a_run(void **state)
     shelf_free(&shelf);
 }
 
+// Mean loss of the first step's batch, in double.
+static double first_loss(const double *parameters)
+{
+    struct reference_batch batch;
+    int sets = tiny.training.batch;
+    size_t numbers = (size_t)(sets * tiny.model.pairs * tiny.model.pair_width);
+    float *pairs = reference_floats(numbers);
+    double *output = memory_small((size_t)(sets * tiny.model.outputs) * sizeof *output);
+    reference_batch_init(&batch, &tiny.task, TASK_TRAIN, tiny.training.seed, 0, 0, sets);
+    for (size_t i = 0; i < numbers; i++)
+        pairs[i] = (float)batch.pairs[i];
+    reference_deep_sets(&tiny.model, parameters, sets, pairs, output);
+    double loss = reference_loss(&batch, output) / sets;
+    reference_batch_free(&batch);
+    memory_free((void **)&pairs);
+    free(output);
+    return loss;
+}
+
+// All shards of the batch count, and each as much: Adam's first moment is then a tenth of the mean loss's
+// gradient.
+static void test_first_step(void **state)
+{
+    (void)state;
+    static const double threshold = 1e-5, difference_step = 1e-6;
+    enum { SAMPLES = 20 };
+    struct train_run run = tiny;
+    struct shelf shelf = {0};
+    struct train_result result;
+    struct model *model;
+    run.training.optimizer = OPTIMIZER_ADAM;
+    assert_int_equal(train(&run, &shelf, &result), STATUS_OK);
+    assert_int_equal(model_create(&tiny.model, 1, &model), STATUS_OK);
+    size_t count = result.state.parameters_count;
+    float *start = reference_floats(count), got[SAMPLES], loss = (float)shelf.checkpoint[1].scalars.loss;
+    double *parameters = memory_small(count * sizeof *parameters), want[SAMPLES];
+    model_initialise(model, tiny.training.seed, start);
+    for (size_t i = 0; i < count; i++)
+        parameters[i] = (double)start[i];
+    for (size_t i = 0; i < SAMPLES; i++) {
+        size_t at = i * (count - 1) / (SAMPLES - 1);
+        got[i] = shelf.checkpoint[1].first[at];
+        parameters[at] = (double)start[at] + difference_step;
+        double above = first_loss(parameters);
+        parameters[at] = (double)start[at] - difference_step;
+        want[i] = 0.1 * (above - first_loss(parameters)) / (2 * difference_step);
+        parameters[at] = (double)start[at];
+    }
+    double loss_want = first_loss(parameters);
+    assert_close(&loss, &loss_want, 1, threshold);
+    assert_close(got, want, SAMPLES, threshold);
+    model_destroy(&model);
+    memory_free((void **)&start);
+    free(parameters);
+    train_state_free(&result.state);
+    shelf_free(&shelf);
+}
+
 static void test_resumed_at_any_step(void **state)
 {
     (void)state;
@@ -184,6 +245,8 @@ static void test_divergence_ends_the_run(void **state)
     assert_int_equal(result.end, TRAIN_DIVERGED);
     assert_in_range(result.state.scalars.step, 1, STEPS - 1);
     assert_non_null(strstr(result.message, "learning_rate"));
+    for (size_t i = 0; i < result.state.parameters_count; i++) // the step that showed it was not taken
+        assert_true(isfinite(result.state.parameters[i]));
     train_state_free(&result.state);
     shelf_free(&shelf);
 }
@@ -256,6 +319,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_run),
+        cmocka_unit_test(test_first_step),
         cmocka_unit_test(test_resumed_at_any_step),
         cmocka_unit_test(test_divergence_ends_the_run),
         cmocka_unit_test(test_no_memory_fails_the_run),
