@@ -57,7 +57,7 @@ static void test_table(void **state)
 {
     (void)state;
     struct printed printed;
-    assert_int_equal(PLAN(&printed, "sweeps/quick.yaml"), STATUS_OK);
+    assert_int_equal(PLAN(&printed, "tests/unit/plan.yaml"), STATUS_OK);
     expect_part(printed.out,
                 "run_id        equation_ratio  equations  parameters  GFLOP/step  TFLOP  MB/rank\n"
                 "b8854636993b            1.33         20      134287       1.588  4.095");
@@ -71,11 +71,11 @@ static void test_long_tables_are_cut_short(void **state)
     (void)state;
     struct printed printed;
     const char *batches = "batch=[4,8,12,16,20,24,28,32,36,40,44,48,52,56,60]"; // 15 times 3 runs
-    assert_int_equal(PLAN(&printed, "sweeps/quick.yaml", "--set", batches), STATUS_OK);
+    assert_int_equal(PLAN(&printed, "tests/unit/plan.yaml", "--set", batches), STATUS_OK);
     assert_int_equal(lines_of(printed.out), 1 + 40 + 1 + 2);
     expect_part(printed.out, "\n... and 5 more (--format csv lists all)\n");
     free_printed(&printed);
-    assert_int_equal(PLAN(&printed, "sweeps/quick.yaml", "--set", batches, "--format", "csv"), STATUS_OK);
+    assert_int_equal(PLAN(&printed, "tests/unit/plan.yaml", "--set", batches, "--format", "csv"), STATUS_OK);
     assert_int_equal(lines_of(printed.out), 1 + 45);
     free_printed(&printed);
 }
@@ -85,7 +85,7 @@ static void test_json(void **state)
     (void)state;
     struct printed printed;
     assert_int_equal(
-        PLAN(&printed, "--format", "json", "sweeps/quick.yaml", "--set", "seed=7", "--ranks", "1,3"),
+        PLAN(&printed, "--format", "json", "tests/unit/plan.yaml", "--set", "seed=7", "--ranks", "1,3"),
         STATUS_OK);
     assert_int_equal(strncmp(printed.out, "{\"runs\": [\n{\"run_id\": \"", 22), 0);
     expect_part(printed.out, "\"equations\": 45, \"embed_dim\": 128, \"pooling\": \"mean\", \"seed\": 7, ");
@@ -103,7 +103,7 @@ static void test_ranks(void **state)
 {
     (void)state;
     struct printed printed;
-    assert_int_equal(PLAN(&printed, "sweeps/quick.yaml", "--ranks", "1,2,3,6,64"), STATUS_OK);
+    assert_int_equal(PLAN(&printed, "tests/unit/plan.yaml", "--ranks", "1,2,3,6,64"), STATUS_OK);
     expect_part(printed.out, "1 rank: 3.52 min, efficiency 100 %\n"
                              "2 ranks: 119 s, efficiency 89 %\n"   // 7.40 | 5.42 + 4.10
                              "3 ranks: 92.5 s, efficiency 76 %\n"  // a rank each
@@ -111,7 +111,7 @@ static void test_ranks(void **state)
                              "64 ranks: 23.1 s, efficiency 14 %\n" // four each: there are four shards
                              "(estimated, assuming 80 GFLOP/s a rank)\n");
     free_printed(&printed);
-    assert_int_equal(PLAN(&printed, "sweeps/quick.yaml", "--ranks", "2", "--format", "csv"), STATUS_OK);
+    assert_int_equal(PLAN(&printed, "tests/unit/plan.yaml", "--ranks", "2", "--format", "csv"), STATUS_OK);
     assert_null(strstr(printed.out, "efficiency"));
     expect_part(printed.err, "2 ranks: 119 s, efficiency 89 %\n");
     free_printed(&printed);
@@ -143,7 +143,7 @@ static void test_bad_usage(void **state)
         {{"a.yaml", "--ranks", "four"}, "--ranks four: expected numbers of ranks"},
         {{"a.yaml", "--format", "xml"}, "--format xml: unknown format"},
         {{"no/such.yaml"}, "no/such.yaml: cannot be opened: No such file"},
-        {{"sweeps/quick.yaml", "--set", "steps=0"}, "--set steps: `0` is too small; expected"},
+        {{"tests/unit/plan.yaml", "--set", "steps=0"}, "--set steps: `0` is too small; expected"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct printed printed;
