@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-static enum gemm_library library[2];      // [precision of the operands]
-static char onednn_name[2][64];           // "" where oneDNN has no kernel of its own
+static enum gemm_library library[2]; // [precision of the operands]
+static char onednn_name[2][64];      // "" where oneDNN has no kernel of its own
 
 static bool has_avx512(void)
 {
@@ -96,15 +96,15 @@ static float *scratch(int which, size_t count)
     return room[which];
 }
 
-static const float *widened(int which, const void *matrix, int rows, int ld)
+// The last row ends with its columns, not with ld: what lies behind may belong to nobody.
+static const float *widened(int which, const void *matrix, int rows, int columns, int ld)
 {
-    size_t count = (size_t)rows * (size_t)ld;
+    size_t count = (size_t)(rows - 1) * (size_t)ld + (size_t)columns;
     float *wide = scratch(which, count);
     operand_widen(wide, matrix, count);
     return wide;
 }
 
-// The last row ends with the matrix, not with ld: what lies behind may belong to nobody.
 static void round_result(const struct gemm_shape *shape, const float *from, uint16_t *to)
 {
     for (int row = 0; row < shape->m; row++)
@@ -114,8 +114,10 @@ static void round_result(const struct gemm_shape *shape, const float *from, uint
 
 static void multiply_bf16(struct gemm_shape shape, const void *a, const void *b, void *c)
 {
-    const float *wide_a = widened(0, a, shape.transpose_a ? shape.k : shape.m, shape.lda);
-    const float *wide_b = widened(1, b, shape.transpose_b ? shape.n : shape.k, shape.ldb);
+    const float *wide_a =
+        shape.transpose_a ? widened(0, a, shape.k, shape.m, shape.lda) : widened(0, a, shape.m, shape.k, shape.lda);
+    const float *wide_b =
+        shape.transpose_b ? widened(1, b, shape.n, shape.k, shape.ldb) : widened(1, b, shape.k, shape.n, shape.ldb);
     if (shape.numbers == GEMM_BF16_FP32) {
         multiply_fp32(&shape, wide_a, wide_b, c);
         return;

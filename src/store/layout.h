@@ -1,12 +1,13 @@
-/* Where everything is in the results file. README and DESIGN name the same things; nothing else in the
- * program does.
+/* Where everything is in the results file. README names the same things; nothing else in the program does.
  *
- *   /                     attributes sweep, resolved, versions, created (text), schema_version,
- * attributes_checksum /run, /point          dimensions without a variable (as are the lengths of the char
- * columns)
- *   /<column>             [run]: settings, status, outcomes, message, arithmetic, checksums; attribute `role`
- * says which /curve_*              [run, point] /models/<run_id>/<tensor name>    [rows, columns] or
- * [length], float32 /checkpoints/<run_id>/slots       [2, slot bytes]: see checkpoint.h
+ *   /                                 attributes sweep, resolved, versions, created (text), schema_version,
+ *                                     attributes_checksum
+ *   /run, /point                      dimensions without a variable, as are the lengths of the char columns
+ *   /<column>                         [run]: settings, status, outcomes, message, arithmetic, checksums; the attribute
+ *                                     `role` says which
+ *   /curve_*                          [run, point]
+ *   /models/<run_id>/<tensor name>    [rows, columns] or [length], float32
+ *   /checkpoints/<run_id>/slots       [2, slot bytes]: see checkpoint.h
  *
  * Datasets are contiguous and allocated at creation, so each has a fixed place in the file. */
 #ifndef STORE_LAYOUT_H
