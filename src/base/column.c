@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct column *column_add(struct column_table *table, const char *name, enum column_type type, const char *units,
-                          const char *long_name)
+struct column *column_add(struct column_table *table, const char *name, enum column_type type,
+                          const char *units, const char *long_name)
 {
     table->columns = memory_grow(table->columns, (size_t)(table->count + 1) * sizeof *table->columns);
     struct column *column = &table->columns[table->count++];

@@ -34,8 +34,8 @@ struct column_table {
 };
 
 /* Adds a column with `rows` values of 0, NaN or NULL and returns it (valid until the next add). Copies the strings. */
-struct column *column_add(struct column_table *table, const char *name, enum column_type type, const char *units,
-                          const char *long_name);
+struct column *column_add(struct column_table *table, const char *name, enum column_type type,
+                          const char *units, const char *long_name);
 
 /* The column of that name, or NULL. */
 struct column *column_find(const struct column_table *table, const char *name);

@@ -19,7 +19,8 @@ enum status memory_alloc(size_t bytes, void **out)
         size = CACHE_LINE;
     void *memory = aligned_alloc(CACHE_LINE, size);
     if (!memory)
-        FAIL(STATUS_MEMORY, "no memory for %.1f MiB; use more ranks or nodes, or a smaller batch", (double)size / (1 << 20));
+        FAIL(STATUS_MEMORY, "no memory for %.1f MiB; use more ranks or nodes, or a smaller batch",
+             (double)size / (1 << 20));
     memset(memory, 0, size);
     *out = memory;
     return STATUS_OK;

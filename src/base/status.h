@@ -32,25 +32,25 @@ const char *status_place(void);
 
 #define FAIL(status, ...) return status_fail((status), __FILE__, __LINE__, __VA_ARGS__)
 
-#define TRY(call)                                                                                              \
-    do {                                                                                                       \
-        enum status try_status_ = (call);                                                                      \
-        if (try_status_ != STATUS_OK)                                                                          \
-            return try_status_;                                                                                \
+#define TRY(call)                                                                                            \
+    do {                                                                                                     \
+        enum status try_status_ = (call);                                                                    \
+        if (try_status_ != STATUS_OK)                                                                        \
+            return try_status_;                                                                              \
     } while (0)
 
 /* The same where resources are held: sets the local `status` and jumps to the local label `done`. */
-#define FAIL_DONE(code, ...)                                                                                   \
-    do {                                                                                                       \
-        status = status_fail((code), __FILE__, __LINE__, __VA_ARGS__);                                         \
-        goto done;                                                                                             \
+#define FAIL_DONE(code, ...)                                                                                 \
+    do {                                                                                                     \
+        status = status_fail((code), __FILE__, __LINE__, __VA_ARGS__);                                       \
+        goto done;                                                                                           \
     } while (0)
 
-#define TRY_DONE(call)                                                                                         \
-    do {                                                                                                       \
-        status = (call);                                                                                       \
-        if (status != STATUS_OK)                                                                               \
-            goto done;                                                                                         \
+#define TRY_DONE(call)                                                                                       \
+    do {                                                                                                     \
+        status = (call);                                                                                     \
+        if (status != STATUS_OK)                                                                             \
+            goto done;                                                                                       \
     } while (0)
 
 #endif

@@ -1,7 +1,7 @@
+#include "commands/bench.h"
 #include "base/agree.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "commands/bench.h"
 #include "commands/commands.h"
 #include "kernel/arithmetic.h"
 #include "kernel/gemm.h"
@@ -12,18 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
-    "usage: weightsweep bench [--quick] [--format table|json]\n"
-    "       mpirun -n RANKS weightsweep bench\n"
-    "\n"
-    "Measures this machine on random data: products at the training step's own shapes, whole steps, and what surrounds\n"
-    "them. `fraction` is a step's needed FLOPs a second over the best product of the same precision in the lines above it.\n"
-    "Under mpirun the ranks share each step's shards.\n"
-    "\n"
-    "  --quick                 ends within 40 s on one core\n"
-    "  --format table|json     json: one object a line (table)\n"
-    "\n"
-    "example: weightsweep bench --quick\n";
+static const char help[] = "usage: weightsweep bench [--quick] [--format table|json]\n"
+                           "       mpirun -n RANKS weightsweep bench\n"
+                           "\n"
+                           "Measures this machine on random data: products at the training step's own "
+                           "shapes, whole steps, and what surrounds\n"
+                           "them. `fraction` is a step's needed FLOPs a second over the best product of the "
+                           "same precision in the lines above it.\n"
+                           "Under mpirun the ranks share each step's shards.\n"
+                           "\n"
+                           "  --quick                 ends within 40 s on one core\n"
+                           "  --format table|json     json: one object a line (table)\n"
+                           "\n"
+                           "example: weightsweep bench --quick\n";
 
 /* One measurement: a name, then what it was measured on, then the figures. */
 struct line {
@@ -87,8 +88,8 @@ struct bench {
     const struct command *command;
     struct line line;
     int rank, ranks;
-    double seconds;  // for each measurement
-    double rate[2];  // best product so far, [precision], FLOP/s
+    double seconds; // for each measurement
+    double rate[2]; // best product so far, [precision], FLOP/s
 };
 
 // ---- the machine ----
@@ -129,11 +130,13 @@ static enum status measure_gemm(struct bench *bench, enum precision precision, c
 }
 
 // The products of a tile: activations, their gradients, and the gradient of the weights.
-static enum status measure_tile(struct bench *bench, enum precision precision, const struct model_description *model)
+static enum status measure_tile(struct bench *bench, enum precision precision,
+                                const struct model_description *model)
 {
     int pairs = model_tile_sets(model, 64) * model->pairs;
     int in = model->encoder.width[0], out = model->encoder.width[1];
-    const struct bench_gemm shapes[] = {{BENCH_NN, pairs, out, in}, {BENCH_NN, pairs, in, out}, {BENCH_TN, out, in, pairs}};
+    const struct bench_gemm shapes[] = {
+        {BENCH_NN, pairs, out, in}, {BENCH_NN, pairs, in, out}, {BENCH_TN, out, in, pairs}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         TRY(measure_gemm(bench, precision, &shapes[i]));
     return STATUS_OK;
@@ -225,7 +228,8 @@ static enum status measure_rest(struct bench *bench, const struct run_spec *run)
         for (int precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
             if (kind == OPTIMIZER_ADAM && precision == PRECISION_BF16)
                 continue; // always fp32
-            TRY(bench_optimizer((enum optimizer_kind)kind, (enum precision)precision, &table, bench->seconds, &seconds));
+            TRY(bench_optimizer((enum optimizer_kind)kind, (enum precision)precision, &table, bench->seconds,
+                                &seconds));
             line_begin(line, "optimizer");
             line_text(line, "optimizer", kind == OPTIMIZER_MUON ? "muon" : "adam");
             line_text(line, "precision", precision_name((enum precision)precision));
@@ -242,7 +246,8 @@ static enum status measure_rest(struct bench *bench, const struct run_spec *run)
     line_real(line, "mpi_ms", 1e3 * other);
     line_end(line);
 
-    TRY(bench_evaluation(&run->task, &run->model, run->training.batch / run->training.shards, bench->seconds, &seconds));
+    TRY(bench_evaluation(&run->task, &run->model, run->training.batch / run->training.shards, bench->seconds,
+                         &seconds));
     line_begin(line, "evaluation");
     line_text(line, "precision", precision_name(run->model.precision));
     line_int(line, "unknowns", run->unknowns);
@@ -275,7 +280,8 @@ static enum status measure_all(struct bench *bench, bool quick)
     static const char steps[] = "  pooling: [mean, sum]\n  precision: [fp32, bf16]\n";
     static const char batches[] = "  precision: [fp32, bf16]\n  batch: [256]\n  shards: [4]\n";
     static const char muon[] = "  precision: [fp32, bf16]\n  optimizer: [muon]\n";
-    static const char quick_muon[] = "  precision: [fp32, bf16]\n  optimizer: [muon]\n  batch: [256]\n  shards: [4]\n";
+    static const char quick_muon[] =
+        "  precision: [fp32, bf16]\n  optimizer: [muon]\n  batch: [256]\n  shards: [4]\n";
     struct sweep *sweep = NULL;
     enum status status = STATUS_OK;
     show_machine(bench);
@@ -284,7 +290,8 @@ static enum status measure_all(struct bench *bench, bool quick)
     TRY_DONE(measure_steps(bench, "step", sweep));
     TRY_DONE(measure_rest(bench, &sweep->run[0]));
     TRY_DONE(measure_checkpoint(bench, sweep));
-    const char *const more[] = {batches, muon, quick_muon}, *const names[] = {"step_batch", "step_muon", "step_muon"};
+    const char *const more[] = {batches, muon, quick_muon}, *const names[] = {"step_batch", "step_muon",
+                                                                              "step_muon"};
     for (int i = 0; i < 3 && !(quick && i == 0); i++) {
         sweep_destroy(&sweep);
         TRY_DONE(make_sweep(more[i], &sweep));

@@ -15,7 +15,8 @@ struct bench_gemm {
 };
 
 /* On random data; results as the step stores them. */
-enum status bench_gemm(enum precision precision, const struct bench_gemm *shape, double seconds, double *each);
+enum status bench_gemm(enum precision precision, const struct bench_gemm *shape, double seconds,
+                       double *each);
 
 /* One training step of the run by all ranks of comm. Collective; the same on each rank. */
 enum status bench_step(const struct train_run *run, MPI_Comm comm, double seconds, double *each);
@@ -24,15 +25,15 @@ enum status bench_step(const struct train_run *run, MPI_Comm comm, double second
 enum status bench_normals(double seconds, double *each);
 
 /* One update of all parameters. */
-enum status bench_optimizer(enum optimizer_kind kind, enum precision precision, const struct tensor_table *table, double seconds,
-                            double *each);
+enum status bench_optimizer(enum optimizer_kind kind, enum precision precision,
+                            const struct tensor_table *table, double seconds, double *each);
 
 /* One sum of `count` floats over the ranks, by the fixed tree and by MPI_Allreduce. Collective. */
 enum status bench_allreduce(size_t count, MPI_Comm comm, double seconds, double *each, double *mpi_each);
 
 /* Scoring one held-out generator, `sets` at a time. */
-enum status bench_evaluation(const struct task_description *task, const struct model_description *model, int sets, double seconds,
-                             double *each);
+enum status bench_evaluation(const struct task_description *task, const struct model_description *model,
+                             int sets, double seconds, double *each);
 
 /* Writing one checkpoint of the sweep's first run into a results file in the folder for temporary files, synced. */
 enum status bench_checkpoint(const struct sweep *sweep, double *each);

@@ -138,7 +138,8 @@ static enum status draw_nothing(void *context, int64_t point, const struct train
     return STATUS_OK;
 }
 
-static enum status time_steps(const struct train_run *run, int64_t steps, MPI_Comm comm, struct step_clock *clock)
+static enum status time_steps(const struct train_run *run, int64_t steps, MPI_Comm comm,
+                              struct step_clock *clock)
 {
     struct train_run some = *run;
     some.training.steps = some.training.evaluate_every = steps;
@@ -201,8 +202,8 @@ static void update(void *context)
     optimizer_step(u->optimizer, u->step++, 1e-6, u->parameters, u->gradient, u->first, u->second);
 }
 
-enum status bench_optimizer(enum optimizer_kind kind, enum precision precision, const struct tensor_table *table, double seconds,
-                            double *each)
+enum status bench_optimizer(enum optimizer_kind kind, enum precision precision,
+                            const struct tensor_table *table, double seconds, double *each)
 {
     struct update u = {0};
     enum status status = STATUS_OK;
@@ -266,8 +267,8 @@ static void score(void *context)
     task_scores(s->task, s->output, s->score);
 }
 
-enum status bench_evaluation(const struct task_description *task, const struct model_description *model, int sets, double seconds,
-                             double *each)
+enum status bench_evaluation(const struct task_description *task, const struct model_description *model,
+                             int sets, double seconds, double *each)
 {
     struct scoring s = {.sets = sets};
     float *parameters = NULL;
@@ -291,7 +292,8 @@ done:
 
 enum { CHECKPOINTS = 9 };
 
-static enum status write_checkpoints(const char *path, const struct sweep *sweep, struct train_state *state, double *each)
+static enum status write_checkpoints(const char *path, const struct sweep *sweep, struct train_state *state,
+                                     double *each)
 {
     struct store *store = NULL;
     double sample[CHECKPOINTS];

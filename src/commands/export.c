@@ -8,16 +8,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-static const char help[] =
-    "usage: weightsweep export RESULTS.h5 --runs|--curves [--format csv|json]\n"
-    "\n"
-    "Tables of a results file on standard output, also while it is being written.\n"
-    "\n"
-    "  --runs               a row for each run: settings, status, outcomes\n"
-    "  --curves             a row for each point of each run's curves\n"
-    "  --format csv|json    (csv)\n"
-    "\n"
-    "example: weightsweep export quick.h5 --runs > quick.csv\n";
+static const char help[] = "usage: weightsweep export RESULTS.h5 --runs|--curves [--format csv|json]\n"
+                           "\n"
+                           "Tables of a results file on standard output, also while it is being written.\n"
+                           "\n"
+                           "  --runs               a row for each run: settings, status, outcomes\n"
+                           "  --curves             a row for each point of each run's curves\n"
+                           "  --format csv|json    (csv)\n"
+                           "\n"
+                           "example: weightsweep export quick.h5 --runs > quick.csv\n";
 
 static void make_runs(const struct store_view *view, bool live, struct column_table *table)
 {
@@ -45,12 +44,14 @@ static enum status read_curves(const struct store_view *view, struct curves *cur
     curves->seconds = memory_small(count * sizeof *curves->seconds);
     for (int64_t run = 0; run < view->runs; run++) {
         int64_t at = run * view->points;
-        TRY(store_view_curves(view, run, curves->step + at, curves->loss + at, curves->r2 + at, curves->seconds + at));
+        TRY(store_view_curves(view, run, curves->step + at, curves->loss + at, curves->r2 + at,
+                              curves->seconds + at));
     }
     return STATUS_OK;
 }
 
-static void make_points(const struct store_view *view, const struct curves *curves, struct column_table *table)
+static void make_points(const struct store_view *view, const struct curves *curves,
+                        struct column_table *table)
 {
     int64_t count = view->runs * view->points, row = 0;
     for (int64_t i = 0; i < count; i++)
@@ -74,8 +75,8 @@ static void make_points(const struct store_view *view, const struct curves *curv
     }
 }
 
-static enum status print(const struct command *command, const struct store_view *view, bool want_curves, bool live,
-                         enum table_format format)
+static enum status print(const struct command *command, const struct store_view *view, bool want_curves,
+                         bool live, enum table_format format)
 {
     struct column_table table = {0};
     struct curves curves = {0};
@@ -128,12 +129,15 @@ enum status command_export(const struct command *command, int argc, char **argv)
         case FORMAT:
             TRY(table_format_of(optarg, &format));
             if (format == TABLE_TEXT)
-                FAIL(STATUS_USAGE, "export --format table: expected `csv` or `json`; `weightsweep status` prints a table");
+                FAIL(STATUS_USAGE,
+                     "export --format table: expected `csv` or `json`; `weightsweep status` prints a table");
             break;
         case LATER:
-            FAIL(STATUS_USAGE, "export --%s is not there yet; expected --runs or --curves", known[index].name);
+            FAIL(STATUS_USAGE, "export --%s is not there yet; expected --runs or --curves",
+                 known[index].name);
         case 'o':
-            FAIL(STATUS_USAGE, "export -o belongs to --model and --archive, which are not there yet; --runs and --curves go to "
+            FAIL(STATUS_USAGE, "export -o belongs to --model and --archive, which are not there yet; --runs "
+                               "and --curves go to "
                                "standard output");
         case 'h':
             fputs(help, command->out);

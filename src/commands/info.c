@@ -31,9 +31,13 @@ enum status command_info(const struct command *command, int argc, char **argv)
     text_free(&text);
     fprintf(command->out, "%-14s 1 a rank\n", "threads");
     if (gemm_library(PRECISION_BF16) == GEMM_OPENBLAS)
-        fprintf(command->out, "%-14s no bf16 instructions here: bf16 is computed through fp32, rounded alike but slower\n", "bf16");
+        fprintf(command->out,
+                "%-14s no bf16 instructions here: bf16 is computed through fp32, rounded alike but slower\n",
+                "bf16");
     if (arithmetic_forced())
-        fprintf(command->out, "%-14s OPENBLAS_CORETYPE=%s chooses OpenBLAS's kernel; without it the library chooses by the "
-                              "processor, often faster\n", "forced", arithmetic_forced());
+        fprintf(command->out,
+                "%-14s OPENBLAS_CORETYPE=%s chooses OpenBLAS's kernel; without it the library chooses by the "
+                "processor, often faster\n",
+                "forced", arithmetic_forced());
     return STATUS_OK;
 }

@@ -293,7 +293,9 @@ static void print_text(const struct plan *plan, const struct estimate *estimates
     fputs(" a rank\n", out);
     print_estimates(estimates, count, out);
     if (imitates_bf16(plan->sweep))
-        fputs("note: this processor has no bf16 instructions; here bf16 would be computed through fp32, rounded alike but slower\n", out);
+        fputs("note: this processor has no bf16 instructions; here bf16 would be computed through fp32, "
+              "rounded alike but slower\n",
+              out);
 }
 
 static void print_json(const struct plan *plan, const struct estimate *estimates, int count, FILE *out)

@@ -14,7 +14,7 @@ enum { LIVE_RUNS = 16, LINE_RUNS = 3, BAR_WIDTH = 30 };
 
 struct progress_run {
     int64_t steps;
-    int ranks; // 0: not running
+    int ranks;                       // 0: not running
     double loss, wall_seconds, rate; // rate: steps a second
 };
 
@@ -22,13 +22,13 @@ struct progress {
     enum progress_kind kind;
     const struct sweep *sweep;
     FILE *err;
-    struct progress_run *run; // [sweep->runs]
-    char **label;             // [sweep->runs], what tells the run from the others
-    double *cost;             // [sweep->runs], FLOPs
+    struct progress_run *run;          // [sweep->runs]
+    char **label;                      // [sweep->runs], what tells the run from the others
+    double *cost;                      // [sweep->runs], FLOPs
     double total, done, done_at_start; // FLOPs
     int64_t finished;
     double start, last; // last: of a picture; 0: it is out of date
-    int lines; // of the live display on the screen
+    int lines;          // of the live display on the screen
     int width;
 };
 
@@ -66,8 +66,8 @@ static char **make_labels(const struct sweep *sweep)
     for (int64_t run = 0; run < sweep->runs; run++)
         text_add(&text[run], sweep->run[run].id);
     // What follows from other settings, or only says what they cost, tells nothing more.
-    static const char *const skipped[] = {"run_id", "equation_ratio", "generator_inputs", "generator_hidden", "parameters",
-                                          "flops_per_step"};
+    static const char *const skipped[] = {"run_id",           "equation_ratio", "generator_inputs",
+                                          "generator_hidden", "parameters",     "flops_per_step"};
     for (int i = 0; i < table.count; i++) {
         const struct column *column = &table.columns[i];
         bool skip = false;
@@ -180,8 +180,8 @@ static void add_time(struct text *text, double seconds)
 static void add_overall(const struct progress *progress, struct text *text)
 {
     double elapsed = clock_seconds() - progress->start, done = progress->done - progress->done_at_start;
-    text_format(text, "%3.0f %%  %lld of %lld runs  ", 100 * progress->done / progress->total, (long long)progress->finished,
-                (long long)progress->sweep->runs);
+    text_format(text, "%3.0f %%  %lld of %lld runs  ", 100 * progress->done / progress->total,
+                (long long)progress->finished, (long long)progress->sweep->runs);
     add_time(text, elapsed);
     if (done > 0 && elapsed > 1 && progress->finished < progress->sweep->runs) {
         text_add(text, ", about ");

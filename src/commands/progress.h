@@ -20,7 +20,8 @@ struct progress;
 enum status progress_kind_of(const char *name, enum progress_kind *kind);
 
 /* The sweep stays the caller's. */
-void progress_create(enum progress_kind kind, const struct sweep *sweep, FILE *err, struct progress **progress);
+void progress_create(enum progress_kind kind, const struct sweep *sweep, FILE *err,
+                     struct progress **progress);
 void progress_destroy(struct progress **progress);
 
 /* What is known before the work begins: steps that a run has done already, and whether there is anything left of it. */

@@ -12,11 +12,18 @@
 static const struct column outcomes[OUTCOMES] = {
     [OUTCOME_STEPS_DONE] = {"steps_done", "steps", "training steps done", COLUMN_INT, {NULL}},
     [OUTCOME_LOSS] = {"loss", "1", "training loss, mean over the last step's batch", COLUMN_REAL, {NULL}},
-    [OUTCOME_LOSS_EMA] = {"loss_ema", "1", "training loss, exponential moving average (decay 0.99 a step)", COLUMN_REAL, {NULL}},
+    [OUTCOME_LOSS_EMA] = {"loss_ema",
+                          "1",
+                          "training loss, exponential moving average (decay 0.99 a step)",
+                          COLUMN_REAL,
+                          {NULL}},
     [OUTCOME_R2] = {"r2", "1", "R^2 on held-out generators", COLUMN_REAL, {NULL}},
-    [OUTCOME_R2_STDERR] = {"r2_stderr", "1", "standard error of R^2 over the held-out generators", COLUMN_REAL, {NULL}},
-    [OUTCOME_WALL_SECONDS] = {"wall_seconds", "s", "time of the run, interruptions left out", COLUMN_REAL, {NULL}},
-    [OUTCOME_RANK_SECONDS] = {"rank_seconds", "s", "time of the run times the ranks that worked on it", COLUMN_REAL, {NULL}},
+    [OUTCOME_R2_STDERR] =
+        {"r2_stderr", "1", "standard error of R^2 over the held-out generators", COLUMN_REAL, {NULL}},
+    [OUTCOME_WALL_SECONDS] =
+        {"wall_seconds", "s", "time of the run, interruptions left out", COLUMN_REAL, {NULL}},
+    [OUTCOME_RANK_SECONDS] =
+        {"rank_seconds", "s", "time of the run times the ranks that worked on it", COLUMN_REAL, {NULL}},
 };
 
 static void describe_model(const void *context, int64_t run, struct store_model *model)
@@ -79,7 +86,8 @@ enum status results_check(const struct store_view *view, const struct sweep *swe
         char ours[64], theirs[64];
         first_difference(sweep->resolved, view->resolved, ours, theirs);
         FAIL(STATUS_RESULTS,
-             "%s holds another sweep: it was made with `%s`, this one says `%s`; give this sweep a file of its own with -o",
+             "%s holds another sweep: it was made with `%s`, this one says `%s`; give this sweep a file of "
+             "its own with -o",
              view->path, theirs, ours);
     }
     char *begun_with = versions_find(view->versions, "arithmetic");
@@ -88,11 +96,11 @@ enum status results_check(const struct store_view *view, const struct sweep *swe
         free(begun_with);
         return STATUS_OK;
     }
-    enum status status =
-        status_fail(STATUS_RESULTS, __FILE__, __LINE__,
-                    "%s was computed with another arithmetic (%s; here it is %s), so the bits would differ; run on such a "
-                    "machine again, or mix them with --allow-other-arithmetic",
-                    view->path, begun_with, arithmetic_name());
+    enum status status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
+                                     "%s was computed with another arithmetic (%s; here it is %s), so the "
+                                     "bits would differ; run on such a "
+                                     "machine again, or mix them with --allow-other-arithmetic",
+                                     view->path, begun_with, arithmetic_name());
     free(begun_with);
     return status;
 }
@@ -145,8 +153,9 @@ enum status results_progress(struct store *store, int64_t run, const struct trai
     return STATUS_OK;
 }
 
-enum status results_finish(struct store *store, int64_t run, enum train_end end, const struct train_scalars *scalars,
-                           const struct schedule_sums *sums, const char *message)
+enum status results_finish(struct store *store, int64_t run, enum train_end end,
+                           const struct train_scalars *scalars, const struct schedule_sums *sums,
+                           const char *message)
 {
     double values[OUTCOMES];
     fill_outcomes(scalars, values);
@@ -155,7 +164,8 @@ enum status results_finish(struct store *store, int64_t run, enum train_end end,
         TRY(results_progress(store, run, scalars));
         return store_write_status(store, run, RUN_PENDING);
     case TRAIN_FAILED:
-        values[OUTCOME_LOSS] = values[OUTCOME_LOSS_EMA] = values[OUTCOME_R2] = values[OUTCOME_R2_STDERR] = NAN;
+        values[OUTCOME_LOSS] = values[OUTCOME_LOSS_EMA] = values[OUTCOME_R2] = values[OUTCOME_R2_STDERR] =
+            NAN;
         break;
     case TRAIN_DONE:
     case TRAIN_DIVERGED:

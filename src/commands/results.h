@@ -33,7 +33,8 @@ enum status results_checkpoint(struct store *store, int64_t run, const struct tr
 /* How far an unfinished run is. */
 enum status results_progress(struct store *store, int64_t run, const struct train_scalars *scalars);
 
-enum status results_finish(struct store *store, int64_t run, enum train_end end, const struct train_scalars *scalars,
-                           const struct schedule_sums *sums, const char *message);
+enum status results_finish(struct store *store, int64_t run, enum train_end end,
+                           const struct train_scalars *scalars, const struct schedule_sums *sums,
+                           const char *message);
 
 #endif

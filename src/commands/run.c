@@ -47,16 +47,17 @@ static enum status check_arithmetic(MPI_Comm comm, bool other_arithmetic)
     MPI_Bcast(first, sizeof first, MPI_CHAR, 0, comm);
     enum status status = STATUS_OK;
     if (!other_arithmetic && strcmp(first, arithmetic_name()) != 0)
-        status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
-                             "the ranks of this job compute with different arithmetic (rank 0: %s; rank %d: %s), so the bits "
-                             "would differ; use nodes of one kind, or mix them with --allow-other-arithmetic",
-                             first, rank, arithmetic_name());
+        status = status_fail(
+            STATUS_RESULTS, __FILE__, __LINE__,
+            "the ranks of this job compute with different arithmetic (rank 0: %s; rank %d: %s), so the bits "
+            "would differ; use nodes of one kind, or mix them with --allow-other-arithmetic",
+            first, rank, arithmetic_name());
     return agree(status, comm);
 }
 
 // Rank 0: the file is there, ours, and the status of each run is known.
-static enum status prepare_file(const struct run_options *options, const struct sweep *sweep, uint8_t *run_status,
-                                int64_t *steps_done)
+static enum status prepare_file(const struct run_options *options, const struct sweep *sweep,
+                                uint8_t *run_status, int64_t *steps_done)
 {
     if (access(options->output, F_OK) != 0)
         TRY(results_create(options->output, sweep));
@@ -65,14 +66,15 @@ static enum status prepare_file(const struct run_options *options, const struct 
     enum status status = results_check(view, sweep, !options->other_arithmetic);
     if (status == STATUS_OK) {
         memcpy(run_status, view->status, (size_t)sweep->runs);
-        memcpy(steps_done, column_find(&view->columns, "steps_done")->ints, (size_t)sweep->runs * sizeof *steps_done);
+        memcpy(steps_done, column_find(&view->columns, "steps_done")->ints,
+               (size_t)sweep->runs * sizeof *steps_done);
     }
     store_view_close(&view);
     return status;
 }
 
-static enum status share_file(const struct run_options *options, const struct sweep *sweep, MPI_Comm comm, uint8_t *run_status,
-                              int64_t *steps_done)
+static enum status share_file(const struct run_options *options, const struct sweep *sweep, MPI_Comm comm,
+                              uint8_t *run_status, int64_t *steps_done)
 {
     int rank;
     MPI_Comm_rank(comm, &rank);
@@ -103,19 +105,41 @@ static enum status check_only(const char *only, const struct sweep *sweep)
         for (int64_t run = 0; run < sweep->runs && !found; run++)
             found = strcmp(sweep->run[run].id, id) == 0;
         if (!found)
-            status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                                 "--only %s: no run has the id `%s`; `weightsweep plan` lists them", only, id);
+            status =
+                status_fail(STATUS_USAGE, __FILE__, __LINE__,
+                            "--only %s: no run has the id `%s`; `weightsweep plan` lists them", only, id);
     }
     free(list);
     return status;
+}
+
+static bool is_lost(enum run_status status)
+{
+    return status == RUN_DIVERGED || status == RUN_FAILED;
 }
 
 static bool to_do(const struct run_options *options, enum run_status status, const char *id)
 {
     if (options->only && !listed(options->only, id))
         return false;
-    return status == RUN_PENDING || status == RUN_RUNNING ||
-           (options->retry && (status == RUN_DIVERGED || status == RUN_FAILED));
+    return status == RUN_PENDING || status == RUN_RUNNING || (options->retry && is_lost(status));
+}
+
+// --retry: back to pending at once, so that an interruption does not make the next command forget them.
+static enum status put_back(const struct run_options *options, const struct sweep *sweep, struct store *store,
+                            MPI_Comm comm, uint8_t *run_status)
+{
+    int rank;
+    enum status status = STATUS_OK;
+    MPI_Comm_rank(comm, &rank);
+    for (int64_t run = 0; run < sweep->runs && status == STATUS_OK; run++) {
+        if (!is_lost(run_status[run]) || !to_do(options, run_status[run], sweep->run[run].id))
+            continue;
+        run_status[run] = RUN_PENDING;
+        if (rank == 0)
+            status = store_write_status(store, run, RUN_PENDING);
+    }
+    return agree(status, comm);
 }
 
 // ---- what the schedule needs from outside ----
@@ -141,8 +165,8 @@ static enum status on_checkpoint(void *context, int64_t run, const struct train_
 static enum status on_curve(void *context, int64_t run, int64_t point, const struct train_state *state)
 {
     const struct train_scalars *scalars = &state->scalars;
-    return store_write_curve_point(((struct recorder *)context)->store, run, point, scalars->step, scalars->loss_ema,
-                                   scalars->r2, scalars->wall_seconds);
+    return store_write_curve_point(((struct recorder *)context)->store, run, point, scalars->step,
+                                   scalars->loss_ema, scalars->r2, scalars->wall_seconds);
 }
 
 static enum status on_close(void *context, int64_t run, const float *parameters, struct schedule_sums *sums)
@@ -174,12 +198,15 @@ static enum status on_progress(void *context, int64_t run, const struct train_sc
     return results_progress(recorder->store, run, scalars);
 }
 
-static enum status on_finished(void *context, int64_t run, enum train_end end, const struct train_scalars *scalars,
-                               const struct schedule_sums *sums, const char *message)
+static enum status on_finished(void *context, int64_t run, enum train_end end,
+                               const struct train_scalars *scalars, const struct schedule_sums *sums,
+                               const char *message)
 {
     struct recorder *recorder = context;
-    static const enum run_status statuses[] = {
-        [TRAIN_DONE] = RUN_DONE, [TRAIN_DIVERGED] = RUN_DIVERGED, [TRAIN_FAILED] = RUN_FAILED, [TRAIN_STOPPED] = RUN_PENDING};
+    static const enum run_status statuses[] = {[TRAIN_DONE] = RUN_DONE,
+                                               [TRAIN_DIVERGED] = RUN_DIVERGED,
+                                               [TRAIN_FAILED] = RUN_FAILED,
+                                               [TRAIN_STOPPED] = RUN_PENDING};
     TRY(results_finish(recorder->store, run, end, scalars, sums, message));
     recorder->run_status[run] = (uint8_t)statuses[end];
     if (end == TRAIN_STOPPED)
@@ -212,21 +239,25 @@ static enum status count_lost(const char *output, const struct sweep *sweep, con
     }
     enum status status = STATUS_OK;
     if (lost > 0)
-        status = status_fail(STATUS_RUNS, __FILE__, __LINE__,
-                             "%lld of %lld runs did not reach their end: %s%s; why is in the column `message` of %s, and "
-                             "--retry does them again",
-                             (long long)lost, (long long)sweep->runs, names.chars, lost > NAMED_RUNS ? ", ..." : "", output);
+        status = status_fail(
+            STATUS_RUNS, __FILE__, __LINE__,
+            "%lld of %lld runs did not reach their end: %s%s; why is in the column `message` of %s, and "
+            "--retry does them again",
+            (long long)lost, (long long)sweep->runs, names.chars, lost > NAMED_RUNS ? ", ..." : "", output);
     text_free(&names);
     return status;
 }
 
-static void say_idle_ranks(const struct command *command, const struct sweep *sweep, const int64_t *todo, int64_t count, int ranks)
+static void say_idle_ranks(const struct command *command, const struct sweep *sweep, const int64_t *todo,
+                           int64_t count, int ranks)
 {
     int64_t useful = 0;
     for (int64_t i = 0; i < count; i++)
         useful += sweep->run[todo[i]].training.shards;
     if (count > 0 && useful < ranks)
-        fprintf(command->err, "note: %d ranks, but the %lld runs left can use %lld at most (one a shard); the others stay idle\n",
+        fprintf(command->err,
+                "note: %d ranks, but the %lld runs left can use %lld at most (one a shard); the others stay "
+                "idle\n",
                 ranks, (long long)count, (long long)useful);
 }
 
@@ -238,8 +269,9 @@ static int possible_group(int group, int ranks)
     return group;
 }
 
-static enum status work(const struct command *command, const struct run_options *options, const struct sweep *sweep,
-                        struct store *store, uint8_t *run_status, const int64_t *steps_done)
+static enum status work(const struct command *command, const struct run_options *options,
+                        const struct sweep *sweep, struct store *store, uint8_t *run_status,
+                        const int64_t *steps_done)
 {
     int rank, ranks;
     size_t runs = (size_t)sweep->runs;
@@ -250,7 +282,8 @@ static enum status work(const struct command *command, const struct run_options 
     double *cost = memory_small(runs * sizeof *cost);
     int64_t *todo = memory_small(runs * sizeof *todo);
     recorder.written = memory_small(runs * sizeof *recorder.written);
-    struct schedule_job job = {.run = run, .cost = cost, .todo = todo, .group = possible_group(options->group, ranks)};
+    struct schedule_job job = {
+        .run = run, .cost = cost, .todo = todo, .group = possible_group(options->group, ranks)};
     for (int64_t i = 0; i < sweep->runs; i++) {
         const struct run_spec *spec = &sweep->run[i];
         run[i] = (struct train_run){spec->task, spec->model, spec->training};
@@ -261,7 +294,8 @@ static enum status work(const struct command *command, const struct run_options 
     if (rank == 0) {
         progress_create(options->progress, sweep, command->err, &recorder.progress);
         for (int64_t i = 0; i < sweep->runs; i++)
-            progress_begin(recorder.progress, i, steps_done[i], run_status[i] == RUN_PENDING || run_status[i] == RUN_RUNNING);
+            progress_begin(recorder.progress, i, steps_done[i],
+                           run_status[i] == RUN_PENDING || run_status[i] == RUN_RUNNING);
         if (options->progress != PROGRESS_NONE)
             say_idle_ranks(command, sweep, todo, job.todo_count, ranks);
     }
@@ -286,7 +320,8 @@ static enum status work(const struct command *command, const struct run_options 
     return status;
 }
 
-static enum status with_file(const struct command *command, const struct run_options *options, const struct sweep *sweep)
+static enum status with_file(const struct command *command, const struct run_options *options,
+                             const struct sweep *sweep)
 {
     size_t runs = (size_t)sweep->runs;
     uint8_t *run_status = memory_small(runs);
@@ -306,8 +341,8 @@ static enum status with_file(const struct command *command, const struct run_opt
     if (rank == 0 && status == STATUS_OK)
         status = count_lost(options->output, sweep, run_status);
     if (rank == 0 && status == STATUS_INTERRUPTED)
-        status = status_fail(STATUS_INTERRUPTED, __FILE__, __LINE__, "interrupted; all is saved in %s: run the same command again",
-                             options->output);
+        status = status_fail(STATUS_INTERRUPTED, __FILE__, __LINE__,
+                             "interrupted; all is saved in %s: run the same command again", options->output);
     status = agree(status, command->comm);
 done:
     if (store) {

@@ -11,7 +11,8 @@
 const char run_help[] =
     "usage: mpirun -n RANKS weightsweep run SWEEP.yaml -o RESULTS.h5 [option...]\n"
     "\n"
-    "Trains every run of the sweep into RESULTS.h5. The file is created, or continued if it is there: after an\n"
+    "Trains every run of the sweep into RESULTS.h5. The file is created, or continued if it is there: after "
+    "an\n"
     "interruption run the same command again, on any number of ranks.\n"
     "\n"
     "  -o, --output FILE           the results file (required)\n"
@@ -25,7 +26,8 @@ const char run_help[] =
     "      --progress auto|live|lines|none   what standard error shows (auto)\n"
     "      --quiet                 the same as --progress none\n"
     "\n"
-    "Exit codes: 0 everything done; 2 bad usage or sweep file; 3 the results file can't be used; 4 stopped by the\n"
+    "Exit codes: 0 everything done; 2 bad usage or sweep file; 3 the results file can't be used; 4 stopped "
+    "by the\n"
     "machine; 5 finished, but some runs diverged or failed; 75 interrupted, everything saved.\n"
     "\n"
     "example: mpirun -n 2 weightsweep run sweeps/quick.yaml -o quick.h5 --set seed=[1,2]\n";
@@ -53,7 +55,18 @@ static enum status parse_group(const char *text, int *group)
 
 enum status run_options_parse(int argc, char **argv, struct run_options *options)
 {
-    enum { SET = 1, ONLY, GROUP, TIME_LIMIT, CHECKPOINT_EVERY, GROW, RETRY, OTHER_ARITHMETIC, PROGRESS, QUIET };
+    enum {
+        SET = 1,
+        ONLY,
+        GROUP,
+        TIME_LIMIT,
+        CHECKPOINT_EVERY,
+        GROW,
+        RETRY,
+        OTHER_ARITHMETIC,
+        PROGRESS,
+        QUIET
+    };
     static const struct option known[] = {
         {"output", required_argument, NULL, 'o'},
         {"set", required_argument, NULL, SET},
@@ -93,7 +106,8 @@ enum status run_options_parse(int argc, char **argv, struct run_options *options
             TRY(parse_seconds("--checkpoint-every", optarg, &options->checkpoint_every));
             break;
         case GROW:
-            FAIL(STATUS_USAGE, "--grow is not there yet; give the larger sweep a results file of its own with -o");
+            FAIL(STATUS_USAGE,
+                 "--grow is not there yet; give the larger sweep a results file of its own with -o");
         case RETRY:
             options->retry = true;
             break;
@@ -113,7 +127,8 @@ enum status run_options_parse(int argc, char **argv, struct run_options *options
             return command_bad_option("run", option, argv[optind - 1]);
         }
     if (argc - optind != 1)
-        FAIL(STATUS_USAGE, "run: expected one sweep file, got %d; see `weightsweep run --help`", argc - optind);
+        FAIL(STATUS_USAGE, "run: expected one sweep file, got %d; see `weightsweep run --help`",
+             argc - optind);
     if (!options->output)
         FAIL(STATUS_USAGE, "run: -o RESULTS.h5 is missing; see `weightsweep run --help`");
     options->sweep = argv[optind];

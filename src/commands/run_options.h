@@ -12,7 +12,7 @@ struct run_options {
     int sets;
     const char **set; // [sets]
     const char *only; // run ids, separated by commas; NULL: all
-    int group; // 0: auto
+    int group;        // 0: auto
     double time_limit, checkpoint_every;
     bool retry, other_arithmetic, help;
     enum progress_kind progress;

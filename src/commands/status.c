@@ -26,7 +26,8 @@ struct summary {
 static struct summary summarise(const struct store_view *view, bool live)
 {
     struct summary summary = {.total = view->runs};
-    const struct column *steps = column_find(&view->columns, "steps"), *done = column_find(&view->columns, "steps_done");
+    const struct column *steps = column_find(&view->columns, "steps"),
+                        *done = column_find(&view->columns, "steps_done");
     const struct column *flops = column_find(&view->columns, "flops_per_step");
     double all = 0, finished = 0;
     for (int64_t run = 0; run < view->runs; run++) {
@@ -43,7 +44,8 @@ static struct summary summarise(const struct store_view *view, bool live)
 
 static void make_table(const struct store_view *view, bool live, int64_t rows, struct column_table *table)
 {
-    static const char *const columns[] = {"steps_done", "steps", "loss_ema", "r2", "r2_stderr", "wall_seconds", "message"};
+    static const char *const columns[] = {"steps_done", "steps",        "loss_ema", "r2",
+                                          "r2_stderr",  "wall_seconds", "message"};
     table->rows = rows;
     view_copy_column(table, view, "run_id");
     view_add_status(table, view, live);
@@ -55,13 +57,15 @@ static void print_json(const struct summary *summary, const struct column_table 
 {
     fprintf(out, "{\"total\": %lld", (long long)summary->total);
     for (int status = 0; status < STATUSES; status++)
-        fprintf(out, ", \"%s\": %lld", view_status_name((enum run_status)status), (long long)summary->count[status]);
+        fprintf(out, ", \"%s\": %lld", view_status_name((enum run_status)status),
+                (long long)summary->count[status]);
     fprintf(out, ", \"fraction\": %.6f, \"runs\": ", summary->fraction);
     table_print_json(table, out);
     fputs("}\n", out);
 }
 
-static void print_text(const char *path, const struct summary *summary, const struct column_table *table, FILE *out)
+static void print_text(const char *path, const struct summary *summary, const struct column_table *table,
+                       FILE *out)
 {
     fprintf(out, "%lld runs, %.1f %% of the work done:", (long long)summary->total, 100 * summary->fraction);
     static const enum run_status order[] = {RUN_DONE, RUN_RUNNING, RUN_PENDING, RUN_DIVERGED, RUN_FAILED};
@@ -75,14 +79,16 @@ static void print_text(const char *path, const struct summary *summary, const st
                 (long long)(summary->total - table->rows), path);
 }
 
-static enum status show(const struct command *command, const char *path, enum table_format format, bool follow, bool *live)
+static enum status show(const struct command *command, const char *path, enum table_format format,
+                        bool follow, bool *live)
 {
     struct store_view *view = NULL;
     TRY(store_view_open(path, &view));
     *live = store_lock_held(path);
     struct summary summary = summarise(view, *live);
     struct column_table table = {0};
-    make_table(view, *live, format == TABLE_TEXT && view->runs > TABLE_ROWS ? TABLE_ROWS : view->runs, &table);
+    make_table(view, *live, format == TABLE_TEXT && view->runs > TABLE_ROWS ? TABLE_ROWS : view->runs,
+               &table);
     if (follow && format == TABLE_TEXT && isatty(fileno(command->out)))
         fputs("\033[H\033[J", command->out);
     if (format == TABLE_JSON)
@@ -110,7 +116,8 @@ enum status command_status(const struct command *command, int argc, char **argv)
         case FORMAT:
             TRY(table_format_of(optarg, &format));
             if (format == TABLE_CSV)
-                FAIL(STATUS_USAGE, "status --format csv: expected `table` or `json`; `weightsweep export` writes csv");
+                FAIL(STATUS_USAGE,
+                     "status --format csv: expected `table` or `json`; `weightsweep export` writes csv");
             break;
         case FOLLOW:
             follow = true;

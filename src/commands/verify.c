@@ -3,11 +3,12 @@
 
 #include <getopt.h>
 
-static const char help[] = "usage: weightsweep verify RESULTS.h5\n"
-                           "\n"
-                           "Checks every checksum and invariant of a results file: exit code 0, or 3 with a line for each fault.\n"
-                           "\n"
-                           "example: weightsweep verify quick.h5\n";
+static const char help[] =
+    "usage: weightsweep verify RESULTS.h5\n"
+    "\n"
+    "Checks every checksum and invariant of a results file: exit code 0, or 3 with a line for each fault.\n"
+    "\n"
+    "example: weightsweep verify quick.h5\n";
 
 enum status command_verify(const struct command *command, int argc, char **argv)
 {

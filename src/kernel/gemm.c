@@ -80,8 +80,9 @@ const char *gemm_name(enum precision operands)
 
 static void multiply_fp32(const struct gemm_shape *shape, const float *a, const float *b, float *c)
 {
-    cblas_sgemm(CblasRowMajor, shape->transpose_a ? CblasTrans : CblasNoTrans, shape->transpose_b ? CblasTrans : CblasNoTrans,
-                shape->m, shape->n, shape->k, 1, a, shape->lda, b, shape->ldb, (float)shape->add, c, shape->ldc);
+    cblas_sgemm(CblasRowMajor, shape->transpose_a ? CblasTrans : CblasNoTrans,
+                shape->transpose_b ? CblasTrans : CblasNoTrans, shape->m, shape->n, shape->k, 1, a,
+                shape->lda, b, shape->ldb, (float)shape->add, c, shape->ldc);
 }
 
 // Room for a widened matrix; grows to the largest and stays.
@@ -108,16 +109,16 @@ static const float *widened(int which, const void *matrix, int rows, int columns
 static void round_result(const struct gemm_shape *shape, const float *from, uint16_t *to)
 {
     for (int row = 0; row < shape->m; row++)
-        operand_copy(to + (size_t)row * (size_t)shape->ldc, from + (size_t)row * (size_t)shape->n, (size_t)shape->n,
-                     PRECISION_BF16);
+        operand_copy(to + (size_t)row * (size_t)shape->ldc, from + (size_t)row * (size_t)shape->n,
+                     (size_t)shape->n, PRECISION_BF16);
 }
 
 static void multiply_bf16(struct gemm_shape shape, const void *a, const void *b, void *c)
 {
-    const float *wide_a =
-        shape.transpose_a ? widened(0, a, shape.k, shape.m, shape.lda) : widened(0, a, shape.m, shape.k, shape.lda);
-    const float *wide_b =
-        shape.transpose_b ? widened(1, b, shape.n, shape.k, shape.ldb) : widened(1, b, shape.k, shape.n, shape.ldb);
+    const float *wide_a = shape.transpose_a ? widened(0, a, shape.k, shape.m, shape.lda)
+                                            : widened(0, a, shape.m, shape.k, shape.lda);
+    const float *wide_b = shape.transpose_b ? widened(1, b, shape.n, shape.k, shape.ldb)
+                                            : widened(1, b, shape.k, shape.n, shape.ldb);
     if (shape.numbers == GEMM_BF16_FP32) {
         multiply_fp32(&shape, wide_a, wide_b, c);
         return;
@@ -139,20 +140,20 @@ static void multiply(const struct gemm_shape *shape, const void *a, const void *
         multiply_bf16(*shape, a, b, c);
 }
 
-void gemm_nn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb, void *c, int ldc,
-             bool add)
+void gemm_nn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+             void *c, int ldc, bool add)
 {
     multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 0, add}, a, b, c);
 }
 
-void gemm_nt(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb, void *c, int ldc,
-             bool add)
+void gemm_nt(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+             void *c, int ldc, bool add)
 {
     multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 1, add}, a, b, c);
 }
 
-void gemm_tn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb, void *c, int ldc,
-             bool add)
+void gemm_tn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+             void *c, int ldc, bool add)
 {
     multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 1, 0, add}, a, b, c);
 }

@@ -33,15 +33,15 @@ bool gemm_use(enum precision operands, enum gemm_library library);
 const char *gemm_name(enum precision operands);
 
 /* C = A B, or C += A B (fp32 results only).  a [m, k], b [k, n], c [m, n] */
-void gemm_nn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb, void *c, int ldc,
-             bool add);
+void gemm_nn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+             void *c, int ldc, bool add);
 
 /* C = A B^T.  a [m, k], b [n, k], c [m, n] */
-void gemm_nt(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb, void *c, int ldc,
-             bool add);
+void gemm_nt(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+             void *c, int ldc, bool add);
 
 /* C = A^T B.  a [k, m], b [k, n], c [m, n] */
-void gemm_tn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb, void *c, int ldc,
-             bool add);
+void gemm_tn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+             void *c, int ldc, bool add);
 
 #endif

@@ -60,7 +60,8 @@ static dnnl_primitive_desc_t describe(const struct gemm_shape *shape, dnnl_memor
         must(dnnl_primitive_attr_set_post_ops(attributes, after));
         dnnl_post_ops_destroy(after);
     }
-    dnnl_primitive_desc_create(&description, &operation, attributes, engine, NULL); // NULL stays if there is no kernel
+    dnnl_primitive_desc_create(&description, &operation, attributes, engine,
+                               NULL); // NULL stays if there is no kernel
     dnnl_primitive_attr_destroy(attributes);
     return description;
 }
@@ -69,7 +70,12 @@ void gemm_onednn_name(enum precision operands, char *name, int size)
 {
     int side = 64;
     struct gemm_shape shape = {.numbers = operands == PRECISION_BF16 ? GEMM_BF16_FP32 : GEMM_FP32,
-                               .m = side, .n = side, .k = side, .lda = side, .ldb = side, .ldc = side};
+                               .m = side,
+                               .n = side,
+                               .k = side,
+                               .lda = side,
+                               .ldb = side,
+                               .ldc = side};
     dnnl_memory_desc_t memory[ARGUMENTS];
     dnnl_primitive_desc_t description = describe(&shape, memory);
     const char *kernel = "";

@@ -4,8 +4,9 @@
 
 enum { UNROLLED = 11 }; // inputs up to which the compiler keeps a column's weights and sums in registers
 
-INLINE void forward(void *restrict h, const float *restrict x, const float *restrict w, const float *restrict b, int rows,
-                    const int in, int stride, const enum precision precision)
+INLINE void forward(void *restrict h, const float *restrict x, const float *restrict w,
+                    const float *restrict b, int rows, const int in, int stride,
+                    const enum precision precision)
 {
     for (int j = 0; j < stride; j += LANES) {
         float_lanes bias = lanes_load(b, (size_t)j, PRECISION_FP32);
@@ -18,14 +19,16 @@ INLINE void forward(void *restrict h, const float *restrict x, const float *rest
     }
 }
 
-INLINE float_lanes activation_gradient(const void *dh, const void *h, size_t at, const enum precision precision)
+INLINE float_lanes activation_gradient(const void *dh, const void *h, size_t at,
+                                       const enum precision precision)
 {
     int_lanes positive = lanes_load(h, at, precision) > 0;
     return (float_lanes)((int_lanes)lanes_load(dh, at, precision) & positive);
 }
 
 INLINE void backward(float *restrict dw, float *restrict db, const void *restrict dh, const void *restrict h,
-                     const float *restrict x, int rows, const int in, int stride, const enum precision precision)
+                     const float *restrict x, int rows, const int in, int stride,
+                     const enum precision precision)
 {
     for (int j = 0; j < stride; j += LANES) {
         float_lanes bias = lanes_load(db, (size_t)j, PRECISION_FP32), weight[UNROLLED];
@@ -44,8 +47,8 @@ INLINE void backward(float *restrict dw, float *restrict db, const void *restric
 }
 
 // Any number of inputs: the same sums, gathered in memory.
-INLINE void backward_wide(float *dw, float *db, const void *dh, const void *h, const float *x, int rows, int in, int stride,
-                          const enum precision precision)
+INLINE void backward_wide(float *dw, float *db, const void *dh, const void *h, const float *x, int rows,
+                          int in, int stride, const enum precision precision)
 {
     for (int j = 0; j < stride; j += LANES)
         for (int row = 0; row < rows; row++) {
@@ -56,21 +59,23 @@ INLINE void backward_wide(float *dw, float *db, const void *dh, const void *h, c
         }
 }
 
-#define EACH_WIDTH(CALL, PRECISION)                                                                            \
-    CALL(2, PRECISION) CALL(3, PRECISION) CALL(4, PRECISION) CALL(5, PRECISION) CALL(6, PRECISION) CALL(7, PRECISION)  \
+#define EACH_WIDTH(CALL, PRECISION)                                                                          \
+    CALL(2, PRECISION)                                                                                       \
+    CALL(3, PRECISION) CALL(4, PRECISION) CALL(5, PRECISION) CALL(6, PRECISION) CALL(7, PRECISION)           \
         CALL(8, PRECISION) CALL(9, PRECISION) CALL(10, PRECISION) CALL(11, PRECISION)
 
-#define FORWARD(IN, PRECISION)                                                                                 \
-    case IN:                                                                                                   \
-        forward(h, x, w, b, rows, IN, stride, PRECISION);                                                      \
+#define FORWARD(IN, PRECISION)                                                                               \
+    case IN:                                                                                                 \
+        forward(h, x, w, b, rows, IN, stride, PRECISION);                                                    \
         return;
-#define BACKWARD(IN, PRECISION)                                                                                \
-    case IN:                                                                                                   \
-        backward(dw, db, dh, h, x, rows, IN, stride, PRECISION);                                               \
+#define BACKWARD(IN, PRECISION)                                                                              \
+    case IN:                                                                                                 \
+        backward(dw, db, dh, h, x, rows, IN, stride, PRECISION);                                             \
         return;
 
 CLONES
-static void forward_fp32(float *h, const float *x, const float *w, const float *b, int rows, int in, int stride)
+static void forward_fp32(float *h, const float *x, const float *w, const float *b, int rows, int in,
+                         int stride)
 {
     switch (in) {
         EACH_WIDTH(FORWARD, PRECISION_FP32)
@@ -80,7 +85,8 @@ static void forward_fp32(float *h, const float *x, const float *w, const float *
 }
 
 CLONES
-static void forward_bf16(uint16_t *h, const float *x, const float *w, const float *b, int rows, int in, int stride)
+static void forward_bf16(uint16_t *h, const float *x, const float *w, const float *b, int rows, int in,
+                         int stride)
 {
     switch (in) {
         EACH_WIDTH(FORWARD, PRECISION_BF16)
@@ -90,7 +96,8 @@ static void forward_bf16(uint16_t *h, const float *x, const float *w, const floa
 }
 
 CLONES
-static void backward_fp32(float *dw, float *db, const float *dh, const float *h, const float *x, int rows, int in, int stride)
+static void backward_fp32(float *dw, float *db, const float *dh, const float *h, const float *x, int rows,
+                          int in, int stride)
 {
     switch (in) {
         EACH_WIDTH(BACKWARD, PRECISION_FP32)
@@ -100,8 +107,8 @@ static void backward_fp32(float *dw, float *db, const float *dh, const float *h,
 }
 
 CLONES
-static void backward_bf16(float *dw, float *db, const uint16_t *dh, const uint16_t *h, const float *x, int rows, int in,
-                          int stride)
+static void backward_bf16(float *dw, float *db, const uint16_t *dh, const uint16_t *h, const float *x,
+                          int rows, int in, int stride)
 {
     switch (in) {
         EACH_WIDTH(BACKWARD, PRECISION_BF16)
@@ -110,8 +117,8 @@ static void backward_bf16(float *dw, float *db, const uint16_t *dh, const uint16
     }
 }
 
-void narrow_relu_forward(void *h, const float *x, const float *w, const float *b, int rows, int in, int stride,
-                         enum precision precision)
+void narrow_relu_forward(void *h, const float *x, const float *w, const float *b, int rows, int in,
+                         int stride, enum precision precision)
 {
     if (precision == PRECISION_FP32)
         forward_fp32(h, x, w, b, rows, in, stride);
@@ -119,8 +126,8 @@ void narrow_relu_forward(void *h, const float *x, const float *w, const float *b
         forward_bf16(h, x, w, b, rows, in, stride);
 }
 
-void narrow_relu_backward(float *dw, float *db, const void *dh, const void *h, const float *x, int rows, int in, int stride,
-                          enum precision precision)
+void narrow_relu_backward(float *dw, float *db, const void *dh, const void *h, const float *x, int rows,
+                          int in, int stride, enum precision precision)
 {
     if (precision == PRECISION_FP32)
         backward_fp32(dw, db, dh, h, x, rows, in, stride);

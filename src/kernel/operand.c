@@ -32,7 +32,8 @@ void operand_widen(float *to, const void *from, size_t count)
 // Blocks whose rows and columns both stay in the first cache.
 enum { BLOCK = 16 };
 
-INLINE void transpose(void *restrict to, const float *restrict from, int rows, int columns, const enum precision precision)
+INLINE void transpose(void *restrict to, const float *restrict from, int rows, int columns,
+                      const enum precision precision)
 {
     for (int first_row = 0; first_row < rows; first_row += BLOCK)
         for (int first = 0; first < columns; first += BLOCK) {

@@ -4,9 +4,9 @@
 
 enum { WORD = 32, BLOCK = 2 }; // so many vectors of a row at a time: sums and signs stay in registers
 
-INLINE void set_forward(float *restrict pooled, uint32_t *restrict signs, const void *restrict z, const float *restrict b,
-                        float scale, int pairs, size_t stride, size_t first_column, const int block,
-                        const enum precision precision)
+INLINE void set_forward(float *restrict pooled, uint32_t *restrict signs, const void *restrict z,
+                        const float *restrict b, float scale, int pairs, size_t stride, size_t first_column,
+                        const int block, const enum precision precision)
 {
     float_lanes bias[BLOCK], sum[BLOCK];
     for (int l = 0; l < block; l++) {
@@ -32,8 +32,8 @@ INLINE void set_forward(float *restrict pooled, uint32_t *restrict signs, const 
         lanes_store(pooled, first_column + (size_t)l * LANES, scale * sum[l], PRECISION_FP32);
 }
 
-INLINE void forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets, int pairs,
-                    size_t stride, const enum precision precision)
+INLINE void forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets,
+                    int pairs, size_t stride, const enum precision precision)
 {
     size_t words = (size_t)pooling_words(pairs);
     for (int set = 0; set < sets; set++) {
@@ -48,8 +48,9 @@ INLINE void forward(float *pooled, uint32_t *signs, const void *z, const float *
     }
 }
 
-INLINE void set_backward(void *restrict dz, float *restrict db, const float *restrict dpooled, const uint32_t *restrict signs,
-                         float scale, int pairs, size_t stride, size_t j, const enum precision precision)
+INLINE void set_backward(void *restrict dz, float *restrict db, const float *restrict dpooled,
+                         const uint32_t *restrict signs, float scale, int pairs, size_t stride, size_t j,
+                         const enum precision precision)
 {
     float_lanes gradient = scale * lanes_load(dpooled, j, PRECISION_FP32);
     half_lanes rounded = lanes_round(gradient); // once a set, not once a pair
@@ -63,15 +64,16 @@ INLINE void set_backward(void *restrict dz, float *restrict db, const float *res
             if (precision == PRECISION_FP32)
                 *(int_lanes *)((float *)dz + at) = (int_lanes)gradient & positive;
             else
-                *(half_lanes *)((uint16_t *)dz + at) = rounded & __builtin_convertvector(positive, half_lanes);
+                *(half_lanes *)((uint16_t *)dz + at) =
+                    rounded & __builtin_convertvector(positive, half_lanes);
             positives -= positive; // true is -1
         }
     }
     *(float_lanes *)(db + j) += gradient * __builtin_convertvector(positives, float_lanes);
 }
 
-INLINE void backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets, int pairs,
-                     size_t stride, const enum precision precision)
+INLINE void backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets,
+                     int pairs, size_t stride, const enum precision precision)
 {
     size_t words = (size_t)pooling_words(pairs);
     for (int set = 0; set < sets; set++) {
@@ -84,35 +86,35 @@ INLINE void backward(void *dz, float *db, const float *dpooled, const uint32_t *
 }
 
 CLONES
-static void forward_fp32(float *pooled, uint32_t *signs, const float *z, const float *b, float scale, int sets, int pairs,
-                         int stride)
+static void forward_fp32(float *pooled, uint32_t *signs, const float *z, const float *b, float scale,
+                         int sets, int pairs, int stride)
 {
     forward(pooled, signs, z, b, scale, sets, pairs, (size_t)stride, PRECISION_FP32);
 }
 
 CLONES
-static void forward_bf16(float *pooled, uint32_t *signs, const uint16_t *z, const float *b, float scale, int sets, int pairs,
-                         int stride)
+static void forward_bf16(float *pooled, uint32_t *signs, const uint16_t *z, const float *b, float scale,
+                         int sets, int pairs, int stride)
 {
     forward(pooled, signs, z, b, scale, sets, pairs, (size_t)stride, PRECISION_BF16);
 }
 
 CLONES
-static void backward_fp32(float *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets, int pairs,
-                          int stride)
+static void backward_fp32(float *dz, float *db, const float *dpooled, const uint32_t *signs, float scale,
+                          int sets, int pairs, int stride)
 {
     backward(dz, db, dpooled, signs, scale, sets, pairs, (size_t)stride, PRECISION_FP32);
 }
 
 CLONES
-static void backward_bf16(uint16_t *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets,
-                          int pairs, int stride)
+static void backward_bf16(uint16_t *dz, float *db, const float *dpooled, const uint32_t *signs, float scale,
+                          int sets, int pairs, int stride)
 {
     backward(dz, db, dpooled, signs, scale, sets, pairs, (size_t)stride, PRECISION_BF16);
 }
 
-void pooling_sum_forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets, int pairs,
-                         int stride, enum precision precision)
+void pooling_sum_forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets,
+                         int pairs, int stride, enum precision precision)
 {
     if (precision == PRECISION_FP32)
         forward_fp32(pooled, signs, z, b, scale, sets, pairs, stride);
@@ -120,8 +122,8 @@ void pooling_sum_forward(float *pooled, uint32_t *signs, const void *z, const fl
         forward_bf16(pooled, signs, z, b, scale, sets, pairs, stride);
 }
 
-void pooling_sum_backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets, int pairs,
-                          int stride, enum precision precision)
+void pooling_sum_backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale,
+                          int sets, int pairs, int stride, enum precision precision)
 {
     if (precision == PRECISION_FP32)
         backward_fp32(dz, db, dpooled, signs, scale, sets, pairs, stride);

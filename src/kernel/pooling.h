@@ -16,12 +16,12 @@ static inline int pooling_words(int pairs)
 
 /* pooled = scale * sum over the pairs of relu(z + b); signs for the way back.
  * z [sets, pairs, stride] in `precision`, b [stride] (padding zero), pooled [sets, stride], signs [sets, words, stride] */
-void pooling_sum_forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets, int pairs,
-                         int stride, enum precision precision);
+void pooling_sum_forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets,
+                         int pairs, int stride, enum precision precision);
 
 /* dz = scale * dpooled where the sign is set, else 0; db += its sum over all pairs.
  * dz [sets, pairs, stride] in `precision`, dpooled [sets, stride], db [stride] */
-void pooling_sum_backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets, int pairs,
-                          int stride, enum precision precision);
+void pooling_sum_backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale,
+                          int sets, int pairs, int stride, enum precision precision);
 
 #endif

@@ -61,7 +61,8 @@ static void box_muller(float *restrict cosine, float *restrict sine, const uint3
     }
 }
 
-void random_normals(float *z, const struct random_stream *stream, int64_t first, int indices, int count, int stride)
+void random_normals(float *z, const struct random_stream *stream, int64_t first, int indices, int count,
+                    int stride)
 {
     philox4x32_key_t key = stream_key(stream);
     uint32_t bits[OUTPUTS][CHUNK];

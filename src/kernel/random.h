@@ -10,10 +10,10 @@
 
 /* What a stream is for: no two uses share numbers. The values are part of every result: never renumber. */
 enum random_purpose {
-    RANDOM_PARAMETERS = 0,        // a model's initial parameters; index = tensor
-    RANDOM_TRAIN_GENERATOR = 1,   // weights of a training generator; index = generator in the batch
-    RANDOM_TRAIN_INPUT = 2,       // the inputs of its pairs
-    RANDOM_TRAIN_PROBE = 3,       // the inputs on which its loss is taken
+    RANDOM_PARAMETERS = 0,         // a model's initial parameters; index = tensor
+    RANDOM_TRAIN_GENERATOR = 1,    // weights of a training generator; index = generator in the batch
+    RANDOM_TRAIN_INPUT = 2,        // the inputs of its pairs
+    RANDOM_TRAIN_PROBE = 3,        // the inputs on which its loss is taken
     RANDOM_HELD_OUT_GENERATOR = 4, // the same three for held-out generators, step 0
     RANDOM_HELD_OUT_INPUT = 5,
     RANDOM_HELD_OUT_PROBE = 6,
@@ -27,7 +27,8 @@ struct random_stream {
 
 /* N(0, 1): number k of the stream of index first + i goes to z[k * stride + i], k < count, i < indices.
  * z [count, stride] */
-void random_normals(float *z, const struct random_stream *stream, int64_t first, int indices, int count, int stride);
+void random_normals(float *z, const struct random_stream *stream, int64_t first, int indices, int count,
+                    int stride);
 
 /* U(-1, 1), open at both ends: numbers 0 .. count - 1 of one index. u [count] */
 void random_uniform(float *u, const struct random_stream *stream, int64_t index, int64_t count);

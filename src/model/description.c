@@ -11,12 +11,15 @@ size_t tensor_size(const struct tensor *tensor)
     return (size_t)tensor->rows * (size_t)(tensor->columns ? tensor->columns : 1);
 }
 
-static void add_tensor(struct tensor_table *table, const char *layer, const char *what, int rows, int columns, int fan_in)
+static void add_tensor(struct tensor_table *table, const char *layer, const char *what, int rows, int columns,
+                       int fan_in)
 {
     assert(table->count < TENSORS_MAX);
     struct tensor *tensor = &table->tensors[table->count++];
-    *tensor = (struct tensor){.rows = rows, .columns = columns, .fan_in = fan_in, .offset = table->parameters};
-    stpcpy(stpcpy(tensor->name, layer), what); // not snprintf: a plan of 100,000 runs describes as many tables
+    *tensor =
+        (struct tensor){.rows = rows, .columns = columns, .fan_in = fan_in, .offset = table->parameters};
+    stpcpy(stpcpy(tensor->name, layer),
+           what); // not snprintf: a plan of 100,000 runs describes as many tables
     table->parameters += tensor_size(tensor);
 }
 
@@ -27,7 +30,8 @@ static void add_dense(struct tensor_table *table, const char *layer, int out, in
 }
 
 // A stack of dense layers in -> widths -> out, named as PyTorch's nn.Sequential with an activation between two layers.
-static void add_stack(struct tensor_table *table, const char *prefix, int in, const struct widths *widths, int out)
+static void add_stack(struct tensor_table *table, const char *prefix, int in, const struct widths *widths,
+                      int out)
 {
     for (int i = 0; i <= widths->count; i++) {
         int width = i < widths->count ? widths->width[i] : out;
@@ -76,7 +80,8 @@ static int last_width(const struct widths *widths)
 static void forward_multiply_adds(const struct model_description *model, double *pair, double *set)
 {
     *pair = multiply_adds(model->pair_width, &model->encoder);
-    *set = (double)last_width(&model->encoder) * model->embed_dim + multiply_adds(model->embed_dim, &model->decoder) +
+    *set = (double)last_width(&model->encoder) * model->embed_dim +
+           multiply_adds(model->embed_dim, &model->decoder) +
            (double)last_width(&model->decoder) * model->outputs;
 }
 
@@ -106,7 +111,8 @@ static int sum_widths(const struct widths *widths)
 int model_tile_sets(const struct model_description *model, int sets)
 {
     // Activations and gradients of every pair; then tiles of equal size.
-    double bytes = 2.0 * (double)precision_bytes(model->precision) * sum_widths(&model->encoder) * model->pairs * sets;
+    double bytes =
+        2.0 * (double)precision_bytes(model->precision) * sum_widths(&model->encoder) * model->pairs * sets;
     double tiles = bytes / TILE_BYTES;
     int count = tiles >= sets ? sets : (int)tiles + 1;
     return (sets + count - 1) / count;

@@ -28,11 +28,11 @@ struct model_description {
 };
 
 struct tensor {
-    char name[40]; // PyTorch's
-    int rows;      // out
-    int columns;   // in; 0 for a vector (a bias)
-    size_t offset; // in floats, into the flat vector
-    int fan_in;    // starts as U(-1, 1) / sqrt(fan_in), as PyTorch's nn.Linear does
+    char name[40];      // PyTorch's
+    int rows;           // out
+    int columns;        // in; 0 for a vector (a bias)
+    size_t offset;      // in floats, into the flat vector
+    int fan_in;         // starts as U(-1, 1) / sqrt(fan_in), as PyTorch's nn.Linear does
     bool hidden_matrix; // a 2-D weight of neither the first nor the last layer: what muon moves
 };
 

@@ -44,7 +44,8 @@ int deep_sets_input_stride(const struct model_description *model, int k)
     return k == 0 ? lanes_stride(width) : width;
 }
 
-static void take_set_layers(const struct model_description *model, size_t sets, struct deep_sets_layout *layout, size_t *total)
+static void take_set_layers(const struct model_description *model, size_t sets,
+                            struct deep_sets_layout *layout, size_t *total)
 {
     bool rounded = model->precision != PRECISION_FP32;
     int row = model->outputs;
@@ -85,10 +86,12 @@ void deep_sets_layout(const struct model_description *model, int sets, struct de
     for (int i = 0; i < encoder->count; i++) {
         bool kept = i > 0 && i < encoder->count - 1;
         size_t rows = kept ? all * pairs : tile_pairs;
-        layout->activation[i] = take_numbers(&total, rows, (size_t)lanes_stride(encoder->width[i]), precision);
+        layout->activation[i] =
+            take_numbers(&total, rows, (size_t)lanes_stride(encoder->width[i]), precision);
     }
     for (int i = 0; i < 2; i++)
-        layout->gradient[i] = take_numbers(&total, tile_pairs, (size_t)lanes_stride(widest(encoder)), precision);
+        layout->gradient[i] =
+            take_numbers(&total, tile_pairs, (size_t)lanes_stride(widest(encoder)), precision);
     layout->signs = take(&total, all * (size_t)pooling_words(model->pairs), last);
     take_set_layers(model, all, layout, &total);
     layout->total = total;

@@ -8,17 +8,19 @@
  * layers, padded to lanes. "p": stored in the model's precision. */
 struct deep_sets_layout {
     int tile_sets;
-    size_t forward_weights;  // p, each weight transposed to [in, out], under its offset in the flat vector
-    size_t backward_weights; // p, [out, in]; only where the precision is not the parameters' own
-    size_t first_weight;     // [pair_width, w1], transposed and padded
-    size_t first_bias;       // [w1]
-    size_t last_bias;        // [wk]
-    size_t first_gradient;   // [pair_width + 1, w1], of weight and bias
-    size_t last_bias_gradient;     // [wk]
+    size_t forward_weights;    // p, each weight transposed to [in, out], under its offset in the flat vector
+    size_t backward_weights;   // p, [out, in]; only where the precision is not the parameters' own
+    size_t first_weight;       // [pair_width, w1], transposed and padded
+    size_t first_bias;         // [w1]
+    size_t last_bias;          // [wk]
+    size_t first_gradient;     // [pair_width + 1, w1], of weight and bias
+    size_t last_bias_gradient; // [wk]
     size_t activation[WIDTHS_MAX]; // p [T n, wi]; those between the first and the last are kept: [S n, wi]
     size_t gradient[2];            // p [T n, max w], by turns
     size_t signs;                  // [S, words, wk], 32-bit words
-    size_t set_input[WIDTHS_MAX + 2];   // [S, in], of the layers after pooling: pooled [S, wk], embedding [S, E], the decoder's
+    size_t
+        set_input[WIDTHS_MAX +
+                  2]; // [S, in], of the layers after pooling: pooled [S, wk], embedding [S, E], the decoder's
     size_t set_operand[WIDTHS_MAX + 2]; // p, the same; the inputs themselves where p is fp32
     size_t set_gradient[2];             // [S, widest], by turns
     size_t set_gradient_operand;        // p [S, widest]

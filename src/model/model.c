@@ -119,7 +119,8 @@ static void prepare_first_layer(const struct model *model)
     for (int j = 0; j < width; j++)
         for (int k = 0; k < d->pair_width; k++)
             transposed[k * stride + j] = weight[j * d->pair_width + k];
-    memcpy(at(model, model->layout.first_bias), model->parameters + bias_offset(model, 0), (size_t)width * sizeof(float));
+    memcpy(at(model, model->layout.first_bias), model->parameters + bias_offset(model, 0),
+           (size_t)width * sizeof(float));
 }
 
 void model_use(struct model *model, const float *parameters)
@@ -133,10 +134,11 @@ void model_use(struct model *model, const float *parameters)
                (size_t)d->encoder.width[last] * sizeof(float));
     for (int layer = 1; layer < model->table.count / 2; layer++) {
         const struct tensor *weight = layer_weight(model, layer);
-        operand_transpose((void *)forward_weight(model, layer), parameters + weight->offset, weight->rows, weight->columns,
-                          d->precision);
+        operand_transpose((void *)forward_weight(model, layer), parameters + weight->offset, weight->rows,
+                          weight->columns, d->precision);
         if (d->precision != PRECISION_FP32)
-            operand_copy((void *)backward_weight(model, layer), parameters + weight->offset, tensor_size(weight), d->precision);
+            operand_copy((void *)backward_weight(model, layer), parameters + weight->offset,
+                         tensor_size(weight), d->precision);
     }
 }
 
@@ -162,8 +164,8 @@ static uint32_t *signs_of(const struct model *model, int set)
 static void first_layer(const struct model *model, const float *pairs, int rows, void *h)
 {
     const struct model_description *d = &model->description;
-    narrow_relu_forward(h, pairs, at(model, model->layout.first_weight), at(model, model->layout.first_bias), rows,
-                        d->pair_width, lanes_stride(d->encoder.width[0]), d->precision);
+    narrow_relu_forward(h, pairs, at(model, model->layout.first_weight), at(model, model->layout.first_bias),
+                        rows, d->pair_width, lanes_stride(d->encoder.width[0]), d->precision);
 }
 
 static float mean_scale(const struct model_description *d)
@@ -179,19 +181,21 @@ static void encode_tile(struct model *model, int set, int sets, const float *pai
     for (int i = 1; i <= last; i++) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i], stride = lanes_stride(out);
         void *z = activation(model, i, set);
-        gemm_nn(to_activation(model), rows, out, in, activation(model, i - 1, set), lanes_stride(in), forward_weight(model, i),
-                out, z, stride, false);
+        gemm_nn(to_activation(model), rows, out, in, activation(model, i - 1, set), lanes_stride(in),
+                forward_weight(model, i), out, z, stride, false);
         if (i < last)
             bias_relu(z, model->parameters + bias_offset(model, i), rows, out, stride, d->precision);
     }
     int stride = lanes_stride(d->encoder.width[last]);
-    pooling_sum_forward(at(model, model->layout.set_input[0]) + (size_t)set * (size_t)stride, signs_of(model, set),
-                        activation(model, last, set), at(model, model->layout.last_bias), mean_scale(d), sets, d->pairs, stride,
+    pooling_sum_forward(at(model, model->layout.set_input[0]) + (size_t)set * (size_t)stride,
+                        signs_of(model, set), activation(model, last, set),
+                        at(model, model->layout.last_bias), mean_scale(d), sets, d->pairs, stride,
                         d->precision);
 }
 
 // The gradient at a hidden layer between the first and the last, through its ReLU, and its bias's.
-static void middle_layer_backward(const struct model *model, int i, int rows, void *dh, const void *h, float *gradient, bool add)
+static void middle_layer_backward(const struct model *model, int i, int rows, void *dh, const void *h,
+                                  float *gradient, bool add)
 {
     const struct model_description *d = &model->description;
     int width = d->encoder.width[i], stride = lanes_stride(width);
@@ -203,22 +207,25 @@ static void middle_layer_backward(const struct model *model, int i, int rows, vo
 }
 
 // dpooled [S, wk] -> gradients of the encoder's hidden layers. `add`: not the first tile.
-static void encode_tile_backward(struct model *model, int set, int sets, const float *pairs, const float *dpooled,
-                                 float *gradient, bool add)
+static void encode_tile_backward(struct model *model, int set, int sets, const float *pairs,
+                                 const float *dpooled, float *gradient, bool add)
 {
     const struct model_description *d = &model->description;
     int rows = sets * d->pairs, last = d->encoder.count - 1;
     int first_stride = lanes_stride(d->encoder.width[0]), last_stride = lanes_stride(d->encoder.width[last]);
     void *dz = at(model, model->layout.gradient[0]), *dh = at(model, model->layout.gradient[1]);
     first_layer(model, pairs, rows, activation(model, 0, set)); // later tiles have overwritten it
-    pooling_sum_backward(dz, at(model, model->layout.last_bias_gradient), dpooled + (size_t)set * (size_t)last_stride,
-                         signs_of(model, set), mean_scale(d), sets, d->pairs, last_stride, d->precision);
+    pooling_sum_backward(dz, at(model, model->layout.last_bias_gradient),
+                         dpooled + (size_t)set * (size_t)last_stride, signs_of(model, set), mean_scale(d),
+                         sets, d->pairs, last_stride, d->precision);
     for (int i = last; i > 0; i--) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i];
         int in_stride = lanes_stride(in), out_stride = lanes_stride(out);
         const void *h = activation(model, i - 1, set);
-        gemm_tn(to_fp32(model), out, in, rows, dz, out_stride, h, in_stride, gradient + layer_weight(model, i)->offset, in, add);
-        gemm_nn(to_activation(model), rows, in, out, dz, out_stride, backward_weight(model, i), in, dh, in_stride, false);
+        gemm_tn(to_fp32(model), out, in, rows, dz, out_stride, h, in_stride,
+                gradient + layer_weight(model, i)->offset, in, add);
+        gemm_nn(to_activation(model), rows, in, out, dz, out_stride, backward_weight(model, i), in, dh,
+                in_stride, false);
         if (i > 1)
             middle_layer_backward(model, i - 1, rows, dh, h, gradient, add);
         void *swap = dz;
@@ -227,7 +234,8 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
     }
     // With one hidden layer dz has passed its ReLU already; passing it again by its own signs changes nothing.
     float *dw = at(model, model->layout.first_gradient), *db = dw + d->pair_width * first_stride;
-    narrow_relu_backward(dw, db, dz, activation(model, 0, set), pairs, rows, d->pair_width, first_stride, d->precision);
+    narrow_relu_backward(dw, db, dz, activation(model, 0, set), pairs, rows, d->pair_width, first_stride,
+                         d->precision);
 }
 
 // ---- after pooling: layer k of the encoder's last (linear), the decoder's hidden (ReLU) and last (linear) ----
@@ -263,13 +271,14 @@ static void decode(struct model *model, int sets, float *output)
     const struct model_description *d = &model->description;
     int layers = deep_sets_set_layers(d);
     for (int k = 0; k < layers; k++) {
-        int layer = set_layer(model, k), out = layer_weight(model, layer)->rows, ld = deep_sets_input_stride(d, k);
+        int layer = set_layer(model, k), out = layer_weight(model, layer)->rows,
+            ld = deep_sets_input_stride(d, k);
         float *z = k + 1 < layers ? at(model, model->layout.set_input[k + 1]) : output;
         if (d->precision != PRECISION_FP32)
-            operand_copy((void *)set_operand(model, k), at(model, model->layout.set_input[k]), (size_t)sets * (size_t)ld,
-                         d->precision);
-        gemm_nn(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k), ld, forward_weight(model, layer),
-                out, z, out, false);
+            operand_copy((void *)set_operand(model, k), at(model, model->layout.set_input[k]),
+                         (size_t)sets * (size_t)ld, d->precision);
+        gemm_nn(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k), ld,
+                forward_weight(model, layer), out, z, out, false);
         if (has_relu(model, k))
             bias_relu(z, model->parameters + bias_offset(model, layer), sets, out, out, PRECISION_FP32);
         else
@@ -290,7 +299,8 @@ static const void *gradient_operand(const struct model *model, const float *dz, 
 }
 
 // Returns the gradient at the pooled hidden layer, [sets, padded width].
-static const float *decode_backward(struct model *model, int sets, const float *output_gradient, float *gradient)
+static const float *decode_backward(struct model *model, int sets, const float *output_gradient,
+                                    float *gradient)
 {
     const struct model_description *d = &model->description;
     const float *dz = output_gradient;
@@ -304,7 +314,8 @@ static const float *decode_backward(struct model *model, int sets, const float *
         const void *operand = gradient_operand(model, dz, (size_t)sets * (size_t)out);
         gemm_tn(to_fp32(model), out, in, sets, operand, out, set_operand(model, k), ld,
                 gradient + layer_weight(model, layer)->offset, in, false);
-        gemm_nn(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), in, dinput, ld, false);
+        gemm_nn(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), in, dinput, ld,
+                false);
         if (k > 0 && has_relu(model, k - 1))
             relu_backward(dinput, at(model, model->layout.set_input[k]), sets, in, ld, PRECISION_FP32);
         if (k == 1)
@@ -345,13 +356,15 @@ static void finish_gradient(const struct model *model, float *gradient)
                (size_t)d->encoder.width[last] * sizeof(float));
 }
 
-void model_backward(struct model *model, int sets, const float *pairs, const float *output_gradient, float *gradient)
+void model_backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
+                    float *gradient)
 {
     const struct model_description *d = &model->description;
     size_t set_length = (size_t)d->pairs * (size_t)d->pair_width;
     int first_stride = lanes_stride(d->encoder.width[0]);
     int last_stride = lanes_stride(d->encoder.width[d->encoder.count - 1]);
-    memset(at(model, model->layout.first_gradient), 0, (size_t)(d->pair_width + 1) * (size_t)first_stride * sizeof(float));
+    memset(at(model, model->layout.first_gradient), 0,
+           (size_t)(d->pair_width + 1) * (size_t)first_stride * sizeof(float));
     memset(at(model, model->layout.last_bias_gradient), 0, (size_t)last_stride * sizeof(float));
     const float *dpooled = decode_backward(model, sets, output_gradient, gradient);
     for (int set = 0; set < sets; set += model->layout.tile_sets) {

@@ -29,6 +29,7 @@ void model_forward(struct model *model, int sets, const float *pairs, float *out
 
 /* After model_forward of the same sets: writes (does not add) the gradient of the parameters.
  * output_gradient [sets, outputs], gradient [table->parameters] */
-void model_backward(struct model *model, int sets, const float *pairs, const float *output_gradient, float *gradient);
+void model_backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
+                    float *gradient);
 
 #endif

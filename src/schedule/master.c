@@ -36,7 +36,8 @@ static int by_cost(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void master_create(const struct schedule_job *job, const struct schedule_hooks *hooks, MPI_Comm world, struct master **out)
+void master_create(const struct schedule_job *job, const struct schedule_hooks *hooks, MPI_Comm world,
+                   struct master **out)
 {
     struct master *master = memory_small(sizeof *master);
     *master = (struct master){.job = job, .hooks = hooks, .world = world};
@@ -155,7 +156,8 @@ void master_report(struct master *master, enum tag tag, const struct report *rep
         stop_request();
     }
     fail(master,
-         hooks->finished(hooks->context, report->run, report->end, &report->scalars, &report->sums, report->message),
+         hooks->finished(hooks->context, report->run, report->end, &report->scalars, &report->sums,
+                         report->message),
          status_message());
 }
 
@@ -167,7 +169,8 @@ static void receive(struct master *master, const MPI_Status *message)
         stop_request();
         return;
     }
-    MPI_Recv(&report, sizeof report, MPI_BYTE, message->MPI_SOURCE, message->MPI_TAG, master->world, MPI_STATUS_IGNORE);
+    MPI_Recv(&report, sizeof report, MPI_BYTE, message->MPI_SOURCE, message->MPI_TAG, master->world,
+             MPI_STATUS_IGNORE);
     master_report(master, (enum tag)message->MPI_TAG, &report);
 }
 

@@ -8,7 +8,8 @@
 
 struct master;
 
-void master_create(const struct schedule_job *job, const struct schedule_hooks *hooks, MPI_Comm world, struct master **master);
+void master_create(const struct schedule_job *job, const struct schedule_hooks *hooks, MPI_Comm world,
+                   struct master **master);
 void master_destroy(struct master **master);
 
 /* Answers all waiting messages, starts what can be started, passes a stop on. */

@@ -61,7 +61,8 @@ static void poll(void *context, const struct train_scalars *now)
         master_serve(worker->master);
     else
         exchange_stop(worker);
-    double seconds = clock_seconds(), interval = progress_seconds * (worker->ranks > 64 ? worker->ranks / 64.0 : 1.0);
+    double seconds = clock_seconds(),
+           interval = progress_seconds * (worker->ranks > 64 ? worker->ranks / 64.0 : 1.0);
     if (worker->leader && seconds - worker->last_progress >= interval) {
         worker->last_progress = seconds;
         tell(worker, TAG_PROGRESS, &(struct report){.run = worker->run, .scalars = *now});
@@ -112,11 +113,13 @@ static void do_run(struct worker *worker, const int *assignment, int length)
     struct report report = {.run = worker->run};
     report.status = train_run(&worker->job->run[worker->run], &hooks, group, &result);
     if (report.status == STATUS_OK && result.end != TRAIN_STOPPED && worker->leader)
-        report.status = worker->hooks->close(worker->hooks->context, worker->run,
-                                             result.end == TRAIN_DONE ? result.state.parameters : NULL, &report.sums);
+        report.status =
+            worker->hooks->close(worker->hooks->context, worker->run,
+                                 result.end == TRAIN_DONE ? result.state.parameters : NULL, &report.sums);
     report.end = result.end;
     report.scalars = result.state.scalars;
-    snprintf(report.message, sizeof report.message, "%s", report.status == STATUS_OK ? result.message : status_message());
+    snprintf(report.message, sizeof report.message, "%s",
+             report.status == STATUS_OK ? result.message : status_message());
     train_state_free(&result.state);
     MPI_Comm_free(&group);
     if (worker->leader)

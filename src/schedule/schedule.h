@@ -30,8 +30,9 @@ struct schedule_hooks {
     /* The master. ranks: how many work on the run. */
     enum status (*started)(void *context, int64_t run, int ranks);
     enum status (*progress)(void *context, int64_t run, const struct train_scalars *scalars);
-    enum status (*finished)(void *context, int64_t run, enum train_end end, const struct train_scalars *scalars,
-                            const struct schedule_sums *sums, const char *message);
+    enum status (*finished)(void *context, int64_t run, enum train_end end,
+                            const struct train_scalars *scalars, const struct schedule_sums *sums,
+                            const char *message);
     void (*tick)(void *context); // now and then
 };
 

@@ -10,6 +10,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -120,16 +121,24 @@ static hid_t create_access(void)
 }
 
 // HDF5 that cannot write what it still holds when it closes a file leaves ids to freed memory, over which
-// MPI_Finalize stumbles. So ask it to write first, and if that fails give the space back: then closing
-// succeeds.
+// MPI_Finalize stumbles. So once the file is given up, it writes to memory instead of the disk: then closing succeeds.
+static void divert(hid_t file)
+{
+    int *handle = NULL, memory = memfd_create("abandoned", MFD_CLOEXEC);
+    if (memory >= 0 && H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&handle) >= 0 && handle)
+        dup2(memory, *handle);
+    if (memory >= 0)
+        close(memory);
+}
+
 static enum status close_file(struct creation *creation, enum status status)
 {
     if (creation->file <= 0)
         return status;
     if (status == STATUS_OK && H5Fflush(creation->file, H5F_SCOPE_GLOBAL) < 0)
         status = h5_write_failure(creation->path, "a new results file");
-    if (status != STATUS_OK && truncate(creation->path, 0) != 0)
-        status = file_write_failure(creation->path, "a new results file", errno);
+    if (status != STATUS_OK)
+        divert(creation->file);
     if (H5Fclose(creation->file) < 0 && status == STATUS_OK)
         status = h5_write_failure(creation->path, "a new results file");
     creation->file = 0;

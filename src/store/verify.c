@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "store/checkpoint.h"
 #include "store/checksum.h"
+#include "store/file.h"
 #include "store/h5.h"
 #include "store/layout.h"
 #include "store/view.h"
@@ -70,21 +71,37 @@ static void check_attributes(struct verification *verification)
         fault(verification, "the root attributes or the settings columns do not match their checksum");
 }
 
-static void check_row(struct verification *verification, int64_t run)
+// A run's text as it lies in the file, with what is behind its end: the view's strings stop there.
+static enum status read_chars(const struct verification *verification, const char *name, int64_t run,
+                              char *chars, size_t length)
+{
+    hid_t dataset = H5Dopen2(verification->view->file, name, H5P_DEFAULT);
+    haddr_t offset = dataset < 0 ? HADDR_UNDEF : H5Dget_offset(dataset);
+    h5_close(&dataset);
+    if (offset == HADDR_UNDEF)
+        return h5_read_failure(verification->view->path, name);
+    return file_read(verification->fd, verification->view->path, name, chars, length,
+                     (off_t)offset + run * (off_t)length);
+}
+
+static enum status check_row(struct verification *verification, int64_t run)
 {
     const struct store_view *view = verification->view;
     const struct column *outcomes = &view->columns.columns[view->settings];
     uint64_t *bits = memory_small((size_t)view->outcomes * sizeof *bits);
-    char message[STORE_MESSAGE_LENGTH] = {0}, arithmetic[STORE_ARITHMETIC_LENGTH] = {0};
+    char message[STORE_MESSAGE_LENGTH], arithmetic[STORE_ARITHMETIC_LENGTH];
+    enum status status = STATUS_OK;
+    TRY_DONE(read_chars(verification, LAYOUT_MESSAGE, run, message, sizeof message));
+    TRY_DONE(read_chars(verification, LAYOUT_ARITHMETIC, run, arithmetic, sizeof arithmetic));
     for (int i = 0; i < view->outcomes; i++)
         bits[i] = (uint64_t)outcomes[i].ints[run];
-    snprintf(message, sizeof message, "%s", column_find(&view->columns, LAYOUT_MESSAGE)->texts[run]);
-    snprintf(arithmetic, sizeof arithmetic, "%s", column_find(&view->columns, LAYOUT_ARITHMETIC)->texts[run]);
     verification->checked++;
     if (checksum_in(verification, LAYOUT_ROW_CHECKSUM, run) !=
         checksum_row(run_id(verification, run), view->status[run], bits, view->outcomes, message, arithmetic))
         fault(verification, "run %s: its row does not match its checksum", run_id(verification, run));
+done:
     free(bits);
+    return status;
 }
 
 static enum status check_curve(struct verification *verification, int64_t run)
@@ -156,7 +173,7 @@ static enum status check_slots(struct verification *verification, int64_t run)
 static enum status check_run(struct verification *verification, int64_t run)
 {
     if (verification->view->status[run] >= RUN_DONE) {
-        check_row(verification, run);
+        TRY(check_row(verification, run));
         TRY(note(verification, check_curve(verification, run)));
     } else {
         TRY(note(verification, check_slots(verification, run)));

@@ -9,7 +9,7 @@ static const struct choice tasks[] = {
     {"mlp-forward", false}, {"linear-inverse", false}, {"mlp-inverse", true}, {0}};
 static const struct choice models[] = {
     {"linear", false}, {"x-linear", false}, {"res-linear", false}, {"deep-sets", true}, {0}};
-static const struct choice poolings[] = {{"mean", true},     {"sum", true},       {"max", false},
+static const struct choice poolings[] = {{"mean", true},     {"sum", true},        {"max", false},
                                          {"moments", false}, {"attention", false}, {0}};
 static const struct choice inits[] = {{"lecun", true}, {"normal", true}, {0}};
 static const struct choice optimizers[] = {{"adam", true}, {"muon", true}, {0}};

@@ -24,7 +24,8 @@ static inline const float_lanes *column(const float *array, int k, int lanes, in
 }
 
 // The input of hidden unit j, x W1[:, j].
-INLINE float_lanes hidden_input(const float *weights, const float *x, int d, int h, int j, int lanes, int first)
+INLINE float_lanes hidden_input(const float *weights, const float *x, int d, int h, int j, int lanes,
+                                int first)
 {
     float_lanes sum = *column(x, 0, lanes, first) * *column(weights, j, lanes, first);
     for (int i = 1; i < d; i++)
@@ -37,17 +38,20 @@ INLINE float_lanes relu(float_lanes value)
     return (float_lanes)((int_lanes)value & ~(value < 0));
 }
 
-INLINE float_lanes output(const struct generator_shape *shape, const float *weights, const float *x, int lanes, int first)
+INLINE float_lanes output(const struct generator_shape *shape, const float *weights, const float *x,
+                          int lanes, int first)
 {
     int d = shape->inputs, h = shape->hidden.width[0];
     float_lanes y = {0};
     for (int j = 0; j < h; j++)
-        y += relu(hidden_input(weights, x, d, h, j, lanes, first)) * *column(weights, d * h + j, lanes, first);
+        y +=
+            relu(hidden_input(weights, x, d, h, j, lanes, first)) * *column(weights, d * h + j, lanes, first);
     return y;
 }
 
 CLONES
-void generator_apply(const struct generator_shape *shape, const float *weights, const float *x, int points, int lanes, float *y)
+void generator_apply(const struct generator_shape *shape, const float *weights, const float *x, int points,
+                     int lanes, float *y)
 {
     for (int first = 0; first < lanes; first += LANES)
         for (int p = 0; p < points; p++)
@@ -56,8 +60,8 @@ void generator_apply(const struct generator_shape *shape, const float *weights, 
 }
 
 CLONES
-void generator_loss(const struct generator_shape *shape, const float *weights, const float *x, const float *target, int points,
-                    int lanes, float scale, float *loss, float *dweights)
+void generator_loss(const struct generator_shape *shape, const float *weights, const float *x,
+                    const float *target, int points, int lanes, float scale, float *loss, float *dweights)
 {
     int d = shape->inputs, h = shape->hidden.width[0];
     for (int first = 0; first < lanes; first += LANES) {
@@ -72,9 +76,11 @@ void generator_loss(const struct generator_shape *shape, const float *weights, c
             for (int j = 0; j < h; j++) {
                 float_lanes a = hidden_input(weights, at, d, h, j, lanes, first);
                 *(float_lanes *)column(dweights, d * h + j, lanes, first) += dy * relu(a);
-                float_lanes da = (float_lanes)((int_lanes)(dy * *column(weights, d * h + j, lanes, first)) & (a > 0));
+                float_lanes da =
+                    (float_lanes)((int_lanes)(dy * *column(weights, d * h + j, lanes, first)) & (a > 0));
                 for (int i = 0; i < d; i++)
-                    *(float_lanes *)column(dweights, i * h + j, lanes, first) += da * *column(at, i, lanes, first);
+                    *(float_lanes *)column(dweights, i * h + j, lanes, first) +=
+                        da * *column(at, i, lanes, first);
             }
         }
         *(float_lanes *)column(loss, 0, lanes, first) = total / (float)points;

@@ -11,11 +11,12 @@
 void generator_scale_weights(const struct generator_shape *shape, float *weights, int lanes);
 
 /* y = the generators' outputs.  x [points d, lanes], weights [unknowns, lanes], y [points, lanes] */
-void generator_apply(const struct generator_shape *shape, const float *weights, const float *x, int points, int lanes, float *y);
+void generator_apply(const struct generator_shape *shape, const float *weights, const float *x, int points,
+                     int lanes, float *y);
 
 /* loss = mean over the points of (y of `weights` - target)^2; dweights = `scale` times its gradient.
  * target [points, lanes], loss [lanes], dweights [unknowns, lanes] */
-void generator_loss(const struct generator_shape *shape, const float *weights, const float *x, const float *target, int points,
-                    int lanes, float scale, float *loss, float *dweights);
+void generator_loss(const struct generator_shape *shape, const float *weights, const float *x,
+                    const float *target, int points, int lanes, float scale, float *loss, float *dweights);
 
 #endif

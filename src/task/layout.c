@@ -5,11 +5,12 @@
 void task_layout(const struct task_description *task, int sets, struct task_layout *layout)
 {
     size_t lanes = (size_t)lanes_stride(sets);
-    size_t d = (size_t)task->generator.inputs, n = (size_t)task->equations, points = (size_t)task->eval_points;
+    size_t d = (size_t)task->generator.inputs, n = (size_t)task->equations,
+           points = (size_t)task->eval_points;
     size_t unknowns = (size_t)generator_unknowns(&task->generator);
     size_t total = 0;
     layout->lanes = (int)lanes;
-#define TAKE(field, rows) (layout->field = total, total += (rows) * lanes)
+#define TAKE(field, rows) (layout->field = total, total += (rows)*lanes)
     TAKE(weights, unknowns);
     TAKE(inputs, n * d);
     TAKE(outputs, n);

@@ -64,8 +64,10 @@ void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t ste
     const struct task_description *description = &task->description;
     const struct generator_shape *shape = &description->generator;
     const struct task_layout *layout = &task->layout;
-    int lanes = layout->lanes, d = shape->inputs, n = description->equations, points = description->eval_points;
-    float *weights = at(task, layout->weights), *inputs = at(task, layout->inputs), *probes = at(task, layout->probes);
+    int lanes = layout->lanes, d = shape->inputs, n = description->equations,
+        points = description->eval_points;
+    float *weights = at(task, layout->weights), *inputs = at(task, layout->inputs),
+          *probes = at(task, layout->probes);
     struct random_stream stream = {.seed = seed, .step = step};
 
     task->sets = sets;
@@ -103,7 +105,8 @@ double task_loss(struct task *task, const float *output, float scale, float *out
     int unknowns = task_outputs(&task->description), lanes = layout->lanes;
     float *gradient = at(task, layout->gradient), *loss = at(task, layout->loss);
     generator_loss(&task->description.generator, predicted_weights(task, output), at(task, layout->probes),
-                   at(task, layout->probe_outputs), task->description.eval_points, lanes, scale, loss, gradient);
+                   at(task, layout->probe_outputs), task->description.eval_points, lanes, scale, loss,
+                   gradient);
     double sum = 0;
     for (int set = 0; set < task->sets; set++) {
         sum += (double)loss[set];
@@ -119,8 +122,8 @@ void task_scores(struct task *task, const float *output, struct task_score *scor
     int points = task->description.eval_points, lanes = layout->lanes;
     const float *y = at(task, layout->probe_outputs);
     float *loss = at(task, layout->loss);
-    generator_loss(&task->description.generator, predicted_weights(task, output), at(task, layout->probes), y, points,
-                   lanes, 0, loss, at(task, layout->gradient));
+    generator_loss(&task->description.generator, predicted_weights(task, output), at(task, layout->probes), y,
+                   points, lanes, 0, loss, at(task, layout->gradient));
     for (int set = 0; set < task->sets; set++) {
         score[set] = (struct task_score){.squared_error = (double)loss[set]};
         for (int p = 0; p < points; p++) {

@@ -39,7 +39,8 @@ size_t train_memory_bytes(const struct training *training, const struct model_de
     struct tensor_table table;
     model_tensors(model, &table);
     int sets = training->batch / training->shards;
-    size_t vectors = 3 + (size_t)train_gradients(training->shards) + 1; // parameters, two moments, gradients, exchange
+    size_t vectors =
+        3 + (size_t)train_gradients(training->shards) + 1; // parameters, two moments, gradients, exchange
     size_t outputs = 2 * (size_t)sets * (size_t)model->outputs; // and their gradient
     return (vectors * table.parameters + outputs) * sizeof(float) + model_workspace_bytes(model, sets) +
            task_batch_bytes(task, sets) + (size_t)training->evaluation_generators * 3 * sizeof(double);

@@ -93,8 +93,8 @@ static const void *operand(const float *matrix, size_t count, enum precision pre
     return room;
 }
 
-void muon_step(const struct tensor *tensor, enum precision precision, double rate, float *p, const float *g, float *m,
-               float *work)
+void muon_step(const struct tensor *tensor, enum precision precision, double rate, float *p, const float *g,
+               float *m, float *work)
 {
     int r = shorter(tensor), n = longer(tensor);
     size_t size = tensor_size(tensor), square_size = (size_t)r * (size_t)r;

@@ -11,16 +11,17 @@ struct optimizer {
     enum optimizer_kind kind;
     enum precision precision;
     const struct tensor_table *table;
-    float *work; // of muon, for its largest matrix
+    float *work;   // of muon, for its largest matrix
     MPI_Comm comm; // of the ranks that share its matrices
     int rank, ranks;
 };
 
-enum status optimizer_create(enum optimizer_kind kind, enum precision precision, const struct tensor_table *table,
-                             struct optimizer **out)
+enum status optimizer_create(enum optimizer_kind kind, enum precision precision,
+                             const struct tensor_table *table, struct optimizer **out)
 {
     struct optimizer *optimizer = memory_small(sizeof *optimizer);
-    *optimizer = (struct optimizer){.kind = kind, .precision = precision, .table = table, .comm = MPI_COMM_NULL, .ranks = 1};
+    *optimizer = (struct optimizer){
+        .kind = kind, .precision = precision, .table = table, .comm = MPI_COMM_NULL, .ranks = 1};
     *out = optimizer;
     if (kind != OPTIMIZER_MUON)
         return STATUS_OK;
@@ -46,10 +47,11 @@ void optimizer_destroy(struct optimizer **optimizer)
 static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
 
 CLONES
-static void adam(float *restrict p, const float *restrict g, float *restrict m, float *restrict v, size_t count, float rate,
-                 float root_correction)
+static void adam(float *restrict p, const float *restrict g, float *restrict m, float *restrict v,
+                 size_t count, float rate, float root_correction)
 {
-    const float keep = (float)beta2, first = (float)(1 - beta1), second = (float)(1 - beta2), eps = (float)epsilon;
+    const float keep = (float)beta2, first = (float)(1 - beta1), second = (float)(1 - beta2),
+                eps = (float)epsilon;
     for (size_t i = 0; i < count; i++) {
         m[i] += first * (g[i] - m[i]);
         v[i] = keep * v[i] + second * (g[i] * g[i]);
@@ -65,8 +67,8 @@ void optimizer_share(struct optimizer *optimizer, MPI_Comm comm)
 }
 
 // Muon's matrices, each by one rank; those of the others are on their way when this returns.
-static int start_muon(struct optimizer *optimizer, double rate, float *parameters, const float *gradient, float *momentum,
-                      MPI_Request request[TENSORS_MAX])
+static int start_muon(struct optimizer *optimizer, double rate, float *parameters, const float *gradient,
+                      float *momentum, MPI_Request request[TENSORS_MAX])
 {
     int matrices = 0;
     for (int i = 0; i < optimizer->table->count; i++) {
@@ -75,7 +77,8 @@ static int start_muon(struct optimizer *optimizer, double rate, float *parameter
         if (!tensor->hidden_matrix)
             continue;
         if (matrices++ % optimizer->ranks == optimizer->rank)
-            muon_step(tensor, optimizer->precision, rate, parameters + at, gradient + at, momentum + at, optimizer->work);
+            muon_step(tensor, optimizer->precision, rate, parameters + at, gradient + at, momentum + at,
+                      optimizer->work);
         else
             muon_momentum(momentum + at, gradient + at, tensor_size(tensor));
     }
@@ -86,15 +89,15 @@ static int start_muon(struct optimizer *optimizer, double rate, float *parameter
         const struct tensor *tensor = &optimizer->table->tensors[i];
         if (!tensor->hidden_matrix)
             continue;
-        MPI_Ibcast(parameters + tensor->offset, (int)tensor_size(tensor), MPI_FLOAT, matrices % optimizer->ranks,
-                   optimizer->comm, &request[matrices]);
+        MPI_Ibcast(parameters + tensor->offset, (int)tensor_size(tensor), MPI_FLOAT,
+                   matrices % optimizer->ranks, optimizer->comm, &request[matrices]);
         matrices++;
     }
     return matrices;
 }
 
-void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, float *parameters, const float *gradient,
-                    float *first, float *second)
+void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, float *parameters,
+                    const float *gradient, float *first, float *second)
 {
     double corrected = rate / (1 - pow(beta1, (double)step + 1));
     double root_correction = sqrt(1 - pow(beta2, (double)step + 1));
@@ -105,8 +108,8 @@ void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, floa
         const struct tensor *tensor = &optimizer->table->tensors[i];
         size_t at = tensor->offset;
         if (!muon || !tensor->hidden_matrix)
-            adam(parameters + at, gradient + at, first + at, second + at, tensor_size(tensor), (float)corrected,
-                 (float)root_correction);
+            adam(parameters + at, gradient + at, first + at, second + at, tensor_size(tensor),
+                 (float)corrected, (float)root_correction);
     }
     if (requests > 0)
         MPI_Waitall(requests, request, MPI_STATUSES_IGNORE);

@@ -14,8 +14,8 @@
 struct optimizer;
 
 /* `precision`: of muon's products. STATUS_MEMORY. The table stays the caller's and must outlive the optimizer. */
-enum status optimizer_create(enum optimizer_kind kind, enum precision precision, const struct tensor_table *table,
-                             struct optimizer **optimizer);
+enum status optimizer_create(enum optimizer_kind kind, enum precision precision,
+                             const struct tensor_table *table, struct optimizer **optimizer);
 void optimizer_destroy(struct optimizer **optimizer);
 
 /* From now on the ranks of comm share muon's matrices: each is orthogonalised by one of them, in fixed assignment, and
@@ -24,7 +24,7 @@ void optimizer_share(struct optimizer *optimizer, MPI_Comm comm);
 
 /* One step (counted from 0). first, second: the moments, zero before step 0; muon keeps its momentum in `first`.
  * parameters, gradient, first, second [table->parameters] */
-void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, float *parameters, const float *gradient,
-                    float *first, float *second);
+void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, float *parameters,
+                    const float *gradient, float *first, float *second);
 
 #endif

@@ -25,8 +25,8 @@ struct trainer {
     const struct train_hooks *hooks;
     MPI_Comm group;
     int rank, ranks;
-    int sets;   // generators of a shard
-    int shards; // of this rank
+    int sets;     // generators of a shard
+    int shards;   // of this rank
     size_t count; // parameters
     struct model *model;
     struct task *task;
@@ -35,13 +35,14 @@ struct trainer {
     float *gradients; // one block, [levels, count]
     float *level[LEVELS_MAX];
     float *exchange;
-    float *output, *output_gradient; // [sets, outputs]
-    double *shard_loss; // of the whole batch, [shards of all ranks]
-    double *report;     // [ranks, shards + 1]: each rank's losses and whether it wants to stop
-    struct task_score *scores;       // [evaluation_generators]
+    float *output, *output_gradient;  // [sets, outputs]
+    double *shard_loss;               // of the whole batch, [shards of all ranks]
+    double *report;                   // [ranks, shards + 1]: each rank's losses and whether it wants to stop
+    struct task_score *scores;        // [evaluation_generators]
     int *score_counts, *score_starts; // [ranks], in doubles
     double clock, checkpoint_clock;
-    enum status trouble; // of the leader's last checkpoint; the others learn of it with the next step's losses
+    enum status
+        trouble; // of the leader's last checkpoint; the others learn of it with the next step's losses
 };
 
 static enum status alloc_floats(size_t count, float **out)
@@ -100,7 +101,8 @@ static enum status trainer_init(struct trainer *t)
     }
     TRY(model_create(&run->model, t->sets, &t->model));
     TRY(task_create(&run->task, t->sets, &t->task));
-    TRY(optimizer_create(run->training.optimizer, run->model.precision, model_table(t->model), &t->optimizer));
+    TRY(optimizer_create(run->training.optimizer, run->model.precision, model_table(t->model),
+                         &t->optimizer));
     optimizer_share(t->optimizer, t->group);
     t->count = model_table(t->model)->parameters;
     int levels = train_gradients(t->shards);
@@ -176,7 +178,8 @@ static bool share_losses(struct trainer *t)
     MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, t->report, length, MPI_DOUBLE, t->group);
     bool stop = false;
     for (int rank = 0; rank < t->ranks; rank++) {
-        memcpy(t->shard_loss + rank * t->shards, t->report + rank * length, (size_t)t->shards * sizeof(double));
+        memcpy(t->shard_loss + rank * t->shards, t->report + rank * length,
+               (size_t)t->shards * sizeof(double));
         stop |= t->report[rank * length + t->shards] > 0;
     }
     return stop;
@@ -213,9 +216,10 @@ static bool step(struct trainer *t)
     if (!isfinite(scalars->loss))
         return true;
     tree_allreduce(t->level[0], t->count, t->exchange, t->group);
-    optimizer_step(t->optimizer, scalars->step, rate_at(training, scalars->step), state->parameters, t->level[0], state->first,
-                   state->second);
-    scalars->loss_ema = scalars->step == 0 ? scalars->loss : ema_decay * scalars->loss_ema + (1 - ema_decay) * scalars->loss;
+    optimizer_step(t->optimizer, scalars->step, rate_at(training, scalars->step), state->parameters,
+                   t->level[0], state->first, state->second);
+    scalars->loss_ema =
+        scalars->step == 0 ? scalars->loss : ema_decay * scalars->loss_ema + (1 - ema_decay) * scalars->loss;
     scalars->step++;
     count_time(t);
     return true;
@@ -240,8 +244,10 @@ static bool evaluate(struct trainer *t)
     MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, t->group);
     if (stop)
         return false;
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, t->scores, t->score_counts, t->score_starts, MPI_DOUBLE, t->group);
-    evaluate_r2(t->scores, training->evaluation_generators, &t->state->scalars.r2, &t->state->scalars.r2_stderr);
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, t->scores, t->score_counts, t->score_starts,
+                   MPI_DOUBLE, t->group);
+    evaluate_r2(t->scores, training->evaluation_generators, &t->state->scalars.r2,
+                &t->state->scalars.r2_stderr);
     return true;
 }
 
@@ -293,7 +299,8 @@ static enum status train(struct trainer *t, struct train_result *result)
             result->end = TRAIN_STOPPED;
         } else if (!isfinite(scalars->loss)) {
             result->end = TRAIN_DIVERGED;
-            snprintf(result->message, sizeof result->message, "the loss of step %lld is not finite; try a lower learning_rate",
+            snprintf(result->message, sizeof result->message,
+                     "the loss of step %lld is not finite; try a lower learning_rate",
                      (long long)scalars->step);
         } else if (checkpoint_due(t)) {
             t->trouble = write_checkpoint(t);
@@ -304,7 +311,8 @@ static enum status train(struct trainer *t, struct train_result *result)
     return agree(t->trouble, t->group);
 }
 
-enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group, struct train_result *result)
+enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+                      struct train_result *result)
 {
     struct trainer t = {.run = run, .hooks = hooks, .group = group, .state = &result->state};
     *result = (struct train_result){0};

@@ -56,7 +56,8 @@ struct train_result {
 /* Trains until the last step, a stop, or a failure; collective on group, the size of which is a power of two that divides the shards.
  * A run that diverges or has no memory ends as such with STATUS_OK; another status means that a hook failed, on every rank. The result's
  * scalars are the same on every rank, but for the times. */
-enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group, struct train_result *result);
+enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+                      struct train_result *result);
 
 void train_state_free(struct train_state *state);
 

@@ -48,16 +48,18 @@ void tree_allreduce(float *vector, size_t count, float *exchange, MPI_Comm comm)
         int partner = rank ^ 1 << level;
         struct slice whole = kept_after(count, rank, level);
         struct slice mine = half(whole, rank >> level & 1), theirs = half(whole, !(rank >> level & 1));
-        MPI_Sendrecv(vector + theirs.begin, (int)(theirs.end - theirs.begin), MPI_FLOAT, partner, level, exchange,
-                     (int)(mine.end - mine.begin), MPI_FLOAT, partner, level, comm, MPI_STATUS_IGNORE);
+        MPI_Sendrecv(vector + theirs.begin, (int)(theirs.end - theirs.begin), MPI_FLOAT, partner, level,
+                     exchange, (int)(mine.end - mine.begin), MPI_FLOAT, partner, level, comm,
+                     MPI_STATUS_IGNORE);
         add(vector + mine.begin, exchange, mine.end - mine.begin);
     }
     for (int level = levels - 1; level >= 0; level--) {
         int partner = rank ^ 1 << level;
         struct slice whole = kept_after(count, rank, level);
         struct slice mine = half(whole, rank >> level & 1), theirs = half(whole, !(rank >> level & 1));
-        MPI_Sendrecv(vector + mine.begin, (int)(mine.end - mine.begin), MPI_FLOAT, partner, level, vector + theirs.begin,
-                     (int)(theirs.end - theirs.begin), MPI_FLOAT, partner, level, comm, MPI_STATUS_IGNORE);
+        MPI_Sendrecv(vector + mine.begin, (int)(mine.end - mine.begin), MPI_FLOAT, partner, level,
+                     vector + theirs.begin, (int)(theirs.end - theirs.begin), MPI_FLOAT, partner, level, comm,
+                     MPI_STATUS_IGNORE);
     }
 }
 

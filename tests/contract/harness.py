@@ -1,0 +1,334 @@
+"""What the black-box tests share: the program and mpirun as a user starts them, sweep files, and what a results file holds.
+
+Every process has a time limit, and whatever it leaves behind is ended by its own id. WEIGHTSWEEP names the program, else it
+is the release build's."""
+
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+HOME = Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("WEIGHTSWEEP") or str(HOME / "build" / "release" / "weightsweep")
+LIMIT = 120  # seconds: what takes longer hangs
+KILLED = 128 + signal.SIGKILL
+
+STATUS = ["pending", "running", "done", "diverged", "failed"]
+PENDING, RUNNING, DONE, DIVERGED, FAILED = range(5)
+
+
+def environment() -> dict[str, str]:
+    """What mpirun wants on one machine that others may be using too, also as root."""
+    wanted = {
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMPI_MCA_rmaps_base_oversubscribe": "1",
+        "OMPI_MCA_hwloc_base_binding_policy": "none",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    return os.environ | wanted
+
+
+# ---- processes ----
+
+
+def session(leader: int) -> dict[int, int]:
+    """The living processes of a session: pid -> parent. Open MPI gives each rank a process group of its own."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # gone by now
+        if int(fields[3]) == leader and fields[0] not in "ZX":
+            found[int(entry)] = int(fields[1])
+    return found
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+    def says(self, *words: str) -> bool:
+        """Whether it explains itself with all of these, on standard error alone."""
+        return all(word in self.err for word in words)
+
+
+class Job:
+    """A process in a session of its own, in a `with`: it and its children are gone afterwards, whatever happens."""
+
+    def __init__(self, *command: str | Path, env: dict[str, str] | None = None, **options: Any) -> None:
+        self._out, self._err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=options.pop("stdout", self._out),
+            stderr=self._err,
+            env=environment() | (env or {}),
+            start_new_session=True,
+            **options,
+        )
+
+    def __enter__(self) -> "Job":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        self._out.close()
+        self._err.close()
+
+    def end(self) -> None:
+        """Kills what is left of it."""
+        for pid in session(self.process.pid):
+            send(pid, signal.SIGKILL)
+        self.process.wait(LIMIT)
+        self.gone()
+
+    def gone(self) -> None:
+        """Waits until nothing of it lives: when mpirun is killed, or once it has its code, ranks take a moment longer."""
+        wait_until(lambda: not session(self.process.pid), "the end of all ranks", 30)
+
+    def ranks(self, count: int) -> list[int]:
+        """The process ids of the ranks, in their order, once all have been started."""
+        found: list[int] = []
+
+        def all_there() -> bool:
+            children = (pid for pid, parent in session(self.process.pid).items() if parent == self.process.pid)
+            found[:] = sorted(pid for pid in children if command_of(pid) == Path(PROGRAM).name)
+            return len(found) == count or self.process.poll() is not None
+
+        wait_until(all_there, "all ranks")
+        return found
+
+    def wait(self, limit: float = LIMIT) -> Result:
+        try:
+            code = self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            self.end()
+            raise AssertionError(f"{self.process.args} hangs\n{self.text(self._err)}") from None
+        return Result(code if code >= 0 else 128 - code, self.text(self._out), self.text(self._err))
+
+    @staticmethod
+    def text(stream: Any) -> str:
+        stream.seek(0)
+        return stream.read()
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def send(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def wait_until(condition: Callable[[], bool], what: str, limit: float = LIMIT) -> None:
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, f"waited {limit} s for {what}"
+        time.sleep(0.005)
+
+
+def call(*command: str | Path, **options: Any) -> Result:
+    with Job(*command, **options) as job:
+        return job.wait()
+
+
+def weightsweep(*arguments: str | Path, **options: Any) -> Result:
+    return call(PROGRAM, *arguments, **options)
+
+
+def mpirun(ranks: int, *arguments: str | Path) -> list[str | Path]:
+    return ["mpirun", "-n", str(ranks), PROGRAM, "run", *arguments]
+
+
+def run(ranks: int, sweep: Path, results: Path, *more: str | Path, **options: Any) -> Result:
+    """The run to its end, whatever that is."""
+    with Job(*mpirun(ranks, sweep, "-o", results, *more), **options) as job:
+        result = job.wait()
+        job.gone()
+        return result
+
+
+def start(ranks: int, sweep: Path, results: Path, *more: str | Path, **options: Any) -> Job:
+    return Job(*mpirun(ranks, sweep, "-o", results, *more), **options)
+
+
+def plan(sweep: Path, *more: str) -> dict[str, Any]:
+    result = weightsweep("plan", sweep, "--format", "json", *more)
+    assert result.code == 0, result.err
+    return json.loads(result.out)
+
+
+def status(results: Path) -> dict[str, Any]:
+    result = weightsweep("status", results, "--format", "json")
+    assert result.code == 0, result.err
+    return json.loads(result.out)
+
+
+def wait_for_training(results: Path, job: Job) -> None:
+    """Until runs of this file are being trained."""
+
+    def training() -> bool:
+        assert job.process.poll() is None, job.wait().err
+        return results.exists() and status(results)["running"] > 0
+
+    wait_until(training, "the first run")
+
+
+# ---- sweep files ----
+
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "unknowns": 6,
+    "equation_ratio": 2,
+    "embed_dim": 8,
+    "training": {"steps": 30, "batch": 32, "shards": 4},
+    "network": {"encoder": [16, 24], "decoder": [16]},
+    "evaluation": {"every": 10, "generators": 256},
+}
+LONG = {"steps": 5_000_000}  # of training: until somebody stops it
+
+
+def yaml(value: Any) -> str:
+    """In one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {yaml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(yaml(item) for item in value) + "]"
+    return str(value)
+
+
+def sweep_text(base: dict[str, Any] = TINY, **changes: Any) -> str:
+    """A line a key. What a group says is added to the base's, an axis takes the place of its value, None leaves out."""
+    sweep = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(sweep.get(key), dict)
+        sweep[key] = {**sweep[key], **value} if both else value
+    for axis in sweep.get("axes", {}):
+        group, _, key = axis.rpartition(".")
+        sweep.pop(axis, None)
+        for name, settings in sweep.items():
+            if name in ([group] if group else ["training", "network", "evaluation"]):
+                sweep[name] = {other: value for other, value in settings.items() if other != key}
+    return "".join(f"{key}: {yaml(value)}\n" for key, value in sweep.items() if value is not None)
+
+
+def write_sweep(path: Path, base: dict[str, Any] = TINY, **changes: Any) -> Path:
+    path.write_text(sweep_text(base, **changes))
+    return path
+
+
+# ---- results files ----
+
+
+def columns(results: Path) -> dict[str, Any]:
+    """Everything at the root of the file, texts as str."""
+    found = {}
+    with h5py.File(results) as file:
+        for name, dataset in file.items():
+            if isinstance(dataset, h5py.Dataset) and not is_dimension(dataset):
+                text = h5py.check_string_dtype(dataset.dtype)
+                if text is None:
+                    found[name] = dataset[...]
+                elif dataset.ndim == 2:
+                    found[name] = [b"".join(row).rstrip(b"\0").decode() for row in dataset[...]]
+                else:
+                    found[name] = list(dataset.asstr()[...])
+    return found
+
+
+def is_dimension(dataset: h5py.Dataset) -> bool:
+    return dataset.attrs.get("CLASS") == b"DIMENSION_SCALE"
+
+
+def models(results: Path) -> dict[str, dict[str, np.ndarray]]:
+    with h5py.File(results) as file:
+        return {run: {name: tensor[...] for name, tensor in group.items()} for run, group in file["models"].items()}
+
+
+# Times are outside the promise of the same bits, and so are the checksums over them.
+NOT_PROMISED = {"row_checksum", "curve_checksum"}
+
+
+def promised_bits(results: Path) -> dict[str, bytes]:
+    """What must be the same however it was computed: every column but times, every model."""
+    with h5py.File(results) as file:
+        kept = [name for name, item in file.items() if isinstance(item, h5py.Dataset) and not is_dimension(item)]
+        kept = [name for name in kept if name not in NOT_PROMISED and text_attribute(file[name], "units") != "s"]
+    everything = columns(results)
+    bits = {name: as_bytes(everything[name]) for name in kept}
+    for run_id, tensors in models(results).items():
+        bits |= {f"{run_id}/{name}": values.tobytes() for name, values in tensors.items()}
+    return bits
+
+
+def as_bytes(values: Any) -> bytes:
+    return values.tobytes() if isinstance(values, np.ndarray) else "\n".join(values).encode()
+
+
+def text_attribute(item: Any, name: str) -> str:
+    value = item.attrs.get(name, "")
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def differences(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
+def checkpoint(results: Path, run_id: str) -> tuple[int, int]:
+    """Sequence number and step of a run's newest checkpoint; 0 and 0 where there is none."""
+    with h5py.File(results) as file:
+        headers = file[f"checkpoints/{run_id}/slots"][:, :24].tobytes()
+    slots = (struct.unpack_from("<8sQq", headers, 24 * slot) for slot in range(2))
+    return max((sequence, step) for _, sequence, step in slots)
+
+
+def place(results: Path, name: str) -> tuple[int, int]:
+    """Where a dataset's bytes lie in the file: offset and length."""
+    with h5py.File(results) as file:
+        dataset = file[name]
+        return dataset.id.get_offset(), dataset.id.get_storage_size()
+
+
+def flip(path: Path, offset: int) -> None:
+    """Damages one bit."""
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 4]))
+
+
+def csv_rows(text: str) -> list[dict[str, str]]:
+    import csv
+
+    return list(csv.DictReader(text.splitlines()))
+
+
+def run_ids(runs: Iterable[dict[str, Any]]) -> list[str]:
+    ids = [each["run_id"] for each in runs]
+    assert all(re.fullmatch("[0-9a-f]{12}", each) for each in ids)
+    return ids

@@ -1,0 +1,242 @@
+"""The verbs, but for what `run` does: options, output, exit codes."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Sweep
+from harness import Result, columns, csv_rows, plan, run, status, weightsweep, write_sweep
+
+VERBS = ["plan", "run", "status", "export", "verify", "info"]
+SEED = {"name": "seed", "unknowns": 15, "equation_ratio": 2}
+
+
+def usage_mistake(result: Result, *words: str) -> bool:
+    return result.code == 2 and bool(result.err) and result.says(*words) and not result.out
+
+
+def as_in_file(values: list[Any], column: Any) -> list[Any]:
+    """A column of csv or JSON as the file holds it: numbers from text, lists as text."""
+    if isinstance(column, list):
+        return [",".join(map(str, value)) if isinstance(value, list) else value for value in values]
+    return [column.dtype.type(value) for value in values]
+
+
+# ---- usage ----
+
+
+def test_help() -> None:
+    result = weightsweep("--help")
+    assert result.code == 0 and not result.err
+    for verb in VERBS:
+        assert f"\n  {verb}" in result.out
+    assert "example: weightsweep " in result.out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb(verb: str) -> None:
+    result = weightsweep(verb, "--help")
+    assert result.code == 0 and not result.err
+    example = result.out.lower().partition("example: ")[2].splitlines()[0]
+    assert f"weightsweep {verb}" in example and len(result.out.splitlines()) >= 5
+
+
+def test_no_verb() -> None:
+    assert weightsweep().code == 2
+    assert usage_mistake(weightsweep("plam", "x.yaml"), "plam")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_unknown_option(verb: str) -> None:
+    assert usage_mistake(weightsweep(verb, "--frobnicate"), "--frobnicate")
+
+
+@pytest.mark.parametrize("verb", ["plan", "run", "status", "export", "verify"])
+def test_no_file(verb: str) -> None:
+    assert usage_mistake(weightsweep(verb), verb)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plan", "--ranks", "0"],
+        ["plan", "--ranks", "2,"],
+        ["plan", "--format", "xml"],
+        ["plan", "--set"],
+        ["run", "-o"],
+        ["run", "--group", "3", "-o", "x.h5"],
+        ["run", "--group", "0", "-o", "x.h5"],
+        ["run", "--time-limit", "soon", "-o", "x.h5"],
+        ["run", "--checkpoint-every", "-1", "-o", "x.h5"],
+        ["run", "--progress", "much", "-o", "x.h5"],
+        ["run"],  # -o is required
+        ["status", "--format", "csv"],
+        ["export", "--runs", "--format", "table"],
+        ["export"],
+        ["export", "--runs", "--curves"],
+    ],
+    ids=" ".join,
+)
+def test_bad_values(finished: Sweep, arguments: list[str]) -> None:
+    verb, *rest = arguments
+    file = finished.yaml if verb in ("plan", "run") else finished.results
+    words = [word for word in rest if word.startswith("--") and word not in ("--runs", "--curves")]
+    result = weightsweep(verb, file, *rest, cwd=finished.yaml.parent) if rest != ["--set"] else weightsweep(verb, file, "--set")
+    assert usage_mistake(result, *words), result
+    assert not (finished.yaml.parent / "x.h5").exists()
+
+
+def test_output_that_cannot_be_written(finished: Sweep) -> None:
+    with open("/dev/full", "w") as full:
+        assert weightsweep("plan", finished.yaml, stdout=full).code == 4
+        assert weightsweep("export", finished.results, "--runs", stdout=full).code == 4
+
+
+# ---- plan ----
+
+
+def test_plan_table(finished: Sweep) -> None:
+    result = weightsweep("plan", finished.yaml)
+    assert result.code == 0 and not result.err
+    for run_id in columns(finished.results)["run_id"]:
+        assert result.out.count(run_id) == 1
+    assert "4 runs" in result.out and "results file " in result.out and "parameters" in result.out and "GFLOP/step" in result.out
+    assert weightsweep("plan", finished.yaml, "--format", "table").out == result.out
+
+
+def test_plan_json_and_csv_have_the_columns_of_the_results_file(finished: Sweep) -> None:
+    planned = plan(finished.yaml)
+    assert set(planned) == {"runs", "totals"}
+    file = columns(finished.results)
+    rows = csv_rows(weightsweep("plan", finished.yaml, "--format", "csv").out)
+    assert [row["run_id"] for row in rows] == [run["run_id"] for run in planned["runs"]] == file["run_id"]
+    assert list(rows[0]) == list(planned["runs"][0])
+    for name in rows[0]:
+        assert as_in_file([run[name] for run in planned["runs"]], file[name]) == list(file[name]), name
+        assert as_in_file([row[name] for row in rows], file[name]) == list(file[name]), name
+
+
+def test_plan_totals(finished: Sweep) -> None:
+    planned = plan(finished.yaml)
+    totals, runs = planned["totals"], planned["runs"]
+    assert totals["runs"] == 4
+    assert totals["parameters"] == sum(run["parameters"] for run in runs)
+    assert totals["flops"] >= sum(run["flops_per_step"] * run["steps"] for run in runs)
+    assert totals["model_bytes"] == 4 * totals["parameters"]
+    assert totals["memory_bytes"] > 0
+
+
+def test_plan_parameters_and_flops(tmp_path: Path) -> None:
+    sweep = write_sweep(tmp_path / "seed.yaml", SEED)
+    (run,) = plan(sweep)["runs"]
+    widths = [(3, 128), (128, 256), (256, 128), (128, 256), (256, 128), (128, 15)]
+    assert run["parameters"] == sum(inputs * outputs + outputs for inputs, outputs in widths)
+    # Two FLOPs a multiply-add: 99,072 for each pair, and three times the layers behind the pooling.
+    decoder = sum(inputs * outputs for inputs, outputs in widths[2:])
+    assert run["flops_per_step"] == pytest.approx(2 * 1024 * (30 * 99072 + 3 * decoder), rel=0.01)
+    (muon,) = plan(sweep, "--set", "optimizer=muon")["runs"]
+    assert muon["flops_per_step"] - run["flops_per_step"] == pytest.approx(0.43e9, rel=0.05)
+
+
+def test_plan_ranks(finished: Sweep, tmp_path: Path) -> None:
+    predicted = plan(finished.yaml, "--ranks", "1,2,4,64")["totals"]["ranks"]
+    assert [each["ranks"] for each in predicted] == [1, 2, 4, 64]
+    seconds = [each["seconds"] for each in predicted]
+    assert seconds == sorted(seconds, reverse=True) and seconds[0] > 0
+    assert predicted[0]["efficiency"] == pytest.approx(1) and all(0 < each["efficiency"] <= 1.0001 for each in predicted)
+    table = weightsweep("plan", finished.yaml, "--ranks", "8").out
+    assert "8 ranks: " in table and "efficiency" in table
+
+
+def test_plan_predicts_the_size_of_the_file(tmp_path: Path) -> None:
+    sweep, results = write_sweep(tmp_path / "seed.yaml", SEED, training={"steps": 1, "batch": 16}, evaluation={"generators": 16}), tmp_path / "seed.h5"
+    assert run(1, sweep, results, "--quiet").code == 0
+    predicted, size = plan(sweep)["totals"]["file_bytes"], results.stat().st_size
+    assert 0.5 * size < predicted < 2 * size
+
+
+def test_plan_of_100000_runs(tmp_path: Path) -> None:
+    sweep = write_sweep(tmp_path / "many.yaml", SEED, axes={"seed": list(range(1000)), "steps": list(range(1, 101))})
+    for format in ("table", "csv", "json"):
+        start = time.monotonic()
+        result = weightsweep("plan", sweep, "--ranks", "64", "--format", format)
+        seconds = time.monotonic() - start
+        print(f"100,000 runs as {format}: {seconds:.2f} s")
+        assert result.code == 0 and seconds < 4  # 1 s where nobody else computes
+    assert len(json.loads(result.out)["runs"]) == 100_000
+
+
+# ---- status, export, verify, info ----
+
+
+def test_status(finished: Sweep) -> None:
+    found = status(finished.results)
+    assert set(found) == {"total", "done", "running", "pending", "diverged", "failed", "fraction", "runs"}
+    assert found["total"] == found["done"] == len(found["runs"]) == 4 and found["fraction"] == 1
+    file = columns(finished.results)
+    for name in ("run_id", "steps_done", "r2"):
+        assert [each[name] for each in found["runs"]] == list(file[name])
+    assert {each["status"] for each in found["runs"]} == {"done"}
+    table = weightsweep("status", finished.results)
+    assert table.code == 0 and not table.err and "4 done" in table.out
+    assert all(run_id in table.out for run_id in file["run_id"])
+    followed = weightsweep("status", finished.results, "--follow", "--format", "table")
+    assert followed.out == table.out, "nobody writes: nothing to follow"
+
+
+def test_export_runs(finished: Sweep) -> None:
+    file = columns(finished.results)
+    result = weightsweep("export", finished.results, "--runs")
+    rows, objects = csv_rows(result.out), json.loads(weightsweep("export", finished.results, "--runs", "--format", "json").out)
+    assert result.code == 0 and not result.err and result.out == weightsweep("export", "--runs", finished.results, "--format", "csv").out
+    assert list(rows[0]) == list(objects[0])
+    expected = {name for name, values in file.items() if not name.startswith("curve_") and not name.endswith("_checksum")}
+    assert set(rows[0]) == expected
+    for name in expected - {"status"}:
+        assert as_in_file([row[name] for row in rows], file[name]) == list(file[name]), name
+        assert as_in_file([each[name] for each in objects], file[name]) == list(file[name]), name
+    assert [row["status"] for row in rows] == [each["status"] for each in objects] == ["done"] * 4
+
+
+def test_export_curves(finished: Sweep) -> None:
+    file = columns(finished.results)
+    rows = csv_rows(weightsweep("export", finished.results, "--curves").out)
+    objects = json.loads(weightsweep("export", finished.results, "--curves", "--format", "json").out)
+    assert len(rows) == len(objects) == 4 * 3
+    assert [row["run_id"] for row in rows] == [each["run_id"] for each in objects] == [run_id for run_id in file["run_id"] for _ in range(3)]
+    for name in ("curve_step", "curve_loss", "curve_r2", "curve_seconds"):
+        assert [float(row[name]) for row in rows] == [each[name] for each in objects] == list(file[name].ravel()), name
+
+
+def test_verify(finished: Sweep) -> None:
+    result = weightsweep("verify", finished.results)
+    assert result.code == 0 and not result.err and "passed" in result.out
+
+
+def test_info() -> None:
+    result = weightsweep("info")
+    assert result.code == 0 and not result.err
+    for word in ("weightsweep", "processor", "OpenBLAS", "threads", "Open MPI", "HDF5", "mpio"):
+        assert word in result.out
+
+
+def test_only_run_needs_mpirun(finished: Sweep, tmp_path: Path) -> None:
+    """The rest works where MPI cannot start."""
+    nowhere = {"OMPI_MCA_pml": "nothing_there"}
+    assert weightsweep("run", finished.yaml, "-o", tmp_path / "x.h5", env=nowhere).code != 0
+    for arguments in (["plan", finished.yaml], ["status", finished.results], ["export", "--runs", finished.results], ["verify", finished.results], ["info"]):
+        assert weightsweep(*arguments, env=nowhere).code == 0
+
+
+@pytest.mark.parametrize("verb", [["status"], ["export", "--runs"], ["export", "--curves"], ["verify"]], ids=" ".join)
+@pytest.mark.parametrize("content", [None, b"", b"no HDF5, but text\n" * 100], ids=["missing", "empty", "text"])
+def test_unreadable_results(tmp_path: Path, verb: list[str], content: bytes | None) -> None:
+    results = tmp_path / "x.h5"
+    if content is not None:
+        results.write_bytes(content)
+    result = weightsweep(*verb, results)
+    assert result.code == 3 and result.says("x.h5") and not result.out
+
+

@@ -1,0 +1,212 @@
+"""When `run` must not write: a results file that cannot be used (3) and a machine that cannot go on (4). Each with a sentence
+that names the file and says what to do, and with nothing lost."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import pytest
+from conftest import FOUR, Sweep
+from harness import Result, checkpoint, columns, differences, flip, place, promised_bits, run, status, weightsweep, write_sweep
+
+
+def copy_of(sweep: Sweep, folder: Path) -> Path:
+    return Path(shutil.copy(sweep.results, folder / "copy.h5"))
+
+
+def refused(result: Result, *words: str) -> bool:
+    """Once, not once a rank."""
+    return result.code == 3 and not result.out and result.says(*words) and result.err.count(words[0]) <= 2
+
+
+# ---- another sweep's ----
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"name": "another"}, {"axes": FOUR | {"unknowns": [6]}}, {"axes": FOUR | {"seed": [1, 2]}}, {"training": {"steps": 31}}, {"training": {"learning_rate": 0.002}}],
+    ids=["name", "fewer", "more", "steps", "setting"],
+)
+def test_another_sweep_s_file(finished: Sweep, tmp_path: Path, changes: dict[str, object]) -> None:
+    results, sweep = copy_of(finished, tmp_path), write_sweep(tmp_path / "other.yaml", **({"axes": FOUR} | changes))
+    before = results.read_bytes()
+    assert refused(run(2, sweep, results), "copy.h5", "another sweep", "-o")
+    assert results.read_bytes() == before
+
+
+def test_the_same_sweep_written_otherwise(finished: Sweep, tmp_path: Path) -> None:
+    results, sweep = copy_of(finished, tmp_path), tmp_path / "same.yaml"
+    lines = finished.yaml.read_text().splitlines()
+    sweep.write_text("# a comment\n" + "\n".join(reversed(lines)) + "\nseed: 1\n")
+    assert run(1, sweep, results).code == 0
+
+
+# ---- damaged, or no results file at all ----
+
+
+@pytest.mark.parametrize("content", [b"", b"no HDF5, but text\n" * 1000], ids=["empty", "text"])
+def test_not_hdf5(finished: Sweep, tmp_path: Path, content: bytes) -> None:
+    results = tmp_path / "x.h5"
+    results.write_bytes(content)
+    assert refused(run(2, finished.yaml, results), "x.h5", "not an HDF5 file")
+    assert results.read_bytes() == content
+
+
+def test_not_ours(finished: Sweep, tmp_path: Path) -> None:
+    results = tmp_path / "x.h5"
+    with h5py.File(results, "w") as file:
+        file["run"] = [1, 2, 3]
+    before = results.read_bytes()
+    assert refused(run(2, finished.yaml, results), "x.h5", "not a weightsweep results file")
+    assert results.read_bytes() == before
+
+
+def test_a_schema_to_come(finished: Sweep, tmp_path: Path) -> None:
+    results = copy_of(finished, tmp_path)
+    with h5py.File(results, "r+") as file:
+        file.attrs["schema_version"] = 99
+    assert refused(run(2, finished.yaml, results), "copy.h5", "99")
+    assert weightsweep("status", results).code == 3
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_cut_off(finished: Sweep, tmp_path: Path, part: float) -> None:
+    results = copy_of(finished, tmp_path)
+    os.truncate(results, int(part * results.stat().st_size))
+    assert refused(run(2, finished.yaml, results), "copy.h5")
+    assert weightsweep("verify", results).code == 3
+
+
+@pytest.mark.parametrize("words", [b"mlp-inverse", b"name: tiny", b"equation_ratio"], ids=bytes.decode)
+def test_damaged_text(finished: Sweep, tmp_path: Path, words: bytes) -> None:
+    results = copy_of(finished, tmp_path)
+    flip(results, results.read_bytes().index(words) + 3)
+    assert refused(run(2, finished.yaml, results), "copy.h5", "damaged")
+    for verb in (["verify"], ["status"]):
+        assert weightsweep(*verb, results).code == 3
+
+
+@pytest.mark.parametrize("name", ["r2", "loss", "steps_done", "message", "arithmetic", "row_checksum", "curve_loss", "curve_seconds", "curve_checksum", "model_checksum"])
+def test_verify_finds_a_damaged_outcome(finished: Sweep, tmp_path: Path, name: str) -> None:
+    results = copy_of(finished, tmp_path)
+    offset, length = place(results, name)
+    flip(results, offset + length // 4 + 2)  # of the second run
+    result = weightsweep("verify", results)
+    assert refused(result, "copy.h5", "1 fault", columns(results)["run_id"][1])
+    assert weightsweep("status", results).code == 0, "readable all the same"
+
+
+def test_verify_finds_a_damaged_model(finished: Sweep, tmp_path: Path) -> None:
+    results, run_id = copy_of(finished, tmp_path), columns(finished.results)["run_id"][2]
+    flip(results, place(results, f"models/{run_id}/decoder.0.weight")[0] + 5)
+    assert refused(weightsweep("verify", results), "copy.h5", f"run {run_id}: its model")
+
+
+def test_verify_finds_a_damaged_checkpoint(tmp_path: Path) -> None:
+    sweep, results = write_sweep(tmp_path / "some.yaml", training={"steps": 10_000_000}), tmp_path / "some.h5"
+    assert run(1, sweep, results, "--quiet", "--time-limit", "0.5").code == 75
+    (run_id,) = columns(results)["run_id"]
+    sequence, _ = checkpoint(results, run_id)
+    assert sequence == 1 and weightsweep("verify", results).code == 0
+    flip(results, place(results, f"checkpoints/{run_id}/slots")[0] + 4096 + 100)
+    assert refused(weightsweep("verify", results), "some.h5", f"run {run_id}: its newest checkpoint")
+
+
+@pytest.mark.parametrize("where", [".", "none/x.h5", "text/x.h5"])
+def test_a_path_that_leads_nowhere(finished: Sweep, tmp_path: Path, where: str) -> None:
+    (tmp_path / "text").write_text("")
+    assert refused(run(2, finished.yaml, tmp_path / where), str(tmp_path / where).removesuffix("/."))
+
+
+# ---- another arithmetic ----
+
+
+def test_another_arithmetic(tmp_path: Path) -> None:
+    core = next(core for core in ("Haswell", "Sandybridge") if core not in weightsweep("info").out)
+    other = {"OPENBLAS_CORETYPE": core, "DNNL_MAX_CPU_ISA": "AVX2"}  # whichever library multiplies
+    if arithmetic(other) == arithmetic({}):
+        pytest.skip("these libraries have one kernel only")
+    sweep, results = write_sweep(tmp_path / "four.yaml", axes=FOUR), tmp_path / "four.h5"
+    first, *_ = (each["run_id"] for each in status_of_new(sweep, results))
+    assert refused(run(2, sweep, results, env=other), "four.h5", "arithmetic", "--allow-other-arithmetic")
+    assert status(results)["done"] == 1
+    assert run(2, sweep, results, "--quiet", "--allow-other-arithmetic", env=other).code == 0
+    file = columns(results)
+    assert file["arithmetic"][0] == arithmetic({}) and file["arithmetic"][1] == arithmetic(other)
+    assert first == file["run_id"][0] and weightsweep("verify", results).code == 0
+
+
+def arithmetic(env: dict[str, str]) -> str:
+    """As `info` names it."""
+    line = next(line for line in weightsweep("info", env=env).out.splitlines() if line.startswith("arithmetic"))
+    return line.removeprefix("arithmetic").strip()
+
+
+def status_of_new(sweep: Path, results: Path) -> list[dict[str, object]]:
+    """Makes the file and does its first run."""
+    first = weightsweep("plan", sweep, "--format", "csv").out.splitlines()[1].partition(",")[0]
+    assert run(1, sweep, results, "--quiet", "--only", first).code == 0
+    return status(results)["runs"]
+
+
+# ---- the machine cannot go on ----
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a few megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("disk full: only root can mount a small file system")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder: Path, leave: int) -> Path:
+    """Takes all space of the disk but `leave` bytes."""
+    disk, ballast = os.statvfs(folder), folder / "ballast"
+    ballast.write_bytes(b"\1" * (disk.f_bavail * disk.f_bsize - leave))
+    return ballast
+
+
+def test_disk_full_at_creation(finished: Sweep, small_disk: Path) -> None:
+    results, ballast = small_disk / "x.h5", fill(small_disk, 16 << 10)
+    result = run(2, finished.yaml, results)
+    assert result.code == 4 and result.says("x.h5", "disk full", "run the same command again"), result
+    assert not results.exists() and not list(small_disk.glob("x.h5.part*")), "nothing is left behind"
+    ballast.unlink()
+    assert run(2, finished.yaml, results, "--quiet").code == 0
+    assert differences(promised_bits(finished.results), promised_bits(results)) == []
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_disk_full_while_training(tmp_path: Path, small_disk: Path, ranks: int) -> None:
+    """The file is sparse: a checkpoint, the first of them or the tenth, meets the full disk."""
+    sweep = write_sweep(tmp_path / "wide.yaml", training={"steps": 50}, network={"encoder": [128, 256]}, axes={"seed": [1, 2, 3, 4]})
+    results, undisturbed = small_disk / "x.h5", tmp_path / "undisturbed.h5"
+    assert run(2, sweep, undisturbed, "--quiet").code == 0
+    first = columns(undisturbed)["run_id"][0]
+    assert run(1, sweep, results, "--quiet", "--only", first).code == 0
+    ballast = fill(small_disk, 300 << 10)
+    result = run(ranks, sweep, results)
+    assert result.code == 4 and result.says("x.h5", "disk full", "run the same command again"), result
+    assert weightsweep("verify", results).code == 0 and status(results)["done"] >= 1
+    ballast.unlink()
+    assert run(ranks, sweep, results, "--quiet").code == 0
+    assert weightsweep("verify", results).code == 0
+    assert differences(promised_bits(undisturbed), promised_bits(results)) == []
+
+
+# ---- in use ----
+
+
+def test_in_use(live: Sweep) -> None:
+    """By a live job, which goes on undisturbed."""
+    for ranks in (1, 2):
+        assert refused(run(ranks, live.yaml, live.results), "live.h5", "being written by pid", "wait for it, or end it")
+    assert status(live.results)["running"] == 2

@@ -1,0 +1,276 @@
+"""What `run` does: its options, how it continues, how it is stopped, and what it returns."""
+
+import hashlib
+import resource
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Sweep
+from harness import (
+    DIVERGED,
+    LONG,
+    PENDING,
+    PROGRAM,
+    Job,
+    checkpoint,
+    columns,
+    differences,
+    plan,
+    promised_bits,
+    run,
+    send,
+    start,
+    status,
+    wait_for_training,
+    weightsweep,
+    write_sweep,
+)
+
+SOME = {"steps": 60_000}  # a few seconds
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# ---- options ----
+
+
+def test_standard_output_is_empty(finished: Sweep, tmp_path: Path) -> None:
+    result = run(2, finished.yaml, tmp_path / "x.h5")
+    assert result.code == 0 and not result.out and "4 of 4 runs" in result.err
+    assert differences(promised_bits(finished.results), promised_bits(tmp_path / "x.h5")) == []
+
+
+def test_without_mpirun(finished: Sweep, tmp_path: Path) -> None:
+    assert weightsweep("run", finished.yaml, "-o", tmp_path / "x.h5", "--quiet").code == 0
+    assert differences(promised_bits(finished.results), promised_bits(tmp_path / "x.h5")) == []
+
+
+def test_set(finished: Sweep, tmp_path: Path) -> None:
+    results, sets = tmp_path / "x.h5", ["--set", "unknowns=6", "--set", "steps=[3, 7]"]
+    assert run(1, finished.yaml, results, "--quiet", *sets).code == 0
+    file = columns(results)
+    assert file["run_id"] == [each["run_id"] for each in plan(finished.yaml, *sets)["runs"]]
+    assert list(file["steps_done"]) == [3, 7, 3, 7] and list(file["unknowns"]) == [6] * 4
+    assert run(2, finished.yaml, results, "--quiet", *sets).code == 0, "the same settings continue it"
+    refused = run(2, finished.yaml, results, "--quiet")
+    assert refused.code == 3 and refused.says("x.h5", "another sweep", "-o")
+
+
+def test_only(finished: Sweep, tmp_path: Path) -> None:
+    results, ids = tmp_path / "x.h5", columns(finished.results)["run_id"]
+    assert run(2, finished.yaml, results, "--quiet", "--only", f"{ids[2]},{ids[0]}").code == 0
+    assert [each["status"] for each in status(results)["runs"]] == ["done", "pending", "done", "pending"]
+    unknown = run(2, finished.yaml, results, "--quiet", "--only", f"{ids[1]},0123456789ab")
+    assert unknown.code == 2 and unknown.says("--only", "0123456789ab")
+    assert run(2, finished.yaml, results, "--quiet").code == 0
+    assert differences(promised_bits(finished.results), promised_bits(results)) == []
+
+
+@pytest.mark.parametrize(
+    ("ranks", "group", "shared_by"),
+    [(2, "1", 1), (2, "2", 2), (4, "4", 4), (1, "auto", 1), (2, "auto", 2), (3, "auto", 2), (4, "auto", 4), (2, "4", 2)],
+)
+def test_group(tmp_path: Path, ranks: int, group: str, shared_by: int) -> None:
+    """One run: all the ranks that may share it do. More ranks in a group than there are: as many as there are."""
+    sweep, results = write_sweep(tmp_path / "one.yaml"), tmp_path / "one.h5"
+    assert run(ranks, sweep, results, "--quiet", "--group", group).code == 0
+    file = columns(results)
+    assert file["rank_seconds"][0] == pytest.approx(shared_by * file["wall_seconds"][0])
+
+
+def test_more_ranks_than_shards(tmp_path: Path) -> None:
+    sweep, results = write_sweep(tmp_path / "one.yaml", training={"shards": 2}), tmp_path / "one.h5"
+    result = run(5, sweep, results)
+    assert result.code == 0 and result.says("5 ranks", "idle")
+
+
+def test_progress(finished: Sweep, tmp_path: Path) -> None:
+    run_id = columns(finished.results)["run_id"][0]
+    found = {}
+    for kind in ("auto", "live", "lines", "none"):
+        result = run(2, finished.yaml, tmp_path / f"{kind}.h5", "--progress", kind)
+        assert result.code == 0 and not result.out
+        found[kind] = result.err
+    assert not found["none"]
+    assert "\033[" in found["live"] and "[####" in found["live"]
+    for kind in ("auto", "lines"):  # a rank cannot see the terminal
+        assert "\033" not in found[kind] and "\r" not in found[kind] and run_id in found[kind]
+        assert "100 %" in found[kind].splitlines()[-1]
+
+
+def test_checkpoint_every(tmp_path: Path) -> None:
+    sweep = write_sweep(tmp_path / "long.yaml", training=LONG)
+    (run_id,) = (each["run_id"] for each in plan(sweep)["runs"])
+    often, seldom = tmp_path / "often.h5", tmp_path / "seldom.h5"
+    for results, more in ((often, ["--checkpoint-every", "0.1"]), (seldom, [])):
+        with start(1, sweep, results, "--quiet", *more) as job:
+            wait_for_training(results, job)
+            time.sleep(1)
+    assert checkpoint(often, run_id)[0] >= 3 and checkpoint(often, run_id)[1] > 0
+    assert checkpoint(seldom, run_id) == (0, 0), "60 s unless said"
+    with start(1, sweep, often, "--quiet") as job:  # goes on from there
+        wait_for_training(often, job)
+        send(*job.ranks(1), signal.SIGTERM)
+        assert job.wait().code == 75
+    assert checkpoint(often, run_id)[1] == columns(often)["steps_done"][0] > 0
+
+
+# ---- continuing ----
+
+
+def test_a_finished_file_is_left_alone(finished: Sweep, tmp_path: Path) -> None:
+    before = digest(finished.results)
+    for ranks in (1, 3):
+        assert run(ranks, finished.yaml, finished.results).code == 0
+    assert digest(finished.results) == before
+    assert not finished.results.with_name("four.h5.lock").exists()
+
+
+def test_time_limit_again_and_again(tmp_path: Path) -> None:
+    sweep = write_sweep(tmp_path / "some.yaml", training=SOME, axes={"seed": [1, 2]}, evaluation={"every": 500})
+    results, undisturbed = tmp_path / "some.h5", tmp_path / "undisturbed.h5"
+    assert run(2, sweep, undisturbed, "--quiet").code == 0
+    for ranks in (2, 1, 3):
+        result = run(ranks, sweep, results, "--time-limit", "0.5", "--quiet")
+        assert result.code == 75 and result.says("some.h5", "run the same command again")
+        assert weightsweep("verify", results).code == 0
+        assert status(results)["running"] == 0
+    assert run(2, sweep, results, "--quiet").code == 0
+    assert differences(promised_bits(undisturbed), promised_bits(results)) == []
+
+
+# ---- stopping ----
+
+ONE_RANK = [(0, signal.SIGTERM), (1, signal.SIGTERM), (0, signal.SIGINT), (1, signal.SIGINT), (0, signal.SIGUSR1), (1, signal.SIGUSR1)]
+
+
+def stopped(job: Job, sweep: Path, results: Path, pid: int, number: int) -> Any:
+    """Stops a job that trains two long runs; everything must be saved."""
+    wait_for_training(results, job)
+    time.sleep(0.2)
+    send(pid, number)
+    sent = time.monotonic()
+    result = job.wait(30)
+    print(f"{time.monotonic() - sent:.2f} s from {signal.Signals(number).name} to the end")
+    job.gone()
+    assert weightsweep("verify", results).code == 0
+    file, found = columns(results), status(results)
+    assert list(file["status"]) == [PENDING] * 2 and found["pending"] == 2 and found["running"] == 0
+    for run_id, steps in zip(file["run_id"], file["steps_done"]):
+        assert checkpoint(results, run_id)[1] == steps
+    assert file["steps_done"].min() > 0
+    assert not list(results.parent.glob("*.lock"))
+    return result
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Path:
+    return write_sweep(tmp_path / "long.yaml", training=LONG, axes={"seed": [1, 2]})
+
+
+@pytest.mark.parametrize(("rank", "number"), ONE_RANK, ids=str)
+def test_a_signal_to_one_rank(long: Path, tmp_path: Path, rank: int, number: int) -> None:
+    results = tmp_path / "x.h5"
+    with start(2, long, results, "--quiet") as job:
+        result = stopped(job, long, results, job.ranks(2)[rank], number)
+    assert result.code == 75 and result.says("interrupted", "x.h5", "run the same command again")
+
+
+def test_usr1_to_mpirun(long: Path, tmp_path: Path) -> None:
+    results = tmp_path / "x.h5"
+    with start(2, long, results, "--quiet") as job:
+        assert stopped(job, long, results, job.process.pid, signal.SIGUSR1).code == 75
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=str)
+def test_term_and_int_to_mpirun(long: Path, tmp_path: Path, number: int) -> None:
+    """The code is mpirun's own; what counts is that the ranks save in the two seconds that it leaves them."""
+    results = tmp_path / "x.h5"
+    with start(2, long, results, "--quiet") as job:
+        assert stopped(job, long, results, job.process.pid, number).code != 0
+
+
+def test_status_follows(long: Path, tmp_path: Path) -> None:
+    results = tmp_path / "x.h5"
+    with start(2, long, results, "--quiet") as job:
+        wait_for_training(results, job)
+        with Job(PROGRAM, "status", results, "--follow") as follower:
+            time.sleep(0.5)
+            assert follower.process.poll() is None
+            send(job.process.pid, signal.SIGUSR1)
+            assert job.wait().code == 75
+            result = follower.wait(10)
+    assert result.code == 0 and "2 running" in result.out and result.out.rpartition(" runs, ")[2].splitlines()[0].endswith("done: 2 pending")
+
+
+# ---- runs that do not reach their end ----
+
+
+@pytest.fixture
+def diverging(tmp_path: Path) -> Path:
+    return write_sweep(tmp_path / "wild.yaml", axes={"learning_rate": [1e-3, 100], "steps": [30, 60]})
+
+
+def test_diverged_runs(diverging: Path, tmp_path: Path) -> None:
+    results = tmp_path / "wild.h5"
+    result = run(2, diverging, results, "--quiet")
+    assert result.code == 5 and result.says("2 of 4 runs", "--retry")
+    file, found = columns(results), status(results)
+    wild = file["learning_rate"] == 100
+    assert (file["status"][wild] == DIVERGED).all() and found["diverged"] == found["done"] == 2 and found["fraction"] == 1
+    for message, diverged in zip(file["message"], wild):
+        assert bool(message) == diverged and ("not finite" in message) == diverged
+    assert not np.isfinite(file["loss"][wild]).any() and (file["steps_done"][wild] < 30).all()
+    for run_id, diverged in zip(file["run_id"], wild):
+        assert (run_id in result.err) == diverged
+    assert weightsweep("verify", results).code == 0
+    before = digest(results)
+    again = run(1, diverging, results)
+    assert again.code == 5 and digest(results) == before, "a finished file is left alone"
+
+
+def test_retry(diverging: Path, tmp_path: Path) -> None:
+    results = tmp_path / "wild.h5"
+    assert run(2, diverging, results, "--quiet").code == 5
+    before = columns(results)
+    result = run(2, diverging, results, "--retry")
+    assert result.code == 5 and "6 of 4" not in result.err and "3 of 4" in result.err
+    after = columns(results)
+    wild = before["learning_rate"] == 100
+    assert (after["wall_seconds"] > before["wall_seconds"])[wild].all(), "they were done again"
+    assert (after["wall_seconds"] == before["wall_seconds"])[~wild].all(), "and only they"
+
+
+def test_retry_puts_runs_back_to_pending(tmp_path: Path) -> None:
+    """Also those whose turn has not come when the job is stopped."""
+    sweep = write_sweep(tmp_path / "wild.yaml", training={"learning_rate": 100, "steps": 60, "batch": 32}, axes={"seed": [1, 2, 3, 4]})
+    results = tmp_path / "wild.h5"
+    assert run(2, sweep, results, "--quiet").code == 5
+    assert run(1, sweep, results, "--quiet", "--retry", "--time-limit", "0.000001").code == 75
+    assert status(results)["pending"] >= 3
+
+
+def test_failed_run(tmp_path: Path) -> None:
+    """A run that cannot be set up is a row; the sweep goes on, and --retry does it where there is memory."""
+    sweep = write_sweep(tmp_path / "wide.yaml", training={"steps": 1}, axes={"encoder": [[16, 24], [2048, 4096]]})
+    results, little = tmp_path / "wide.h5", 400 << 20
+
+    def little_memory() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (little, little))
+
+    result = weightsweep("run", sweep, "-o", results, "--quiet", preexec_fn=little_memory)
+    assert result.code == 5, result
+    found = status(results)
+    assert (found["failed"], found["done"]) == (1, 1)
+    assert [each["status"] for each in found["runs"]] == ["done", "failed"]
+    assert "memory" in found["runs"][1]["message"] and columns(results)["message"][0] == ""
+    assert weightsweep("verify", results).code == 0
+    assert run(1, sweep, results, "--quiet").code == 5
+    assert run(1, sweep, results, "--quiet", "--retry").code == 0
+    assert status(results)["done"] == 2 and columns(results)["message"] == ["", ""]

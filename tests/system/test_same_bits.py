@@ -1,0 +1,48 @@
+"""Promise 1: one number, however it was computed. The same bits on any number of ranks and in any grouping."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import TINY, differences, models, promised_bits, run, write_sweep
+
+ADAM: dict[str, Any] = {"axes": {"unknowns": [6, 15], "equation_ratio": [1.33, 2.5]}}
+MUON: dict[str, Any] = {
+    "unknowns": 8,
+    "network": {"encoder": [13, 37, 21], "decoder": [19, 11]},  # odd widths, a layer more
+    "training": {"batch": 48, "shards": 8, "optimizer": "muon", "schedule": "cosine", "warmup_steps": 5, "eval_points": 3},
+    "evaluation": {"every": 7, "generators": 101},  # ragged: neither divides
+    "axes": {"seed": [1, 2, 3]},
+}
+BF16: dict[str, Any] = {"training": {"optimizer": "muon", "precision": "bf16"}, "axes": {"pooling": ["mean", "sum"]}}
+SWEEPS = {"adam": ADAM, "muon": MUON, "bf16": BF16}
+
+
+def make(folder: Path, changes: dict[str, Any], ranks: int, *more: str) -> dict[str, bytes]:
+    sweep = write_sweep(folder / "sweep.yaml", TINY, **changes)
+    results = folder / f"{ranks}{''.join(more)}.h5"
+    result = run(ranks, sweep, results, "--quiet", *more)
+    assert result.code == 0, result.err
+    assert all(models(results).values())
+    return promised_bits(results)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_any_ranks_any_grouping(tmp_path: Path, name: str) -> None:
+    alone = make(tmp_path, SWEEPS[name], 1)
+    assert len(alone) > 30
+    ways = [(2, ()), (3, ()), (4, ()), (5, ()), (2, ("--group", "2")), (4, ("--group", "4"))]
+    for ranks, more in ways:
+        assert differences(alone, make(tmp_path, SWEEPS[name], ranks, *more)) == [], (ranks, more)
+
+
+def test_another_seed_is_another_number(tmp_path: Path) -> None:
+    """The comparison can fail."""
+    one, other = (make(tmp_path / str(seed), {"seed": seed}, 1) for seed in folders(tmp_path, 1, 2))
+    assert differences(one, other) != []
+
+
+def folders(root: Path, *names: int) -> tuple[int, ...]:
+    for name in names:
+        (root / str(name)).mkdir()
+    return names
