@@ -194,7 +194,8 @@ static enum status measure_step(struct bench *bench, const char *name, const str
 static enum status measure_steps(struct bench *bench, const char *name, const struct sweep *sweep)
 {
     for (int64_t run = 0; run < sweep->runs; run++)
-        TRY(measure_step(bench, name, &sweep->run[run]));
+        if (bench->ranks <= sweep->run[run].training.shards)
+            TRY(measure_step(bench, name, &sweep->run[run]));
     return STATUS_OK;
 }
 

@@ -30,61 +30,86 @@ static void make_runs(const struct store_view *view, bool live, struct column_ta
     view_copy_column(table, view, "arithmetic");
 }
 
+/* The curves of one run. */
 struct curves {
-    int64_t *step; // [runs, points]
+    int64_t *step; // [points]; -1: not reached
     double *loss, *r2, *seconds;
 };
 
-static enum status read_curves(const struct store_view *view, struct curves *curves)
+static void curves_init(struct curves *curves, int64_t points)
 {
-    size_t count = (size_t)view->runs * (size_t)view->points;
+    size_t count = (size_t)points;
     curves->step = memory_small(count * sizeof *curves->step);
     curves->loss = memory_small(count * sizeof *curves->loss);
     curves->r2 = memory_small(count * sizeof *curves->r2);
     curves->seconds = memory_small(count * sizeof *curves->seconds);
-    for (int64_t run = 0; run < view->runs; run++) {
-        int64_t at = run * view->points;
-        TRY(store_view_curves(view, run, curves->step + at, curves->loss + at, curves->r2 + at,
-                              curves->seconds + at));
-    }
+}
+
+static void curves_free(struct curves *curves)
+{
+    free(curves->step);
+    free(curves->loss);
+    free(curves->r2);
+    free(curves->seconds);
+}
+
+static enum status read_run(const struct store_view *view, int64_t run, struct curves *curves,
+                            int64_t *reached)
+{
+    TRY(store_view_curves(view, run, curves->step, curves->loss, curves->r2, curves->seconds));
+    for (*reached = 0; *reached < view->points && curves->step[*reached] >= 0;)
+        ++*reached;
     return STATUS_OK;
 }
 
-static void make_points(const struct store_view *view, const struct curves *curves,
-                        struct column_table *table)
+static void add_points(struct column_table *table, int64_t row, const char *id, const struct curves *curves,
+                       int64_t points)
 {
-    int64_t count = view->runs * view->points, row = 0;
-    for (int64_t i = 0; i < count; i++)
-        table->rows += curves->step[i] >= 0;
+    struct column *column = table->columns;
+    for (int64_t i = 0; i < points; i++, row++) {
+        column[0].texts[row] = memory_text(id);
+        column[1].ints[row] = curves->step[i];
+        column[2].reals[row] = curves->loss[i];
+        column[3].reals[row] = curves->r2[i];
+        column[4].reals[row] = curves->seconds[i];
+    }
+}
+
+// Read twice, to count and to fill: only what was reached takes memory. A file that is being written may have grown in between.
+static enum status make_points(const struct store_view *view, struct column_table *table)
+{
+    enum status status = STATUS_OK;
+    struct curves curves;
+    int64_t *count = memory_small((size_t)view->runs * sizeof *count), reached, row = 0;
+    curves_init(&curves, view->points);
+    for (int64_t run = 0; run < view->runs; run++) {
+        TRY_DONE(read_run(view, run, &curves, &count[run]));
+        table->rows += count[run];
+    }
     column_add(table, "run_id", COLUMN_TEXT, "1", "run");
     column_add(table, "curve_step", COLUMN_INT, "steps", "training step");
     column_add(table, "curve_loss", COLUMN_REAL, "1", "training loss, exponential moving average");
     column_add(table, "curve_r2", COLUMN_REAL, "1", "R^2 on held-out generators");
     column_add(table, "curve_seconds", COLUMN_REAL, "s", "time since the run's first step");
     const struct column *ids = column_find(&view->columns, "run_id");
-    struct column *column = table->columns;
-    for (int64_t i = 0; i < count; i++) {
-        if (curves->step[i] < 0)
-            continue;
-        column[0].texts[row] = memory_text(ids->texts[i / view->points]);
-        column[1].ints[row] = curves->step[i];
-        column[2].reals[row] = curves->loss[i];
-        column[3].reals[row] = curves->r2[i];
-        column[4].reals[row] = curves->seconds[i];
-        row++;
+    for (int64_t run = 0; run < view->runs; run++) {
+        TRY_DONE(read_run(view, run, &curves, &reached));
+        add_points(table, row, ids->texts[run], &curves, count[run]);
+        row += count[run];
     }
+done:
+    curves_free(&curves);
+    free(count);
+    return status;
 }
 
 static enum status print(const struct command *command, const struct store_view *view, bool want_curves,
                          bool live, enum table_format format)
 {
     struct column_table table = {0};
-    struct curves curves = {0};
     enum status status = STATUS_OK;
     if (want_curves)
-        TRY_DONE(read_curves(view, &curves));
-    if (want_curves)
-        make_points(view, &curves, &table);
+        TRY_DONE(make_points(view, &table));
     else
         make_runs(view, live, &table);
     if (format == TABLE_JSON) {
@@ -95,10 +120,6 @@ static enum status print(const struct command *command, const struct store_view 
     }
 done:
     column_table_free(&table);
-    free(curves.step);
-    free(curves.loss);
-    free(curves.r2);
-    free(curves.seconds);
     return status;
 }
 
@@ -150,8 +171,10 @@ enum status command_export(const struct command *command, int argc, char **argv)
     if (runs == curves)
         FAIL(STATUS_USAGE, "export: expected one of --runs and --curves; see `weightsweep export --help`");
     struct store_view *view = NULL;
+    bool live =
+        store_lock_held(argv[optind]); // before the file: a run that ends in between is then shown as it was
     TRY(store_view_open(argv[optind], &view));
-    enum status status = print(command, view, curves, store_lock_held(argv[optind]), format);
+    enum status status = print(command, view, curves, live, format);
     store_view_close(&view);
     return status;
 }

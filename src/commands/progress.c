@@ -26,9 +26,9 @@ struct progress {
     char **label;                      // [sweep->runs], what tells the run from the others
     double *cost;                      // [sweep->runs], FLOPs
     double total, done, done_at_start; // FLOPs
-    int64_t finished;
-    double start, last; // last: of a picture; 0: it is out of date
-    int lines;          // of the live display on the screen
+    int64_t runs, finished;            // that count
+    double start, last;                // last: of a picture; 0: it is out of date
+    int lines;                         // of the live display on the screen
     int width;
 };
 
@@ -104,8 +104,7 @@ void progress_create(enum progress_kind kind, const struct sweep *sweep, FILE *e
     progress->run = memory_small(runs * sizeof *progress->run);
     progress->cost = memory_small(runs * sizeof *progress->cost);
     for (size_t run = 0; run < runs; run++) {
-        progress->cost[run] = run_cost(&sweep->run[run]).flops;
-        progress->total += progress->cost[run];
+        progress->cost[run] = sweep->cost[run].flops;
         progress->run[run].loss = NAN;
     }
     progress->label = kind == PROGRESS_NONE ? NULL : make_labels(sweep);
@@ -142,9 +141,14 @@ static void count(struct progress *progress, int64_t run, int64_t steps)
 
 void progress_begin(struct progress *progress, int64_t run, int64_t steps, bool left)
 {
-    count(progress, run, left ? steps : steps_of(progress, run));
-    progress->done_at_start = progress->done;
+    if (!left)
+        steps = steps_of(progress, run);
+    progress->run[run].steps = steps;
+    progress->runs++;
     progress->finished += !left;
+    progress->total += progress->cost[run];
+    progress->done += progress->cost[run] * (double)steps / (double)steps_of(progress, run);
+    progress->done_at_start = progress->done;
 }
 
 void progress_started(struct progress *progress, int64_t run, int ranks)
@@ -181,9 +185,9 @@ static void add_overall(const struct progress *progress, struct text *text)
 {
     double elapsed = clock_seconds() - progress->start, done = progress->done - progress->done_at_start;
     text_format(text, "%3.0f %%  %lld of %lld runs  ", 100 * progress->done / progress->total,
-                (long long)progress->finished, (long long)progress->sweep->runs);
+                (long long)progress->finished, (long long)progress->runs);
     add_time(text, elapsed);
-    if (done > 0 && elapsed > 1 && progress->finished < progress->sweep->runs) {
+    if (done > 0 && elapsed > 1 && progress->finished < progress->runs) {
         text_add(text, ", about ");
         add_time(text, (progress->total - progress->done) / done * elapsed);
         text_add(text, " left");

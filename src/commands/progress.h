@@ -24,7 +24,8 @@ void progress_create(enum progress_kind kind, const struct sweep *sweep, FILE *e
                      struct progress **progress);
 void progress_destroy(struct progress **progress);
 
-/* What is known before the work begins: steps that a run has done already, and whether there is anything left of it. */
+/* What is known before the work begins, for each run that counts: the steps it has done already, and whether anything is
+ * left of it. */
 void progress_begin(struct progress *progress, int64_t run, int64_t steps, bool left);
 
 void progress_started(struct progress *progress, int64_t run, int ranks);

@@ -55,6 +55,16 @@ static enum status check_arithmetic(MPI_Comm comm, bool other_arithmetic)
     return agree(status, comm);
 }
 
+static bool is_lost(enum run_status status)
+{
+    return status == RUN_DIVERGED || status == RUN_FAILED;
+}
+
+static bool needs_work(const struct run_options *options, enum run_status status)
+{
+    return status == RUN_PENDING || status == RUN_RUNNING || (options->retry && is_lost(status));
+}
+
 // Rank 0: the file is there, ours, and the status of each run is known.
 static enum status prepare_file(const struct run_options *options, const struct sweep *sweep,
                                 uint8_t *run_status, int64_t *steps_done)
@@ -63,7 +73,10 @@ static enum status prepare_file(const struct run_options *options, const struct 
         TRY(results_create(options->output, sweep));
     struct store_view *view = NULL;
     TRY(store_view_open(options->output, &view));
-    enum status status = results_check(view, sweep, !options->other_arithmetic);
+    bool work = false; // a file that is finished needs no arithmetic
+    for (int64_t run = 0; run < view->runs; run++)
+        work |= needs_work(options, (enum run_status)view->status[run]);
+    enum status status = results_check(view, sweep, work && !options->other_arithmetic);
     if (status == STATUS_OK) {
         memcpy(run_status, view->status, (size_t)sweep->runs);
         memcpy(steps_done, column_find(&view->columns, "steps_done")->ints,
@@ -113,16 +126,9 @@ static enum status check_only(const char *only, const struct sweep *sweep)
     return status;
 }
 
-static bool is_lost(enum run_status status)
-{
-    return status == RUN_DIVERGED || status == RUN_FAILED;
-}
-
 static bool to_do(const struct run_options *options, enum run_status status, const char *id)
 {
-    if (options->only && !listed(options->only, id))
-        return false;
-    return status == RUN_PENDING || status == RUN_RUNNING || (options->retry && is_lost(status));
+    return needs_work(options, status) && (!options->only || listed(options->only, id));
 }
 
 // --retry: back to pending at once, so that an interruption does not make the next command forget them.
@@ -145,7 +151,6 @@ static enum status put_back(const struct run_options *options, const struct swee
 // ---- what the schedule needs from outside ----
 
 struct recorder {
-    const struct sweep *sweep;
     struct store *store;
     struct progress *progress; // of rank 0
     uint8_t *run_status;       // [runs], kept by rank 0
@@ -248,17 +253,15 @@ static enum status count_lost(const char *output, const struct sweep *sweep, con
     return status;
 }
 
-static void say_idle_ranks(const struct command *command, const struct sweep *sweep, const int64_t *todo,
-                           int64_t count, int ranks)
+static void say_idle_ranks(const struct command *command, const struct schedule_job *job, int ranks)
 {
-    int64_t useful = 0;
-    for (int64_t i = 0; i < count; i++)
-        useful += sweep->run[todo[i]].training.shards;
-    if (count > 0 && useful < ranks)
+    int used = schedule_ranks_used(job, ranks);
+    if (job->todo_count > 0 && used < ranks)
         fprintf(command->err,
-                "note: %d ranks, but the %lld runs left can use %lld at most (one a shard); the others stay "
-                "idle\n",
-                ranks, (long long)count, (long long)useful);
+                "note: %d of %d ranks stay idle: a run takes a power of two of them, at most one a shard, "
+                "and %lld "
+                "run%s left\n",
+                ranks - used, ranks, (long long)job->todo_count, job->todo_count == 1 ? " is" : "s are");
 }
 
 // A file that groups of 4 began may be continued on two ranks.
@@ -277,7 +280,7 @@ static enum status work(const struct command *command, const struct run_options 
     size_t runs = (size_t)sweep->runs;
     MPI_Comm_rank(command->comm, &rank);
     MPI_Comm_size(command->comm, &ranks);
-    struct recorder recorder = {.sweep = sweep, .store = store, .run_status = run_status};
+    struct recorder recorder = {.store = store, .run_status = run_status};
     struct train_run *run = memory_small(runs * sizeof *run);
     double *cost = memory_small(runs * sizeof *cost);
     int64_t *todo = memory_small(runs * sizeof *todo);
@@ -287,17 +290,19 @@ static enum status work(const struct command *command, const struct run_options 
     for (int64_t i = 0; i < sweep->runs; i++) {
         const struct run_spec *spec = &sweep->run[i];
         run[i] = (struct train_run){spec->task, spec->model, spec->training};
-        cost[i] = run_cost(spec).flops;
+        cost[i] = sweep->cost[i].flops * (1 - (double)steps_done[i] / (double)spec->training.steps); // left
         if (to_do(options, run_status[i], spec->id))
             todo[job.todo_count++] = i;
     }
     if (rank == 0) {
         progress_create(options->progress, sweep, command->err, &recorder.progress);
         for (int64_t i = 0; i < sweep->runs; i++)
-            progress_begin(recorder.progress, i, steps_done[i],
-                           run_status[i] == RUN_PENDING || run_status[i] == RUN_RUNNING);
+            if (to_do(options, run_status[i], sweep->run[i].id))
+                progress_begin(recorder.progress, i, steps_done[i], true);
+            else if (!needs_work(options, run_status[i])) // else --only leaves it out
+                progress_begin(recorder.progress, i, steps_done[i], false);
         if (options->progress != PROGRESS_NONE)
-            say_idle_ranks(command, sweep, todo, job.todo_count, ranks);
+            say_idle_ranks(command, &job, ranks);
     }
     const struct schedule_hooks hooks = {.context = &recorder,
                                          .checkpoint_every = options->checkpoint_every,
@@ -347,7 +352,7 @@ static enum status with_file(const struct command *command, const struct run_opt
 done:
     if (store) {
         enum status closed = store_close(&store);
-        if (status == STATUS_OK)
+        if (closed != STATUS_OK)
             status = closed;
     }
     if (lock >= 0)

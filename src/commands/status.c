@@ -83,8 +83,8 @@ static enum status show(const struct command *command, const char *path, enum ta
                         bool follow, bool *live)
 {
     struct store_view *view = NULL;
+    *live = store_lock_held(path); // before the file: a run that ends in between is then shown as it was
     TRY(store_view_open(path, &view));
-    *live = store_lock_held(path);
     struct summary summary = summarise(view, *live);
     struct column_table table = {0};
     make_table(view, *live, format == TABLE_TEXT && view->runs > TABLE_ROWS ? TABLE_ROWS : view->runs,

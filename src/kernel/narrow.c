@@ -10,11 +10,12 @@ INLINE void forward(void *restrict h, const float *restrict x, const float *rest
 {
     for (int j = 0; j < stride; j += LANES) {
         float_lanes bias = lanes_load(b, (size_t)j, PRECISION_FP32);
-        for (int row = 0; row < rows; row++) {
+        for (size_t row = 0; row < (size_t)rows; row++) {
             float_lanes sum = bias;
             for (int k = 0; k < in; k++)
-                sum += x[row * in + k] * lanes_load(w, (size_t)(k * stride + j), PRECISION_FP32);
-            lanes_store(h, (size_t)(row * stride + j), lanes_relu(sum), precision);
+                sum +=
+                    x[row * (size_t)in + (size_t)k] * lanes_load(w, (size_t)(k * stride + j), PRECISION_FP32);
+            lanes_store(h, row * (size_t)stride + (size_t)j, lanes_relu(sum), precision);
         }
     }
 }
@@ -34,11 +35,11 @@ INLINE void backward(float *restrict dw, float *restrict db, const void *restric
         float_lanes bias = lanes_load(db, (size_t)j, PRECISION_FP32), weight[UNROLLED];
         for (int k = 0; k < in; k++)
             weight[k] = lanes_load(dw, (size_t)(k * stride + j), PRECISION_FP32);
-        for (int row = 0; row < rows; row++) {
-            float_lanes dz = activation_gradient(dh, h, (size_t)(row * stride + j), precision);
+        for (size_t row = 0; row < (size_t)rows; row++) {
+            float_lanes dz = activation_gradient(dh, h, row * (size_t)stride + (size_t)j, precision);
             bias += dz;
             for (int k = 0; k < in; k++)
-                weight[k] += x[row * in + k] * dz;
+                weight[k] += x[row * (size_t)in + (size_t)k] * dz;
         }
         lanes_store(db, (size_t)j, bias, PRECISION_FP32);
         for (int k = 0; k < in; k++)
@@ -51,18 +52,19 @@ INLINE void backward_wide(float *dw, float *db, const void *dh, const void *h, c
                           int in, int stride, const enum precision precision)
 {
     for (int j = 0; j < stride; j += LANES)
-        for (int row = 0; row < rows; row++) {
-            float_lanes dz = activation_gradient(dh, h, (size_t)(row * stride + j), precision);
+        for (size_t row = 0; row < (size_t)rows; row++) {
+            float_lanes dz = activation_gradient(dh, h, row * (size_t)stride + (size_t)j, precision);
             *(float_lanes *)(db + j) += dz;
             for (int k = 0; k < in; k++)
-                *(float_lanes *)(dw + k * stride + j) += x[row * in + k] * dz;
+                *(float_lanes *)(dw + k * stride + j) += x[row * (size_t)in + (size_t)k] * dz;
         }
 }
 
 #define EACH_WIDTH(CALL, PRECISION)                                                                          \
     CALL(2, PRECISION)                                                                                       \
-    CALL(3, PRECISION) CALL(4, PRECISION) CALL(5, PRECISION) CALL(6, PRECISION) CALL(7, PRECISION)           \
-        CALL(8, PRECISION) CALL(9, PRECISION) CALL(10, PRECISION) CALL(11, PRECISION)
+    CALL(3, PRECISION)                                                                                       \
+    CALL(4, PRECISION) CALL(5, PRECISION) CALL(6, PRECISION) CALL(7, PRECISION) CALL(8, PRECISION)           \
+        CALL(9, PRECISION) CALL(10, PRECISION) CALL(11, PRECISION)
 
 #define FORWARD(IN, PRECISION)                                                                               \
     case IN:                                                                                                 \

@@ -26,14 +26,50 @@ struct master {
     char failure_message[512];
 };
 
-static const double *costs; // of the sort below
-
-static int by_cost(const void *a, const void *b)
+// Longest first; runs of equal cost in the sweep's order. context: the costs.
+static int by_cost(const void *a, const void *b, void *context)
 {
+    const double *cost = context;
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    if (costs[x] != costs[y])
-        return costs[x] < costs[y] ? 1 : -1;
+    if (cost[x] != cost[y])
+        return cost[x] < cost[y] ? 1 : -1;
     return (x > y) - (x < y);
+}
+
+static int64_t *make_queue(const struct schedule_job *job)
+{
+    size_t count = (size_t)job->todo_count;
+    int64_t *queue = memory_small(count * sizeof *queue);
+    if (count > 0)
+        memcpy(queue, job->todo, count * sizeof *queue);
+    qsort_r(queue, count, sizeof *queue, by_cost, (void *)job->cost);
+    return queue;
+}
+
+// Sizes of the groups that start now, for the runs from the queue's front; the caller frees them.
+static int choose_groups(const struct schedule_job *job, const int64_t *front, int64_t waiting, int spare,
+                         int **size)
+{
+    int queued = waiting < spare ? (int)waiting : spare; // no more can start
+    struct policy_run *queue = memory_small((size_t)queued * sizeof *queue);
+    *size = memory_small((size_t)queued * sizeof **size);
+    for (int i = 0; i < queued; i++)
+        queue[i] = (struct policy_run){job->cost[front[i]], job->run[front[i]].training.shards};
+    int started = policy_start(queue, queued, spare, job->group, *size);
+    free(queue);
+    return started;
+}
+
+int schedule_ranks_used(const struct schedule_job *job, int ranks)
+{
+    int *size, used = 0;
+    int64_t *queue = make_queue(job);
+    int started = choose_groups(job, queue, job->todo_count, ranks, &size);
+    for (int i = 0; i < started; i++)
+        used += size[i];
+    free(size);
+    free(queue);
+    return used;
 }
 
 void master_create(const struct schedule_job *job, const struct schedule_hooks *hooks, MPI_Comm world,
@@ -42,11 +78,7 @@ void master_create(const struct schedule_job *job, const struct schedule_hooks *
     struct master *master = memory_small(sizeof *master);
     *master = (struct master){.job = job, .hooks = hooks, .world = world};
     MPI_Comm_size(world, &master->ranks);
-    master->queue = memory_small((size_t)job->todo_count * sizeof *master->queue);
-    if (job->todo_count > 0)
-        memcpy(master->queue, job->todo, (size_t)job->todo_count * sizeof *master->queue);
-    costs = job->cost;
-    qsort(master->queue, (size_t)job->todo_count, sizeof *master->queue, by_cost);
+    master->queue = make_queue(job);
     master->busy = memory_small((size_t)master->ranks * sizeof *master->busy);
     for (int rank = 0; rank < master->ranks; rank++)
         master->busy[rank] = IDLE;
@@ -64,6 +96,7 @@ void master_destroy(struct master **master)
     *master = NULL;
 }
 
+// A failure of the results file ends the job: `status` was just recorded, here or (with its message) by a leader.
 static void fail(struct master *master, enum status status, const char *message)
 {
     if (status == STATUS_OK || master->failure != STATUS_OK)
@@ -94,7 +127,8 @@ static void assign(struct master *master, int64_t run, int size)
     for (int i = 1; i < length; i++)
         master->busy[group[i]] = run;
     master->running++;
-    fail(master, master->hooks->started(master->hooks->context, run, size), status_message());
+    enum status status = master->hooks->started(master->hooks->context, run, size);
+    fail(master, status, status_message());
     for (int i = 1; i < length; i++)
         if (group[i] != 0)
             MPI_Send(group, length, MPI_INT, group[i], TAG_ASSIGN, master->world);
@@ -112,17 +146,10 @@ static void start_runs(struct master *master)
     int64_t waiting = master->job->todo_count - master->next;
     if (stop_requested() || spare == 0 || waiting == 0)
         return;
-    int queued = waiting < spare ? (int)waiting : spare; // no more can start
-    struct policy_run *queue = memory_small((size_t)queued * sizeof *queue);
-    int *size = memory_small((size_t)queued * sizeof *size);
-    for (int i = 0; i < queued; i++) {
-        int64_t run = master->queue[master->next + i];
-        queue[i] = (struct policy_run){master->job->cost[run], master->job->run[run].training.shards};
-    }
-    int started = policy_start(queue, queued, spare, master->job->group, size);
+    int *size;
+    int started = choose_groups(master->job, master->queue + master->next, waiting, spare, &size);
     for (int i = 0; i < started; i++)
         assign(master, master->queue[master->next++], size[i]);
-    free(queue);
     free(size);
 }
 
@@ -140,7 +167,8 @@ void master_report(struct master *master, enum tag tag, const struct report *rep
 {
     const struct schedule_hooks *hooks = master->hooks;
     if (tag == TAG_PROGRESS) {
-        fail(master, hooks->progress(hooks->context, report->run, &report->scalars), status_message());
+        enum status status = hooks->progress(hooks->context, report->run, &report->scalars);
+        fail(master, status, status_message());
         return;
     }
     master->running--;
@@ -155,10 +183,9 @@ void master_report(struct master *master, enum tag tag, const struct report *rep
         master->work_left = true;
         stop_request();
     }
-    fail(master,
-         hooks->finished(hooks->context, report->run, report->end, &report->scalars, &report->sums,
-                         report->message),
-         status_message());
+    enum status status = hooks->finished(hooks->context, report->run, report->end, &report->scalars,
+                                         &report->sums, report->message);
+    fail(master, status, status_message());
 }
 
 static void receive(struct master *master, const MPI_Status *message)

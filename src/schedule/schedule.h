@@ -44,6 +44,9 @@ struct schedule_job {
     int group; // ranks a run, or 0 to choose
 };
 
+/* How many of so many ranks have work at the start. */
+int schedule_ranks_used(const struct schedule_job *job, int ranks);
+
 /* Does all runs; collective on world. Returns the same status on every rank: STATUS_OK when each run ended (well or
  * not), STATUS_INTERRUPTED after a stop that left work, another when results could not be written. */
 enum status schedule_work(const struct schedule_job *job, const struct schedule_hooks *hooks, MPI_Comm world);

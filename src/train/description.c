@@ -42,8 +42,31 @@ size_t train_memory_bytes(const struct training *training, const struct model_de
     size_t vectors =
         3 + (size_t)train_gradients(training->shards) + 1; // parameters, two moments, gradients, exchange
     size_t outputs = 2 * (size_t)sets * (size_t)model->outputs; // and their gradient
-    return (vectors * table.parameters + outputs) * sizeof(float) + model_workspace_bytes(model, sets) +
-           task_batch_bytes(task, sets) + (size_t)training->evaluation_generators * 3 * sizeof(double);
+    size_t work = optimizer_work(training->optimizer, model->precision, &table);
+    return (vectors * table.parameters + outputs + work) * sizeof(float) +
+           model_workspace_bytes(model, sets) + task_batch_bytes(task, sets) +
+           (size_t)training->evaluation_generators * 3 * sizeof(double);
+}
+
+// Rounded copies, unless operands are the numbers themselves.
+size_t muon_operand(size_t count, enum precision precision)
+{
+    return precision == PRECISION_FP32 ? 0 : (count + 31) / 32 * 16;
+}
+
+size_t optimizer_work(enum optimizer_kind optimizer, enum precision precision,
+                      const struct tensor_table *table)
+{
+    size_t largest = 0;
+    for (int i = 0; optimizer == OPTIMIZER_MUON && i < table->count; i++) {
+        const struct tensor *tensor = &table->tensors[i];
+        size_t side = (size_t)(tensor->rows < tensor->columns ? tensor->rows : tensor->columns);
+        size_t square = side * side, size = tensor_size(tensor);
+        size_t floats = 2 * (size + square) + muon_operand(size, precision) + muon_operand(square, precision);
+        if (tensor->hidden_matrix && floats > largest)
+            largest = floats;
+    }
+    return largest;
 }
 
 int64_t train_points(const struct training *training)

@@ -29,6 +29,13 @@ double optimizer_flops(enum optimizer_kind optimizer, const struct tensor_table 
 /* Gradient vectors that a rank with so many shards needs at once. */
 int train_gradients(int shards);
 
+/* Floats that muon's operand of so many numbers takes beside the numbers. */
+size_t muon_operand(size_t count, enum precision precision);
+
+/* Floats that an optimizer needs to work in: muon, for its largest matrix. */
+size_t optimizer_work(enum optimizer_kind optimizer, enum precision precision,
+                      const struct tensor_table *table);
+
 /* Bytes of what a checkpoint of the run holds. */
 size_t train_state_bytes(const struct tensor_table *table);
 

@@ -22,18 +22,6 @@ static int longer(const struct tensor *tensor)
     return tensor->rows < tensor->columns ? tensor->columns : tensor->rows;
 }
 
-// Numbers that a workspace of floats has room for: operands are rounded copies, unless they are the numbers themselves.
-static size_t operand_floats(size_t count, enum precision precision)
-{
-    return precision == PRECISION_FP32 ? 0 : (count + 31) / 32 * 16;
-}
-
-size_t muon_work(const struct tensor *tensor, enum precision precision)
-{
-    size_t square = (size_t)shorter(tensor) * (size_t)shorter(tensor), size = tensor_size(tensor);
-    return 2 * size + 2 * square + operand_floats(size, precision) + operand_floats(square, precision);
-}
-
 CLONES
 void muon_momentum(float *restrict m, const float *restrict g, size_t count)
 {
@@ -99,7 +87,7 @@ void muon_step(const struct tensor *tensor, enum precision precision, double rat
     int r = shorter(tensor), n = longer(tensor);
     size_t size = tensor_size(tensor), square_size = (size_t)r * (size_t)r;
     float *u = work, *next = u + size, *gram = next + size, *square = gram + square_size;
-    void *room = square + square_size, *square_room = (float *)room + operand_floats(size, precision);
+    void *room = square + square_size, *square_room = (float *)room + muon_operand(size, precision);
     enum gemm_numbers numbers = precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
     bool tall = tensor->rows > tensor->columns;
 

@@ -2,14 +2,11 @@
 #ifndef TRAIN_MUON_H
 #define TRAIN_MUON_H
 
-#include "model/description.h"
-
-/* Floats of workspace for this matrix. */
-size_t muon_work(const struct tensor *tensor, enum precision precision);
+#include "train/description.h"
 
 /* m <- 0.95 m + 0.05 g; u = 0.05 g + 0.95 m, orthogonalised; p -= 0.2 sqrt(max(rows, columns)) rate u. The operands
  * of the products are rounded to `precision`, all else is fp32.
- * p, g, m [rows, columns]; work [muon_work] */
+ * p, g, m [rows, columns]; work [optimizer_work] */
 void muon_step(const struct tensor *tensor, enum precision precision, double rate, float *p, const float *g,
                float *m, float *work);
 

@@ -25,11 +25,8 @@ enum status optimizer_create(enum optimizer_kind kind, enum precision precision,
     *out = optimizer;
     if (kind != OPTIMIZER_MUON)
         return STATUS_OK;
-    size_t largest = 0;
-    for (int i = 0; i < table->count; i++)
-        if (table->tensors[i].hidden_matrix && muon_work(&table->tensors[i], precision) > largest)
-            largest = muon_work(&table->tensors[i], precision);
-    enum status status = memory_alloc(largest * sizeof(float), (void **)&optimizer->work);
+    enum status status =
+        memory_alloc(optimizer_work(kind, precision, table) * sizeof(float), (void **)&optimizer->work);
     if (status != STATUS_OK)
         optimizer_destroy(out);
     return status;

@@ -279,6 +279,13 @@ static bool checkpoint_due(struct trainer *t)
     return t->rank == 0 && clock_seconds() - t->checkpoint_clock >= t->hooks->checkpoint_every;
 }
 
+static void diverged(struct train_result *result, const char *what, int64_t step)
+{
+    result->end = TRAIN_DIVERGED;
+    snprintf(result->message, sizeof result->message, "%s %lld is not finite; try a lower learning_rate",
+             what, (long long)step);
+}
+
 static enum status train(struct trainer *t, struct train_result *result)
 {
     const struct training *training = &t->run->training;
@@ -287,10 +294,13 @@ static enum status train(struct trainer *t, struct train_result *result)
     result->end = TRAIN_DONE;
     while (result->end == TRAIN_DONE) {
         if (evaluation_due(t)) {
-            if (evaluate(t))
-                TRY(add_point(t));
-            else
+            if (!evaluate(t)) {
                 result->end = TRAIN_STOPPED;
+                break;
+            }
+            TRY(add_point(t));
+            if (!isfinite(scalars->r2))
+                diverged(result, "R^2 after step", scalars->step);
             continue;
         }
         if (scalars->step == training->steps)
@@ -298,15 +308,13 @@ static enum status train(struct trainer *t, struct train_result *result)
         if (!step(t)) {
             result->end = TRAIN_STOPPED;
         } else if (!isfinite(scalars->loss)) {
-            result->end = TRAIN_DIVERGED;
-            snprintf(result->message, sizeof result->message,
-                     "the loss of step %lld is not finite; try a lower learning_rate",
-                     (long long)scalars->step);
+            diverged(result, "the loss of step", scalars->step);
         } else if (checkpoint_due(t)) {
             t->trouble = write_checkpoint(t);
         }
     }
-    if (t->rank == 0 && t->trouble == STATUS_OK)
+    // What has diverged is not worth keeping: a retry starts from the checkpoint before.
+    if (t->rank == 0 && t->trouble == STATUS_OK && result->end != TRAIN_DIVERGED)
         t->trouble = write_checkpoint(t);
     return agree(t->trouble, t->group);
 }

@@ -243,7 +243,7 @@ def test_retry(diverging: Path, tmp_path: Path) -> None:
     assert result.code == 5 and "6 of 4" not in result.err and "3 of 4" in result.err
     after = columns(results)
     wild = before["learning_rate"] == 100
-    assert (after["wall_seconds"] > before["wall_seconds"])[wild].all(), "they were done again"
+    assert (after["wall_seconds"] != before["wall_seconds"])[wild].all(), "they were done again"
     assert (after["wall_seconds"] == before["wall_seconds"])[~wild].all(), "and only they"
 
 
