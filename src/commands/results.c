@@ -66,30 +66,60 @@ enum status results_create(const char *path, const struct sweep *sweep)
     return status;
 }
 
-// The first line of `resolved` that differs, for the message.
-static void first_difference(const char *ours, const char *theirs, char our_line[64], char their_line[64])
+// The value of `name:` in a resolved sweep, with its quotes.
+static char *name_in(const char *resolved)
 {
-    while (*ours && *theirs) {
-        size_t a = strcspn(ours, "\n"), b = strcspn(theirs, "\n");
-        if (a != b || strncmp(ours, theirs, a) != 0)
-            break;
-        ours += a + (ours[a] == '\n');
-        theirs += b + (theirs[b] == '\n');
+    const char *line = strncmp(resolved, "name: ", 6) == 0 ? resolved : strstr(resolved, "\nname: ");
+    line = line ? line + strspn(line, "\n") + strlen("name: ") : "";
+    return memory_format("%.*s", (int)strcspn(line, "\n"), line);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// How many of the sweep's runs are in the file.
+static int64_t count_common(const struct store_view *view, const struct sweep *sweep)
+{
+    size_t count = (size_t)view->runs;
+    const char **ids = memory_small(count * sizeof *ids);
+    memcpy(ids, column_find(&view->columns, "run_id")->texts, count * sizeof *ids);
+    qsort(ids, count, sizeof *ids, by_text);
+    int64_t common = 0;
+    for (int64_t run = 0; run < sweep->runs; run++) {
+        const char *id = sweep->run[run].id;
+        common += bsearch(&id, ids, count, sizeof *ids, by_text) != NULL;
     }
-    snprintf(our_line, 64, "%.*s", (int)strcspn(ours, "\n"), ours);
-    snprintf(their_line, 64, "%.*s", (int)strcspn(theirs, "\n"), theirs);
+    free(ids);
+    return common;
+}
+
+static enum status refuse_sweep(const struct store_view *view, const struct sweep *sweep)
+{
+    char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
+    enum status status;
+    if (strcmp(name, ours) != 0)
+        status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
+                             "%s holds another sweep, %s and not %s; give this one a file of its own with -o",
+                             view->path, name, ours);
+    else
+        status = status_fail(
+            STATUS_RESULTS, __FILE__, __LINE__,
+            "%s holds another sweep by the name of %s: %lld of its %lld runs are among the %lld of this one; "
+            "use the settings it was made with (its attribute `resolved`), or give this one a file of its "
+            "own with -o",
+            view->path, name, (long long)count_common(view, sweep), (long long)view->runs,
+            (long long)sweep->runs);
+    free(name);
+    free(ours);
+    return status;
 }
 
 enum status results_check(const struct store_view *view, const struct sweep *sweep, bool same_arithmetic)
 {
-    if (strcmp(view->resolved, sweep->resolved) != 0) {
-        char ours[64], theirs[64];
-        first_difference(sweep->resolved, view->resolved, ours, theirs);
-        FAIL(STATUS_RESULTS,
-             "%s holds another sweep: it was made with `%s`, this one says `%s`; give this sweep a file of "
-             "its own with -o",
-             view->path, theirs, ours);
-    }
+    if (strcmp(view->resolved, sweep->resolved) != 0)
+        return refuse_sweep(view, sweep);
     char *begun_with = versions_find(view->versions, "arithmetic");
     bool same = strcmp(begun_with, arithmetic_name()) == 0;
     if (same || !same_arithmetic) {
