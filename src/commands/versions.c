@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "kernel/arithmetic.h"
+#include "kernel/gemm.h"
 #include "store/store.h"
 
 #include <mpi.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { VERSIONS = 7 };
+enum { VERSIONS = 8 };
 
 struct version {
     const char *key, *name;
@@ -33,6 +34,7 @@ static void collect(struct version version[VERSIONS])
     version[i++] = (struct version){"weightsweep", "weightsweep", memory_text(PROGRAM_VERSION)};
     version[i++] = (struct version){"arithmetic", "arithmetic", memory_text(arithmetic_name())};
     version[i++] = (struct version){"processor", "processor", memory_text(arithmetic_processor())};
+    version[i++] = (struct version){"gemm", "gemm libraries", memory_text(gemm_libraries())};
     version[i++] = (struct version){"flags", "compiled with", memory_text(COMPILER_FLAGS)};
     version[i++] = (struct version){"mpi", "MPI", mpi_version()};
     version[i++] = (struct version){"hdf5", "HDF5", store_library()};

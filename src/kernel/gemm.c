@@ -76,6 +76,18 @@ const char *gemm_name(enum precision operands)
     return name[operands];
 }
 
+const char *gemm_libraries(void)
+{
+    static char names[256];
+    char openblas[96];
+    openblas_name(openblas, sizeof openblas);
+    if (onednn_name[PRECISION_FP32][0])
+        snprintf(names, sizeof names, "%s; oneDNN %s", openblas, onednn_name[PRECISION_FP32]);
+    else
+        snprintf(names, sizeof names, "%s", openblas);
+    return names;
+}
+
 // ---- OpenBLAS ----
 
 static void multiply_fp32(const struct gemm_shape *shape, const float *a, const float *b, float *c)

@@ -32,6 +32,9 @@ bool gemm_use(enum precision operands, enum gemm_library library);
  * life of the process. */
 const char *gemm_name(enum precision operands);
 
+/* All libraries that are there, with version and kernel. Valid for the life of the process. */
+const char *gemm_libraries(void);
+
 /* C = A B, or C += A B (fp32 results only).  a [m, k], b [k, n], c [m, n] */
 void gemm_nn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
              void *c, int ldc, bool add);
