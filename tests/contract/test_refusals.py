@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import pytest
 from conftest import FOUR, Sweep
-from harness import Result, checkpoint, columns, differences, flip, place, promised_bits, run, status, weightsweep, write_sweep
+from harness import Result, call, checkpoint, columns, differences, flip, mpirun, place, promised_bits, run, status, weightsweep, write_sweep
 
 
 def copy_of(sweep: Sweep, folder: Path) -> Path:
@@ -137,6 +137,18 @@ def test_another_arithmetic(tmp_path: Path) -> None:
     file = columns(results)
     assert file["arithmetic"][0] == arithmetic({}) and file["arithmetic"][1] == arithmetic(other)
     assert first == file["run_id"][0] and weightsweep("verify", results).code == 0
+
+
+def test_ranks_of_different_arithmetic(tmp_path: Path) -> None:
+    other = {"OPENBLAS_CORETYPE": "Sandybridge", "DNNL_MAX_CPU_ISA": "AVX2"}
+    if arithmetic(other) == arithmetic({}):
+        pytest.skip("these libraries have one kernel only")
+    sweep, results = write_sweep(tmp_path / "four.yaml", axes=FOUR), tmp_path / "four.h5"
+    alike = mpirun(1, sweep, "-o", results, "--quiet")
+    unlike = ["-n", "1", "env", *(f"{name}={value}" for name, value in other.items()), *alike[3:]]
+    assert refused(call(*alike, ":", *unlike), "different arithmetic", "rank 1", "--allow-other-arithmetic")
+    assert not results.exists()
+    assert call(*alike, "--allow-other-arithmetic", ":", *unlike, "--allow-other-arithmetic").code == 0
 
 
 def arithmetic(env: dict[str, str]) -> str:

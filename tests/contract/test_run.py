@@ -46,6 +46,15 @@ def test_standard_output_is_empty(finished: Sweep, tmp_path: Path) -> None:
     assert differences(promised_bits(finished.results), promised_bits(tmp_path / "x.h5")) == []
 
 
+def test_a_mistake_is_told_once_and_nothing_starts(tmp_path: Path) -> None:
+    sweep, results = write_sweep(tmp_path / "bad.yaml", training={"steps": 0}), tmp_path / "x.h5"
+    result = run(3, sweep, results)
+    assert result.code == 2 and not result.out and result.err.count("bad.yaml:5: training.steps: ") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+    result = run(3, sweep, results, "--set", "steps=5", "--set", "stps=5")
+    assert result.code == 2 and result.err.count("--set stps: ") == 1
+
+
 def test_without_mpirun(finished: Sweep, tmp_path: Path) -> None:
     assert weightsweep("run", finished.yaml, "-o", tmp_path / "x.h5", "--quiet").code == 0
     assert differences(promised_bits(finished.results), promised_bits(tmp_path / "x.h5")) == []

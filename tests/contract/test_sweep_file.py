@@ -15,7 +15,7 @@ SETTINGS: list[tuple[str, str, Any, Any]] = [
     ("task", "task", "mlp-inverse", None),
     ("model", "model", "deep-sets", None),
     ("embed_dim", "embed_dim", 128, 64),
-    ("pooling", "pooling", "mean", None),
+    ("pooling", "pooling", "mean", "sum"),
     ("seed", "seed", 1, 2),
     ("generator.init", "generator_init", "lecun", "normal"),
     ("training.steps", "steps", 30000, 100),
