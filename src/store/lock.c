@@ -22,9 +22,13 @@ struct holder {
     long pid;
 };
 
+// Beside the file itself, by whatever link one came to it.
 static char *lock_path(const char *path)
 {
-    return memory_format("%s.lock", path);
+    char *real = realpath(path, NULL); // NULL: not there yet
+    char *name = memory_format("%s.lock", real ? real : path);
+    free(real);
+    return name;
 }
 
 static struct flock whole_file(void)

@@ -222,3 +222,10 @@ def test_in_use(live: Sweep) -> None:
     for ranks in (1, 2):
         assert refused(run(ranks, live.yaml, live.results), "live.h5", "being written by pid", "wait for it, or end it")
     assert status(live.results)["running"] == 2
+
+
+def test_in_use_by_another_name(live: Sweep, tmp_path: Path) -> None:
+    link = tmp_path / "link.h5"
+    link.symlink_to(live.results)
+    assert refused(run(1, live.yaml, link), "link.h5", "being written by pid")
+    assert status(link)["running"] == 2 and not (tmp_path / "link.h5.lock").exists()
