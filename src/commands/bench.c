@@ -239,7 +239,7 @@ static enum status measure_rest(struct bench *bench, const struct run_spec *run)
             line_end(line);
         }
 
-    TRY(bench_allreduce(table.parameters, bench->command->comm, bench->seconds, &seconds, &other));
+    TRY(bench_allreduce(table.parameters, bench->command->comm, &seconds, &other));
     line_begin(line, "allreduce");
     line_int(line, "ranks", bench->ranks);
     line_int(line, "bytes", (long long)(table.parameters * sizeof(float)));

@@ -28,8 +28,9 @@ enum status bench_normals(double seconds, double *each);
 enum status bench_optimizer(enum optimizer_kind kind, enum precision precision,
                             const struct tensor_table *table, double seconds, double *each);
 
-/* One sum of `count` floats over the ranks, by the fixed tree and by MPI_Allreduce. Collective. */
-enum status bench_allreduce(size_t count, MPI_Comm comm, double seconds, double *each, double *mpi_each);
+/* One sum of `count` floats over the ranks, by the fixed tree and by MPI_Allreduce; a fixed number of times, since all ranks
+ * must do as many. Collective. */
+enum status bench_allreduce(size_t count, MPI_Comm comm, double *each, double *mpi_each);
 
 /* Scoring one held-out generator, `sets` at a time. */
 enum status bench_evaluation(const struct task_description *task, const struct model_description *model,
