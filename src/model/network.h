@@ -1,0 +1,41 @@
+/* What a kind of model brings: its arithmetic, behind the interface of model.h. Private to this folder. */
+#ifndef MODEL_NETWORK_H
+#define MODEL_NETWORK_H
+
+#include "model/layout.h"
+#include "model/model.h"
+
+struct model {
+    struct model_description description;
+    struct tensor_table table;
+    const struct network *network;
+    union {
+        struct deep_sets_layout deep_sets;
+    } layout; // of the workspace
+    float *workspace;
+    const float *parameters; // in use, not ours
+};
+
+/* What model.h says of model_use, model_forward and model_backward. */
+struct network {
+    size_t (*arrange)(struct model *model, int sets); // sets the layout; returns the floats of the workspace
+    void (*use)(struct model *model);                 // the new model->parameters
+    void (*forward)(struct model *model, int sets, const float *pairs, float *output);
+    void (*backward)(struct model *model, int sets, const float *pairs, const float *output_gradient,
+                     float *gradient);
+};
+
+extern const struct network deep_sets_network;
+
+static inline float *workspace_at(const struct model *model, size_t offset)
+{
+    return model->workspace + offset;
+}
+
+/* Number `index` of a buffer that is stored in the model's precision. */
+static inline void *workspace_numbers(const struct model *model, size_t offset, size_t index)
+{
+    return (char *)workspace_at(model, offset) + index * precision_bytes(model->description.precision);
+}
+
+#endif
