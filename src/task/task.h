@@ -21,6 +21,7 @@ struct task_score {
     double mean;          // mean of y
     double mean_square;   // mean of y^2
 };
+enum { TASK_SCORE_NUMBERS = sizeof(struct task_score) / sizeof(double) };
 
 /* Room for batches of up to `sets` generators. STATUS_MEMORY. */
 enum status task_create(const struct task_description *description, int sets, struct task **task);

@@ -7,6 +7,7 @@
 #include "model/model.h"
 #include "task/task.h"
 #include "train/evaluate.h"
+#include "train/held_out.h"
 #include "train/optimizer.h"
 #include "train/rate.h"
 #include "train/tree.h"
@@ -35,11 +36,11 @@ struct trainer {
     float *gradients; // one block, [levels, count]
     float *level[LEVELS_MAX];
     float *exchange;
-    float *output, *output_gradient;  // [sets, outputs]
-    double *shard_loss;               // of the whole batch, [shards of all ranks]
-    double *report;                   // [ranks, shards + 1]: each rank's losses and whether it wants to stop
-    struct task_score *scores;        // [evaluation_generators]
-    int *score_counts, *score_starts; // [ranks], in doubles
+    float *output, *output_gradient; // [sets, outputs]
+    double *shard_loss;              // of the whole batch, [shards of all ranks]
+    double *report;                  // [ranks, shards + 1]: each rank's losses and whether it wants to stop
+    struct held_out held_out;
+    struct task_score *scores; // [evaluation_generators]
     double clock, checkpoint_clock;
     enum status
         trouble; // of the leader's last checkpoint; the others learn of it with the next step's losses
@@ -69,21 +70,24 @@ static void trainer_free(struct trainer *t)
     memory_free((void **)&t->scores);
     free(t->shard_loss);
     free(t->report);
-    free(t->score_counts);
-    free(t->score_starts);
 }
 
-// Held-out generators are scored in chunks of a shard's size; a rank takes consecutive chunks.
-static int first_chunk(const struct trainer *t, int rank)
+// ---- between two pieces of work ----
+
+static bool must_leave(const struct trainer *t)
 {
-    int64_t chunks = (t->run->training.evaluation_generators + t->sets - 1) / t->sets;
-    return (int)(chunks * rank / t->ranks);
+    return stop_requested() || t->trouble != STATUS_OK;
 }
 
-static int first_score(const struct trainer *t, int rank)
+static void poll(struct trainer *t)
 {
-    int first = first_chunk(t, rank) * t->sets, all = t->run->training.evaluation_generators;
-    return first < all ? first : all;
+    t->hooks->poll(t->hooks->context, &t->state->scalars);
+}
+
+static bool leave_evaluation(void *context)
+{
+    poll(context);
+    return must_leave(context);
 }
 
 static enum status trainer_init(struct trainer *t)
@@ -93,12 +97,11 @@ static enum status trainer_init(struct trainer *t)
     t->shards = run->training.shards / t->ranks;
     t->shard_loss = memory_small((size_t)run->training.shards * sizeof *t->shard_loss);
     t->report = memory_small((size_t)(run->training.shards + t->ranks) * sizeof *t->report);
-    t->score_counts = memory_small((size_t)t->ranks * sizeof(int));
-    t->score_starts = memory_small((size_t)t->ranks * sizeof(int));
-    for (int rank = 0; rank < t->ranks; rank++) {
-        t->score_starts[rank] = 3 * first_score(t, rank);
-        t->score_counts[rank] = 3 * first_score(t, rank + 1) - t->score_starts[rank];
-    }
+    t->held_out = (struct held_out){.group = t->group,
+                                    .generators = run->training.evaluation_generators,
+                                    .chunk = t->sets,
+                                    .context = t,
+                                    .leave = leave_evaluation};
     TRY(model_create(&run->model, t->sets, &t->model));
     TRY(task_create(&run->task, t->sets, &t->task));
     TRY(optimizer_create(run->training.optimizer, run->model.precision, model_table(t->model),
@@ -166,11 +169,6 @@ static enum status write_checkpoint(struct trainer *t)
 
 // ---- one step ----
 
-static bool must_leave(const struct trainer *t)
-{
-    return stop_requested() || t->trouble != STATUS_OK;
-}
-
 // Losses of all shards, in order, and whether any rank must leave.
 static bool share_losses(struct trainer *t)
 {
@@ -183,11 +181,6 @@ static bool share_losses(struct trainer *t)
         stop |= t->report[rank * length + t->shards] > 0;
     }
     return stop;
-}
-
-static void poll(struct trainer *t)
-{
-    t->hooks->poll(t->hooks->context, &t->state->scalars);
 }
 
 // Returns false, with the state untouched, if the step was dropped.
@@ -227,27 +220,21 @@ static bool step(struct trainer *t)
 
 // ---- evaluation ----
 
+static void score(void *context, int first, int sets, double *numbers)
+{
+    struct trainer *t = context;
+    task_fill(t->task, TASK_HELD_OUT, t->run->training.seed, 0, first, sets);
+    model_forward(t->model, sets, task_pairs(t->task), t->output);
+    task_scores(t->task, t->output, (struct task_score *)numbers);
+}
+
 // False if it was dropped because of a stop.
 static bool evaluate(struct trainer *t)
 {
-    const struct training *training = &t->run->training;
-    int begin = first_score(t, t->rank), end = first_score(t, t->rank + 1);
     model_use(t->model, t->state->parameters);
-    for (int first = begin; first < end && !must_leave(t); first += t->sets) {
-        int sets = end - first < t->sets ? end - first : t->sets;
-        task_fill(t->task, TASK_HELD_OUT, training->seed, 0, first, sets);
-        model_forward(t->model, sets, task_pairs(t->task), t->output);
-        task_scores(t->task, t->output, t->scores + first);
-        poll(t);
-    }
-    int stop = must_leave(t);
-    MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, t->group);
-    if (stop)
+    if (!held_out_pass(&t->held_out, score, TASK_SCORE_NUMBERS, (double *)t->scores))
         return false;
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, t->scores, t->score_counts, t->score_starts,
-                   MPI_DOUBLE, t->group);
-    evaluate_r2(t->scores, training->evaluation_generators, &t->state->scalars.r2,
-                &t->state->scalars.r2_stderr);
+    evaluate_r2(t->scores, t->held_out.generators, &t->state->scalars.r2, &t->state->scalars.r2_stderr);
     return true;
 }
 
