@@ -8,15 +8,17 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-static const char help[] = "usage: weightsweep export RESULTS.h5 --runs|--curves [--format csv|json]\n"
-                           "\n"
-                           "Tables of a results file on standard output, also while it is being written.\n"
-                           "\n"
-                           "  --runs               a row for each run: settings, status, outcomes\n"
-                           "  --curves             a row for each point of each run's curves\n"
-                           "  --format csv|json    (csv)\n"
-                           "\n"
-                           "example: weightsweep export quick.h5 --runs > quick.csv\n";
+static const char help[] =
+    "usage: weightsweep export RESULTS.h5 --runs|--curves|--timeline [--format csv|json]\n"
+    "\n"
+    "Tables of a results file on standard output, also while it is being written.\n"
+    "\n"
+    "  --runs               a row for each run: settings, status, outcomes\n"
+    "  --curves             a row for each point of each run's curves\n"
+    "  --timeline           a row for each stretch of ranks that worked on a run: who did what, when\n"
+    "  --format csv|json    (csv)\n"
+    "\n"
+    "example: weightsweep export quick.h5 --runs > quick.csv\n";
 
 static void make_runs(const struct store_view *view, bool live, struct column_table *table)
 {
@@ -103,13 +105,44 @@ done:
     return status;
 }
 
-static enum status print(const struct command *command, const struct store_view *view, bool want_curves,
+static enum status make_timeline(const struct store_view *view, struct column_table *table)
+{
+    struct store_stretch *stretches;
+    TRY(store_view_timeline(view, &stretches, &table->rows));
+    column_add(table, "run_id", COLUMN_TEXT, "1", "run");
+    column_add(table, "first_rank", COLUMN_INT, "1", "first of the ranks");
+    column_add(table, "ranks", COLUMN_INT, "1", "how many, one after the other");
+    column_add(table, "from_step", COLUMN_INT, "steps", "steps done when they began");
+    column_add(table, "to_step", COLUMN_INT, "steps", "steps done when they ended");
+    column_add(table, "start_seconds", COLUMN_REAL, "s", "when they began");
+    column_add(table, "end_seconds", COLUMN_REAL, "s", "when they ended");
+    const struct column *ids = column_find(&view->columns, "run_id");
+    for (int64_t row = 0; row < table->rows; row++) {
+        const struct store_stretch *stretch = &stretches[row];
+        struct column *column = table->columns;
+        column[0].texts[row] = memory_text(ids->texts[stretch->run]);
+        column[1].ints[row] = stretch->first_rank;
+        column[2].ints[row] = stretch->ranks;
+        column[3].ints[row] = stretch->from_step;
+        column[4].ints[row] = stretch->to_step;
+        column[5].reals[row] = stretch->start_seconds;
+        column[6].reals[row] = stretch->end_seconds;
+    }
+    free(stretches);
+    return STATUS_OK;
+}
+
+enum content { NOTHING, RUNS, CURVES, TIMELINE };
+
+static enum status print(const struct command *command, const struct store_view *view, enum content content,
                          bool live, enum table_format format)
 {
     struct column_table table = {0};
     enum status status = STATUS_OK;
-    if (want_curves)
+    if (content == CURVES)
         TRY_DONE(make_points(view, &table));
+    else if (content == TIMELINE)
+        TRY_DONE(make_timeline(view, &table));
     else
         make_runs(view, live, &table);
     if (format == TABLE_JSON) {
@@ -125,11 +158,11 @@ done:
 
 enum status command_export(const struct command *command, int argc, char **argv)
 {
-    enum { RUNS = 1, CURVES, FORMAT, LATER };
+    enum { FORMAT = TIMELINE + 1, LATER };
     static const struct option known[] = {{"runs", no_argument, NULL, RUNS},
                                           {"curves", no_argument, NULL, CURVES},
                                           {"format", required_argument, NULL, FORMAT},
-                                          {"timeline", no_argument, NULL, LATER},
+                                          {"timeline", no_argument, NULL, TIMELINE},
                                           {"model", required_argument, NULL, LATER},
                                           {"archive", no_argument, NULL, LATER},
                                           {"no-models", no_argument, NULL, LATER},
@@ -137,15 +170,16 @@ enum status command_export(const struct command *command, int argc, char **argv)
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     enum table_format format = TABLE_CSV;
-    bool runs = false, curves = false;
+    enum content content = NOTHING;
+    bool several = false;
     optind = 0;
     for (int option, index = 0; (option = getopt_long(argc, argv, ":ho:", known, &index)) != -1;)
         switch (option) {
         case RUNS:
-            runs = true;
-            break;
         case CURVES:
-            curves = true;
+        case TIMELINE:
+            several |= content != NOTHING && content != (enum content)option;
+            content = (enum content)option;
             break;
         case FORMAT:
             TRY(table_format_of(optarg, &format));
@@ -154,7 +188,7 @@ enum status command_export(const struct command *command, int argc, char **argv)
                      "export --format table: expected `csv` or `json`; `weightsweep status` prints a table");
             break;
         case LATER:
-            FAIL(STATUS_USAGE, "export --%s is not there yet; expected --runs or --curves",
+            FAIL(STATUS_USAGE, "export --%s is not there yet; expected --runs, --curves or --timeline",
                  known[index].name);
         case 'o':
             FAIL(STATUS_USAGE, "export -o belongs to --model and --archive, which are not there yet; --runs "
@@ -168,13 +202,14 @@ enum status command_export(const struct command *command, int argc, char **argv)
         }
     if (argc - optind != 1)
         FAIL(STATUS_USAGE, "export: expected one results file; see `weightsweep export --help`");
-    if (runs == curves)
-        FAIL(STATUS_USAGE, "export: expected one of --runs and --curves; see `weightsweep export --help`");
+    if (content == NOTHING || several)
+        FAIL(STATUS_USAGE,
+             "export: expected one of --runs, --curves and --timeline; see `weightsweep export --help`");
     struct store_view *view = NULL;
     bool live =
         store_lock_held(argv[optind]); // before the file: a run that ends in between is then shown as it was
     TRY(store_view_open(argv[optind], &view));
-    enum status status = print(command, view, curves, live, format);
+    enum status status = print(command, view, content, live, format);
     store_view_close(&view);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "commands/commands.h"
 #include "commands/results.h"
 #include "commands/run_options.h"
+#include "commands/timeline.h"
 #include "kernel/arithmetic.h"
 #include "kernel/gemm.h"
 #include "schedule/schedule.h"
@@ -65,9 +66,16 @@ static bool needs_work(const struct run_options *options, enum run_status status
     return status == RUN_PENDING || status == RUN_RUNNING || (options->retry && is_lost(status));
 }
 
+/* What the file holds of the sweep so far. */
+struct past {
+    uint8_t *status;     // [runs], known to all ranks
+    int64_t *steps_done; // [runs], of rank 0, as is the rest
+    struct timeline_past timeline;
+};
+
 // Rank 0: the file is there, ours, and the status of each run is known.
 static enum status prepare_file(const struct run_options *options, const struct sweep *sweep,
-                                uint8_t *run_status, int64_t *steps_done)
+                                struct past *past)
 {
     if (access(options->output, F_OK) != 0)
         TRY(results_create(options->output, sweep));
@@ -77,25 +85,27 @@ static enum status prepare_file(const struct run_options *options, const struct 
     for (int64_t run = 0; run < view->runs; run++)
         work |= needs_work(options, (enum run_status)view->status[run]);
     enum status status = results_check(view, sweep, work && !options->other_arithmetic);
+    if (status == STATUS_OK)
+        status = timeline_past(view, &past->timeline);
     if (status == STATUS_OK) {
-        memcpy(run_status, view->status, (size_t)sweep->runs);
-        memcpy(steps_done, column_find(&view->columns, "steps_done")->ints,
-               (size_t)sweep->runs * sizeof *steps_done);
+        memcpy(past->status, view->status, (size_t)sweep->runs);
+        memcpy(past->steps_done, column_find(&view->columns, "steps_done")->ints,
+               (size_t)sweep->runs * sizeof *past->steps_done);
     }
     store_view_close(&view);
     return status;
 }
 
 static enum status share_file(const struct run_options *options, const struct sweep *sweep, MPI_Comm comm,
-                              uint8_t *run_status, int64_t *steps_done)
+                              struct past *past)
 {
     int rank;
     MPI_Comm_rank(comm, &rank);
     enum status status = STATUS_OK;
     if (rank == 0)
-        status = prepare_file(options, sweep, run_status, steps_done);
+        status = prepare_file(options, sweep, past);
     TRY(agree(status, comm));
-    MPI_Bcast(run_status, (int)sweep->runs, MPI_UINT8_T, 0, comm);
+    MPI_Bcast(past->status, (int)sweep->runs, MPI_UINT8_T, 0, comm);
     return STATUS_OK;
 }
 
@@ -152,9 +162,10 @@ static enum status put_back(const struct run_options *options, const struct swee
 
 struct recorder {
     struct store *store;
-    struct progress *progress; // of rank 0
-    uint8_t *run_status;       // [runs], kept by rank 0
-    double *written;           // [runs]: when a run's progress last went to the file
+    struct progress *progress; // of rank 0, as is the timeline
+    struct timeline *timeline;
+    uint8_t *run_status; // [runs], kept by rank 0
+    double *written;     // [runs]: when a run's progress last went to the file
 };
 
 static enum status on_load(void *context, int64_t run, struct train_state *state, bool *found)
@@ -182,11 +193,12 @@ static enum status on_close(void *context, int64_t run, const float *parameters,
     return STATUS_OK;
 }
 
-static enum status on_started(void *context, int64_t run, int ranks)
+static enum status on_started(void *context, int64_t run, const int *ranks, int size)
 {
     struct recorder *recorder = context;
     recorder->run_status[run] = RUN_RUNNING;
-    progress_started(recorder->progress, run, ranks);
+    progress_started(recorder->progress, run, size);
+    timeline_group(recorder->timeline, run, ranks, size);
     return store_write_status(recorder->store, run, RUN_RUNNING);
 }
 
@@ -200,6 +212,7 @@ static enum status on_progress(void *context, int64_t run, const struct train_sc
     if (now - recorder->written[run] < record_seconds)
         return STATUS_OK;
     recorder->written[run] = now;
+    TRY(timeline_at(recorder->timeline, run, scalars->step));
     return results_progress(recorder->store, run, scalars);
 }
 
@@ -212,6 +225,7 @@ static enum status on_finished(void *context, int64_t run, enum train_end end,
                                                [TRAIN_DIVERGED] = RUN_DIVERGED,
                                                [TRAIN_FAILED] = RUN_FAILED,
                                                [TRAIN_STOPPED] = RUN_PENDING};
+    TRY(timeline_end(recorder->timeline, run, scalars->step));
     TRY(results_finish(recorder->store, run, end, scalars, sums, message));
     recorder->run_status[run] = (uint8_t)statuses[end];
     if (end == TRAIN_STOPPED)
@@ -273,9 +287,10 @@ static int possible_group(int group, int ranks)
 }
 
 static enum status work(const struct command *command, const struct run_options *options,
-                        const struct sweep *sweep, struct store *store, uint8_t *run_status,
-                        const int64_t *steps_done)
+                        const struct sweep *sweep, struct store *store, const struct past *past)
 {
+    const int64_t *steps_done = past->steps_done;
+    uint8_t *run_status = past->status;
     int rank, ranks;
     size_t runs = (size_t)sweep->runs;
     MPI_Comm_rank(command->comm, &rank);
@@ -296,6 +311,7 @@ static enum status work(const struct command *command, const struct run_options 
     }
     if (rank == 0) {
         progress_create(options->progress, sweep, command->err, &recorder.progress);
+        timeline_create(store, sweep->runs, past->timeline, &recorder.timeline);
         for (int64_t i = 0; i < sweep->runs; i++)
             if (to_do(options, run_status[i], sweep->run[i].id))
                 progress_begin(recorder.progress, i, steps_done[i], true);
@@ -318,6 +334,7 @@ static enum status work(const struct command *command, const struct run_options 
     if (rank == 0 && job.todo_count > 0)
         progress_end(recorder.progress);
     progress_destroy(&recorder.progress);
+    timeline_destroy(&recorder.timeline);
     free(recorder.written);
     free(run);
     free(cost);
@@ -329,8 +346,8 @@ static enum status with_file(const struct command *command, const struct run_opt
                              const struct sweep *sweep)
 {
     size_t runs = (size_t)sweep->runs;
-    uint8_t *run_status = memory_small(runs);
-    int64_t *steps_done = memory_small(runs * sizeof *steps_done);
+    struct past past = {.status = memory_small(runs),
+                        .steps_done = memory_small(runs * sizeof *past.steps_done)};
     struct store *store = NULL;
     int rank, lock = -1;
     MPI_Comm_rank(command->comm, &rank);
@@ -339,12 +356,12 @@ static enum status with_file(const struct command *command, const struct run_opt
     if (rank == 0)
         status = store_lock_acquire(options->output, &lock);
     TRY_DONE(agree(status, command->comm));
-    TRY_DONE(share_file(options, sweep, command->comm, run_status, steps_done));
+    TRY_DONE(share_file(options, sweep, command->comm, &past));
     TRY_DONE(store_open(options->output, command->comm, &store));
-    TRY_DONE(put_back(options, sweep, store, command->comm, run_status));
-    status = work(command, options, sweep, store, run_status, steps_done);
+    TRY_DONE(put_back(options, sweep, store, command->comm, past.status));
+    status = work(command, options, sweep, store, &past);
     if (rank == 0 && status == STATUS_OK)
-        status = count_lost(options->output, sweep, run_status);
+        status = count_lost(options->output, sweep, past.status);
     if (rank == 0 && status == STATUS_INTERRUPTED)
         status = status_fail(STATUS_INTERRUPTED, __FILE__, __LINE__,
                              "interrupted; all is saved in %s: run the same command again", options->output);
@@ -357,8 +374,8 @@ done:
     }
     if (lock >= 0)
         store_lock_release(options->output, &lock);
-    free(run_status);
-    free(steps_done);
+    free(past.status);
+    free(past.steps_done);
     return status;
 }
 

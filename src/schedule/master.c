@@ -127,7 +127,7 @@ static void assign(struct master *master, int64_t run, int size)
     for (int i = 1; i < length; i++)
         master->busy[group[i]] = run;
     master->running++;
-    enum status status = master->hooks->started(master->hooks->context, run, size);
+    enum status status = master->hooks->started(master->hooks->context, run, group + 1, size);
     fail(master, status, status_message());
     for (int i = 1; i < length; i++)
         if (group[i] != 0)

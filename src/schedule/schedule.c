@@ -6,6 +6,7 @@
 #include "schedule/master.h"
 #include "schedule/protocol.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +108,7 @@ static void do_run(struct worker *worker, const int *assignment, int length)
     const struct train_hooks hooks = {worker, load, checkpoint, curve, poll, worker->hooks->checkpoint_every};
     worker->run = assignment[0];
     worker->leader = assignment[1] == worker->rank;
-    worker->last_progress = clock_seconds();
+    worker->last_progress = -INFINITY; // the first step says where the run begins
 
     struct train_result result;
     struct report report = {.run = worker->run};

@@ -27,8 +27,8 @@ struct schedule_hooks {
     /* The run is over: keeps the model if there is one. `parameters` is NULL unless end is TRAIN_DONE. */
     enum status (*close)(void *context, int64_t run, const float *parameters, struct schedule_sums *sums);
 
-    /* The master. ranks: how many work on the run. */
-    enum status (*started)(void *context, int64_t run, int ranks);
+    /* The master.  ranks [size]: those that work on the run */
+    enum status (*started)(void *context, int64_t run, const int *ranks, int size);
     enum status (*progress)(void *context, int64_t run, const struct train_scalars *scalars);
     enum status (*finished)(void *context, int64_t run, enum train_end end,
                             const struct train_scalars *scalars, const struct schedule_sums *sums,

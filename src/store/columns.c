@@ -214,6 +214,21 @@ static enum status create_curve(struct creation *creation, const struct curve_la
     return status;
 }
 
+static enum status create_timeline(struct creation *creation, const struct timeline_layout *column)
+{
+    hid_t dataset = 0;
+    struct variable variable = {.name = column->name,
+                                .units = column->units,
+                                .long_name = column->long_name,
+                                .type = column->integer ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE,
+                                .dimensions = {creation->segment},
+                                .fill = column->integer ? (const void *)&(int64_t){-1}
+                                                        : (const void *)&(double){NAN}};
+    enum status status = create_variable(creation, &variable, &dataset);
+    h5_close(&dataset);
+    return status;
+}
+
 static enum status create_attributes(struct creation *creation)
 {
     const struct store_plan *plan = creation->plan;
@@ -246,7 +261,15 @@ static enum status create_columns(struct creation *creation)
     TRY(create_checksum(creation, LAYOUT_MODEL_CHECKSUM, "CRC-32 of the run's parameters"));
     for (int i = 0; i < CURVES; i++)
         TRY(create_curve(creation, &layout_curves[i]));
+    for (int i = 0; i < TIMELINE_COLUMNS; i++)
+        TRY(create_timeline(creation, &layout_timeline[i]));
     return STATUS_OK;
+}
+
+// Room for every run's start, for growth, and for some hundred interruptions; store.h says what happens beyond.
+static int64_t segments_of(const struct store_plan *plan)
+{
+    return 8 * plan->settings->rows + 1024;
 }
 
 enum status columns_create(struct creation *creation)
@@ -257,8 +280,10 @@ enum status columns_create(struct creation *creation)
     TRY_DONE(create_attributes(creation));
     TRY_DONE(create_dimension(creation, LAYOUT_RUN, creation->plan->settings->rows, &creation->run));
     TRY_DONE(create_dimension(creation, LAYOUT_POINT, points, &creation->point));
+    TRY_DONE(create_dimension(creation, LAYOUT_SEGMENT, segments_of(creation->plan), &creation->segment));
     TRY_DONE(create_columns(creation));
 done:
+    h5_close(&creation->segment);
     h5_close(&creation->point);
     h5_close(&creation->run);
     h5_close(&creation->text);

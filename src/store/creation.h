@@ -11,9 +11,9 @@ struct creation {
     const struct store_plan *plan;
     const char *path; // of the .part file
     hid_t file;
-    struct frozen frozen; // knows what will be written later
-    hid_t text;           // while the columns are made: the type of variable-length text,
-    hid_t run, point;     // and the dimension scales
+    struct frozen frozen;      // knows what will be written later
+    hid_t text;                // while the columns are made: the type of variable-length text,
+    hid_t run, point, segment; // and the dimension scales
 };
 
 /* In a function that returns `status` from a label `done`. */

@@ -2,16 +2,19 @@
  *
  *   /                                 attributes sweep, resolved, versions, created (text), schema_version,
  *                                     attributes_checksum
- *   /run, /point                      dimensions without a variable, as are the lengths of the char columns
+ *   /run, /point, /segment            dimensions without a variable, as are the lengths of the char columns
  *   /<column>                         [run]: settings, status, outcomes, message, arithmetic, checksums; the attribute
  *                                     `role` says which
  *   /curve_*                          [run, point]
+ *   /timeline_*                       [segment]: see store.h
  *   /models/<run_id>/<tensor name>    [rows, columns] or [length], float32
  *   /checkpoints/<run_id>/slots       [2, slot bytes]: see checkpoint.h
  *
  * Datasets are contiguous and allocated at creation, so each has a fixed place in the file. */
 #ifndef STORE_LAYOUT_H
 #define STORE_LAYOUT_H
+
+#include <stdbool.h>
 
 #define LAYOUT_SWEEP               "sweep"
 #define LAYOUT_RESOLVED            "resolved"
@@ -20,8 +23,9 @@
 #define LAYOUT_SCHEMA_VERSION      "schema_version"
 #define LAYOUT_ATTRIBUTES_CHECKSUM "attributes_checksum"
 
-#define LAYOUT_RUN   "run"
-#define LAYOUT_POINT "point"
+#define LAYOUT_RUN     "run"
+#define LAYOUT_POINT   "point"
+#define LAYOUT_SEGMENT "segment"
 
 #define LAYOUT_RUN_ID         "run_id"
 #define LAYOUT_STATUS         "status"
@@ -57,6 +61,24 @@ struct curve_layout {
 };
 
 extern const struct curve_layout layout_curves[CURVES];
+
+enum timeline_column {
+    TIMELINE_RUN,
+    TIMELINE_FIRST_RANK,
+    TIMELINE_RANKS,
+    TIMELINE_FROM_STEP,
+    TIMELINE_TO_STEP,
+    TIMELINE_START,
+    TIMELINE_END,
+    TIMELINE_COLUMNS
+};
+
+struct timeline_layout {
+    const char *name, *units, *long_name;
+    bool integer; // int64, -1 where nothing was recorded; else float64, NaN
+};
+
+extern const struct timeline_layout layout_timeline[TIMELINE_COLUMNS];
 
 // What a checksum column holds before its sum is known; no CRC-32 is negative.
 enum { CHECKSUM_NONE = -1 };

@@ -93,6 +93,21 @@ static enum status check_contents(struct store *store)
     return frozen_check(store->file, store->path);
 }
 
+static enum status open_timeline(struct store *store)
+{
+    int64_t segments = h5_dimension(store->file, LAYOUT_SEGMENT);
+    if (segments <= 0)
+        return STATUS_OK;
+    for (int i = 0; i < TIMELINE_COLUMNS; i++) {
+        const struct timeline_layout *column = &layout_timeline[i];
+        store->timeline[i] = H5Dopen2(store->file, column->name, H5P_DEFAULT);
+        TRY(h5_expect(store->timeline[i], store->path, column->name, 1, &(hsize_t){(hsize_t)segments},
+                      column->integer ? H5T_INTEGER : H5T_FLOAT, 8));
+    }
+    store->segments = segments;
+    return STATUS_OK;
+}
+
 static enum status open_datasets(struct store *store)
 {
     TRY(read_dimension(store, LAYOUT_RUN, &store->runs));
@@ -106,6 +121,7 @@ static enum status open_datasets(struct store *store)
     TRY(open_column(store, LAYOUT_MODEL_CHECKSUM, H5T_INTEGER, 8, 0, &store->model_checksum));
     for (int i = 0; i < CURVES; i++)
         TRY(open_column(store, layout_curves[i].name, H5T_FLOAT, 8, store->points, &store->curves[i]));
+    TRY(open_timeline(store));
     return open_outcomes(store);
 }
 
@@ -119,6 +135,8 @@ static enum status release(struct store *store)
         h5_close(columns[i]);
     for (int i = 0; i < CURVES; i++)
         h5_close(&store->curves[i]);
+    for (int i = 0; i < TIMELINE_COLUMNS; i++)
+        h5_close(&store->timeline[i]);
     for (int i = 0; i < store->outcome_count; i++) {
         h5_close(&store->outcomes[i].dataset);
         free(store->outcomes[i].name);

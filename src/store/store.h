@@ -91,6 +91,21 @@ enum status store_write_checkpoint(struct store *store, int64_t run, int64_t ste
 enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *step,
                                   const struct store_segment *segments, int count, bool *found);
 
+/* A row of the timeline: ranks, one after the other, and the run that they worked on. A group whose ranks do not
+ * follow each other is several rows; one that grows begins new rows. Seconds count from the first start of work on the file,
+ * interruptions left out. */
+struct store_stretch {
+    int64_t run;
+    int64_t first_rank, ranks;
+    int64_t from_step, to_step;
+    double start_seconds, end_seconds;
+};
+/* Not collective: rank 0 alone. How many rows there is room for; what comes after them is not recorded. */
+int64_t store_timeline_room(const struct store *store);
+/* Begins row `segment`, and says how far it has come since. Not synced. */
+enum status store_timeline_begin(struct store *store, int64_t segment, const struct store_stretch *stretch);
+enum status store_timeline_extend(struct store *store, int64_t segment, int64_t to_step, double end_seconds);
+
 /* Not collective: rank 0 alone. */
 enum status store_write_status(struct store *store, int64_t run, enum run_status status);
 /* One outcome of an unfinished run while it runs (steps_done, loss, ...), as it is now; not synced. */
@@ -122,6 +137,11 @@ void store_view_close(struct store_view **view);
  */
 enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss,
                               double *r2, double *seconds);
+
+/* The rows of the timeline so far, in the order they began; the caller frees them. None in a file that is older than
+ * timelines. */
+enum status store_view_timeline(const struct store_view *view, struct store_stretch **stretches,
+                                int64_t *count);
 
 /* The final parameters of a run (zeros while it is not done) under their names, packed into one flat vector.
  */

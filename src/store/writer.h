@@ -22,7 +22,9 @@ struct store {
     int64_t runs, points;
     hid_t run_id, status, message, arithmetic, row_checksum, curve_checksum, model_checksum; // [runs]
     hid_t curves[CURVES];                                                                    // [runs, points]
-    struct writer_outcome *outcomes; // [outcome_count], in the plan's order
+    int64_t segments;                 // of the timeline; 0: the file is older than timelines
+    hid_t timeline[TIMELINE_COLUMNS]; // [segments]
+    struct writer_outcome *outcomes;  // [outcome_count], in the plan's order
     int outcome_count;
     struct slots slots; // of the run that was checkpointed last
 };

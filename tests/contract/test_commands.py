@@ -76,6 +76,7 @@ def test_no_file(verb: str) -> None:
         ["export", "--runs", "--format", "table"],
         ["export"],
         ["export", "--runs", "--curves"],
+        ["export", "--curves", "--timeline"],
     ],
     ids=" ".join,
 )
@@ -192,12 +193,28 @@ def test_export_runs(finished: Sweep) -> None:
     rows, objects = csv_rows(result.out), json.loads(weightsweep("export", finished.results, "--runs", "--format", "json").out)
     assert result.code == 0 and not result.err and result.out == weightsweep("export", "--runs", finished.results, "--format", "csv").out
     assert list(rows[0]) == list(objects[0])
-    expected = {name for name, values in file.items() if not name.startswith("curve_") and not name.endswith("_checksum")}
+    expected = {name for name, values in file.items() if not name.startswith(("curve_", "timeline_")) and not name.endswith("_checksum")}
     assert set(rows[0]) == expected
     for name in expected - {"status"}:
         assert as_in_file([row[name] for row in rows], file[name]) == list(file[name]), name
         assert as_in_file([each[name] for each in objects], file[name]) == list(file[name]), name
     assert [row["status"] for row in rows] == [each["status"] for each in objects] == ["done"] * 4
+
+
+def test_export_timeline(finished: Sweep) -> None:
+    """Every step of every run was somebody's, and no rank did two things at once."""
+    rows = csv_rows(weightsweep("export", finished.results, "--timeline").out)
+    objects = json.loads(weightsweep("export", finished.results, "--timeline", "--format", "json").out)
+    assert list(rows[0]) == list(objects[0]) == ["run_id", "first_rank", "ranks", "from_step", "to_step", "start_seconds", "end_seconds"]
+    assert len(rows) == len(objects)
+    for run_id in columns(finished.results)["run_id"]:
+        mine = [row for row in objects if row["run_id"] == run_id]
+        assert min(row["from_step"] for row in mine) == 0 and max(row["to_step"] for row in mine) == 30
+        assert {row["from_step"] for row in mine} <= {0} | {row["to_step"] for row in mine}
+    for rank in range(2):
+        mine = sorted((row["start_seconds"], row["end_seconds"]) for row in objects if row["first_rank"] <= rank < row["first_rank"] + row["ranks"])
+        assert mine and all(start <= end for start, end in mine)
+        assert all(end <= next_start + 1e-6 for (_, end), (next_start, _) in zip(mine, mine[1:]))
 
 
 def test_export_curves(finished: Sweep) -> None:
@@ -230,7 +247,7 @@ def test_only_run_needs_mpirun(finished: Sweep, tmp_path: Path) -> None:
         assert weightsweep(*arguments, env=nowhere).code == 0
 
 
-@pytest.mark.parametrize("verb", [["status"], ["export", "--runs"], ["export", "--curves"], ["verify"]], ids=" ".join)
+@pytest.mark.parametrize("verb", [["status"], ["export", "--runs"], ["export", "--curves"], ["export", "--timeline"], ["verify"]], ids=" ".join)
 @pytest.mark.parametrize("content", [None, b"", b"no HDF5, but text\n" * 100], ids=["missing", "empty", "text"])
 def test_unreadable_results(tmp_path: Path, verb: list[str], content: bytes | None) -> None:
     results = tmp_path / "x.h5"

@@ -60,7 +60,23 @@ OUTCOMES = {
     "arithmetic": (CHARS, "1"),
 }
 CURVES = {"curve_step": (REAL, "steps"), "curve_loss": (REAL, "1"), "curve_r2": (REAL, "1"), "curve_seconds": (REAL, "s")}
-COLUMNS = SETTINGS | OUTCOMES | CURVES
+TIMELINE = {
+    "timeline_run": ("int64", "1"),
+    "timeline_first_rank": ("int64", "1"),
+    "timeline_ranks": ("int64", "1"),
+    "timeline_from_step": ("int64", "steps"),
+    "timeline_to_step": ("int64", "steps"),
+    "timeline_start_seconds": (REAL, "s"),
+    "timeline_end_seconds": (REAL, "s"),
+}
+COLUMNS = SETTINGS | OUTCOMES | CURVES | TIMELINE
+
+
+SEGMENTS = 8 * 4 + 1024
+
+
+def dimensions_of(name: str) -> tuple[str, ...]:
+    return ("segment",) if name in TIMELINE else ("run", "point") if name in CURVES else ("run",)
 
 
 def type_of(dataset: h5py.Dataset) -> str:
@@ -98,7 +114,7 @@ def test_column(finished: Sweep, name: str) -> None:
         assert text_attribute(column, "units") == unit
         assert len(text_attribute(column, "long_name")) > 3
         dimensions = [column.dims[axis][0].name.lstrip("/") for axis in range(column.ndim)]
-        assert dimensions == ["run"] + (["point"] if name in CURVES else [f"{name}_length"] if kind == CHARS else [])
+        assert dimensions == list(dimensions_of(name)) + ([f"{name}_length"] if kind == CHARS else [])
         assert column.shape == tuple(file[dimension].shape[0] for dimension in dimensions)
         if kind == CHARS:
             assert text_attribute(column, "_Encoding") == "utf-8"
@@ -110,12 +126,12 @@ def test_every_column_has_a_unit_and_a_name(finished: Sweep) -> None:
             if isinstance(item, h5py.Dataset) and not is_dimension(item):
                 assert text_attribute(item, "units") in ("1", "s", "steps", "bytes", "FLOP"), name
                 assert text_attribute(item, "long_name"), name
-                assert item.dims[0][0].name == "/run", name
+                assert item.dims[0][0].name == "/" + dimensions_of(name)[0], name
 
 
 def test_dimensions_are_netcdf_s_own(finished: Sweep) -> None:
     with h5py.File(finished.results) as file:
-        assert file["run"].shape == (4,) and file["point"].shape == (3,)
+        assert file["run"].shape == (4,) and file["point"].shape == (3,) and file["segment"].shape == (SEGMENTS,)
         for name, item in file.items():
             if isinstance(item, h5py.Dataset) and is_dimension(item):
                 assert text_attribute(item, "NAME") == f"This is a netCDF dimension but not a netCDF variable.{item.shape[0]:10d}", name
@@ -270,10 +286,10 @@ def load(results: Path, engine: str) -> Any:
 @pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
 def test_xarray(finished: Sweep, engine: str) -> None:
     data, file = load(finished.results, engine), columns(finished.results)
-    assert dict(data.sizes) == {"run": 4, "point": 3}
+    assert dict(data.sizes) == {"run": 4, "point": 3, "segment": SEGMENTS}
     assert set(COLUMNS) <= set(data.variables)
     for name in COLUMNS:
-        assert data[name].dims == (("run", "point") if name in CURVES else ("run",)), name
+        assert data[name].dims == dimensions_of(name), name
         if name == "status":
             continue
         np.testing.assert_array_equal(data[name].values, np.array(file[name], dtype=data[name].dtype), name)

@@ -40,7 +40,7 @@ def check(writer: str, path: str) -> None:
     look(path)
     for engine in ("h5netcdf", "netcdf4"):
         data = xarray.load_dataset(path, engine=engine)
-        assert data.sizes == {"run": RUNS, "point": POINTS}, data.sizes
+        assert data.sizes == {"run": RUNS, "point": POINTS, "segment": 8 * RUNS + 1024}, data.sizes
         assert list(data["generator_hidden"].values) == ["8,8"] * RUNS
         assert set(data["arithmetic"].values) <= {"", "test"}
         # what is written at a point is (x, x/2, x/3) in three places: each may be newer than the others, none torn
