@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -147,8 +148,14 @@ static void add_csv_row(struct text *line, const struct column_table *table, int
 static void add_json_list(struct text *row, const char *list)
 {
     text_add(row, "[");
-    for (; *list; list++)
-        text_add_bytes(row, *list == ',' ? ", " : list, *list == ',' ? 2 : 1);
+    while (*list) {
+        size_t length = strcspn(list, ",");
+        const char *quote = isalpha((unsigned char)*list) ? "\"" : ""; // a name, no number
+        text_format(row, "%s%.*s%s", quote, (int)length, list, quote);
+        list += length;
+        if (*list)
+            text_add(row, ", "), list++;
+    }
     text_add(row, "]");
 }
 

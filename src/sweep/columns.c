@@ -13,6 +13,8 @@ static enum column_type type_of(const struct setting *setting)
     case SETTING_REAL:
         return COLUMN_REAL;
     case SETTING_WIDTHS:
+    case SETTING_REALS:
+    case SETTING_CHOICES:
         return COLUMN_LIST;
     default:
         return COLUMN_TEXT;

@@ -40,7 +40,7 @@ static bool looks_like_axis(enum setting_id id, const struct node *node)
 {
     if (node->type != NODE_LIST)
         return false;
-    return settings[id].type != SETTING_WIDTHS || (node->count > 0 && node->items[0].type == NODE_LIST);
+    return !settings_is_list(id) || (node->count > 0 && node->items[0].type == NODE_LIST);
 }
 
 static bool parse(struct grid *grid, enum setting_id id, const struct node *node, struct mistakes *mistakes,
@@ -146,7 +146,7 @@ static void read_axis(struct grid *grid, enum setting_id id, const struct node *
 {
     char buffer[64];
     const char *name = settings_name(id, buffer);
-    bool lists = settings[id].type == SETTING_WIDTHS;
+    bool lists = settings_is_list(id);
     const char *example = lists ? ", each of them a list: [[128, 256], [256]]" : "";
     if (is_given_already(grid, id, node->place, mistakes))
         return;

@@ -14,6 +14,7 @@ static const struct choice poolings[] = {{"mean", true},     {"sum", true},     
 static const struct choice inits[] = {{"lecun", true}, {"normal", true}, {0}};
 static const struct choice optimizers[] = {{"adam", true}, {"muon", true}, {0}};
 static const struct choice schedules[] = {{"constant", true}, {"cosine", true}, {0}};
+static const struct choice distributions[] = {{"uniform", true}, {"wide", true}, {"shifted", true}, {0}};
 static const struct choice precisions[] = {{"fp32", true}, {"bf16", true}, {0}};
 
 static const struct {
@@ -22,7 +23,6 @@ static const struct {
 } later[] = {
     {GROUP_TOP, "equation_range"}, {GROUP_TRAINING, "objective"},   {GROUP_NETWORK, "heads"},
     {GROUP_NETWORK, "queries"},    {GROUP_GENERATOR, "activation"}, {GROUP_GENERATOR, "outputs"},
-    {GROUP_EVALUATION, "inputs"},  {GROUP_EVALUATION, "noise"},     {GROUP_EVALUATION, "set_sizes"},
 };
 
 enum {
@@ -41,6 +41,11 @@ enum {
 #define WIDTHS(member, standard_, longest, most_)                                                            \
     .type = SETTING_WIDTHS, .standard = standard_, .most_widths = longest, .least = 1, .most = most_,        \
     FIELD(member)
+#define REALS(member, standard_, above, most_)                                                               \
+    .type = SETTING_REALS, .standard = standard_, .most_widths = REALS_MAX, .least = above, .most = most_,   \
+    FIELD(member)
+#define CHOICES(member, standard_, choices_)                                                                 \
+    .type = SETTING_CHOICES, .standard = standard_, .choices = choices_, FIELD(member)
 
 // Each row: group, key, column in the results file, units, long name; then the field of a run, the default
 // and the limits. Upper limits are far beyond use and far below overflow; a seed's is what every JSON reader
@@ -123,6 +128,20 @@ const struct setting settings[SETTINGS] = {
     [SETTING_EVALUATION_GENERATORS] = {
         GROUP_EVALUATION, "generators", "evaluation_generators", "1", "held-out generators of an evaluation",
         INTEGER(training.evaluation_generators, "16384", 2, 1 << 24)},
+    [SETTING_EVALUATION_INPUTS] = {
+        GROUP_EVALUATION, "inputs", "evaluation_inputs", "1", "other distributions of the inputs x, at the end",
+        CHOICES(training.further.inputs, "[]", distributions), .may_be_empty = true},
+    [SETTING_EVALUATION_SET_SIZES] = {
+        GROUP_EVALUATION, "set_sizes", "evaluation_set_sizes", "1", "other numbers of equations, at the end",
+        WIDTHS(training.further.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true, .models = SETS},
+    [SETTING_EVALUATION_NOISE] = {
+        GROUP_EVALUATION, "noise", "evaluation_noise", "1",
+        "noise on y beside y's own standard deviation, at the end",
+        REALS(training.further.noise, "[]", 0, 1000), .may_be_empty = true},
+    [SETTING_EVALUATION_DIRECT_FIT] = {
+        GROUP_EVALUATION, "direct_fit", "evaluation_direct_fit", "1",
+        "held-out generators fitted one by one, at the end",
+        INTEGER(training.further.direct_fit, "0", 0, 1 << 24)},
 };
 // clang-format on
 
@@ -161,6 +180,12 @@ int settings_sharing(const char *key, enum setting_group *group)
             if (count++ == 0)
                 *group = candidate;
     return count;
+}
+
+bool settings_is_list(enum setting_id id)
+{
+    enum setting_type type = settings[id].type;
+    return type == SETTING_WIDTHS || type == SETTING_REALS || type == SETTING_CHOICES;
 }
 
 bool settings_used(enum setting_id id, const struct run_spec *run)

@@ -37,12 +37,23 @@ enum setting_id {
     SETTING_NETWORK_HIDDEN,
     SETTING_EVALUATION_EVERY,
     SETTING_EVALUATION_GENERATORS,
+    SETTING_EVALUATION_INPUTS,
+    SETTING_EVALUATION_SET_SIZES,
+    SETTING_EVALUATION_NOISE,
+    SETTING_EVALUATION_DIRECT_FIT,
     SETTINGS,
 };
 
 enum setting_group { GROUP_TOP, GROUP_GENERATOR, GROUP_TRAINING, GROUP_NETWORK, GROUP_EVALUATION, GROUPS };
 
-enum setting_type { SETTING_INTEGER, SETTING_REAL, SETTING_CHOICE, SETTING_WIDTHS };
+enum setting_type {
+    SETTING_INTEGER,
+    SETTING_REAL,
+    SETTING_CHOICE,
+    SETTING_WIDTHS,  // a list of integers
+    SETTING_REALS,   // a list of reals
+    SETTING_CHOICES, // a list of different names, in any order: bits
+};
 
 struct choice {
     const char *name; // NULL ends a list of choices
@@ -56,8 +67,9 @@ struct setting {
     const char *units, *long_name;
     enum setting_type type;
     const char *standard;         // the default as a file would write it; NULL: none
-    double least, most;           // of an integer and of each width; a real is above `least`
-    int most_widths;              // length of a list of widths
+    double least, most;           // of an integer and of each width; reals are above `least`
+    int most_widths;              // length of a list of widths or reals
+    bool may_be_empty;            // such a list
     bool power_of_two;            // nothing else will do
     const struct choice *choices; // in the order of the enum
     size_t offset, size;          // of the field in struct run_spec
@@ -79,6 +91,9 @@ int settings_sharing(const char *key, enum setting_group *group);
 
 /* The key is recognised, but what it sets is not there yet. */
 bool settings_later(enum setting_group group, const char *key);
+
+/* Whether its values are lists. */
+bool settings_is_list(enum setting_id id);
 
 /* Whether the run's model uses the setting. */
 bool settings_used(enum setting_id id, const struct run_spec *run);

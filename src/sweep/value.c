@@ -56,8 +56,18 @@ void value_expected(enum setting_id id, struct text *text)
         if (setting->most_widths == 1)
             text_add(text, "a list of one integer ");
         else
-            text_format(text, "a list of 1 to %d integers ", setting->most_widths);
+            text_format(text, "a list of %d to %d integers ", !setting->may_be_empty, setting->most_widths);
         print_range(setting, text);
+        break;
+    case SETTING_REALS:
+        text_format(text, "a list of up to %d numbers above ", setting->most_widths);
+        print_number(text, setting->least);
+        text_add(text, " and at most ");
+        print_number(text, setting->most);
+        break;
+    case SETTING_CHOICES:
+        text_add(text, "a list of ");
+        print_choices(setting->choices, text);
     }
 }
 
@@ -157,25 +167,63 @@ static bool parse_choice(enum setting_id id, const struct node *node, struct mis
     return false;
 }
 
+// Whether the node is a list of a length that the setting may have.
+static bool check_list(enum setting_id id, const struct node *node, struct mistakes *mistakes)
+{
+    const struct setting *setting = &settings[id];
+    if (node->type != NODE_LIST)
+        return refuse(id, node, mistakes, "is no list");
+    if (node->count == 0 && !setting->may_be_empty)
+        return refuse(id, node, mistakes, "is empty");
+    if (setting->most_widths > 0 && node->count > setting->most_widths)
+        return refuse(id, node, mistakes,
+                      setting->most_widths == 1 ? "of several layers is not there yet" : "is too long");
+    return true;
+}
+
 static bool parse_widths(enum setting_id id, const struct node *node, struct mistakes *mistakes,
                          struct widths *widths)
 {
-    const struct setting *setting = &settings[id];
     *widths = (struct widths){0};
-    if (node->type != NODE_LIST)
-        return refuse(id, node, mistakes, "is no list");
-    if (node->count == 0)
-        return refuse(id, node, mistakes, "is empty");
-    if (node->count > setting->most_widths)
-        return refuse(id, node, mistakes,
-                      setting->most_widths == 1 ? "of several layers is not there yet" : "is too long");
-    bool valid = true;
+    bool valid = check_list(id, node, mistakes);
+    if (!valid)
+        return false;
     for (int i = 0; i < node->count; i++) {
         int64_t width = 0;
         valid = parse_integer(id, &node->items[i], mistakes, &width) && valid;
         widths->width[i] = (int)width;
     }
     widths->count = node->count;
+    return valid;
+}
+
+static bool parse_reals(enum setting_id id, const struct node *node, struct mistakes *mistakes,
+                        struct reals *reals)
+{
+    *reals = (struct reals){0};
+    bool valid = check_list(id, node, mistakes);
+    if (!valid)
+        return false;
+    for (int i = 0; i < node->count; i++)
+        valid = parse_real(id, &node->items[i], mistakes, &reals->real[i]) && valid;
+    reals->count = node->count;
+    return valid;
+}
+
+static bool parse_choices(enum setting_id id, const struct node *node, struct mistakes *mistakes,
+                          int64_t *bits)
+{
+    *bits = 0;
+    bool valid = check_list(id, node, mistakes);
+    if (!valid)
+        return false;
+    for (int i = 0; i < node->count; i++) {
+        int64_t choice;
+        if (parse_choice(id, &node->items[i], mistakes, &choice))
+            *bits |= (int64_t)1 << choice;
+        else
+            valid = false;
+    }
     return valid;
 }
 
@@ -191,6 +239,10 @@ bool value_parse(enum setting_id id, const struct node *node, struct mistakes *m
         return parse_choice(id, node, mistakes, &value->integer);
     case SETTING_WIDTHS:
         return parse_widths(id, node, mistakes, &value->widths);
+    case SETTING_REALS:
+        return parse_reals(id, node, mistakes, &value->reals);
+    case SETTING_CHOICES:
+        return parse_choices(id, node, mistakes, &value->integer);
     }
     return false;
 }
@@ -218,6 +270,34 @@ static void print_widths(const struct widths *widths, const char *between, struc
     }
 }
 
+static void print_reals(const struct reals *reals, const char *between, struct text *text)
+{
+    for (int i = 0; i < reals->count; i++) {
+        text_add(text, i > 0 ? between : "");
+        text_add_real(text, reals->real[i], "nan");
+    }
+}
+
+static void print_chosen(const struct choice *choices, int64_t bits, const char *between, struct text *text)
+{
+    bool any = false;
+    for (int i = 0; choices[i].name; i++)
+        if (bits & (int64_t)1 << i) {
+            text_format(text, "%s%s", any ? between : "", choices[i].name);
+            any = true;
+        }
+}
+
+static void print_list(enum setting_id id, const struct value *value, const char *between, struct text *text)
+{
+    if (settings[id].type == SETTING_WIDTHS)
+        print_widths(&value->widths, between, text);
+    else if (settings[id].type == SETTING_REALS)
+        print_reals(&value->reals, between, text);
+    else
+        print_chosen(settings[id].choices, value->integer, between, text);
+}
+
 void value_print(enum setting_id id, const struct value *value, struct text *text)
 {
     const struct setting *setting = &settings[id];
@@ -232,18 +312,20 @@ void value_print(enum setting_id id, const struct value *value, struct text *tex
         text_add(text, setting->choices[value->integer].name);
         break;
     case SETTING_WIDTHS:
-        print_widths(&value->widths, ",", text);
+    case SETTING_REALS:
+    case SETTING_CHOICES:
+        print_list(id, value, ",", text);
     }
 }
 
 void value_print_yaml(enum setting_id id, const struct value *value, struct text *text)
 {
-    if (settings[id].type != SETTING_WIDTHS) {
+    if (!settings_is_list(id)) {
         value_print(id, value, text);
         return;
     }
     text_add(text, "[");
-    print_widths(&value->widths, ", ", text);
+    print_list(id, value, ", ", text);
     text_add(text, "]");
 }
 
@@ -261,6 +343,7 @@ void value_store(enum setting_id id, const struct value *value, struct run_spec 
     switch (setting->type) {
     case SETTING_INTEGER:
     case SETTING_CHOICE:
+    case SETTING_CHOICES:
         memcpy(field, setting->size == sizeof(int64_t) ? (const void *)&value->integer : &narrow,
                setting->size);
         break;
@@ -269,6 +352,9 @@ void value_store(enum setting_id id, const struct value *value, struct run_spec 
         break;
     case SETTING_WIDTHS:
         memcpy(field, &value->widths, sizeof value->widths);
+        break;
+    case SETTING_REALS:
+        memcpy(field, &value->reals, sizeof value->reals);
     }
 }
 
@@ -281,6 +367,7 @@ void value_load(enum setting_id id, const struct run_spec *run, struct value *va
     switch (setting->type) {
     case SETTING_INTEGER:
     case SETTING_CHOICE:
+    case SETTING_CHOICES:
         if (setting->size == sizeof(int64_t)) {
             memcpy(&value->integer, field, sizeof(int64_t));
         } else {
@@ -293,6 +380,9 @@ void value_load(enum setting_id id, const struct run_spec *run, struct value *va
         break;
     case SETTING_WIDTHS:
         memcpy(&value->widths, field, sizeof value->widths);
+        break;
+    case SETTING_REALS:
+        memcpy(&value->reals, field, sizeof value->reals);
     }
 }
 
@@ -304,6 +394,14 @@ static int compare_widths(const struct widths *a, const struct widths *b)
     return a->count - b->count;
 }
 
+static int compare_reals(const struct reals *a, const struct reals *b)
+{
+    for (int i = 0; i < a->count && i < b->count; i++)
+        if (a->real[i] != b->real[i])
+            return a->real[i] < b->real[i] ? -1 : 1;
+    return a->count - b->count;
+}
+
 int value_compare(enum setting_id id, const struct value *a, const struct value *b)
 {
     switch (settings[id].type) {
@@ -311,6 +409,8 @@ int value_compare(enum setting_id id, const struct value *a, const struct value 
         return (a->real > b->real) - (a->real < b->real);
     case SETTING_WIDTHS:
         return compare_widths(&a->widths, &b->widths);
+    case SETTING_REALS:
+        return compare_reals(&a->reals, &b->reals);
     default:
         return (a->integer > b->integer) - (a->integer < b->integer);
     }

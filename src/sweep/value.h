@@ -12,9 +12,10 @@
 struct value {
     struct place place; // line 0: nobody wrote it, it is the default
     union {
-        int64_t integer; // also a choice: its enum value
+        int64_t integer; // also a choice: its enum value; and choices: a bit for each
         double real;
         struct widths widths;
+        struct reals reals;
     };
 };
 

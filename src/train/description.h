@@ -2,6 +2,7 @@
 #ifndef TRAIN_DESCRIPTION_H
 #define TRAIN_DESCRIPTION_H
 
+#include "base/reals.h"
 #include "model/description.h"
 #include "task/description.h"
 
@@ -9,6 +10,14 @@
 
 enum optimizer_kind { OPTIMIZER_ADAM, OPTIMIZER_MUON };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_COSINE };
+
+/* What a trained model is asked at its run's end, beside what it was trained for. */
+struct further_evaluations {
+    int inputs;              // a bit for each of enum task_inputs but the first
+    struct widths set_sizes; // equations of a set
+    struct reals noise;      // on y, beside the standard deviation of y
+    int direct_fit;          // generators that gradient descent fits, for comparison
+};
 
 struct training {
     int64_t seed;
@@ -21,6 +30,7 @@ struct training {
     int64_t warmup_steps;
     int64_t evaluate_every;    // steps between two evaluations
     int evaluation_generators; // held-out generators of one evaluation
+    struct further_evaluations further;
 };
 
 /* Five Newton-Schulz iterations for every hidden matrix; 0 for adam. FLOPs a step. */

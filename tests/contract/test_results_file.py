@@ -44,6 +44,10 @@ SETTINGS = {
     "network_hidden": (TEXT, "1"),
     "evaluation_every": (INT, "steps"),
     "evaluation_generators": (INT, "1"),
+    "evaluation_inputs": (TEXT, "1"),
+    "evaluation_set_sizes": (TEXT, "1"),
+    "evaluation_noise": (TEXT, "1"),
+    "evaluation_direct_fit": (INT, "1"),
     "parameters": (INT, "1"),
     "flops_per_step": (REAL, "FLOP"),
 }

@@ -32,6 +32,10 @@ SETTINGS: list[tuple[str, str, Any, Any]] = [
     ("network.hidden", "network_hidden", [256, 256, 256], None),
     ("evaluation.every", "evaluation_every", 500, 1000),
     ("evaluation.generators", "evaluation_generators", 16384, 1000),
+    ("evaluation.inputs", "evaluation_inputs", [], ["uniform", "wide"]),
+    ("evaluation.set_sizes", "evaluation_set_sizes", [], [7]),
+    ("evaluation.noise", "evaluation_noise", [], [0.1, 0.5]),
+    ("evaluation.direct_fit", "evaluation_direct_fit", 0, 4),
 ]
 VARIED = [each for each in SETTINGS if each[3] is not None]
 

@@ -78,21 +78,24 @@ static void test_defaults(void **state)
 static void test_every_setting_can_be_said(void **state)
 {
     (void)state;
-    struct sweep *sweep = create("name: all\n"
-                                 "task: mlp-inverse\n"
-                                 "model: deep-sets\n"
-                                 "generator: {inputs: 4, hidden: [10], init: normal}\n"
-                                 "equation_ratio: 1.5\n"
-                                 "embed_dim: 64\n"
-                                 "pooling: mean\n"
-                                 "seed: 7\n"
-                                 "training: {steps: 2500, batch: 256, shards: 4, optimizer: muon, "
-                                 "learning_rate: 4e-3, schedule: cosine, warmup_steps: 200, eval_points: 16, "
-                                 "precision: fp32}\n"
-                                 "network: {encoder: [32], decoder: [8, 16, 24]}\n"
-                                 "evaluation: {every: 100, generators: 64}\n");
+    struct sweep *sweep =
+        create("name: all\n"
+               "task: mlp-inverse\n"
+               "model: deep-sets\n"
+               "generator: {inputs: 4, hidden: [10], init: normal}\n"
+               "equation_ratio: 1.5\n"
+               "embed_dim: 64\n"
+               "pooling: mean\n"
+               "seed: 7\n"
+               "training: {steps: 2500, batch: 256, shards: 4, optimizer: muon, "
+               "learning_rate: 4e-3, schedule: cosine, warmup_steps: 200, eval_points: 16, "
+               "precision: fp32}\n"
+               "network: {encoder: [32], decoder: [8, 16, 24]}\n"
+               "evaluation: {every: 100, generators: 64, inputs: [shifted, uniform], set_sizes: [20, 45], "
+               "noise: [0.1, 1], direct_fit: 8}\n");
     const struct run_spec *run = &sweep->run[0];
-    const struct widths encoder = {1, {32}}, decoder = {3, {8, 16, 24}};
+    const struct widths encoder = {1, {32}}, decoder = {3, {8, 16, 24}}, set_sizes = {2, {20, 45}};
+    const struct reals noise = {2, {0.1, 1}};
     assert_int_equal(run->unknowns, 50);
     assert_int_equal(run->task.equations, 75);
     assert_int_equal(run->task.generator.init, INIT_NORMAL);
@@ -112,6 +115,10 @@ static void test_every_setting_can_be_said(void **state)
     assert_int_equal(run->training.warmup_steps, 200);
     assert_int_equal(run->training.evaluate_every, 100);
     assert_int_equal(run->training.evaluation_generators, 64);
+    assert_int_equal(run->training.further.inputs, 1 << 0 | 1 << 2);
+    assert_memory_equal(&run->training.further.set_sizes, &set_sizes, sizeof set_sizes);
+    assert_memory_equal(&run->training.further.noise, &noise, sizeof noise);
+    assert_int_equal(run->training.further.direct_fit, 8);
     sweep_destroy(&sweep);
 }
 
@@ -423,7 +430,11 @@ static void test_resolved_says_everything(void **state)
                                          "  hidden: [256, 256, 256]\n"
                                          "evaluation:\n"
                                          "  every: 500\n"
-                                         "  generators: 16384\n");
+                                         "  generators: 16384\n"
+                                         "  inputs: []\n"
+                                         "  set_sizes: []\n"
+                                         "  noise: []\n"
+                                         "  direct_fit: 0\n");
     sweep_destroy(&sweep);
 }
 
@@ -435,6 +446,8 @@ static void test_resolved_reads_back(void **state)
         "name: 'yes: [no]'\nunknowns: 50\naxes: {equation_ratio: [1.33, 2, 3], learning_rate: [1e-4, "
         "0.1234567]}\n",
         "name: t\nequation_ratio: 2\ngenerator: {inputs: 9, hidden: [5], init: normal}\n",
+        BASE "evaluation: {inputs: [wide], noise: [0.1, 0.30]}\n",
+        BASE "axes: {set_sizes: [[20], [20, 45]], evaluation.inputs: [[], [uniform, wide]]}\n",
         "name: t\nequation_ratio: 2\naxes:\n  generator: [{inputs: 4, hidden: [10]}, {inputs: 9, hidden: "
         "[5]}]\n"
         "  seed: [1, 2]\nexclude: [{seed: 2, generator.inputs: 9}, {seed: 1, generator.inputs: 4}]\n",
@@ -520,6 +533,10 @@ static void test_columns(void **state)
         {"network_hidden", COLUMN_LIST, "1"},
         {"evaluation_every", COLUMN_INT, "steps"},
         {"evaluation_generators", COLUMN_INT, "1"},
+        {"evaluation_inputs", COLUMN_LIST, "1"},
+        {"evaluation_set_sizes", COLUMN_LIST, "1"},
+        {"evaluation_noise", COLUMN_LIST, "1"},
+        {"evaluation_direct_fit", COLUMN_INT, "1"},
         {"parameters", COLUMN_INT, "1"},
         {"flops_per_step", COLUMN_REAL, "FLOP"},
     };

@@ -133,6 +133,18 @@ static void test_values(void **state)
     static const struct mistaken cases[] = {
         {BASE "training: {steps: 0}\n", NULL,
          "f.yaml:4: training.steps: `0` is too small; expected an integer from 1 to 1000000000000"},
+        {BASE "evaluation: {inputs: [uniforn]}\n", NULL,
+         "f.yaml:4: evaluation.inputs: unknown value `uniforn`; expected a list of `uniform`, `wide` or "
+         "`shifted`; did you mean `uniform`?"},
+        {BASE "evaluation: {inputs: wide}\n", NULL,
+         "f.yaml:4: evaluation.inputs: `wide` is no list; expected"},
+        {BASE "evaluation: {noise: [0.1, 0]}\n", NULL,
+         "f.yaml:4: evaluation.noise: `0` is too small; expected a list of up to 8 numbers above 0 and at "
+         "most "
+         "1000"},
+        {BASE "evaluation: {set_sizes: [0]}\n", NULL,
+         "f.yaml:4: evaluation.set_sizes: `0` is too small; expected a list of 0 to 8 integers from 1 to "
+         "1000000"},
         {BASE "training: {steps: -5}\n", NULL, "f.yaml:4: training.steps: `-5` is too small; expected"},
         {BASE "training: {steps: many}\n", NULL, "f.yaml:4: training.steps: `many` is no integer; expected"},
         {BASE "training: {steps: 1.5}\n", NULL, "f.yaml:4: training.steps: `1.5` is no integer; expected"},
@@ -199,7 +211,6 @@ static void test_not_there_yet(void **state)
         {BASE "training: {objective: x}\n", NULL, "f.yaml:4: training.objective: is not there yet"},
         {BASE "network: {heads: 4}\n", NULL, "f.yaml:4: network.heads: is not there yet"},
         {BASE "equation_range: [1, 2]\n", NULL, "f.yaml:4: equation_range: is not there yet"},
-        {BASE "axes: {set_sizes: [[1]]}\n", NULL, "f.yaml:4: set_sizes: is not there yet"},
         {"name: t\ngenerator: {inputs: 2, hidden: [8, 8]}\nequation_ratio: 2\n", NULL,
          "f.yaml:2: generator.hidden: a list of several layers is not there yet; expected a list of one "
          "integer"},

@@ -1,0 +1,37 @@
+/* Whether two generators have the same weights, and not only nearly the same outputs.
+ *
+ * A generator's hidden units can be put in any order, and for relu and leaky-relu a unit's incoming weights can be
+ * multiplied by any c > 0 if its outgoing ones are divided by it: neither changes y. So each unit is normalised, its
+ * incoming weights to a vector u of unit norm, their scale moved to the outgoing ones, v [outputs]; and units are matched by
+ * optimal assignment.
+ *
+ * What is compared is one vector a unit, |v| u (x) (1, v/|v|) / sqrt(2), of length |v|, as much as the unit contributes to y:
+ * the scalar product of two of them is |v| |v'| cos(u, u') (1 + cos(v, v')) / 2. With one output, where v is a number,
+ * that is v v' cos(u, u') if both have the same sign, and nothing if not: such units do opposite things. A
+ * generator's vector is that of all its units, one after the other, in the matched order: the one that makes the scalar product of the
+ * two generators' vectors greatest, and so their distance least. */
+#ifndef TASK_MATCH_H
+#define TASK_MATCH_H
+
+#include "base/status.h"
+#include "task/description.h"
+
+struct match {
+    double
+        cosine; // of the two generators' vectors: 1 if and only if their weights are the same but for one scale
+    double error; // |difference of the vectors| / |truth's vector|: 0 if and only if they are the same
+};
+
+struct matcher;
+
+/* Whether all of this is defined for the generator: one hidden layer of relu or leaky-relu units. */
+bool match_is_defined(const struct generator_shape *shape);
+
+/* STATUS_MEMORY. */
+enum status matcher_create(const struct generator_shape *shape, struct matcher **matcher);
+void matcher_destroy(struct matcher **matcher);
+
+/* Number k of a generator's weights stands at [k stride]. NaN where a vector is zero or not finite. */
+struct match match_weights(struct matcher *matcher, const float *truth, const float *guess, int stride);
+
+#endif
