@@ -49,7 +49,7 @@ herr_t frozen_create(const struct frozen *frozen, hid_t file, int64_t *place)
 
 static enum status sum_piece(int fd, const char *path, const struct frozen_piece *piece, int64_t *sum)
 {
-    enum { BLOCK = 1 << 20 };
+    enum { BLOCK = 1 << 16 };
     enum status status = STATUS_OK;
     unsigned char *block = memory_small(BLOCK);
     uint32_t crc = 0;
