@@ -1,151 +1,55 @@
-#include "base/memory.h"
 #include "commands/commands.h"
+#include "commands/export_tables.h"
+#include "commands/model_file.h"
 #include "commands/table.h"
 #include "commands/view_table.h"
 
 #include <getopt.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 static const char help[] =
     "usage: weightsweep export RESULTS.h5 --runs|--curves|--timeline [--format csv|json]\n"
+    "       weightsweep export RESULTS.h5 --model RUN -o FILE.npz|FILE.safetensors\n"
+    "       weightsweep export RESULTS.h5 --archive [--no-models] -o FILE.h5\n"
     "\n"
-    "Tables of a results file on standard output, also while it is being written.\n"
+    "Parts of a results file, also while it is being written: tables on standard output, a model or an "
+    "archive as a file.\n"
     "\n"
     "  --runs               a row for each run: settings, status, outcomes\n"
     "  --curves             a row for each point of each run's curves\n"
     "  --timeline           a row for each stretch of ranks that worked on a run: who did what, when\n"
-    "  --format csv|json    (csv)\n"
+    "  --format csv|json    of the tables (csv)\n"
+    "  --model RUN          the parameters of a finished run, for NumPy or PyTorch; RUN is its id or the "
+    "id's beginning\n"
+    "  --archive            the same file without checkpoints, compressed: every reader takes it, `run` "
+    "cannot continue it\n"
+    "  --no-models          leave the models out of the archive too\n"
+    "  -o, --output FILE    written beside its name and renamed; an earlier model or archive is replaced\n"
     "\n"
     "example: weightsweep export quick.h5 --runs > quick.csv\n";
 
-static void make_runs(const struct store_view *view, bool live, struct column_table *table)
-{
-    table->rows = view->runs;
-    for (int i = 0; i < view->settings; i++)
-        view_copy_column(table, view, view->columns.columns[i].name);
-    view_add_status(table, view, live);
-    for (int i = view->settings; i < view->settings + view->outcomes; i++)
-        view_copy_column(table, view, view->columns.columns[i].name);
-    view_copy_column(table, view, "message");
-    view_copy_column(table, view, "arithmetic");
-}
+enum what { NOTHING, RUNS, CURVES, TIMELINE, MODEL, ARCHIVE };
 
-/* The curves of one run. */
-struct curves {
-    int64_t *step; // [points]; -1: not reached
-    double *loss, *r2, *seconds;
+struct options {
+    enum what what;
+    enum table_format format;
+    bool format_given, no_models;
+    const char *run, *output, *results;
 };
 
-static void curves_init(struct curves *curves, int64_t points)
-{
-    size_t count = (size_t)points;
-    curves->step = memory_small(count * sizeof *curves->step);
-    curves->loss = memory_small(count * sizeof *curves->loss);
-    curves->r2 = memory_small(count * sizeof *curves->r2);
-    curves->seconds = memory_small(count * sizeof *curves->seconds);
-}
-
-static void curves_free(struct curves *curves)
-{
-    free(curves->step);
-    free(curves->loss);
-    free(curves->r2);
-    free(curves->seconds);
-}
-
-static enum status read_run(const struct store_view *view, int64_t run, struct curves *curves,
-                            int64_t *reached)
-{
-    TRY(store_view_curves(view, run, curves->step, curves->loss, curves->r2, curves->seconds));
-    for (*reached = 0; *reached < view->points && curves->step[*reached] >= 0;)
-        ++*reached;
-    return STATUS_OK;
-}
-
-static void add_points(struct column_table *table, int64_t row, const char *id, const struct curves *curves,
-                       int64_t points)
-{
-    struct column *column = table->columns;
-    for (int64_t i = 0; i < points; i++, row++) {
-        column[0].texts[row] = memory_text(id);
-        column[1].ints[row] = curves->step[i];
-        column[2].reals[row] = curves->loss[i];
-        column[3].reals[row] = curves->r2[i];
-        column[4].reals[row] = curves->seconds[i];
-    }
-}
-
-// Read twice, to count and to fill: only what was reached takes memory. A file that is being written may have grown in between.
-static enum status make_points(const struct store_view *view, struct column_table *table)
-{
-    enum status status = STATUS_OK;
-    struct curves curves;
-    int64_t *count = memory_small((size_t)view->runs * sizeof *count), reached, row = 0;
-    curves_init(&curves, view->points);
-    for (int64_t run = 0; run < view->runs; run++) {
-        TRY_DONE(read_run(view, run, &curves, &count[run]));
-        table->rows += count[run];
-    }
-    column_add(table, "run_id", COLUMN_TEXT, "1", "run");
-    column_add(table, "curve_step", COLUMN_INT, "steps", "training step");
-    column_add(table, "curve_loss", COLUMN_REAL, "1", "training loss, exponential moving average");
-    column_add(table, "curve_r2", COLUMN_REAL, "1", "R^2 on held-out generators");
-    column_add(table, "curve_seconds", COLUMN_REAL, "s", "time since the run's first step");
-    const struct column *ids = column_find(&view->columns, "run_id");
-    for (int64_t run = 0; run < view->runs; run++) {
-        TRY_DONE(read_run(view, run, &curves, &reached));
-        add_points(table, row, ids->texts[run], &curves, count[run]);
-        row += count[run];
-    }
-done:
-    curves_free(&curves);
-    free(count);
-    return status;
-}
-
-static enum status make_timeline(const struct store_view *view, struct column_table *table)
-{
-    struct store_stretch *stretches;
-    TRY(store_view_timeline(view, &stretches, &table->rows));
-    column_add(table, "run_id", COLUMN_TEXT, "1", "run");
-    column_add(table, "first_rank", COLUMN_INT, "1", "first of the ranks");
-    column_add(table, "ranks", COLUMN_INT, "1", "how many, one after the other");
-    column_add(table, "from_step", COLUMN_INT, "steps", "steps done when they began");
-    column_add(table, "to_step", COLUMN_INT, "steps", "steps done when they ended");
-    column_add(table, "start_seconds", COLUMN_REAL, "s", "when they began");
-    column_add(table, "end_seconds", COLUMN_REAL, "s", "when they ended");
-    const struct column *ids = column_find(&view->columns, "run_id");
-    for (int64_t row = 0; row < table->rows; row++) {
-        const struct store_stretch *stretch = &stretches[row];
-        struct column *column = table->columns;
-        column[0].texts[row] = memory_text(ids->texts[stretch->run]);
-        column[1].ints[row] = stretch->first_rank;
-        column[2].ints[row] = stretch->ranks;
-        column[3].ints[row] = stretch->from_step;
-        column[4].ints[row] = stretch->to_step;
-        column[5].reals[row] = stretch->start_seconds;
-        column[6].reals[row] = stretch->end_seconds;
-    }
-    free(stretches);
-    return STATUS_OK;
-}
-
-enum content { NOTHING, RUNS, CURVES, TIMELINE };
-
-static enum status print(const struct command *command, const struct store_view *view, enum content content,
-                         bool live, enum table_format format)
+static enum status print_table(const struct command *command, const struct store_view *view,
+                               const struct options *options, bool live)
 {
     struct column_table table = {0};
     enum status status = STATUS_OK;
-    if (content == CURVES)
-        TRY_DONE(make_points(view, &table));
-    else if (content == TIMELINE)
-        TRY_DONE(make_timeline(view, &table));
+    if (options->what == CURVES)
+        TRY_DONE(export_curves(view, &table));
+    else if (options->what == TIMELINE)
+        TRY_DONE(export_timeline(view, &table));
     else
-        make_runs(view, live, &table);
-    if (format == TABLE_JSON) {
+        export_runs(view, live, &table);
+    if (options->format == TABLE_JSON) {
         table_print_json(&table, command->out);
         fputs("\n", command->out);
     } else {
@@ -156,60 +60,117 @@ done:
     return status;
 }
 
-enum status command_export(const struct command *command, int argc, char **argv)
+static enum status write_model(const struct store_view *view, const struct options *options)
 {
-    enum { FORMAT = TIMELINE + 1, LATER };
+    struct store_parameters *parameters = NULL;
+    int64_t run;
+    TRY(view_find_run(view, options->run, &run));
+    TRY(view_read_model(view, run, &parameters));
+    enum status status = model_file_write(options->output, parameters);
+    store_parameters_free(&parameters);
+    return status;
+}
+
+static const char one_of[] = "export: expected one of --runs, --curves, --timeline, --model and --archive; "
+                             "see `weightsweep export --help`";
+
+static enum status ask(struct options *options, enum what what)
+{
+    if (options->what != NOTHING && options->what != what)
+        FAIL(STATUS_USAGE, "%s", one_of);
+    options->what = what;
+    return STATUS_OK;
+}
+
+static enum status check(const struct options *options)
+{
+    bool file = options->what == MODEL || options->what == ARCHIVE;
+    if (options->what == NOTHING)
+        FAIL(STATUS_USAGE, "%s", one_of);
+    if (file && !options->output)
+        FAIL(STATUS_USAGE, "export --%s: expected -o FILE", options->what == MODEL ? "model" : "archive");
+    if (!file && options->output)
+        FAIL(STATUS_USAGE, "export -o belongs to --model and --archive; tables go to standard output");
+    if (file && options->format_given)
+        FAIL(STATUS_USAGE,
+             "export --format belongs to the tables; a model's format follows from its file's name");
+    if (options->no_models && options->what != ARCHIVE)
+        FAIL(STATUS_USAGE, "export --no-models belongs to --archive");
+    return options->what == MODEL ? model_file_check(options->output) : STATUS_OK;
+}
+
+// *help_wanted: nothing else is asked for.
+static enum status parse(int argc, char **argv, struct options *options, bool *help_wanted)
+{
+    enum { FORMAT = ARCHIVE + 1, NO_MODELS };
     static const struct option known[] = {{"runs", no_argument, NULL, RUNS},
                                           {"curves", no_argument, NULL, CURVES},
-                                          {"format", required_argument, NULL, FORMAT},
                                           {"timeline", no_argument, NULL, TIMELINE},
-                                          {"model", required_argument, NULL, LATER},
-                                          {"archive", no_argument, NULL, LATER},
-                                          {"no-models", no_argument, NULL, LATER},
+                                          {"model", required_argument, NULL, MODEL},
+                                          {"archive", no_argument, NULL, ARCHIVE},
+                                          {"format", required_argument, NULL, FORMAT},
+                                          {"no-models", no_argument, NULL, NO_MODELS},
                                           {"output", required_argument, NULL, 'o'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
-    enum table_format format = TABLE_CSV;
-    enum content content = NOTHING;
-    bool several = false;
+    *options = (struct options){.format = TABLE_CSV};
     optind = 0;
-    for (int option, index = 0; (option = getopt_long(argc, argv, ":ho:", known, &index)) != -1;)
+    for (int option; (option = getopt_long(argc, argv, ":ho:", known, NULL)) != -1;)
         switch (option) {
+        case MODEL:
+            options->run = optarg;
+            // fall through
         case RUNS:
         case CURVES:
         case TIMELINE:
-            several |= content != NOTHING && content != (enum content)option;
-            content = (enum content)option;
+        case ARCHIVE:
+            TRY(ask(options, (enum what)option));
             break;
         case FORMAT:
-            TRY(table_format_of(optarg, &format));
-            if (format == TABLE_TEXT)
+            options->format_given = true;
+            TRY(table_format_of(optarg, &options->format));
+            if (options->format == TABLE_TEXT)
                 FAIL(STATUS_USAGE,
                      "export --format table: expected `csv` or `json`; `weightsweep status` prints a table");
             break;
-        case LATER:
-            FAIL(STATUS_USAGE, "export --%s is not there yet; expected --runs, --curves or --timeline",
-                 known[index].name);
+        case NO_MODELS:
+            options->no_models = true;
+            break;
         case 'o':
-            FAIL(STATUS_USAGE, "export -o belongs to --model and --archive, which are not there yet; --runs "
-                               "and --curves go to "
-                               "standard output");
+            options->output = optarg;
+            break;
         case 'h':
-            fputs(help, command->out);
+            *help_wanted = true;
             return STATUS_OK;
         default:
             return command_bad_option("export", option, argv[optind - 1]);
         }
     if (argc - optind != 1)
         FAIL(STATUS_USAGE, "export: expected one results file; see `weightsweep export --help`");
-    if (content == NOTHING || several)
-        FAIL(STATUS_USAGE,
-             "export: expected one of --runs, --curves and --timeline; see `weightsweep export --help`");
+    options->results = argv[optind];
+    return check(options);
+}
+
+enum status command_export(const struct command *command, int argc, char **argv)
+{
+    struct options options;
     struct store_view *view = NULL;
-    bool live =
-        store_lock_held(argv[optind]); // before the file: a run that ends in between is then shown as it was
-    TRY(store_view_open(argv[optind], &view));
-    enum status status = print(command, view, content, live, format);
+    bool help_wanted = false;
+    TRY(parse(argc, argv, &options, &help_wanted));
+    if (help_wanted) {
+        fputs(help, command->out);
+        return STATUS_OK;
+    }
+    bool live = store_lock_held(
+        options.results); // before the file: a run that ends in between is then shown as it was
+    TRY(store_view_open(options.results, &view));
+    enum status status;
+    if (options.what == MODEL)
+        status = write_model(view, &options);
+    else if (options.what == ARCHIVE)
+        status = store_archive(view, options.output, !options.no_models);
+    else
+        status = print_table(command, view, &options, live);
     store_view_close(&view);
     return status;
 }

@@ -118,6 +118,12 @@ static enum status refuse_sweep(const struct store_view *view, const struct swee
 
 enum status results_check(const struct store_view *view, const struct sweep *sweep, bool same_arithmetic)
 {
+    if (view->archive)
+        FAIL(STATUS_RESULTS,
+             "%s is an archive: it holds no checkpoints, so it can be read but not continued; continue the "
+             "file that it was "
+             "made from, or give the sweep a new one with -o",
+             view->path);
     if (strcmp(view->resolved, sweep->resolved) != 0)
         return refuse_sweep(view, sweep);
     char *begun_with = versions_find(view->versions, "arithmetic");

@@ -2,6 +2,8 @@
 
 #include "base/memory.h"
 
+#include <string.h>
+
 enum run_status view_status(const struct store_view *view, int64_t run, bool live)
 {
     enum run_status status = (enum run_status)view->status[run];
@@ -26,4 +28,38 @@ void view_add_status(struct column_table *table, const struct store_view *view, 
     struct column *column = column_add(table, "status", COLUMN_TEXT, "1", "state of the run");
     for (int64_t run = 0; run < table->rows; run++)
         column->texts[run] = memory_text(view_status_name(view_status(view, run, live)));
+}
+
+enum status view_find_run(const struct store_view *view, const char *id, int64_t *run)
+{
+    const struct column *ids = column_find(&view->columns, "run_id");
+    int64_t found = 0;
+    for (int64_t i = 0; i < view->runs; i++) {
+        if (strncmp(ids->texts[i], id, strlen(id)) != 0)
+            continue;
+        *run = i;
+        found++;
+        if (strlen(id) == strlen(ids->texts[i]))
+            return STATUS_OK;
+    }
+    if (found == 0 || id[0] == '\0')
+        FAIL(STATUS_USAGE, "%s has no run `%s`; `weightsweep status %s` lists them", view->path, id,
+             view->path);
+    if (found > 1)
+        FAIL(STATUS_USAGE, "%s has %lld runs whose ids begin with `%s`; give more of it", view->path,
+             (long long)found, id);
+    return STATUS_OK;
+}
+
+enum status view_read_model(const struct store_view *view, int64_t run, struct store_parameters **parameters)
+{
+    enum run_status status = (enum run_status)view->status[run];
+    const struct column *done = column_find(&view->columns, "steps_done"),
+                        *steps = column_find(&view->columns, "steps");
+    if (status != RUN_DONE)
+        FAIL(STATUS_RESULTS,
+             "run %s of %s is %s after %lld of %lld steps: only a run that is done has a model",
+             column_find(&view->columns, "run_id")->texts[run], view->path, view_status_name(status),
+             (long long)(done ? done->ints[run] : 0), (long long)(steps ? steps->ints[run] : 0));
+    return store_view_parameters(view, run, parameters);
 }

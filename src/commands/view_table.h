@@ -1,4 +1,4 @@
-/* A results file as tables, for status and export. */
+/* A results file as tables, and a run of it by its name, for status, export and predict. */
 #ifndef COMMANDS_VIEW_TABLE_H
 #define COMMANDS_VIEW_TABLE_H
 
@@ -14,5 +14,11 @@ void view_copy_column(struct column_table *table, const struct store_view *view,
 
 /* Adds the text column `status`. */
 void view_add_status(struct column_table *table, const struct store_view *view, bool live);
+
+/* The run of this id, or the only one whose id begins so. STATUS_USAGE with a sentence. */
+enum status view_find_run(const struct store_view *view, const char *id, int64_t *run);
+
+/* The parameters of a finished run; STATUS_RESULTS with a sentence if it has none. The caller frees them. */
+enum status view_read_model(const struct store_view *view, int64_t run, struct store_parameters **parameters);
 
 #endif

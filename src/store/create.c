@@ -7,10 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -120,45 +117,15 @@ static hid_t create_access(void)
     return access;
 }
 
-// HDF5 that cannot write what it still holds when it closes a file leaves ids to freed memory, over which
-// MPI_Finalize stumbles. So once the file is given up, it writes to memory instead of the disk: then closing succeeds.
-static void divert(hid_t file)
-{
-    int *handle = NULL, memory = memfd_create("abandoned", MFD_CLOEXEC);
-    if (memory >= 0 && H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&handle) >= 0 && handle)
-        dup2(memory, *handle);
-    if (memory >= 0)
-        close(memory);
-}
-
-static enum status close_file(struct creation *creation, enum status status)
-{
-    if (creation->file <= 0)
-        return status;
-    if (status == STATUS_OK && H5Fflush(creation->file, H5F_SCOPE_GLOBAL) < 0)
-        status = h5_write_failure(creation->path, "a new results file");
-    if (status != STATUS_OK)
-        divert(creation->file);
-    if (H5Fclose(creation->file) < 0 && status == STATUS_OK)
-        status = h5_write_failure(creation->path, "a new results file");
-    creation->file = 0;
-    return status;
-}
-
 static enum status create_first_half(struct creation *creation, hid_t access)
 {
     enum status status = STATUS_OK;
-    hid_t properties = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-    // The root's links stay in its header, in the order of creation: h5netcdf asks HDF5 for the name of each
-    // variable's dimensions, and HDF5 looks through the whole file, 30 s at 10,000 runs, unless they come
-    // first.
-    H5Pset_link_phase_change(properties, 1000, 0);
+    hid_t properties = h5_root();
     WRITE(creation->file = H5Fcreate(creation->path, H5F_ACC_TRUNC, properties, access));
     TRY_DONE(columns_create(creation));
 done:
     h5_close(&properties);
-    return close_file(creation, status);
+    return h5_close_new(&creation->file, creation->path, status);
 }
 
 static enum status create_second_half(struct creation *creation, hid_t access, int64_t *frozen_place)
@@ -168,19 +135,12 @@ static enum status create_second_half(struct creation *creation, hid_t access, i
     TRY_DONE(create_runs(creation));
     WRITE(frozen_create(&creation->frozen, creation->file, frozen_place));
 done:
-    return close_file(creation, status);
-}
-
-static enum status sync_descriptor(int fd, const char *path)
-{
-    if (fsync(fd) != 0 && errno != EINVAL) // some file systems cannot sync a directory
-        return file_write_failure(path, "a new results file", errno);
-    return STATUS_OK;
+    return h5_close_new(&creation->file, creation->path, status);
 }
 
 // Between the halves the file is closed, so that it ends where the columns end: what comes later lies behind,
 // and everything before, less what is written later, is frozen.
-static enum status create_part(const char *part, const struct store_plan *plan)
+static enum status create_part(const char *part, const void *plan)
 {
     enum status status = STATUS_OK;
     struct creation creation = {.plan = plan, .path = part};
@@ -194,7 +154,6 @@ static enum status create_part(const char *part, const struct store_plan *plan)
         TRY_DONE(file_write_failure(part, "a new results file", errno));
     TRY_DONE(create_second_half(&creation, access, &place));
     TRY_DONE(frozen_seal(&creation.frozen, fd, part, middle.st_size, place));
-    TRY_DONE(sync_descriptor(fd, part));
 done:
     if (fd >= 0)
         close(fd);
@@ -203,32 +162,10 @@ done:
     return status;
 }
 
-static enum status sync_directory_of(const char *path)
-{
-    char *copy = memory_text(path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(copy);
-    if (fd < 0)
-        return file_write_failure(path, "a new results file", errno);
-    enum status status = sync_descriptor(fd, path);
-    close(fd);
-    return status;
-}
-
 enum status store_create(const char *path, const struct store_plan *plan)
 {
-    enum status status = STATUS_OK;
     if (access(path, F_OK) == 0)
         FAIL(STATUS_RESULTS, "%s exists already", path);
     h5_begin();
-    char *part = memory_format("%s.part", path);
-    TRY_DONE(create_part(part, plan));
-    if (rename(part, path) != 0)
-        TRY_DONE(file_write_failure(path, "a new results file", errno));
-    TRY_DONE(sync_directory_of(path));
-done:
-    if (status != STATUS_OK)
-        unlink(part);
-    free(part);
-    return status;
+    return file_create(path, "a new results file", create_part, plan);
 }

@@ -1,6 +1,12 @@
 #include "store/file.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,4 +56,32 @@ enum status file_sync(int fd, const char *path, const char *what)
     if (fdatasync(fd) != 0)
         return file_write_failure(path, what, errno);
     return STATUS_OK;
+}
+
+static enum status sync_path(const char *path, int flags, const char *what)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
+    if (fd < 0)
+        return file_write_failure(path, what, errno);
+    int error = fsync(fd) == 0 || errno == EINVAL ? 0 : errno; // some file systems cannot sync a directory
+    close(fd);
+    return error ? file_write_failure(path, what, error) : STATUS_OK;
+}
+
+enum status file_create(const char *path, const char *what,
+                        enum status (*make)(const char *part, const void *context), const void *context)
+{
+    enum status status = STATUS_OK;
+    char *part = memory_format("%s.part", path), *copy = memory_text(path);
+    TRY_DONE(make(part, context));
+    TRY_DONE(sync_path(part, 0, what));
+    if (rename(part, path) != 0)
+        TRY_DONE(file_write_failure(path, what, errno));
+    TRY_DONE(sync_path(dirname(copy), O_DIRECTORY, what));
+done:
+    if (status != STATUS_OK)
+        unlink(part);
+    free(copy);
+    free(part);
+    return status;
 }

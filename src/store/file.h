@@ -17,6 +17,11 @@ enum status file_write(int fd, const char *path, const char *what, const void *b
  * afterwards. */
 enum status file_sync(int fd, const char *path, const char *what);
 
+/* Has `make` write a new file beside its name, PATH.part, and renames it: whoever opens the name finds what was there
+ * before or the new file, whole and on the disk. Leaves nothing behind after a failure. */
+enum status file_create(const char *path, const char *what,
+                        enum status (*make)(const char *part, const void *context), const void *context);
+
 /* The failure to write `what`, in a sentence. */
 enum status file_write_failure(const char *path, const char *what, int error);
 

@@ -28,9 +28,10 @@ void frozen_free(struct frozen *frozen)
     *frozen = (struct frozen){0};
 }
 
-herr_t frozen_create(const struct frozen *frozen, hid_t file, int64_t *place)
+herr_t frozen_create(struct frozen *frozen, hid_t file, int64_t *place)
 {
-    hsize_t shape[2] = {(hsize_t)frozen->count + 1, FIELDS}; // before, between and after the holes
+    hsize_t shape[2] = {(hsize_t)frozen->count + 2,
+                        FIELDS}; // before, between and after the holes and this dataset
     hid_t properties = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(2, shape, NULL), dataset = 0;
     H5Pset_alloc_time(properties, H5D_ALLOC_TIME_EARLY);
     hid_t group = H5Gcreate2(file, LAYOUT_INTERNAL, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
@@ -38,8 +39,10 @@ herr_t frozen_create(const struct frozen *frozen, hid_t file, int64_t *place)
         dataset =
             H5Dcreate2(group, LAYOUT_FROZEN, H5T_NATIVE_INT64, space, H5P_DEFAULT, properties, H5P_DEFAULT);
     herr_t result = group < 0 || dataset < 0 ? -1 : 0;
-    if (result == 0)
+    if (result == 0) {
         *place = (int64_t)H5Dget_offset(dataset);
+        frozen_except(frozen, dataset);
+    }
     h5_close(&dataset);
     h5_close(&group);
     h5_close(&space);
@@ -71,6 +74,11 @@ static int by_offset(const void *a, const void *b)
     return (left->offset > right->offset) - (left->offset < right->offset);
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 enum status frozen_seal(struct frozen *frozen, int fd, const char *path, int64_t end, int64_t place)
 {
     enum status status = STATUS_OK;
@@ -79,10 +87,11 @@ enum status frozen_seal(struct frozen *frozen, int fd, const char *path, int64_t
     qsort(frozen->holes, (size_t)frozen->count, sizeof *frozen->holes, by_offset);
     int64_t start = 0;
     for (int i = 0; i < count; i++) {
-        int64_t stop = i < frozen->count ? frozen->holes[i].offset : end;
-        pieces[i] = (struct frozen_piece){.offset = start, .length = stop - start};
+        const struct frozen_piece *hole =
+            i < frozen->count ? &frozen->holes[i] : &(struct frozen_piece){end, 0, 0};
+        pieces[i] = (struct frozen_piece){.offset = start, .length = least(hole->offset, end) - start};
         TRY_DONE(sum_piece(fd, path, &pieces[i], &pieces[i].crc));
-        start = i < frozen->count ? stop + frozen->holes[i].length : end;
+        start = least(hole->offset + hole->length, end);
     }
     TRY_DONE(
         file_write(fd, path, "a new results file", pieces, (size_t)count * sizeof *pieces, (off_t)place));

@@ -3,7 +3,8 @@
  *
  * HDF5 checksums its own metadata, but not the heaps in which variable-length text lies, and it believes the
  * lengths that it finds there. So these bytes have checksums of their own, in the dataset /internal/frozen
- * [pieces, 3]: offset, length, CRC-32; a reader compares them before it asks HDF5 for any text. */
+ * [pieces, 3]: offset, length, CRC-32; a reader compares them before it asks HDF5 for any text. In an archive, which
+ * nobody writes any more, they are all its bytes. */
 #ifndef STORE_FROZEN_H
 #define STORE_FROZEN_H
 
@@ -27,8 +28,8 @@ struct frozen {
 void frozen_except(struct frozen *frozen, hid_t dataset);
 void frozen_free(struct frozen *frozen);
 
-/* Creates the dataset for the pieces, once all holes are noted, and says where it is in the file. */
-herr_t frozen_create(const struct frozen *frozen, hid_t file, int64_t *place);
+/* Creates the dataset for the pieces, once all holes are noted, and says where it is in the file; it is a hole too. */
+herr_t frozen_create(struct frozen *frozen, hid_t file, int64_t *place);
 
 /* Sums the pieces of [0, end) and writes them at `place`: last of all, through a descriptor, with the file
  * closed. */

@@ -8,11 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 void h5_begin(void)
 {
+    H5dont_atexit(); // everything is closed here; a file that was given up would only trip it
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
@@ -29,6 +32,16 @@ hid_t h5_access(void)
     H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
     H5Pset_file_locking(access, false, true);
     return access;
+}
+
+// h5netcdf asks HDF5 for the name of each variable's dimensions, and HDF5 looks through the whole file, 30 s at 10,000
+// runs, unless they come first.
+hid_t h5_root(void)
+{
+    hid_t properties = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    H5Pset_link_phase_change(properties, 1000, 0);
+    return properties;
 }
 
 hid_t h5_text_type(void)
@@ -81,6 +94,31 @@ enum status h5_read_failure(const char *path, const char *what)
     if (error)
         FAIL(STATUS_MACHINE, "%s: cannot read %s: %s", path, what, strerror(error));
     FAIL(STATUS_RESULTS, "%s is damaged: %s cannot be read (%s)", path, what, reason);
+}
+
+// HDF5 that cannot write what it still holds when it closes a file leaves ids to freed memory, over which
+// MPI_Finalize stumbles. So once the file is given up, it writes to memory instead of the disk: then closing succeeds.
+void h5_abandon(hid_t file)
+{
+    int *handle = NULL, memory = memfd_create("abandoned", MFD_CLOEXEC);
+    if (memory >= 0 && H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&handle) >= 0 && handle)
+        dup2(memory, *handle);
+    if (memory >= 0)
+        close(memory);
+}
+
+enum status h5_close_new(hid_t *file, const char *path, enum status status)
+{
+    if (*file <= 0)
+        return status;
+    if (status == STATUS_OK && H5Fflush(*file, H5F_SCOPE_GLOBAL) < 0)
+        status = h5_write_failure(path, "a new results file");
+    if (status != STATUS_OK)
+        h5_abandon(*file);
+    if (H5Fclose(*file) < 0 && status == STATUS_OK)
+        status = h5_write_failure(path, "a new results file");
+    *file = 0;
+    return status;
 }
 
 static herr_t transfer_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
@@ -138,10 +176,21 @@ static bool type_is(hid_t dataset, H5T_class_t class, size_t size)
     return same;
 }
 
-// Asks the file system for the file's size: through MPI-IO, HDF5 forgets it with the first write.
+static bool is_chunked(hid_t dataset)
+{
+    hid_t properties = H5Dget_create_plist(dataset);
+    bool chunked = H5Pget_layout(properties) == H5D_CHUNKED;
+    h5_close(&properties);
+    return chunked;
+}
+
+// Asks the file system for the file's size: through MPI-IO, HDF5 forgets it with the first write. Chunks are only in
+// archives, every byte of which is checked before.
 static bool inside_file(hid_t dataset, const char *path)
 {
     struct stat file;
+    if (is_chunked(dataset))
+        return true;
     hsize_t bytes = H5Dget_storage_size(dataset);
     haddr_t offset = H5Dget_offset(dataset);
     return stat(path, &file) == 0 && offset != HADDR_UNDEF && offset <= (haddr_t)file.st_size &&
@@ -216,10 +265,21 @@ static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, vo
     return 0;
 }
 
+static H5_index_t order_of(hid_t group)
+{
+    if (H5Iget_type(group) != H5I_GROUP)
+        return H5_INDEX_CRT_ORDER; // the root, by its file
+    unsigned flags = 0;
+    hid_t properties = H5Gget_create_plist(group);
+    H5Pget_link_creation_order(properties, &flags);
+    h5_close(&properties);
+    return flags & H5P_CRT_ORDER_TRACKED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
+}
+
 enum status h5_names_read(hid_t group, const char *path, struct h5_names *names)
 {
     *names = (struct h5_names){0};
-    if (H5Literate(group, H5_INDEX_CRT_ORDER, H5_ITER_INC, NULL, add_name, names) < 0) {
+    if (H5Literate(group, order_of(group), H5_ITER_INC, NULL, add_name, names) < 0) {
         enum status status = h5_read_failure(path, "the list of a group");
         h5_names_free(names);
         return status;

@@ -17,8 +17,18 @@ void h5_close(hid_t *id);
 /* How every file is opened: metadata of version V18 and no lock on the file. The caller closes it. */
 hid_t h5_access(void);
 
+/* How every file is made: the root's links stay in its header, in the order of creation. The caller closes it. */
+hid_t h5_root(void);
+
 /* Variable-length UTF-8. The caller closes it. */
 hid_t h5_text_type(void);
+
+/* Gives up a file that is being written, after a failure: what HDF5 still holds of it goes nowhere. */
+void h5_abandon(hid_t file);
+
+/* Closes a file that was made or changed, if it is open; `status` is how that went. With a failure, now or then, the
+ * file is given up. */
+enum status h5_close_new(hid_t *file, const char *path, enum status status);
 
 /* The failure of the HDF5 call just made to write `what` into the file at `path`, in a sentence. */
 enum status h5_write_failure(const char *path, const char *what);
@@ -45,7 +55,7 @@ int64_t h5_attribute_int(hid_t object, const char *name, int64_t otherwise);
 /* The length of the dimension scale of this name; -1 if there is none. */
 int64_t h5_dimension(hid_t file, const char *name);
 
-/* The names in a group, in the order of creation. */
+/* The names in a group, in the order of creation; by the alphabet where the group does not keep that. */
 struct h5_names {
     int count;
     char **name; // [count]

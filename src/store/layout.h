@@ -10,7 +10,8 @@
  *   /models/<run_id>/<tensor name>    [rows, columns] or [length], float32
  *   /checkpoints/<run_id>/slots       [2, slot bytes]: see checkpoint.h
  *
- * Datasets are contiguous and allocated at creation, so each has a fixed place in the file. */
+ * Datasets are contiguous and allocated at creation, so each has a fixed place in the file. An archive (archive.c) has
+ * the root attribute `archive`, no checkpoints, perhaps no models, and keeps its larger datasets in compressed chunks. */
 #ifndef STORE_LAYOUT_H
 #define STORE_LAYOUT_H
 
@@ -22,6 +23,7 @@
 #define LAYOUT_CREATED             "created"
 #define LAYOUT_SCHEMA_VERSION      "schema_version"
 #define LAYOUT_ATTRIBUTES_CHECKSUM "attributes_checksum"
+#define LAYOUT_ARCHIVE             "archive"
 
 #define LAYOUT_RUN     "run"
 #define LAYOUT_POINT   "point"

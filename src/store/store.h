@@ -126,6 +126,8 @@ struct store_view {
         columns; // every [run] column but status: settings, outcomes, message, arithmetic, checksums
     int settings, outcomes; // how many of each, in this order
     uint8_t *status;        // [runs], enum run_status
+    bool archive;           // made by store_archive: no checkpoints
+    bool models;            // false in an archive without them
     int64_t file;           // HDF5's handle
 };
 
@@ -144,7 +146,7 @@ enum status store_view_timeline(const struct store_view *view, struct store_stre
                                 int64_t *count);
 
 /* The final parameters of a run (zeros while it is not done) under their names, packed into one flat vector.
- */
+ * STATUS_RESULTS if the file is an archive without models. */
 struct store_parameters {
     struct store_model model; // checkpoint_bytes unused
     float *values;            // [count]
@@ -154,8 +156,13 @@ enum status store_view_parameters(const struct store_view *view, int64_t run,
                                   struct store_parameters **parameters);
 void store_parameters_free(struct store_parameters **parameters);
 
+/* Writes a copy without checkpoints, compressed, for reading alone; without `models` it has none of these either. It
+ * replaces an archive at `path`; any other file there is STATUS_RESULTS. */
+enum status store_archive(const struct store_view *view, const char *path, bool models);
+
 /* Checks every checksum and invariant: settings and attributes; of finished runs the row, of done ones curve
- * and model, of diverged and failed ones the curve if it was summed; of all others the newest checkpoint.
+ * and model, of diverged and failed ones the curve if it was summed; of all others the newest checkpoint; of an archive
+ * every byte.
  * STATUS_RESULTS and a message with one line for each fault; passes every file that a kill leaves. *checked
  * counts what was looked at. */
 enum status store_verify(const char *path, int64_t *checked);

@@ -211,6 +211,8 @@ static enum status read_all(struct store_view *view)
     TRY(read_text(view, LAYOUT_CREATED, &view->created));
     TRY(read_dimension(view, LAYOUT_RUN, &view->runs));
     TRY(read_dimension(view, LAYOUT_POINT, &view->points));
+    view->archive = H5Aexists(view->file, LAYOUT_ARCHIVE) > 0;
+    view->models = !view->archive || H5Lexists(view->file, LAYOUT_MODELS, H5P_DEFAULT) > 0;
     TRY(read_status(view)); // first: whoever is finished by now has its row complete
     view->columns.rows = view->runs;
     TRY(read_columns(view));
@@ -346,6 +348,8 @@ enum status view_parameters(const struct store_view *view, int64_t run, bool wit
 {
     *out = NULL;
     TRY(check_run(view, run));
+    if (!view->models)
+        FAIL(STATUS_RESULTS, "%s is an archive without models", view->path);
     enum status status = STATUS_OK;
     struct h5_names names = {0};
     struct store_parameters *parameters = memory_small(sizeof *parameters);

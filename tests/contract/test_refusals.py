@@ -214,6 +214,16 @@ def test_disk_full_while_training(tmp_path: Path, small_disk: Path, ranks: int) 
     assert differences(promised_bits(undisturbed), promised_bits(results)) == []
 
 
+def test_disk_full_while_archiving(finished: Sweep, small_disk: Path) -> None:
+    archive, ballast = small_disk / "a.h5", fill(small_disk, 16 << 10)
+    result = weightsweep("export", finished.results, "--archive", "-o", archive)
+    assert result.code == 4 and result.says("a.h5", "disk full"), result
+    assert list(small_disk.iterdir()) == [ballast], "nothing is left behind"
+    ballast.unlink()
+    assert weightsweep("export", finished.results, "--archive", "-o", archive).code == 0
+    assert weightsweep("verify", archive).code == 0
+
+
 # ---- in use ----
 
 

@@ -1,0 +1,16 @@
+/* The tables that `export` prints. */
+#ifndef COMMANDS_EXPORT_TABLES_H
+#define COMMANDS_EXPORT_TABLES_H
+
+#include "store/store.h"
+
+/* A row for each run: settings, status, outcomes. `live`: a process holds the file's lock. */
+void export_runs(const struct store_view *view, bool live, struct column_table *table);
+
+/* A row for each point that a run's curves reach. */
+enum status export_curves(const struct store_view *view, struct column_table *table);
+
+/* A row for each stretch of ranks that worked on a run. */
+enum status export_timeline(const struct store_view *view, struct column_table *table);
+
+#endif
