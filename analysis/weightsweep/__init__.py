@@ -1,5 +1,6 @@
-"""Reads the results files of weightsweep: `open_sweep("results.h5")` gives an xarray.Dataset; tables and figures build on it."""
+"""Reads the results files of weightsweep. `open_sweep("results.h5")` gives an xarray.Dataset with the sweep's axes as dimensions,
+`load_model("results.h5", run)` a trained model; tables, figures and the report build on them."""
 
-from weightsweep.results import ResultsError, open_sweep
+from weightsweep.results import ResultsError, open_runs, open_sweep, to_pandas
 
-__all__ = ["ResultsError", "open_sweep"]
+__all__ = ["ResultsError", "open_runs", "open_sweep", "to_pandas"]

@@ -4,11 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from weightsweep import ResultsError, open_sweep, table
+from weightsweep import ResultsError, open_runs, table
 
 
 def _table(arguments: argparse.Namespace) -> None:
-    dataset = open_sweep(arguments.results)
+    dataset = open_runs(arguments.results)
     text = table.as_markdown(dataset) if arguments.markdown or arguments.into else table.as_text(dataset)
     if arguments.into:
         table.fill_block(arguments.into, text)
@@ -19,12 +19,12 @@ def _table(arguments: argparse.Namespace) -> None:
 def _plot(arguments: argparse.Namespace) -> None:
     from weightsweep import figures  # matplotlib takes its time
 
-    dataset = open_sweep(arguments.results)
-    unknown = [name for name in arguments.figure or [] if name not in figures.FIGURES]
+    known = [*figures.FIGURES, figures.SCALING]
+    unknown = [name for name in arguments.figure or [] if name not in known]
     if unknown:
-        arguments.verb.error(f"no figure '{unknown[0]}'; there are {', '.join(figures.FIGURES)}")
-    folder = arguments.output or arguments.results.parent
-    for path in figures.save(dataset, folder, arguments.figure):
+        arguments.verb.error(f"no figure '{unknown[0]}'; there are {', '.join(known)}")
+    files = [open_runs(path) for path in arguments.results]
+    for path in figures.save(files, arguments.output or arguments.results[0].parent, arguments.figure):
         print(path)
 
 
@@ -37,9 +37,9 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--into", type=Path, metavar="FILE.md", help=f"put the Markdown table between {' and '.join(table.BLOCK)} of that file")
     verb.set_defaults(run=_table)
     verb = verbs.add_parser("plot", help="the figures the sweep calls for, as PNG and PDF", epilog="Example: python3 -m weightsweep plot results/quick.h5 --figure loss -o figures")
-    verb.add_argument("results", type=Path, metavar="RESULTS.h5")
+    verb.add_argument("results", type=Path, nargs="+", metavar="RESULTS.h5")
     verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to (default: beside the results)")
-    verb.add_argument("--figure", action="append", metavar="NAME", help="only this one (repeatable): loss, r2")
+    verb.add_argument("--figure", action="append", metavar="NAME", help="only this one (repeatable): loss, r2, heatmap, embedding, pooling, optimizer, weights, shift, timeline; scaling, of several files")
     verb.set_defaults(run=_plot, verb=verb)
     return parser
 

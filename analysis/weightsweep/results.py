@@ -1,7 +1,10 @@
 """A results file as an xarray.Dataset. The only module that knows how the file is laid out."""
 
 import os
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # A reader sets no lock: it must neither wait for the program that is writing the file nor stop it. HDF5 looks once.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
@@ -9,6 +12,9 @@ os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 import h5py
 import numpy as np
 import xarray as xr
+
+if TYPE_CHECKING:
+    import pandas
 
 SCHEMA_VERSION = 1
 
@@ -21,24 +27,18 @@ class ResultsError(Exception):
     """The file cannot be read as a results file; the message says why."""
 
 
-def open_sweep(path: str | Path) -> xr.Dataset:
+def open_runs(path: str | Path) -> xr.Dataset:
     """Everything but the models and checkpoints of a results file, in memory, also while it is being written.
 
-    Dimensions `run` and `point`; settings and run_id are coordinates of `run`, outcomes and curves are variables, each with
-    `units` and `long_name`; `status` is text: pending, running, done, diverged or failed. Attributes: those of the file.
+    Dimensions `run` and `point` (and `segment`, of the timeline); settings and run_id are coordinates of `run`, outcomes and curves
+    are variables, each with `units` and `long_name`; `status` is text: pending, running, done, diverged or failed. Attributes: those
+    of the file, and `source`, its path.
     """
-    if not Path(path).is_file():
-        raise ResultsError(f"{path}: no such file")
     try:
-        with h5py.File(path, "r") as file:
-            version = int(file.attrs.get("schema_version", 0)) if "run_id" in file else 0
-        if version == 0:
-            raise ResultsError(f"{path}: an HDF5 file, but no results of weightsweep")
-        if version > SCHEMA_VERSION:
-            raise ResultsError(f"{path}: written by a newer weightsweep (schema {version}; this package knows {SCHEMA_VERSION})")
-        dataset = xr.load_dataset(path, engine="h5netcdf")
+        with open_file(path):
+            dataset = xr.load_dataset(path, engine="h5netcdf")
     except (OSError, ValueError, KeyError) as error:
-        raise ResultsError(f"{path}: not a file that HDF5 and xarray can read ({error})") from error
+        raise ResultsError(f"{path}: not a file that xarray can read ({error})") from error
     dataset = dataset.drop_vars([name for name, variable in dataset.items() if variable.attrs.get("role") == "checksum"])
     dataset["status"] = _flags_as_text(dataset["status"])
     for name, variable in dataset.items():
@@ -49,10 +49,107 @@ def open_sweep(path: str | Path) -> xr.Dataset:
     return dataset.set_coords(["run_id", *settings])
 
 
+def open_sweep(path: str | Path) -> xr.Dataset:
+    """The same with the sweep's axes as dimensions: `open_sweep("a.h5").r2.sel(unknowns=15).mean("seed")`.
+
+    A dense grid over the settings that vary, where every combination is there; a setting that follows from some of the axes (the
+    equations, from unknowns and ratio) is a coordinate over those. Runs that form no grid (`exclude`) stay along `run`.
+    """
+    return as_grid(open_runs(path))
+
+
+@contextmanager
+def open_file(path: str | Path) -> Iterator[h5py.File]:
+    """The file in h5py, for reading. ResultsError where it is not one of ours."""
+    if not Path(path).is_file():
+        raise ResultsError(f"{path}: no such file")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise ResultsError(f"{path}: not a file that HDF5 can read ({error})") from error
+    with file:
+        version = int(file.attrs.get("schema_version", 0)) if "run_id" in file else 0
+        if version == 0:
+            raise ResultsError(f"{path}: an HDF5 file, but no results of weightsweep")
+        if version > SCHEMA_VERSION:
+            raise ResultsError(f"{path}: written by a newer weightsweep (schema {version}; this package knows {SCHEMA_VERSION})")
+        yield file
+
+
+def to_pandas(dataset: xr.Dataset, curves: bool = False) -> "pandas.DataFrame":
+    """A row for each run; with `curves`, for each point that its curves have reached, with run_id and the axes beside it."""
+    runs = as_runs(dataset)
+    if not curves:
+        return runs[[name for name, variable in runs.variables.items() if variable.dims == ("run",)]].to_dataframe().reset_index(drop=True)
+    names = ["run_id", *axes(runs), *(str(name) for name in runs if runs[name].dims == ("run", "point"))]
+    table = runs[names].reset_coords().to_dataframe().reset_index()
+    return table[table["curve_step"].notna()][names].reset_index(drop=True)
+
+
+def as_grid(runs: xr.Dataset) -> xr.Dataset:
+    """See open_sweep."""
+    names = grid_axes(runs)
+    values = [np.array(sorted(set(runs[name].values)), dtype=runs[name].dtype) for name in names]
+    shape = [len(each) for each in values]
+    if not names or np.prod(shape) != runs.sizes["run"]:
+        return runs
+    place = np.ravel_multi_index([np.searchsorted(each, runs[name].values) for name, each in zip(names, values)], shape)
+    order = np.argsort(place)
+    if len(set(place)) != len(place):
+        return runs
+    variables: dict[Hashable, xr.Variable] = {name: xr.Variable(name, each, runs[name].attrs) for name, each in zip(names, values)}
+    for name, variable in runs.variables.items():
+        if name in names or variable.dims[:1] != ("run",):
+            variables.setdefault(name, variable)
+        else:
+            data = variable.values[order].reshape(*shape, *variable.shape[1:])
+            grid = xr.Variable([*names, *variable.dims[1:]], data, variable.attrs)
+            variables[name] = _without_idle(grid, names) if name in _settings(runs) or name in _COSTS else grid
+    dataset = xr.Dataset(variables, attrs=runs.attrs)
+    return dataset.set_coords([name for name in runs.coords if name in variables])
+
+
+def as_runs(dataset: xr.Dataset) -> xr.Dataset:
+    """A grid back along `run`, row-major; anything else as it is."""
+    if "run" in dataset.dims:
+        return dataset
+    names = list(dataset["run_id"].dims)
+    shape = {name: dataset.sizes[name] for name in names}
+    variables = {}
+    for name, variable in dataset.variables.items():
+        if "segment" in variable.dims:
+            variables[name] = variable
+            continue
+        rest = [dimension for dimension in variable.dims if dimension not in names]
+        full = variable.set_dims({**shape, **{dimension: dataset.sizes[dimension] for dimension in rest}}).transpose(*names, *rest)
+        variables[name] = xr.Variable(["run", *rest], full.values.reshape(-1, *full.shape[len(names) :]), variable.attrs)
+    return xr.Dataset(variables, attrs=dataset.attrs).set_coords(list(dataset.coords))
+
+
+def _without_idle(variable: xr.Variable, names: list[str]) -> xr.Variable:
+    """Drops the axes along which a setting stays the same."""
+    for name in names:
+        first = variable.isel({name: 0})
+        if all(np.array_equal(variable.isel({name: index}).values, first.values) for index in range(1, variable.sizes[name])):
+            variable = first
+    return variable
+
+
+def grid_axes(runs: xr.Dataset) -> list[str]:
+    """The settings that vary and do not follow from another one: a ratio rather than the equations that it gives."""
+    kept = [name for name in _by_preference(runs) if len(set(runs[name].values)) > 1]
+    if "equation_ratio" in kept and "equations" in kept:
+        kept.remove("equations")
+    for name in list(reversed(kept)):
+        if any(_follows(runs[name].values, runs[other].values) for other in kept if other != name):
+            kept.remove(name)
+    return kept
+
+
 def axes(dataset: xr.Dataset) -> list[str]:
     """The settings that differ between runs, unknowns and equations first, without those that only restate another one."""
     kept: list[str] = []
-    for name in sorted(_settings(dataset), key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)):
+    for name in _by_preference(dataset):
         values = dataset[name].values
         if len(set(values)) > 1 and not any(_follows(values, dataset[other].values) for other in kept):
             kept.append(name)
@@ -63,6 +160,10 @@ def axes(dataset: xr.Dataset) -> list[str]:
 
 def _settings(dataset: xr.Dataset) -> list[str]:
     return [str(name) for name, variable in dataset.coords.items() if variable.dims == ("run",) and name not in ("run_id", *_COSTS)]
+
+
+def _by_preference(dataset: xr.Dataset) -> list[str]:
+    return sorted(_settings(dataset), key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
 
 
 def _follows(values: np.ndarray, other: np.ndarray) -> bool:

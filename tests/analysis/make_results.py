@@ -55,6 +55,14 @@ OUTCOMES = {
     "wall_seconds": ("s", "time of the run, interruptions left out"),
     "rank_seconds": ("s", "time of the run times the ranks that worked on it"),
 }
+EVALUATIONS = {  # columns that a sweep has when it asks for them
+    "r2_uniform": ("1", "R^2 on inputs from U(-sqrt 3, sqrt 3)"),
+    "r2_wide": ("1", "R^2 on inputs from N(0, 4)"),
+    "r2_shifted": ("1", "R^2 on inputs from N(1, 1)"),
+    "weight_match": ("1", "cosine of predicted and true weights, up to the symmetries"),
+    "weight_match_chance": ("1", "the same between unrelated generators"),
+}
+TIMELINE = ("run", "first_rank", "ranks", "from_step", "to_step", "start_seconds", "end_seconds")
 CURVES = {
     "curve_step": ("steps", "steps done at the point"),
     "curve_loss": ("1", "moving average of the training loss"),
@@ -82,7 +90,8 @@ def loss_at(run: Run, step: np.ndarray) -> np.ndarray:
     return floor + 0.09 * (run["unknowns"] / 15) ** 0.4 * (step / 500) ** -0.75 * (1 + 0.05 * np.sin(step / 1000 + run["seed"]))
 
 
-def make_results(path: Path, runs: list[Run]) -> None:
+def make_results(path: Path, runs: list[Run], ranks: int = 0) -> None:
+    """`ranks`: also the further evaluations, and a timeline of the runs, one after the other on each of so many ranks."""
     points = max(-(-run["steps"] // run["evaluation_every"]) for run in runs)
     with h5py.File(path, "w", libver=("earliest", "v108")) as file:
         file.attrs.create("sweep", "name: made-up\n", dtype=TEXT)
@@ -103,6 +112,9 @@ def make_results(path: Path, runs: list[Run]) -> None:
         file["status"].attrs["flag_values"] = np.arange(len(STATUS), dtype="u1")
         file["status"].attrs.create("flag_meanings", " ".join(STATUS), dtype=TEXT)
         _outcomes(file, scales, runs, points)
+        if ranks:
+            _evaluations(file, scales, runs)
+            _timeline(file, runs, ranks)
         for name, long_name in [("message", "why the run failed"), ("arithmetic", "what computed the run")]:
             values = np.array([run.get(name, "").encode().ljust(256, b"\0") for run in runs], dtype="S256").view("S1").reshape(len(runs), 256)
             _column(file, scales, name, values, "1", long_name, "outcome")
@@ -138,6 +150,30 @@ def _outcomes(file: h5py.File, scales: dict[str, h5py.Dataset], runs: list[Run],
         _column(file, scales, name, columns[name].astype("i8") if name == "steps_done" else columns[name], unit, long_name, "outcome")
     for name, (unit, long_name) in CURVES.items():
         _column(file, scales, name, curves[name], unit, long_name, None)
+
+
+def _evaluations(file: h5py.File, scales: dict[str, h5py.Dataset], runs: list[Run]) -> None:
+    r2 = file["r2"][:]
+    values = {"r2_uniform": r2 - 0.01, "r2_wide": r2 - 0.2, "r2_shifted": r2 - 0.1, "weight_match": 1 - 3 * (1 - r2), "weight_match_chance": np.array([0.5 - run["unknowns"] / 500 for run in runs])}
+    for name, (unit, long_name) in EVALUATIONS.items():
+        _column(file, scales, name, values[name], unit, long_name, "outcome")
+
+
+def _timeline(file: h5py.File, runs: list[Run], ranks: int) -> None:
+    rows = []
+    free = [0.0] * ranks
+    for index, run in enumerate(runs):
+        seconds = run["steps"] * 0.065 * run["unknowns"] / 15
+        rank = free.index(min(free))
+        rows.append((index, rank, 1, 0, run["steps"], free[rank], free[rank] + seconds))
+        free[rank] += seconds
+    rows += [(-1, -1, -1, -1, -1, np.nan, np.nan)] * 3
+    scale = _dimension(file, "segment", len(rows))
+    for place, name in enumerate(TIMELINE):
+        column = np.array([row[place] for row in rows])
+        dataset = file.create_dataset(f"timeline_{name}", data=column.astype("f8" if name.endswith("seconds") else "i8"))
+        dataset.dims[0].attach_scale(scale)
+        dataset.attrs.create("units", "s" if name.endswith("seconds") else "1", dtype=TEXT)
 
 
 def _dimension(file: h5py.File, name: str, length: int) -> h5py.Dataset:

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis"))
 
 from make_results import grid, make_results  # noqa: E402
 
-from weightsweep import ResultsError, figures, open_sweep, published, table  # noqa: E402
-from weightsweep.results import axes  # noqa: E402
+from weightsweep import ResultsError, figures, open_runs, open_sweep, published, table, to_pandas  # noqa: E402
+from weightsweep.results import as_runs, axes  # noqa: E402
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def test_the_made_up_file_is_netcdf(seed_table: Path, engine: str) -> None:
     assert dataset["arithmetic"].dims == ("run",)
 
 
-def test_open_sweep(seed_table: Path) -> None:
-    dataset = open_sweep(seed_table)
+def test_open_runs(seed_table: Path) -> None:
+    dataset = open_runs(seed_table)
     assert dataset.sizes == {"run": 6, "point": 60}
     assert list(dataset["equations"].values) == [20, 30, 45, 67, 100, 150]
     assert set(dataset["status"].values) == {"done"}
@@ -67,14 +67,14 @@ def test_open_sweep(seed_table: Path) -> None:
 
 
 def test_open_sweep_unfinished(unfinished: Path) -> None:
-    dataset = open_sweep(unfinished)
+    dataset = open_runs(unfinished)
     assert list(dataset["status"].values) == ["done", "failed", "running", "pending", "diverged", "done", "done", "done"]
     assert dataset["message"].values[1] == "no memory for the batch: größer" and dataset["message"].values[0] == ""
     assert axes(dataset) == ["equations", "pooling", "seed"]
     assert np.isnan(dataset["r2"].values[3]) and np.isnan(dataset["curve_loss"].values[3]).all()
 
 
-def test_open_sweep_while_it_is_written(seed_table: Path) -> None:
+def test_open_runs_while_it_is_written(seed_table: Path) -> None:
     with h5py.File(seed_table, "r+") as file:
         file["steps_done"][0] = 7
         file.flush()
@@ -83,22 +83,22 @@ def test_open_sweep_while_it_is_written(seed_table: Path) -> None:
 
 def test_open_sweep_refuses(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="no such file"):
-        open_sweep(tmp_path / "none.h5")
+        open_runs(tmp_path / "none.h5")
     text = tmp_path / "text.h5"
     text.write_text("no HDF5")
     with pytest.raises(ResultsError, match="not a file that HDF5"):
-        open_sweep(text)
+        open_runs(text)
     other = tmp_path / "other.h5"
     with h5py.File(other, "w") as file:
         file["x"] = [1, 2]
     with pytest.raises(ResultsError, match="no results of weightsweep"):
-        open_sweep(other)
+        open_runs(other)
     newer = tmp_path / "newer.h5"
     make_results(newer, grid(seed=[1]))
     with h5py.File(newer, "r+") as file:
         file.attrs["schema_version"] = 99
     with pytest.raises(ResultsError, match="newer weightsweep"):
-        open_sweep(newer)
+        open_runs(newer)
 
 
 def test_published() -> None:
@@ -111,18 +111,18 @@ def test_published() -> None:
 
 
 def test_table(seed_table: Path) -> None:
-    head, rows = table.rows(open_sweep(seed_table))
+    head, rows = table.rows(open_runs(seed_table))
     assert head == ["run", "unknowns", "equations", "steps", "R² %", "published", "difference", "seconds", "status"]
     assert [row[head.index("published")] for row in rows] == ["98.3", "98.6", "99.0", "91.7", "93.6", "93.8"]
     for row in rows:
         measured, known, difference = (float(row[head.index(name)].split()[0]) for name in ("R² %", "published", "difference"))
         assert difference == pytest.approx(measured - known, abs=0.0051)
-    lines = table.as_text(open_sweep(seed_table)).splitlines()
+    lines = table.as_text(open_runs(seed_table)).splitlines()
     assert len(lines) == 2 + 6 + 1 and lines[2].endswith("done")
 
 
 def test_table_unfinished(unfinished: Path) -> None:
-    head, rows = table.rows(open_sweep(unfinished))
+    head, rows = table.rows(open_runs(unfinished))
     assert head[1:5] == ["unknowns", "equations", "pooling", "seed"]
     assert rows[1][-1] == "failed: no memory for the batch: größer"
     assert rows[2][head.index("steps")] == "15,000 of 30,000" and rows[2][head.index("difference")] == "-"
@@ -141,22 +141,61 @@ def test_table_into_a_document(seed_table: Path, tmp_path: Path) -> None:
     assert run("table", seed_table, "--into", document).returncode == 3
 
 
+def test_open_sweep_is_a_grid(tmp_path: Path) -> None:
+    path = tmp_path / "grid.h5"
+    made = grid(unknowns=[50, 15], equation_ratio=[1.33, 2.0, 3.0], pooling=["sum", "mean"], seed=[1, 2])
+    make_results(path, made, ranks=2)
+    sweep, runs = open_sweep(path), open_runs(path)
+    assert {name: sweep.sizes[name] for name in sweep["r2"].dims} == {"unknowns": 2, "equation_ratio": 3, "pooling": 2, "seed": 2}
+    assert sweep["curve_loss"].dims == (*sweep["r2"].dims, "point") and sweep["timeline_run"].dims == ("segment",)
+    assert sweep["equations"].dims == ("unknowns", "equation_ratio") and sweep["equations"].sel(unknowns=50, equation_ratio=1.33) == 67
+    assert sweep["batch"].dims == () and sweep["wall_seconds"].attrs["units"] == "s"
+    for run in range(runs.sizes["run"]):
+        one = runs.isel(run=run)
+        there = sweep.sel({name: one[name].item() for name in sweep["r2"].dims})
+        assert there["run_id"].item() == one["run_id"].item()
+        np.testing.assert_array_equal(there["curve_loss"], one["curve_loss"])
+        assert there["equations"].item() == one["equations"].item()
+    back = as_runs(sweep)
+    assert sorted(back["run_id"].values) == sorted(runs["run_id"].values) and back["batch"].dims == ("run",)
+
+
+def test_open_sweep_with_holes_stays_along_run(tmp_path: Path) -> None:
+    path = tmp_path / "holes.h5"
+    make_results(path, grid(equation_ratio=[1.33, 2.0], seed=[1, 2])[:3])
+    assert open_sweep(path)["r2"].dims == ("run",)
+
+
+def test_to_pandas(seed_table: Path) -> None:
+    pytest.importorskip("pandas")
+    table = to_pandas(open_sweep(seed_table))
+    assert len(table) == 6 and set(table["equations"]) == {20, 30, 45, 67, 100, 150}
+    curves = to_pandas(open_runs(seed_table), curves=True)
+    assert len(curves) == 6 * 60 and set(curves.columns) >= {"run_id", "unknowns", "equations", "curve_step", "curve_loss"}
+
+
 @pytest.mark.parametrize("name", list(figures.FIGURES))
 def test_figures(seed_table: Path, unfinished: Path, tmp_path: Path, name: str) -> None:
     nothing = tmp_path / "nothing.h5"
     make_results(nothing, [run | {"status": "pending"} for run in grid(equation_ratio=[1.7])])
+    everything = tmp_path / "everything.h5"
+    make_results(everything, grid(unknowns=[15, 50], equation_ratio=[1.33, 2.0], embed_dim=[64, 128], seed=[1, 2]), ranks=4)
     for path in (seed_table, unfinished, nothing):
-        written = figures.save(open_sweep(path), tmp_path / "figures", [name])
-        assert [file.name for file in written] == [f"{path.stem}-{name}.png", f"{path.stem}-{name}.pdf"]
-        assert all(file.stat().st_size > 5000 for file in written)
+        runs = open_runs(path)
+        if name != "heatmap" or len(figures.heatmap.axes_of(runs)) > 1:  # a map needs two axes
+            with figures.drawn([runs], name) as figure:
+                assert figure.axes
+    written = figures.save([open_runs(everything)], tmp_path / "figures", [name])
+    assert [file.name for file in written] == [f"everything-{name}.png", f"everything-{name}.pdf"]
+    assert all(file.stat().st_size > 5000 for file in written)
 
 
 def test_loss_curves_show_what_is_there(seed_table: Path) -> None:
-    figure = figures.loss_curves(open_sweep(seed_table))
-    assert [panel.get_title() for panel in figure.axes] == ["15 unknowns", "50 unknowns"]
+    figure = figures.loss.loss_curves(open_runs(seed_table))
+    assert [panel.get_title() for panel in figure.axes] == ["Training loss, 15 unknowns", "Training loss, 50 unknowns"]
     for panel in figure.axes:
-        published_lines = [line for line in panel.lines if line.get_color() == figures.GREY]
-        ours = [line for line in panel.lines if line.get_color() != figures.GREY]
+        published_lines = [line for line in panel.lines if line.get_color() == figures.style.GREY]
+        ours = [line for line in panel.lines if line.get_color() != figures.style.GREY]
         assert len(published_lines) == len(ours) == 3
         assert len({line.get_linestyle() for line in ours}) == 3
         assert panel.get_xlabel() and panel.get_ylabel()
@@ -165,7 +204,23 @@ def test_loss_curves_show_what_is_there(seed_table: Path) -> None:
 def test_figures_that_the_sweep_calls_for(tmp_path: Path) -> None:
     path = tmp_path / "one.h5"
     make_results(path, grid(seed=[1]))
-    assert {file.name for file in figures.save(open_sweep(path), tmp_path)} == {"one-loss.png", "one-loss.pdf"}
+    assert {file.name for file in figures.save([open_runs(path)], tmp_path)} == {"one-loss.png", "one-loss.pdf"}
+
+
+def test_scaling(tmp_path: Path) -> None:
+    strong = [tmp_path / f"on-{ranks}.h5" for ranks in (1, 2, 4)]
+    weak = [tmp_path / f"more-on-{ranks}.h5" for ranks in (1, 2, 4)]
+    for ranks, same, growing in zip((1, 2, 4), strong, weak):
+        make_results(same, grid(seed=[1, 2, 3, 4]), ranks=ranks)
+        make_results(growing, grid(seed=list(range(4 * ranks))), ranks=ranks)
+    points = [figures.scaling.point(open_runs(path)) for path in [*strong, *weak[1:]]]
+    assert [each.ranks for each in points] == [1, 2, 4, 2, 4]
+    families = figures.scaling.families(points)
+    for family in families:
+        assert [each.ranks for each in family] == [1, 2, 4]
+        assert [each.rate / family[0].rate for each in family] == pytest.approx([1, 2, 4])
+    listed = run("plot", "--figure", "scaling", "-o", tmp_path, *strong, *weak[1:])
+    assert listed.returncode == 0 and listed.stdout.split() == [str(tmp_path / "scaling.png"), str(tmp_path / "scaling.pdf")]
 
 
 def test_command_line(seed_table: Path, tmp_path: Path) -> None:

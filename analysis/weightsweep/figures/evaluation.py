@@ -1,0 +1,74 @@
+"""What the held-out generators tell beyond R^2: the weights themselves, and inputs of other distributions."""
+
+import re
+
+import numpy as np
+import xarray as xr
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from weightsweep.figures import style
+
+_NOT_A_SHIFT = ("r2_stderr", "r2_least_squares", "r2_direct_fit")
+
+
+def has_weight_match(runs: xr.Dataset) -> bool:
+    return "weight_match" in runs and bool(np.isfinite(runs["weight_match"].values).any())
+
+
+def shifts(runs: xr.Dataset) -> list[str]:
+    """The columns with R^2 under other conditions than those of the training."""
+    names = [str(name) for name in runs if re.fullmatch(r"r2_\w+", str(name)) and name not in _NOT_A_SHIFT and not str(name).endswith("_stderr")]
+    return [name for name in names if np.isfinite(runs[name].values).any()]
+
+
+def weight_match(runs: xr.Dataset) -> Figure:
+    """How near the predicted weights come to the true ones, up to the symmetries, against how near the functions are."""
+    names = style.others(runs)
+    figure, axes = plt.subplots(figsize=(6.0, 4.2), layout="constrained")
+    finished = [run for run in style.runs_of(style.done(runs)) if has_weight_match(runs)]
+    groups = style.groups(finished, names)
+    for index, group in enumerate(groups):
+        looks = style.series(index) | {"linestyle": "none"}
+        x, y = style.spread(group), style.spread(group, "weight_match", None, 1)
+        label = style.label(group[0], names) or "runs"
+        axes.errorbar([x.mean], [y.mean], [y.bar], [x.bar], **looks, markersize=7, capsize=2.5, label=label)
+    _chance(runs, axes)
+    axes.set(xlabel=style.R2_LABEL, ylabel="weight match", title="Are the predicted weights the true ones?")
+    axes.margins(0.1)
+    style.legend(axes)
+    return figure
+
+
+def _chance(runs: xr.Dataset, axes: plt.Axes) -> None:
+    """The level that weights of unrelated generators reach, one for each number of unknowns."""
+    if "weight_match_chance" not in runs:
+        return
+    levels = {int(count): float(level) for count, level in zip(runs["unknowns"].values, runs["weight_match_chance"].values) if np.isfinite(level)}
+    for index, (count, level) in enumerate(sorted(levels.items())):
+        name = "chance" + (f", {count} unknowns" if len(levels) > 1 else "")
+        axes.axhline(level, color=style.GREY, linestyle=style.DASHES[(index + 1) % len(style.DASHES)], label=name)
+
+
+def distribution_shift(runs: xr.Dataset) -> Figure:
+    """R^2 where the network was trained, and beside it under the other conditions of `evaluation`; seeds are averaged."""
+    columns = ["r2", *shifts(runs)]
+    names = style.others(runs)
+    groups = style.groups(style.runs_of(style.done(runs)), names)
+    figure, axes = plt.subplots(figsize=(max(6.0, 1.6 + 1.1 * len(columns)), 4.2), layout="constrained")
+    for index, group in enumerate(groups):
+        at = np.arange(len(columns)) + 0.6 * ((index + 0.5) / len(groups) - 0.5)
+        spreads = [style.spread(group, column, "r2_stderr" if column == "r2" else f"{column}_stderr") for column in columns]
+        looks = style.series(index) | {"linestyle": "none"}
+        label = style.label(group[0], names) or "R²"
+        axes.errorbar(at, [each.mean for each in spreads], [each.bar for each in spreads], **looks, capsize=2.5, label=label)
+    axes.set_xticks(range(len(columns)), ["as trained", *(column.removeprefix("r2_").replace("_", "\n") for column in columns[1:])])
+    for edge in np.arange(0.5, len(columns) - 1):
+        axes.axvline(edge, color="0.8", linewidth=0.8)
+    axes.grid(False, axis="x")
+    axes.set(xlabel="inputs of the evaluation", ylabel=style.R2_LABEL, title="Explained variance under other distributions")
+    if axes.get_ylim()[0] < -100:
+        axes.set_ylim(bottom=-100)  # worse than the mean is all that one wants to know
+    if len(groups) > 1 or not groups:
+        style.legend(axes)
+    return figure

@@ -1,0 +1,44 @@
+"""How fast it learns: R^2 against steps and against seconds."""
+
+import numpy as np
+import xarray as xr
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from weightsweep import results
+from weightsweep.figures import style
+
+TRAINING = ("optimizer", "learning_rate", "schedule", "batch", "precision", "eval_points", "warmup_steps")
+
+
+def varied(runs: xr.Dataset) -> list[str]:
+    """The settings of the training that differ between runs."""
+    return [name for name in results.axes(runs) if name in TRAINING]
+
+
+def r2_by_optimizer(runs: xr.Dataset) -> Figure:
+    """Held-out R^2 of every run as it trains, coloured by how it trains; the scale is stretched towards 100 %."""
+    names = varied(runs) or ["optimizer"]
+    figure, panels = plt.subplots(1, 2, figsize=(9.5, 4.0), sharey=True, layout="constrained")
+    groups = style.groups([run for run in style.runs_of(runs) if np.isfinite(run["curve_r2"].values).any()], names)
+    for axes, column, label in zip(panels, ("curve_step", "curve_seconds"), ("training step", "seconds since the run's first step")):
+        for index, group in enumerate(groups):
+            looks = style.series(index)
+            for place, run in enumerate(group):
+                points = np.isfinite(run["curve_r2"].values)
+                axes.plot(
+                    run[column].values[points],
+                    np.clip(1 - run["curve_r2"].values[points], 1e-6, 1),
+                    **looks,
+                    markevery=(0.03 * index, 0.2),
+                    markersize=5,
+                    linewidth=1.6 if len(group) <= 3 else 0.8,
+                    alpha=1.0 if len(group) <= 6 else 0.6,
+                    label=style.label(run, names) + (f" ({len(group)} runs)" if len(group) > 1 else "") if place == 0 else None,
+                )
+        axes.set(xlabel=label, title="R² against steps" if column == "curve_step" else "R² against time")
+        style.log_scale(axes.xaxis)
+        style.r2_scale(axes)
+    panels[1].set_ylabel("")
+    style.legend(panels[1] if len(groups) > style.LEGEND_ROWS else panels[0])
+    return figure

@@ -1,0 +1,58 @@
+"""R^2 against equations per unknown."""
+
+import xarray as xr
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from weightsweep import published
+from weightsweep.figures import style
+
+
+def r2_against_ratio(runs: xr.Dataset) -> Figure:
+    """A line for each number of unknowns; several seeds are averaged and their spread is the bar; published figures are hollow."""
+    names = ["unknowns", *style.others(runs, "unknowns", "equations")]
+    figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
+    finished = style.runs_of(style.done(runs))
+    groups = style.groups(finished, names)
+    for index, group in enumerate(groups):
+        cells = style.groups(group, ["equations"])
+        spreads = [style.spread(cell) for cell in cells]
+        axes.errorbar(
+            [int(cell[0]["equations"]) / int(cell[0]["unknowns"]) for cell in cells],
+            [each.mean for each in spreads],
+            [each.bar for each in spreads],
+            **style.series(index),
+            capsize=2.5,
+            label=style.label(group[0], names),
+            zorder=2,
+        )
+    _published(axes, finished)
+    axes.set(xlabel="equations per unknown", ylabel=style.R2_LABEL, title="Explained variance against equations per unknown")
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
+    axes.margins(x=0.06, y=0.12)
+    style.legend(axes)
+    return figure
+
+
+def _published(axes: Axes, runs: list[xr.Dataset]) -> None:
+    """Hollow grey marks: what was published for the cells of these runs, a shape for each number of unknowns."""
+    known: dict[published.Cell, float] = {}
+    for task, model in {(run["task"].item(), run["model"].item()) for run in runs}:
+        known |= published.r2(task, model)
+    mine = {(int(run["unknowns"]), int(run["equations"])) for run in runs}
+    for index, unknowns in enumerate(sorted({cell[0] for cell in known.keys() & mine})):
+        cells = sorted(cell for cell in known.keys() & mine if cell[0] == unknowns)
+        axes.plot(
+            [equations / unknowns for _, equations in cells],
+            [100 * known[cell] for cell in cells],
+            color=style.GREY,
+            linestyle="none",
+            marker=style.MARKERS[index % len(style.MARKERS)],
+            markersize=9,
+            markerfacecolor="none",
+            markeredgewidth=1.4,
+            label=f"{unknowns} unknowns, published",
+            zorder=1,
+        )

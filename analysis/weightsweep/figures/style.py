@@ -1,0 +1,178 @@
+"""How every figure looks, and what several of them need. Readable in grey and by the colour-blind: a series has its own dash and
+marker besides its colour."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+import xarray as xr
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from weightsweep import results
+
+# Okabe and Ito's palette, darkest first, without the yellow that white paper swallows.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
+Dash = str | tuple[int, tuple[int, ...]]
+DASHES: list[Dash] = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1))]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+GREY = "0.55"
+MAP = "cividis"  # as light in grey as in colour
+LEGEND_ROWS = 6  # more curves than that are drawn thin and named together
+R2_LABEL = "explained variance R² (%)"
+
+STYLE: dict[str, Any] = {
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "pdf.fonttype": 42,
+}
+
+_FORMS = {
+    "unknowns": "{} unknowns",
+    "equations": "{} equations",
+    "equation_ratio": "ratio {}",
+    "embed_dim": "embedding {}",
+    "pooling": "{}",
+    "optimizer": "{}",
+    "precision": "{}",
+    "model": "{}",
+    "task": "{}",
+    "schedule": "{}",
+}
+
+
+def label(run: xr.Dataset, names: list[str]) -> str:
+    """What tells a run from the others: `30 equations, muon`."""
+    return ", ".join(_FORMS.get(name, name.replace("_", " ") + " {}").format(text(run[name].item())) for name in names)
+
+
+def text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def name_of(runs: xr.Dataset, name: str) -> str:
+    """A setting on an axis: its long name, and its unit where it has one."""
+    units = runs[name].attrs.get("units", "1")
+    return str(runs[name].attrs.get("long_name", name)) + (f" ({units})" if units != "1" else "")
+
+
+def series(index: int) -> dict[str, Any]:
+    """Colour, marker and dash of the series of that number; 49 of them differ."""
+    round_, place = divmod(index, len(COLOURS))
+    return {"color": COLOURS[place], "marker": MARKERS[(place + round_) % len(MARKERS)], "linestyle": DASHES[(place + round_) % len(DASHES)]}
+
+
+def runs_of(runs: xr.Dataset) -> list[xr.Dataset]:
+    return [runs.isel(run=run) for run in range(runs.sizes["run"])]
+
+
+def done(runs: xr.Dataset) -> xr.Dataset:
+    return runs.isel(run=np.flatnonzero(runs["status"].values == "done"))
+
+
+def groups(runs: Iterable[xr.Dataset], names: list[str]) -> list[list[xr.Dataset]]:
+    """Runs that agree in these settings; settings that are numbers ascend."""
+    found: dict[tuple[object, ...], list[xr.Dataset]] = {}
+    for run in runs:
+        found.setdefault(tuple(run[name].item() for name in names), []).append(run)
+    return [found[key] for key in sorted(found, key=lambda key: [(isinstance(part, str), part) for part in key])]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Several seeds of one case: their mean, and how far they lie apart (one seed: the standard error that it came with)."""
+
+    mean: float
+    bar: float
+    count: int
+
+
+def spread(runs: list[xr.Dataset], column: str = "r2", error: str | None = "r2_stderr", scale: float = 100) -> Spread:
+    values = np.array([float(run[column]) for run in runs]) * scale
+    values = values[np.isfinite(values)]
+    if len(values) == 0:
+        return Spread(np.nan, np.nan, 0)
+    if len(values) > 1:
+        return Spread(float(values.mean()), float(values.std(ddof=1)), len(values))
+    alone = error is not None and error in runs[0].variables
+    return Spread(float(values[0]), float(runs[0][error]) * scale if alone else 0.0, 1)
+
+
+def others(runs: xr.Dataset, *drawn: str) -> list[str]:
+    """The axes that a figure does not draw and that tell its series apart; seeds are averaged."""
+    restated = {"equations", "equation_ratio"} if {"equations", "equation_ratio"} & set(drawn) else set()
+    return [name for name in results.axes(runs) if name not in {*drawn, *restated, "seed"}]
+
+
+def legend(axes: Axes, extra: list[Line2D] | None = None, rows: int = LEGEND_ROWS) -> None:
+    """Inside, where there is room, or to the right of the panel when it is long; says so where nothing is drawn."""
+    handles, labels = axes.get_legend_handles_labels()
+    ours_first = sorted(range(len(handles)), key=lambda index: "published" in labels[index])
+    handles = [*(handles[index] for index in ours_first), *(extra or [])]
+    if len(handles) > rows:
+        figure = axes.get_figure()
+        figure.set_size_inches(figure.get_figwidth() + 3.2, figure.get_figheight())
+        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+    elif handles:
+        axes.legend(handles=handles, loc="best")
+    if not axes.lines and not axes.containers:
+        nothing(axes)
+
+
+def nothing(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "no run has come this far", transform=axes.transAxes, ha="center", color=GREY)
+    axes.tick_params(which="both", labelbottom=False, labelleft=False)
+
+
+def panels(count: int, height: float = 3.8, width: float = 4.3) -> tuple[Figure, list[Axes]]:
+    """That many panels, three in a row at most."""
+    columns = max(1, min(count, 3))
+    rows = max(1, -(-count // columns))
+    figure, grid = plt.subplots(rows, columns, figsize=(6.0 if columns == 1 else width * columns, height * rows), squeeze=False, layout="constrained")
+    for axes in grid.flat[max(count, 1) :]:
+        axes.set_visible(False)
+    return figure, list(grid.flat)
+
+
+def r2_scale(axes: Axes) -> None:
+    """A panel that draws 1 - R^2 shows it as R^2 in %, stretched towards 100: 90, 99 and 99.9 are equally far apart."""
+    axes.set_yscale("log")
+    best, worst = sorted(axes.get_ylim())
+    axes.set_ylim(min(worst, 1.0), best)
+    digits = (1, 2, 5) if min(worst, 1.0) > 8 * best else (1, 1.5, 2, 3, 4, 5, 7)
+    steps = [digit * 10.0**power for power in range(-6, 1) for digit in digits]
+    axes.yaxis.set_major_locator(FixedLocator([step for step in steps if step <= 1]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda rest, _: f"{100 * (1 - rest):.6g}"))
+    axes.set_ylabel(R2_LABEL)
+
+
+def log_scale(axis: Axis) -> None:
+    """Logarithmic, with plain numbers: 1, 2 and 5 of each decade where there are few, else the decades."""
+    getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
+    low, high = sorted(axis.get_view_interval())
+    few = high / max(low, high * 1e-12) < 70
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
