@@ -166,7 +166,7 @@ enum status results_checkpoint(struct store *store, int64_t run, const struct tr
 {
     struct store_segment segments[SEGMENTS];
     state_segments(state, segments);
-    return store_write_checkpoint(store, run, state->scalars.step, segments, SEGMENTS);
+    return store_write_checkpoint(store, run, state->scalars.step, state->scalars.points, segments, SEGMENTS);
 }
 
 static void fill_outcomes(const struct train_scalars *scalars, double values[OUTCOMES])

@@ -121,7 +121,7 @@ static size_t total_length(const struct store_segment *segments, int count)
     return length;
 }
 
-enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step,
+enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step, int64_t points,
                                    const struct store_segment *segments, int count)
 {
     static const char what[] = "a checkpoint";
@@ -137,7 +137,8 @@ enum status store_write_checkpoint(struct store *store, int64_t run, int64_t ste
     TRY(slots_headers(store->fd, store->path, slots, headers, states, &newest));
     int slot = newest == 0 ? 1 : 0;
 
-    struct slot_header header = {.magic = SLOT_MAGIC, .step = step, .length = length};
+    struct slot_header header = {.magic = SLOT_MAGIC, .step = step, .length = length, .points = points};
+    TRY(writer_curve_crc(store, run, points, &header.curve_crc));
     header.sequence = newest < 0 ? 1 : headers[newest].sequence + 1;
     off_t offset = slot_offset(slots, slot) + SLOT_BLOCK;
     for (int i = 0; i < count; i++) {
@@ -162,6 +163,16 @@ static enum status read_payload(struct store *store, int slot, const struct slot
         offset += (off_t)segments[i].length;
     }
     *whole = crc == header->payload_crc;
+    return STATUS_OK;
+}
+
+// What was reached before the checkpoint must still be there: the run only adds to it, and sums it up at its end.
+static enum status curve_whole(struct store *store, int64_t run, const struct slot_header *header,
+                               bool *whole)
+{
+    uint32_t crc;
+    TRY(writer_curve_crc(store, run, header->points, &crc));
+    *whole = crc == header->curve_crc;
     return STATUS_OK;
 }
 
@@ -191,6 +202,8 @@ enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *ste
             FAIL(STATUS_RESULTS, "%s: the checkpoint of run %s holds %llu bytes, not %zu", store->path,
                  store->slots.run_id, (unsigned long long)headers[newest].length, length);
         TRY(read_payload(store, newest, &headers[newest], segments, count, found));
+        if (*found)
+            TRY(curve_whole(store, run, &headers[newest], found));
         *step = headers[newest].step;
         if (*found)
             return STATUS_OK;

@@ -26,7 +26,9 @@ struct slot_header {
     int64_t step;      // steps done
     uint64_t length;   // bytes of payload
     uint32_t payload_crc;
-    uint8_t zeros[SLOT_BLOCK - 40];
+    uint32_t curve_crc; // of the first `points` points of the run's curves
+    int64_t points;
+    uint8_t zeros[SLOT_BLOCK - 52];
     uint32_t header_crc; // of everything before it
 };
 _Static_assert(sizeof(struct slot_header) == SLOT_BLOCK, "a header is one block");

@@ -140,18 +140,20 @@ enum status store_write_curve_point(struct store *store, int64_t run, int64_t po
     return STATUS_OK;
 }
 
-static enum status sum_curve(struct store *store, int64_t run, int64_t *sum)
+enum status writer_curve_crc(struct store *store, int64_t run, int64_t points, uint32_t *crc)
 {
     enum status status = STATUS_OK;
-    double *values = memory_small((size_t)store->points * sizeof *values);
-    uint32_t crc = 0;
-    for (int i = 0; i < CURVES; i++) {
+    *crc = 0;
+    if (points < 0 || points > store->points)
+        FAIL(STATUS_RESULTS, "%s is damaged: a checkpoint counts %lld points of a curve that has %lld",
+             store->path, (long long)points, (long long)store->points);
+    double *values = memory_small((size_t)points * sizeof *values);
+    for (int i = 0; i < CURVES && points > 0; i++) {
         if (h5_read_part(store->curves[i], H5T_NATIVE_DOUBLE, 2, (hsize_t[2]){(hsize_t)run, 0},
-                         (hsize_t[2]){1, (hsize_t)store->points}, values) < 0)
+                         (hsize_t[2]){1, (hsize_t)points}, values) < 0)
             TRY_DONE(h5_read_failure(store->path, layout_curves[i].name));
-        crc = hash_crc32(crc, values, (size_t)store->points * sizeof *values);
+        *crc = hash_crc32(*crc, values, (size_t)points * sizeof *values);
     }
-    *sum = crc;
 done:
     free(values);
     return status;
@@ -207,5 +209,8 @@ enum status store_write_model(struct store *store, int64_t run, const float *par
     if (parameters)
         TRY(write_tensors(store, run, parameters, &sums->model));
     TRY(sync_results(store));
-    return sum_curve(store, run, &sums->curve);
+    uint32_t crc;
+    TRY(writer_curve_crc(store, run, store->points, &crc));
+    sums->curve = crc;
+    return STATUS_OK;
 }

@@ -83,11 +83,12 @@ struct store_segment {
     void *bytes;
     size_t length;
 };
-/* Overwrites the older of the run's two slots: data, sync, header, sync. */
-enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step,
+/* Overwrites the older of the run's two slots: data, sync, header, sync. The slot also sums the first `points` points
+ * of the run's curves, which are written by now. */
+enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step, int64_t points,
                                    const struct store_segment *segments, int count);
-/* Reads the newest slot that is whole into the segments; *found = false (and the segments undefined) if there
- * is none. */
+/* Reads the newest slot that is whole, and whose points are as they were, into the segments; *found = false (and the
+ * segments undefined) if there is none. */
 enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *step,
                                   const struct store_segment *segments, int count, bool *found);
 
@@ -131,7 +132,8 @@ struct store_view {
     int64_t file;           // HDF5's handle
 };
 
-/* STATUS_RESULTS with a sentence: no such file, not HDF5, not ours, another schema, damaged. */
+/* STATUS_RESULTS with a sentence: no such file, not HDF5, not ours, another schema, damaged. The numbers, curves and
+ * parameters of finished runs are compared with their checksums whenever they are read. */
 enum status store_view_open(const char *path, struct store_view **view);
 void store_view_close(struct store_view **view);
 

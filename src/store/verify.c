@@ -110,7 +110,7 @@ static enum status check_curve(struct verification *verification, int64_t run)
     if (stored == CHECKSUM_NONE && verification->view->status[run] != RUN_DONE)
         return STATUS_OK; // it could not even be set up
     verification->checked++;
-    TRY(view_curve_crc(verification->view, run, &crc));
+    TRY(view_curve_crc(verification->view, run, verification->view->points, &crc));
     if (stored != crc)
         fault(verification, "run %s: its curves do not match their checksum", run_id(verification, run));
     return STATUS_OK;
@@ -137,11 +137,17 @@ static enum status judge_slots(const struct verification *verification, const st
                                int newest, const char **wrong)
 {
     bool whole = true;
+    uint32_t crc;
     if (newest >= 0)
         TRY(slot_whole(verification->fd, verification->view->path, slots, newest, &headers[newest], &whole));
     *wrong = NULL;
     if (!whole)
         *wrong = "its newest checkpoint does not match its checksum";
+    if (newest >= 0) {
+        TRY(view_curve_crc(verification->view, slots->run, headers[newest].points, &crc));
+        if (crc != headers[newest].curve_crc)
+            *wrong = "its curves do not match the checksum of its newest checkpoint";
+    }
     if (states[0] == SLOT_DAMAGED || states[1] == SLOT_DAMAGED)
         *wrong = "the header of a checkpoint slot is damaged";
     return STATUS_OK;
@@ -197,7 +203,7 @@ enum status store_verify(const char *path, int64_t *checked)
     enum status status = STATUS_OK;
     struct verification verification = {.fd = -1};
     *checked = 0;
-    TRY(store_view_open(path, &verification.view));
+    TRY(view_open(path, &verification.view));
     verification.fd = open(path, O_RDONLY | O_CLOEXEC);
     if (verification.fd < 0)
         FAIL_DONE(STATUS_RESULTS, "%s: %s", path, strerror(errno));

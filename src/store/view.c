@@ -2,7 +2,6 @@
 // is checked.
 #include "store/view.h"
 
-#include "base/hash.h"
 #include "base/memory.h"
 #include "store/frozen.h"
 #include "store/h5.h"
@@ -224,7 +223,7 @@ static enum status read_all(struct store_view *view)
     return require_column(view, LAYOUT_MODEL_CHECKSUM, COLUMN_INT);
 }
 
-enum status store_view_open(const char *path, struct store_view **out)
+enum status view_open(const char *path, struct store_view **out)
 {
     h5_begin();
     struct store_view *view = memory_small(sizeof *view);
@@ -233,6 +232,18 @@ enum status store_view_open(const char *path, struct store_view **out)
     if (status != STATUS_OK)
         store_view_close(&view);
     *out = view;
+    return status;
+}
+
+enum status store_view_open(const char *path, struct store_view **out)
+{
+    TRY(view_open(path, out));
+    enum status status = STATUS_OK;
+    for (int64_t run = 0; run < (*out)->runs && status == STATUS_OK; run++)
+        if ((*out)->status[run] >= RUN_DONE)
+            status = view_check_row(*out, run);
+    if (status != STATUS_OK)
+        store_view_close(out);
     return status;
 }
 
@@ -252,137 +263,4 @@ void store_view_close(struct store_view **out)
     free(view->path);
     free(view);
     *out = NULL;
-}
-
-// ---- one run's arrays ----
-
-static enum status check_run(const struct store_view *view, int64_t run)
-{
-    if (run < 0 || run >= view->runs)
-        FAIL(STATUS_INTERNAL, "there is no run %lld", (long long)run);
-    return STATUS_OK;
-}
-
-static enum status read_curve(const struct store_view *view, int64_t run, enum curve curve, double *values)
-{
-    enum status status = STATUS_OK;
-    const char *name = layout_curves[curve].name;
-    hsize_t shape[2] = {(hsize_t)view->runs, (hsize_t)view->points};
-    hid_t dataset = H5Dopen2(view->file, name, H5P_DEFAULT);
-    TRY_DONE(h5_expect(dataset, view->path, name, 2, shape, H5T_FLOAT, 8));
-    if (h5_read_part(dataset, H5T_NATIVE_DOUBLE, 2, (hsize_t[2]){(hsize_t)run, 0}, (hsize_t[2]){1, shape[1]},
-                     values) < 0)
-        TRY_DONE(h5_read_failure(view->path, name));
-done:
-    h5_close(&dataset);
-    return status;
-}
-
-enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss,
-                              double *r2, double *seconds)
-{
-    TRY(check_run(view, run));
-    TRY(read_curve(view, run, CURVE_STEP, loss)); // for a moment
-    for (int64_t i = 0; i < view->points; i++)
-        step[i] = loss[i] >= 0 && loss[i] < 0x1p62 ? (int64_t)loss[i] : -1;
-    TRY(read_curve(view, run, CURVE_LOSS, loss));
-    TRY(read_curve(view, run, CURVE_R2, r2));
-    return read_curve(view, run, CURVE_SECONDS, seconds);
-}
-
-enum status view_curve_crc(const struct store_view *view, int64_t run, uint32_t *crc)
-{
-    enum status status = STATUS_OK;
-    double *values = memory_small((size_t)view->points * sizeof *values);
-    *crc = 0;
-    for (int i = 0; i < CURVES; i++) {
-        TRY_DONE(read_curve(view, run, (enum curve)i, values));
-        *crc = hash_crc32(*crc, values, (size_t)view->points * sizeof *values);
-    }
-done:
-    free(values);
-    return status;
-}
-
-// Adds a tensor to the table, if it is one and lies inside the file.
-static enum status add_tensor(const struct store_view *view, hid_t dataset, const char *name,
-                              struct store_parameters *parameters)
-{
-    struct store_model *model = &parameters->model;
-    hsize_t shape[2] = {0, 1};
-    hid_t space = dataset < 0 ? dataset : H5Dget_space(dataset);
-    int rank = space < 0 ? 0 : H5Sget_simple_extent_ndims(space);
-    if (rank == 1 || rank == 2)
-        H5Sget_simple_extent_dims(space, shape, NULL);
-    h5_close(&space);
-    TRY(h5_expect(dataset, view->path, name, rank == 2 ? 2 : 1, shape, H5T_FLOAT, 4));
-    if (model->tensors == sizeof model->tensor / sizeof *model->tensor)
-        FAIL(STATUS_RESULTS, "%s is damaged: a model has more tensors than any of ours", view->path);
-    model->tensor[model->tensors++] = (struct store_tensor){.name = memory_text(name),
-                                                            .rank = rank,
-                                                            .shape = {(int64_t)shape[0], (int64_t)shape[1]},
-                                                            .offset = parameters->count};
-    parameters->count += (size_t)(shape[0] * shape[1]);
-    return STATUS_OK;
-}
-
-static enum status read_tensor(const struct store_view *view, hid_t group, const char *name, bool with_values,
-                               struct store_parameters *parameters)
-{
-    enum status status = STATUS_OK;
-    size_t offset = parameters->count;
-    hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
-    TRY_DONE(add_tensor(view, dataset, name, parameters));
-    if (!with_values)
-        goto done;
-    parameters->values = memory_grow(parameters->values, parameters->count * sizeof *parameters->values);
-    if (H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, parameters->values + offset) < 0)
-        TRY_DONE(h5_read_failure(view->path, name));
-done:
-    h5_close(&dataset);
-    return status;
-}
-
-enum status view_parameters(const struct store_view *view, int64_t run, bool with_values,
-                            struct store_parameters **out)
-{
-    *out = NULL;
-    TRY(check_run(view, run));
-    if (!view->models)
-        FAIL(STATUS_RESULTS, "%s is an archive without models", view->path);
-    enum status status = STATUS_OK;
-    struct h5_names names = {0};
-    struct store_parameters *parameters = memory_small(sizeof *parameters);
-    char *name = memory_format(LAYOUT_MODELS "/%s", column_find(&view->columns, LAYOUT_RUN_ID)->texts[run]);
-    hid_t group = H5Gopen2(view->file, name, H5P_DEFAULT);
-    if (group < 0)
-        TRY_DONE(h5_read_failure(view->path, name));
-    TRY_DONE(h5_names_read(group, view->path, &names));
-    for (int i = 0; i < names.count; i++)
-        TRY_DONE(read_tensor(view, group, names.name[i], with_values, parameters));
-done:
-    h5_names_free(&names);
-    h5_close(&group);
-    free(name);
-    if (status != STATUS_OK)
-        store_parameters_free(&parameters);
-    *out = parameters;
-    return status;
-}
-
-enum status store_view_parameters(const struct store_view *view, int64_t run,
-                                  struct store_parameters **parameters)
-{
-    return view_parameters(view, run, true, parameters);
-}
-
-void store_parameters_free(struct store_parameters **parameters)
-{
-    if (!*parameters)
-        return;
-    for (int i = 0; i < (*parameters)->model.tensors; i++)
-        free((char *)(*parameters)->model.tensor[i].name);
-    free((*parameters)->values);
-    free(*parameters);
-    *parameters = NULL;
 }

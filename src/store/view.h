@@ -1,11 +1,17 @@
-/* What the verifier needs of a view beyond store.h. */
+/* What the verifier and the two halves of a view need beyond store.h. */
 #ifndef STORE_VIEW_H
 #define STORE_VIEW_H
 
 #include "store/store.h"
 
-/* The CRC-32 of a run's curves, as they are now. */
-enum status view_curve_crc(const struct store_view *view, int64_t run, uint32_t *crc);
+/* As store_view_open, whatever the rows of finished runs hold: the verifier lists their faults. */
+enum status view_open(const char *path, struct store_view **view);
+
+/* STATUS_RESULTS if the row of a finished run does not match its checksum. */
+enum status view_check_row(struct store_view *view, int64_t run);
+
+/* The CRC-32 of the first points of a run's curves, as they are now. */
+enum status view_curve_crc(const struct store_view *view, int64_t run, int64_t points, uint32_t *crc);
 
 /* As store_view_parameters; without values only the table is filled and `values` stays NULL. */
 enum status view_parameters(const struct store_view *view, int64_t run, bool with_values,

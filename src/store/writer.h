@@ -29,6 +29,9 @@ struct store {
     struct slots slots; // of the run that was checkpointed last
 };
 
+/* The CRC-32 of the first points of a run's curves, as they are in the file. */
+enum status writer_curve_crc(struct store *store, int64_t run, int64_t points, uint32_t *crc);
+
 /* The id of a run, which the caller frees. */
 enum status writer_run_id(struct store *store, int64_t run, char **run_id);
 

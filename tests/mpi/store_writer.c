@@ -81,8 +81,7 @@ static void fill(float *values, size_t count, int64_t step)
         values[i] = (float)step;
 }
 
-static enum status write_run(struct store *store, int64_t run, int64_t round, bool writes_rows, float *state,
-                             size_t count)
+static enum status write_run(struct store *store, int64_t run, bool writes_rows, float *state, size_t count)
 {
     struct store_segment segments[] = {{state, count * sizeof *state}, {state, count * sizeof *state}};
     int64_t step = 0;
@@ -97,10 +96,10 @@ static enum status write_run(struct store *store, int64_t run, int64_t round, bo
     if (writes_rows)
         TRY(store_write_status(store, run, RUN_RUNNING));
     for (int64_t point = 0; point < POINTS; point++) {
-        double x = (double)(round * POINTS + point);
+        double x = (double)(run * POINTS + point); // the same in each round: checkpoints sum what was reached
         TRY(store_write_curve_point(store, run, point, point * 100, x, x / 2, x / 3));
         fill(state, count, ++step);
-        TRY(store_write_checkpoint(store, run, step, segments, 2));
+        TRY(store_write_checkpoint(store, run, step, point + 1, segments, 2));
         if (writes_rows)
             TRY(store_write_outcome(store, run, "steps_done", (double)step));
     }
@@ -123,9 +122,9 @@ static enum status write_forever(const char *path, int rank, int ranks, int64_t 
     TRY(store_open(path, MPI_COMM_WORLD, &store));
     printf("pid %d\n", (int)getpid());
     fflush(stdout);
-    for (int64_t round = 0;; round++)
+    for (;;)
         for (int64_t run = rank; run < runs; run += ranks)
-            TRY(write_run(store, run, round, rank == 0, state, count));
+            TRY(write_run(store, run, rank == 0, state, count));
 }
 
 // The last rank finds no file; all must fail alike, with its message, and none may wait for ever.

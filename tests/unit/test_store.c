@@ -250,7 +250,7 @@ static void writing_changes_no_length(void **state)
     struct store *store = open_alone(path);
     assert_status(store_write_status(store, 2, RUN_RUNNING), STATUS_OK);
     // HDF5 has forgotten the file's size by now, and the slots must be found all the same
-    assert_status(store_write_checkpoint(store, 2, 1, &(struct store_segment){payload, PAYLOAD}, 1),
+    assert_status(store_write_checkpoint(store, 2, 1, 0, &(struct store_segment){payload, PAYLOAD}, 1),
                   STATUS_OK);
     assert_status(store_close(&store), STATUS_OK);
     assert_int_equal(stat(path, &after), 0);
@@ -450,12 +450,12 @@ static void a_full_disk_is_said_and_survived(void **state)
     struct store *store = open_alone(path);
     struct store_sums sums;
     fill_disk(filler);
-    assert_status(store_write_checkpoint(store, 0, 1, &segment, 1), STATUS_MACHINE);
+    assert_status(store_write_checkpoint(store, 0, 1, 0, &segment, 1), STATUS_MACHINE);
     assert_message("disk full while writing a checkpoint");
     assert_status(store_write_model(store, 2, parameters, &sums), STATUS_MACHINE);
     assert_message("disk full while writing a model");
     unlink(filler);
-    assert_status(store_write_checkpoint(store, 0, 1, &segment, 1), STATUS_OK);
+    assert_status(store_write_checkpoint(store, 0, 1, 0, &segment, 1), STATUS_OK);
     assert_status(store_write_model(store, 2, parameters, &sums), STATUS_OK);
     assert_status(store_close(&store), STATUS_OK);
     assert_verified(path);

@@ -46,7 +46,7 @@ static void write_step(int64_t run, int step)
     struct store_segment segments[2];
     memset(&payload, step, sizeof payload);
     segments_of(&payload, segments);
-    assert_status(store_write_checkpoint(store, run, step, segments, 2), STATUS_OK);
+    assert_status(store_write_checkpoint(store, run, step, 0, segments, 2), STATUS_OK);
 }
 
 // The step of the newest whole checkpoint, 0 if there is none.
@@ -213,12 +213,12 @@ static void other_sizes_are_refused(void **state)
     int64_t step;
     bool found;
     struct store_segment segment = {bytes, sizeof bytes};
-    assert_status(store_write_checkpoint(store, 0, 1, &segment, 1), STATUS_INTERNAL);
+    assert_status(store_write_checkpoint(store, 0, 1, 0, &segment, 1), STATUS_INTERNAL);
     write_step(0, 1);
     segment.length = PAYLOAD - 1;
     assert_status(store_read_checkpoint(store, 0, &step, &segment, 1, &found), STATUS_RESULTS);
     assert_message("the checkpoint of run 00000000000a holds 10000 bytes, not 9999");
-    assert_status(store_write_checkpoint(store, RUNS, 1, &segment, 1), STATUS_INTERNAL);
+    assert_status(store_write_checkpoint(store, RUNS, 1, 0, &segment, 1), STATUS_INTERNAL);
 }
 
 int main(void)
