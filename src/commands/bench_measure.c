@@ -262,6 +262,7 @@ static void score(void *context)
 {
     struct scoring *s = context;
     task_fill(s->task, TASK_HELD_OUT, 1, 0, 0, s->sets);
+    model_set_pairs(s->model, task_equations(s->task));
     model_forward(s->model, s->sets, task_pairs(s->task), s->output);
     task_scores(s->task, s->output, s->score);
 }

@@ -116,6 +116,19 @@ static enum status refuse_sweep(const struct store_view *view, const struct swee
     return status;
 }
 
+// By name and ids, not by `resolved`: a later version's text also names the settings that came since, at their defaults.
+static bool is_same_sweep(const struct store_view *view, const struct sweep *sweep)
+{
+    char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
+    bool same = strcmp(name, ours) == 0 && view->runs == sweep->runs;
+    char *const *ids = column_find(&view->columns, "run_id")->texts;
+    for (int64_t run = 0; same && run < sweep->runs; run++)
+        same = strcmp(ids[run], sweep->run[run].id) == 0;
+    free(name);
+    free(ours);
+    return same;
+}
+
 enum status results_check(const struct store_view *view, const struct sweep *sweep, bool same_arithmetic)
 {
     if (view->archive)
@@ -124,7 +137,7 @@ enum status results_check(const struct store_view *view, const struct sweep *swe
              "file that it was "
              "made from, or give the sweep a new one with -o",
              view->path);
-    if (strcmp(view->resolved, sweep->resolved) != 0)
+    if (!is_same_sweep(view, sweep))
         return refuse_sweep(view, sweep);
     char *begun_with = versions_find(view->versions, "arithmetic");
     bool same = strcmp(begun_with, arithmetic_name()) == 0;

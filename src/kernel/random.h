@@ -17,6 +17,7 @@ enum random_purpose {
     RANDOM_HELD_OUT_GENERATOR = 4, // the same three for held-out generators, step 0
     RANDOM_HELD_OUT_INPUT = 5,
     RANDOM_HELD_OUT_PROBE = 6,
+    RANDOM_TRAIN_EQUATIONS = 7, // how many pairs the sets of a step have; index 0
 };
 
 struct random_stream {

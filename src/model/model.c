@@ -56,6 +56,11 @@ void model_use(struct model *model, const float *parameters)
     model->network->use(model);
 }
 
+void model_set_pairs(struct model *model, int pairs)
+{
+    model->description.pairs = pairs;
+}
+
 void model_forward(struct model *model, int sets, const float *pairs, float *output)
 {
     model->network->forward(model, sets, pairs, output);

@@ -24,6 +24,9 @@ void model_initialise(const struct model *model, int64_t seed, float *parameters
 /* Takes over a new set of parameters, which must stay unchanged until the next call: once a step. */
 void model_use(struct model *model, const float *parameters);
 
+/* From now on sets have so many pairs, at most as many as the description says. Only deep-sets can do with fewer. */
+void model_set_pairs(struct model *model, int pairs);
+
 /* pairs [sets, pairs, pair_width] -> output [sets, outputs]. Returns early, with a wrong output, once a stop is requested. */
 void model_forward(struct model *model, int sets, const float *pairs, float *output);
 

@@ -6,7 +6,7 @@
 #include "model/model.h"
 
 struct model {
-    struct model_description description;
+    struct model_description description; // its pairs are those of the sets in hand, at most the layout's
     struct tensor_table table;
     const struct network *network;
     union {

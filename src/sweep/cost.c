@@ -1,5 +1,17 @@
 #include "sweep/run_spec.h"
 
+// FLOPs are linear in the pairs, and a range's are drawn evenly.
+static double step_flops(const struct run_spec *run)
+{
+    const struct widths *range = &run->task.equation_range;
+    struct model_description least = run->model, most = run->model;
+    if (range->count > 0) {
+        least.pairs = range->width[0];
+        most.pairs = range->width[1];
+    }
+    return run->training.batch * (model_step_flops(&least) + model_step_flops(&most)) / 2;
+}
+
 struct run_cost run_cost(const struct run_spec *run)
 {
     struct tensor_table table;
@@ -8,13 +20,14 @@ struct run_cost run_cost(const struct run_spec *run)
     double evaluations = (double)train_points(training);
     struct run_cost cost = {
         .parameters = (int64_t)table.parameters,
-        .flops_per_step =
-            training->batch * model_step_flops(&run->model) + optimizer_flops(training->optimizer, &table),
+        .flops_per_step = step_flops(run) + optimizer_flops(training->optimizer, &table),
         .model_bytes = (int64_t)(table.parameters * sizeof(float)),
         .checkpoint_bytes = 2 * (int64_t)train_state_bytes(&table),
         .memory_bytes = (int64_t)train_memory_bytes(training, &run->model, &run->task),
     };
+    struct model_description evaluated = run->model;
+    evaluated.pairs = run->task.equations;
     cost.flops = (double)training->steps * cost.flops_per_step +
-                 evaluations * training->evaluation_generators * model_forward_flops(&run->model);
+                 evaluations * training->evaluation_generators * model_forward_flops(&evaluated);
     return cost;
 }

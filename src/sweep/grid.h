@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { GRID_LARGEST = 1000000, AXIS_WIDEST = 3 };
+enum { GRID_LARGEST = 1000000, AXIS_WIDEST = 5 };
 
 struct axis {
     int width; // settings that move together: one, or those of the axis `generator`

@@ -212,8 +212,9 @@ static bool any_says(const struct node *list, const char *key)
 static void read_generator_axis(struct grid *grid, const struct node *node, struct mistakes *mistakes)
 {
     struct axis axis = {.width = 2, .ids = {SETTING_GENERATOR_INPUTS, SETTING_GENERATOR_HIDDEN}};
-    if (any_says(node, "init"))
-        axis.ids[axis.width++] = SETTING_GENERATOR_INIT;
+    for (enum setting_id id = SETTING_GENERATOR_INIT; id <= SETTING_GENERATOR_OUTPUTS; id++)
+        if (any_says(node, settings[id].key))
+            axis.ids[axis.width++] = id;
     for (int j = 0; j < axis.width; j++) {
         if (is_given_already(grid, axis.ids[j], node->place, mistakes))
             return;
@@ -390,22 +391,38 @@ void reader_set(const char *key, const char *value, struct grid *grid, struct mi
 
 // ---- after all ----
 
+static bool is_given(const struct grid *grid, enum setting_id id)
+{
+    return grid->given[id] || grid->flawed[id];
+}
+
+// Whether some run may have another task.
+static bool has_other_task(const struct grid *grid, enum task_kind kind)
+{
+    for (int i = 0; i < grid->axes; i++)
+        if (grid->axis[i].ids[0] == SETTING_TASK) {
+            for (int64_t j = 0; j < grid->axis[i].count; j++)
+                if (grid->axis[i].values[j].integer != kind)
+                    return true;
+            return false;
+        }
+    return grid->fixed[SETTING_TASK].integer != kind;
+}
+
 void reader_require(const struct grid *grid, struct mistakes *mistakes)
 {
-    bool unknowns = grid->given[SETTING_UNKNOWNS] || grid->flawed[SETTING_UNKNOWNS];
-    bool inputs = grid->given[SETTING_GENERATOR_INPUTS] || grid->flawed[SETTING_GENERATOR_INPUTS];
-    bool hidden = grid->given[SETTING_GENERATOR_HIDDEN] || grid->flawed[SETTING_GENERATOR_HIDDEN];
-    bool ratio = grid->given[SETTING_EQUATION_RATIO] || grid->flawed[SETTING_EQUATION_RATIO];
+    bool unknowns = is_given(grid, SETTING_UNKNOWNS), inputs = is_given(grid, SETTING_GENERATOR_INPUTS),
+         hidden = is_given(grid, SETTING_GENERATOR_HIDDEN);
     if (!grid->name)
         mistakes_add(mistakes, grid->place, "name",
                      "is missing; expected a short text, such as `name: my-sweep`");
     if (!unknowns && !inputs && !hidden)
         mistakes_add(mistakes, grid->place, "unknowns",
                      "is missing; expected the number of weights to infer, or `generator:` with its shape");
-    if (inputs != hidden)
+    if (inputs != hidden && has_other_task(grid, TASK_LINEAR_INVERSE))
         mistakes_add(mistakes, grid->place, inputs ? "generator.hidden" : "generator.inputs",
                      "is missing; expected both `inputs` and `hidden`, or `unknowns` instead of them");
-    if (!ratio)
+    if (!is_given(grid, SETTING_EQUATION_RATIO) && has_other_task(grid, TASK_MLP_FORWARD))
         mistakes_add(mistakes, grid->place, "equation_ratio",
                      "is missing; expected the number of equations per unknown");
 }

@@ -1,5 +1,6 @@
 #include "sweep/resolve.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,27 +58,68 @@ static const char *choice_name(enum setting_id id, int64_t choice)
 
 // ---- the generator ----
 
-static int nearest_with_shape(int unknowns, int direction)
+static int nearest_with_shape(int unknowns, int outputs, int direction)
 {
-    struct generator_shape shape;
+    struct generator_shape shape = {.outputs = outputs};
     for (unknowns += direction; unknowns > 0; unknowns += direction)
         if (generator_shape_of(unknowns, &shape))
             return unknowns;
     return 0;
 }
 
-static void refuse_unknowns(const struct check *check, int unknowns)
+static void refuse_unknowns(const struct check *check, int unknowns, int outputs)
 {
     struct text text = {0};
-    int below = nearest_with_shape(unknowns, -1);
+    int below = nearest_with_shape(unknowns, outputs, -1);
     if (below > 0)
         text_format(&text, "%d or ", below);
-    text_format(&text, "%d", nearest_with_shape(unknowns, 1));
+    text_format(&text, "%d", nearest_with_shape(unknowns, outputs, 1));
     ADD(check, SETTING_UNKNOWNS, SETTING_UNKNOWNS,
-        "no generator has %d unknowns, (d + 1) h with d, h >= 2; expected %s, say, or `generator:` with its "
+        "no generator has %d unknowns, (d + %d) h with d, h >= 2; expected %s, say, or `generator:` with its "
         "shape",
-        unknowns, text.chars);
+        unknowns, outputs, text.chars);
     text_free(&text);
+}
+
+// A linear generator has as many inputs as unknowns.
+static bool resolve_linear_generator(const struct check *check)
+{
+    struct run_spec *run = check->run;
+    struct generator_shape *shape = &run->task.generator;
+    bool inputs = check->chosen[SETTING_GENERATOR_INPUTS], unknowns = check->chosen[SETTING_UNKNOWNS];
+    if (check->chosen[SETTING_GENERATOR_HIDDEN] || shape->outputs != 1) {
+        ADD(check,
+            check->chosen[SETTING_GENERATOR_HIDDEN] ? SETTING_GENERATOR_HIDDEN : SETTING_GENERATOR_OUTPUTS,
+            SETTING_TASK,
+            "the generators of `linear-inverse` are linear, with one output; expected `unknowns` alone");
+        return false;
+    }
+    if ((!inputs && !unknowns) || !sound(check, SETTING_UNKNOWNS) || !sound(check, SETTING_GENERATOR_INPUTS))
+        return false;
+    if (inputs && unknowns && shape->inputs != run->unknowns) {
+        ADD(check, SETTING_GENERATOR_INPUTS, SETTING_UNKNOWNS,
+            "a linear generator of %d inputs has as many unknowns, but `unknowns` says %d; expected only one "
+            "of "
+            "the two",
+            shape->inputs, run->unknowns);
+        return false;
+    }
+    shape->inputs = run->unknowns = inputs ? shape->inputs : run->unknowns;
+    return true;
+}
+
+// What a task has no use for is what it means there, so that runs that do the same are the same.
+static void forget_unused(struct run_spec *run)
+{
+    struct task_description *task = &run->task;
+    if (task->kind == TASK_LINEAR_INVERSE) {
+        task->generator.activation = ACTIVATION_RELU;
+        task->generator.init = INIT_NORMAL;
+    }
+    if (task->kind != TASK_MLP_INVERSE) {
+        task->objective = OBJECTIVE_FUNCTIONAL;
+        task->eval_points = 1;
+    }
 }
 
 // The shape from the unknowns or the unknowns from the shape; false if they are not known.
@@ -86,15 +128,18 @@ static bool resolve_generator(const struct check *check)
     struct run_spec *run = check->run;
     struct generator_shape *shape = &run->task.generator;
     bool inputs = check->chosen[SETTING_GENERATOR_INPUTS], hidden = check->chosen[SETTING_GENERATOR_HIDDEN];
+    if (run->task.kind == TASK_LINEAR_INVERSE)
+        return resolve_linear_generator(check);
     if (!sound(check, SETTING_UNKNOWNS) || !sound(check, SETTING_GENERATOR_INPUTS) ||
-        !sound(check, SETTING_GENERATOR_HIDDEN) || inputs != hidden)
+        !sound(check, SETTING_GENERATOR_HIDDEN) || !sound(check, SETTING_GENERATOR_OUTPUTS) ||
+        inputs != hidden)
         return false;
     if (!inputs) {
         if (!check->chosen[SETTING_UNKNOWNS])
             return false;
         if (generator_shape_of(run->unknowns, shape))
             return true;
-        refuse_unknowns(check, run->unknowns);
+        refuse_unknowns(check, run->unknowns, shape->outputs);
         return false;
     }
     int unknowns = generator_unknowns(shape);
@@ -156,6 +201,11 @@ int64_t resolve_equations(double ratio, int unknowns)
 static bool resolve_pairs(const struct check *check)
 {
     struct run_spec *run = check->run;
+    if (run->task.kind == TASK_MLP_FORWARD) { // one x and its y, whatever the ratio
+        run->equation_ratio = NAN;
+        run->task.equations = 1;
+        return true;
+    }
     if (!check->chosen[SETTING_EQUATION_RATIO])
         return false;
     int64_t equations = resolve_equations(run->equation_ratio, run->unknowns);
@@ -175,6 +225,15 @@ static bool resolve_pairs(const struct check *check)
     return true;
 }
 
+static void check_range(const struct check *check)
+{
+    const struct run_spec *run = check->run;
+    if (run->task.equation_range.count > 0 && run->model.kind != MODEL_DEEP_SETS)
+        ADD(check, SETTING_EQUATION_RANGE, SETTING_MODEL,
+            "`%s` reads a fixed number of pairs; expected model `deep-sets`, or no range",
+            choice_name(SETTING_MODEL, run->model.kind));
+}
+
 // ---- what has to fit ----
 
 static void check_model_fits(const struct check *check)
@@ -184,6 +243,9 @@ static void check_model_fits(const struct check *check)
         ADD(check, SETTING_MODEL, SETTING_TASK,
             "`%s` reads a set of pairs, and `%s` has none; expected `linear`, `x-linear` or `res-linear`",
             choice_name(SETTING_MODEL, run->model.kind), choice_name(SETTING_TASK, run->task.kind));
+    if (run->task.kind == TASK_MLP_FORWARD && run->task.objective == OBJECTIVE_WEIGHTS)
+        ADD(check, SETTING_OBJECTIVE, SETTING_TASK,
+            "`mlp-forward` predicts no weights; expected `functional`");
 }
 
 static void check_shards(const struct check *check)
@@ -273,12 +335,14 @@ void resolve_run(const struct grid *grid, const struct value *const chosen[SETTI
         if (chosen[id])
             value_store(id, chosen[id], run);
     check_model_fits(&check);
+    check_range(&check);
+    forget_unused(run);
     check_shards(&check);
     check_points(&check);
     if (!resolve_generator(&check) || !resolve_pairs(&check))
         return;
     run->model.pair_width = task_pair_width(&run->task);
-    run->model.pairs = run->task.equations;
+    run->model.pairs = task_most_equations(&run->task);
     run->model.outputs = task_outputs(&run->task);
     if (!is_available(run))
         return;

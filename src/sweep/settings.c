@@ -6,12 +6,15 @@
 
 // What is false here has a name and a place, and an implementation still to come.
 static const struct choice tasks[] = {
-    {"mlp-forward", false}, {"linear-inverse", false}, {"mlp-inverse", true}, {0}};
+    {"mlp-forward", true}, {"linear-inverse", true}, {"mlp-inverse", true}, {0}};
 static const struct choice models[] = {
     {"linear", false}, {"x-linear", false}, {"res-linear", false}, {"deep-sets", true}, {0}};
 static const struct choice poolings[] = {{"mean", true},     {"sum", true},        {"max", false},
                                          {"moments", false}, {"attention", false}, {0}};
 static const struct choice inits[] = {{"lecun", true}, {"normal", true}, {0}};
+static const struct choice activations[] = {
+    {"relu", true}, {"leaky-relu", true}, {"tanh", true}, {"gelu", true}, {0}};
+static const struct choice objectives[] = {{"functional", true}, {"weights", true}, {0}};
 static const struct choice optimizers[] = {{"adam", true}, {"muon", true}, {0}};
 static const struct choice schedules[] = {{"constant", true}, {"cosine", true}, {0}};
 static const struct choice distributions[] = {{"uniform", true}, {"wide", true}, {"shifted", true}, {0}};
@@ -21,8 +24,7 @@ static const struct {
     enum setting_group group;
     const char *key;
 } later[] = {
-    {GROUP_TOP, "equation_range"}, {GROUP_TRAINING, "objective"},   {GROUP_NETWORK, "heads"},
-    {GROUP_NETWORK, "queries"},    {GROUP_GENERATOR, "activation"}, {GROUP_GENERATOR, "outputs"},
+    {GROUP_NETWORK, "heads"}, {GROUP_NETWORK, "queries"},
 };
 
 enum {
@@ -73,16 +75,25 @@ const struct setting settings[SETTINGS] = {
     [SETTING_SEED] = {
         GROUP_TOP, "seed", "seed", "1", "seed of all random numbers",
         INTEGER(training.seed, "1", 0, 9007199254740992)},
+    [SETTING_EQUATION_RANGE] = {
+        GROUP_TOP, "equation_range", "equation_range", "1", "equations from which each step draws its own",
+        WIDTHS(task.equation_range, "[]", 2, 1e6), .may_be_empty = true, .range = true},
 
     [SETTING_GENERATOR_INPUTS] = {
         GROUP_GENERATOR, "inputs", "generator_inputs", "1", "inputs of a generator",
         INTEGER(task.generator.inputs, NULL, 1, 4096)},
     [SETTING_GENERATOR_HIDDEN] = {
         GROUP_GENERATOR, "hidden", "generator_hidden", "1", "hidden widths of a generator",
-        WIDTHS(task.generator.hidden, NULL, 1, 4096)},
+        WIDTHS(task.generator.hidden, NULL, WIDTHS_MAX, 4096)},
     [SETTING_GENERATOR_INIT] = {
         GROUP_GENERATOR, "init", "generator_init", "1", "distribution of a generator's weights",
         CHOICE(task.generator.init, "lecun", inits)},
+    [SETTING_GENERATOR_ACTIVATION] = {
+        GROUP_GENERATOR, "activation", "generator_activation", "1", "activation of a generator's hidden units",
+        CHOICE(task.generator.activation, "relu", activations)},
+    [SETTING_GENERATOR_OUTPUTS] = {
+        GROUP_GENERATOR, "outputs", "generator_outputs", "1", "outputs of a generator",
+        INTEGER(task.generator.outputs, "1", 1, 4096)},
 
     [SETTING_STEPS] = {
         GROUP_TRAINING, "steps", "steps", "steps", "training steps",
@@ -108,6 +119,9 @@ const struct setting settings[SETTINGS] = {
     [SETTING_EVAL_POINTS] = {
         GROUP_TRAINING, "eval_points", "eval_points", "1", "inputs a generator in the functional loss",
         INTEGER(task.eval_points, "1", 1, 65536)},
+    [SETTING_OBJECTIVE] = {
+        GROUP_TRAINING, "objective", "objective", "1", "error that the loss takes, of outputs or of weights",
+        CHOICE(task.objective, "functional", objectives)},
     [SETTING_PRECISION] = {
         GROUP_TRAINING, "precision", "precision", "1", "precision of the arithmetic",
         CHOICE(model.precision, "fp32", precisions)},

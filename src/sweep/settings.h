@@ -20,9 +20,12 @@ enum setting_id {
     SETTING_EMBED_DIM,
     SETTING_POOLING,
     SETTING_SEED,
+    SETTING_EQUATION_RANGE,
     SETTING_GENERATOR_INPUTS,
     SETTING_GENERATOR_HIDDEN,
     SETTING_GENERATOR_INIT,
+    SETTING_GENERATOR_ACTIVATION,
+    SETTING_GENERATOR_OUTPUTS,
     SETTING_STEPS,
     SETTING_BATCH,
     SETTING_SHARDS,
@@ -31,6 +34,7 @@ enum setting_id {
     SETTING_SCHEDULE,
     SETTING_WARMUP_STEPS,
     SETTING_EVAL_POINTS,
+    SETTING_OBJECTIVE,
     SETTING_PRECISION,
     SETTING_ENCODER,
     SETTING_DECODER,
@@ -71,6 +75,7 @@ struct setting {
     int most_widths;              // length of a list of widths or reals
     bool may_be_empty;            // such a list
     bool power_of_two;            // nothing else will do
+    bool range;                   // two widths, the first not above the second
     const struct choice *choices; // in the order of the enum
     size_t offset, size;          // of the field in struct run_spec
     unsigned models;              // bits of the model kinds that use it; 0: all do

@@ -53,8 +53,8 @@ void value_expected(enum setting_id id, struct text *text)
         print_choices(setting->choices, text);
         break;
     case SETTING_WIDTHS:
-        if (setting->most_widths == 1)
-            text_add(text, "a list of one integer ");
+        if (setting->range)
+            text_add(text, "[least, most], two integers ");
         else
             text_format(text, "a list of %d to %d integers ", !setting->may_be_empty, setting->most_widths);
         print_range(setting, text);
@@ -176,8 +176,9 @@ static bool check_list(enum setting_id id, const struct node *node, struct mista
     if (node->count == 0 && !setting->may_be_empty)
         return refuse(id, node, mistakes, "is empty");
     if (setting->most_widths > 0 && node->count > setting->most_widths)
-        return refuse(id, node, mistakes,
-                      setting->most_widths == 1 ? "of several layers is not there yet" : "is too long");
+        return refuse(id, node, mistakes, "is too long");
+    if (setting->range && node->count == 1)
+        return refuse(id, node, mistakes, "is too short");
     return true;
 }
 
@@ -194,6 +195,8 @@ static bool parse_widths(enum setting_id id, const struct node *node, struct mis
         widths->width[i] = (int)width;
     }
     widths->count = node->count;
+    if (settings[id].range && valid && widths->width[0] > widths->width[1])
+        return refuse(id, node, mistakes, "starts above its end");
     return valid;
 }
 

@@ -10,16 +10,16 @@ int generator_unknowns(const struct generator_shape *shape)
         unknowns += fan_in * shape->hidden.width[layer];
         fan_in = shape->hidden.width[layer];
     }
-    return unknowns + fan_in; // one output
+    return unknowns + fan_in * shape->outputs;
 }
 
 bool generator_shape_of(int unknowns, struct generator_shape *shape)
 {
     double best = INFINITY;
-    for (int d = 2; 2 * (d + 1) <= unknowns; d++) {
-        if (unknowns % (d + 1) != 0)
+    for (int d = 2; 2 * (d + shape->outputs) <= unknowns; d++) {
+        if (unknowns % (d + shape->outputs) != 0)
             continue;
-        int h = unknowns / (d + 1);
+        int h = unknowns / (d + shape->outputs);
         double distance = fabs((double)h / d - 2.5);
         if (distance < best) {
             best = distance;
@@ -32,10 +32,17 @@ bool generator_shape_of(int unknowns, struct generator_shape *shape)
 
 int task_pair_width(const struct task_description *task)
 {
-    return task->generator.inputs + 1;
+    const struct generator_shape *shape = &task->generator;
+    return shape->inputs + (task->kind == TASK_MLP_FORWARD ? generator_unknowns(shape) : shape->outputs);
+}
+
+int task_most_equations(const struct task_description *task)
+{
+    int most = task->equation_range.count ? task->equation_range.width[1] : 0;
+    return most > task->equations ? most : task->equations;
 }
 
 int task_outputs(const struct task_description *task)
 {
-    return generator_unknowns(&task->generator);
+    return task->kind == TASK_MLP_FORWARD ? task->generator.outputs : generator_unknowns(&task->generator);
 }

@@ -2,25 +2,49 @@
 
 #include "kernel/lanes.h"
 
+int generator_units(const struct generator_shape *shape)
+{
+    int units = 0;
+    for (int layer = 0; layer < shape->hidden.count; layer++)
+        units += shape->hidden.width[layer];
+    return units;
+}
+
+int generator_widest(const struct generator_shape *shape)
+{
+    int widest = shape->outputs;
+    for (int layer = 0; layer < shape->hidden.count; layer++)
+        widest = shape->hidden.width[layer] > widest ? shape->hidden.width[layer] : widest;
+    return widest;
+}
+
+int generator_scratch(const struct generator_shape *shape)
+{
+    return 2 * generator_units(shape) + 2 * generator_widest(shape);
+}
+
 void task_layout(const struct task_description *task, int sets, struct task_layout *layout)
 {
+    const struct generator_shape *shape = &task->generator;
     size_t lanes = (size_t)lanes_stride(sets);
-    size_t d = (size_t)task->generator.inputs, n = (size_t)task->equations,
-           points = (size_t)task->eval_points;
-    size_t unknowns = (size_t)generator_unknowns(&task->generator);
+    size_t d = (size_t)shape->inputs, o = (size_t)shape->outputs;
+    size_t n = (size_t)task_most_equations(task), points = (size_t)task->eval_points;
+    size_t unknowns = (size_t)generator_unknowns(shape), predictions = (size_t)task_outputs(task);
     size_t total = 0;
     layout->lanes = (int)lanes;
 #define TAKE(field, rows) (layout->field = total, total += (rows)*lanes)
     TAKE(weights, unknowns);
     TAKE(inputs, n * d);
-    TAKE(outputs, n);
+    TAKE(outputs, n * o);
     TAKE(probes, points * d);
-    TAKE(probe_outputs, points);
-    TAKE(predicted, unknowns);
-    TAKE(gradient, unknowns);
+    TAKE(probe_outputs, points * o);
+    TAKE(predicted, predictions);
+    TAKE(gradient, predictions);
     TAKE(loss, 1);
-    TAKE(pairs, n * (d + 1));
+    TAKE(pairs, n * (size_t)task_pair_width(task));
 #undef TAKE
+    layout->scratch = total;
+    total += (size_t)generator_scratch(shape) * LANES;
     layout->total = total;
 }
 

@@ -7,18 +7,26 @@
 
 #include "task/description.h"
 
+/* Hidden units of a generator, and the widest layer, its outputs among them. */
+int generator_units(const struct generator_shape *shape);
+int generator_widest(const struct generator_shape *shape);
+
+/* Rows of LANES floats that a generator needs to work in: units, their slopes, gradients of two layers. */
+int generator_scratch(const struct generator_shape *shape);
+
 /* Offsets in floats; `lanes` is the number of generators, padded. */
 struct task_layout {
     int lanes;
     size_t weights;       // [unknowns, lanes], the true ones
-    size_t inputs;        // [n d, lanes]
-    size_t outputs;       // [n, lanes]
+    size_t inputs;        // [n d, lanes]; n: of the largest set
+    size_t outputs;       // [n o, lanes]
     size_t probes;        // [points d, lanes], fresh inputs on which the loss is taken
-    size_t probe_outputs; // [points, lanes]
-    size_t predicted;     // [unknowns, lanes], weights
-    size_t gradient;      // [unknowns, lanes]
+    size_t probe_outputs; // [points o, lanes]
+    size_t predicted;     // [model's outputs, lanes]
+    size_t gradient;      // [model's outputs, lanes]
     size_t loss;          // [lanes]
-    size_t pairs;         // [sets, n, d + 1], what the model sees
+    size_t scratch;       // [generator_scratch, LANES]
+    size_t pairs;         // [sets, n, pair width], what the model sees
     size_t total;
 };
 

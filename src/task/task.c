@@ -10,7 +10,8 @@
 struct task {
     struct task_description description;
     struct task_layout layout;
-    int sets; // of the current batch
+    int sets;      // of the current batch
+    int equations; // of each of them
     float *memory;
 };
 
@@ -45,18 +46,47 @@ static const enum random_purpose purposes[2][3] = {
     [TASK_HELD_OUT] = {RANDOM_HELD_OUT_GENERATOR, RANDOM_HELD_OUT_INPUT, RANDOM_HELD_OUT_PROBE},
 };
 
-// From number-major to the sets of pairs [x1..xd, y] that the model reads.
+// ---- batches ----
+
+// An equation count of the range for each step, from (seed, step) alone.
+static int draw_equations(const struct task_description *description, int64_t seed, int64_t step)
+{
+    const struct random_stream stream = {seed, RANDOM_TRAIN_EQUATIONS, step};
+    int least = description->equation_range.width[0], most = description->equation_range.width[1];
+    float uniform; // in (-1, 1)
+    random_uniform(&uniform, &stream, 0, 1);
+    return least + (int)((0.5 + 0.5 * (double)uniform) * (most - least + 1));
+}
+
+// Number-major columns [count, lanes] to `row` of every set, with so many numbers of its own after each.
+static void write_rows(const struct task *task, const float *columns, int count, float *row, size_t stride)
+{
+    size_t lanes = (size_t)task->layout.lanes;
+    for (int set = 0; set < task->sets; set++)
+        for (int k = 0; k < count; k++)
+            row[(size_t)set * stride + (size_t)k] = columns[(size_t)k * lanes + (size_t)set];
+}
+
+// From number-major to the sets of pairs [x1..xd, y1..yo] that the model reads.
 static void write_pairs(const struct task *task)
 {
-    int d = task->description.generator.inputs, n = task->description.equations, lanes = task->layout.lanes;
+    int d = task->description.generator.inputs, o = task->description.generator.outputs, n = task->equations;
+    size_t lanes = (size_t)task->layout.lanes, stride = (size_t)(n * (d + o));
     const float *x = at(task, task->layout.inputs), *y = at(task, task->layout.outputs);
     float *pair = at(task, task->layout.pairs);
-    for (int set = 0; set < task->sets; set++)
-        for (int p = 0; p < n; p++) {
-            for (int i = 0; i < d; i++)
-                *pair++ = x[(size_t)(p * d + i) * (size_t)lanes + set];
-            *pair++ = y[(size_t)p * (size_t)lanes + set];
-        }
+    for (int p = 0; p < n; p++, pair += d + o) {
+        write_rows(task, x + (size_t)(p * d) * lanes, d, pair, stride);
+        write_rows(task, y + (size_t)(p * o) * lanes, o, pair + d, stride);
+    }
+}
+
+// The rows [x1..xd, weights] of mlp-forward.
+static void write_questions(const struct task *task)
+{
+    int d = task->description.generator.inputs, unknowns = generator_unknowns(&task->description.generator);
+    float *row = at(task, task->layout.pairs);
+    write_rows(task, at(task, task->layout.probes), d, row, (size_t)(d + unknowns));
+    write_rows(task, at(task, task->layout.weights), unknowns, row + d, (size_t)(d + unknowns));
 }
 
 void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t step, int64_t first, int sets)
@@ -64,23 +94,35 @@ void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t ste
     const struct task_description *description = &task->description;
     const struct generator_shape *shape = &description->generator;
     const struct task_layout *layout = &task->layout;
-    int lanes = layout->lanes, d = shape->inputs, n = description->equations,
-        points = description->eval_points;
+    int lanes = layout->lanes, d = shape->inputs, points = description->eval_points;
     float *weights = at(task, layout->weights), *inputs = at(task, layout->inputs),
-          *probes = at(task, layout->probes);
+          *probes = at(task, layout->probes), *scratch = at(task, layout->scratch);
+    bool ranged = part == TASK_TRAIN && description->equation_range.count > 0;
     struct random_stream stream = {.seed = seed, .step = step};
 
     task->sets = sets;
+    task->equations = ranged ? draw_equations(description, seed, step) : description->equations;
     stream.purpose = purposes[part][0];
     random_normals(weights, &stream, first, sets, generator_unknowns(shape), lanes);
     generator_scale_weights(shape, weights, lanes);
-    stream.purpose = purposes[part][1];
-    random_normals(inputs, &stream, first, sets, n * d, lanes);
-    generator_apply(shape, weights, inputs, n, lanes, at(task, layout->outputs));
-    stream.purpose = purposes[part][2];
-    random_normals(probes, &stream, first, sets, points * d, lanes);
-    generator_apply(shape, weights, probes, points, lanes, at(task, layout->probe_outputs));
-    write_pairs(task);
+    if (description->kind != TASK_MLP_FORWARD) {
+        stream.purpose = purposes[part][1];
+        random_normals(inputs, &stream, first, sets, task->equations * d, lanes);
+        generator_apply(shape, weights, inputs, task->equations, lanes, scratch, at(task, layout->outputs));
+        write_pairs(task);
+    }
+    if (description->kind != TASK_LINEAR_INVERSE) {
+        stream.purpose = purposes[part][2];
+        random_normals(probes, &stream, first, sets, points * d, lanes);
+        generator_apply(shape, weights, probes, points, lanes, scratch, at(task, layout->probe_outputs));
+    }
+    if (description->kind == TASK_MLP_FORWARD)
+        write_questions(task);
+}
+
+int task_equations(const struct task *task)
+{
+    return task->equations;
 }
 
 const float *task_pairs(const struct task *task)
@@ -88,30 +130,71 @@ const float *task_pairs(const struct task *task)
     return at(task, task->layout.pairs);
 }
 
-// output [sets, unknowns] -> [unknowns, lanes]
-static float *predicted_weights(struct task *task, const float *output)
+// ---- loss and score ----
+
+// output [sets, outputs] -> [outputs, lanes]
+static const float *predicted(struct task *task, const float *output)
 {
-    int unknowns = task_outputs(&task->description), lanes = task->layout.lanes;
-    float *predicted = at(task, task->layout.predicted);
-    for (int k = 0; k < unknowns; k++)
+    int outputs = task_outputs(&task->description), lanes = task->layout.lanes;
+    float *columns = at(task, task->layout.predicted);
+    for (int k = 0; k < outputs; k++)
         for (int set = 0; set < task->sets; set++)
-            predicted[k * lanes + set] = output[set * unknowns + k];
-    return predicted;
+            columns[k * lanes + set] = output[set * outputs + k];
+    return columns;
+}
+
+// What the model's output itself should be: the weights, or y of one probe.  [outputs, lanes]
+static const float *truth(const struct task *task)
+{
+    bool forward = task->description.kind == TASK_MLP_FORWARD;
+    return at(task, forward ? task->layout.probe_outputs : task->layout.weights);
+}
+
+// Loss [lanes] and gradient [outputs, lanes] of each generator, of y under the predicted weights.
+static void functional_loss(struct task *task, const float *output, float scale)
+{
+    const struct task_layout *layout = &task->layout;
+    generator_loss(&task->description.generator, predicted(task, output), at(task, layout->probes),
+                   at(task, layout->probe_outputs), task->description.eval_points, layout->lanes, scale,
+                   at(task, layout->scratch), at(task, layout->loss), at(task, layout->gradient));
+}
+
+// The same, of the output itself.
+static void direct_loss(struct task *task, const float *output, float scale)
+{
+    int outputs = task_outputs(&task->description), lanes = task->layout.lanes;
+    const float *guess = predicted(task, output), *target = truth(task);
+    float *loss = at(task, task->layout.loss), *gradient = at(task, task->layout.gradient);
+    float each = 2 * scale / (float)outputs;
+    for (int i = 0; i < lanes; i++)
+        loss[i] = 0;
+    for (int k = 0; k < outputs; k++)
+        for (int i = k * lanes; i < (k + 1) * lanes; i++) {
+            float error = guess[i] - target[i];
+            loss[i - k * lanes] += error * error / (float)outputs;
+            gradient[i] = each * error;
+        }
+}
+
+static bool is_functional(const struct task *task)
+{
+    return task->description.kind == TASK_MLP_INVERSE;
 }
 
 double task_loss(struct task *task, const float *output, float scale, float *output_gradient)
 {
     const struct task_layout *layout = &task->layout;
-    int unknowns = task_outputs(&task->description), lanes = layout->lanes;
-    float *gradient = at(task, layout->gradient), *loss = at(task, layout->loss);
-    generator_loss(&task->description.generator, predicted_weights(task, output), at(task, layout->probes),
-                   at(task, layout->probe_outputs), task->description.eval_points, lanes, scale, loss,
-                   gradient);
+    const float *gradient = at(task, layout->gradient), *loss = at(task, layout->loss);
+    int outputs = task_outputs(&task->description);
+    if (is_functional(task) && task->description.objective == OBJECTIVE_FUNCTIONAL)
+        functional_loss(task, output, scale);
+    else
+        direct_loss(task, output, scale);
     double sum = 0;
     for (int set = 0; set < task->sets; set++) {
         sum += (double)loss[set];
-        for (int k = 0; k < unknowns; k++)
-            output_gradient[set * unknowns + k] = gradient[k * lanes + set];
+        for (int k = 0; k < outputs; k++)
+            output_gradient[set * outputs + k] = gradient[k * layout->lanes + set];
     }
     return sum;
 }
@@ -119,17 +202,21 @@ double task_loss(struct task *task, const float *output, float scale, float *out
 void task_scores(struct task *task, const float *output, struct task_score *score)
 {
     const struct task_layout *layout = &task->layout;
-    int points = task->description.eval_points, lanes = layout->lanes;
-    const float *y = at(task, layout->probe_outputs);
-    float *loss = at(task, layout->loss);
-    generator_loss(&task->description.generator, predicted_weights(task, output), at(task, layout->probes), y,
-                   points, lanes, 0, loss, at(task, layout->gradient));
+    const float *loss = at(task, layout->loss), *target = truth(task);
+    int numbers = task_outputs(&task->description);
+    if (is_functional(task)) {
+        functional_loss(task, output, 0);
+        target = at(task, layout->probe_outputs);
+        numbers = task->description.eval_points * task->description.generator.outputs;
+    } else {
+        direct_loss(task, output, 0);
+    }
     for (int set = 0; set < task->sets; set++) {
         score[set] = (struct task_score){.squared_error = (double)loss[set]};
-        for (int p = 0; p < points; p++) {
-            double value = (double)y[p * lanes + set];
-            score[set].mean += value / points;
-            score[set].mean_square += value * value / points;
+        for (int k = 0; k < numbers; k++) {
+            double value = (double)target[k * layout->lanes + set];
+            score[set].mean += value / numbers;
+            score[set].mean_square += value * value / numbers;
         }
     }
 }

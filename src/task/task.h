@@ -1,7 +1,17 @@
 /* What is to be learned: batches, loss and score.
  *
  * Every batch draws fresh generators, fresh inputs and fresh probes from (seed, purpose, step, generator index): the
- * same numbers on whichever rank and in whatever company they are made. */
+ * same numbers on whichever rank and in whatever company they are made.
+ *
+ *                   what the model sees        what it predicts     loss                            score
+ *   mlp-forward     one probe x, weights       y                    error of y                      the same
+ *   linear-inverse  n pairs                    weights              error of the weights            the same
+ *   mlp-inverse     n pairs                    weights              functional: error of y, of      functional,
+ *                                                                   predicted against true          whatever the
+ *                                                                   weights, on eval_points         objective
+ *                                                                   probes; or error of the weights
+ *
+ * An error is the mean square over a generator's numbers (points and outputs, or weights). */
 #ifndef TASK_TASK_H
 #define TASK_TASK_H
 
@@ -15,11 +25,12 @@ struct task;
 /* Which generators: those of a training step, or the held-out ones of every evaluation. */
 enum task_part { TASK_TRAIN, TASK_HELD_OUT };
 
-/* One held-out generator, over its probes. */
+/* One held-out generator, over what is scored of it: y on its probes, or its weights. R^2 = 1 - mean squared error / variance, the variance
+ * over all numbers of all held-out generators, so it needs no formula for Var(y), whatever the generators. */
 struct task_score {
-    double squared_error; // mean of (prediction - y)^2
-    double mean;          // mean of y
-    double mean_square;   // mean of y^2
+    double squared_error; // mean of (prediction - truth)^2
+    double mean;          // mean of the truth
+    double mean_square;   // mean of its square
 };
 enum { TASK_SCORE_NUMBERS = sizeof(struct task_score) / sizeof(double) };
 
@@ -30,11 +41,15 @@ void task_destroy(struct task **task);
 /* Makes the generators first .. first + sets - 1 of `step` (0 for TASK_HELD_OUT) the current batch. */
 void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t step, int64_t first, int sets);
 
-/* The current batch as the model sees it.  [sets, n, d + 1] */
+/* The current batch as the model sees it: [sets, n, pair width], a pair being [x1..xd, y1..yo]; for mlp-forward one row
+ * [x1..xd, weights] a set. */
 const float *task_pairs(const struct task *task);
 
-/* The functional loss of predicted weights: the sum over the generators of the mean squared error on the probes;
- * output_gradient = `scale` times its gradient.  output, output_gradient [sets, unknowns] */
+/* n: the same for all sets of the batch and for all batches of a step. */
+int task_equations(const struct task *task);
+
+/* The sum of the loss over the generators; output_gradient = `scale` times its gradient.
+ * output, output_gradient [sets, task_outputs] */
 double task_loss(struct task *task, const float *output, float scale, float *output_gradient);
 
 /* score [sets] */

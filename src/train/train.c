@@ -196,6 +196,7 @@ static bool step(struct trainer *t)
     for (int shard = 0; shard < t->shards && !must_leave(t); shard++) {
         int64_t first = (int64_t)(t->rank * t->shards + shard) * t->sets;
         task_fill(t->task, TASK_TRAIN, training->seed, scalars->step, first, t->sets);
+        model_set_pairs(t->model, task_equations(t->task));
         model_forward(t->model, t->sets, task_pairs(t->task), t->output);
         report[shard] = task_loss(t->task, t->output, 1.0f / (float)training->batch, t->output_gradient);
         model_backward(t->model, t->sets, task_pairs(t->task), t->output_gradient, t->level[depth++]);
@@ -224,6 +225,7 @@ static void score(void *context, int first, int sets, double *numbers)
 {
     struct trainer *t = context;
     task_fill(t->task, TASK_HELD_OUT, t->run->training.seed, 0, first, sets);
+    model_set_pairs(t->model, task_equations(t->task));
     model_forward(t->model, sets, task_pairs(t->task), t->output);
     task_scores(t->task, t->output, (struct task_score *)numbers);
 }

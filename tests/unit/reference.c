@@ -153,18 +153,54 @@ static double *normals(struct random_stream stream, enum random_purpose purpose,
     return values;
 }
 
-// y = relu(x W1) W2
-static double generator_output(const struct generator_shape *shape, const double *weights, const double *x)
+static double activate(enum generator_activation activation, double z)
 {
-    int d = shape->inputs, h = shape->hidden.width[0];
-    double y = 0;
-    for (int j = 0; j < h; j++) {
-        double sum = 0;
-        for (int i = 0; i < d; i++)
-            sum += x[i] * weights[i * h + j];
-        y += fmax(sum, 0) * weights[d * h + j];
+    switch (activation) {
+    case ACTIVATION_RELU:
+        return fmax(z, 0);
+    case ACTIVATION_LEAKY_RELU:
+        return z > 0 ? z : 0.01 * z;
+    case ACTIVATION_TANH:
+        return tanh(z);
+    case ACTIVATION_GELU:
+        return 0.5 * z * erfc(-z * M_SQRT1_2);
     }
-    return y;
+    return NAN;
+}
+
+// y [outputs]
+static void generator_output(const struct generator_shape *shape, const double *weights, const double *x,
+                             double *y)
+{
+    double in[WIDEST], out[WIDEST];
+    int fan_in = shape->inputs;
+    memcpy(in, x, (size_t)fan_in * sizeof *in);
+    for (int layer = 0; layer <= shape->hidden.count; layer++) {
+        bool last = layer == shape->hidden.count;
+        int width = last ? shape->outputs : shape->hidden.width[layer];
+        for (int j = 0; j < width; j++) {
+            out[j] = 0;
+            for (int i = 0; i < fan_in; i++)
+                out[j] += in[i] * weights[i * width + j];
+            if (!last)
+                out[j] = activate(shape->activation, out[j]);
+        }
+        weights += fan_in * width;
+        fan_in = width;
+        memcpy(in, out, (size_t)width * sizeof *in);
+    }
+    memcpy(y, in, (size_t)fan_in * sizeof *y);
+}
+
+static void scale_weights(const struct generator_shape *shape, double *weights)
+{
+    int fan_in = shape->inputs;
+    for (int layer = 0; layer <= shape->hidden.count && shape->init == INIT_LECUN; layer++) {
+        int width = layer == shape->hidden.count ? shape->outputs : shape->hidden.width[layer];
+        for (int k = 0; k < fan_in * width; k++)
+            *weights++ /= sqrt(fan_in);
+        fan_in = width;
+    }
 }
 
 void reference_batch_init(struct reference_batch *batch, const struct task_description *task,
@@ -172,29 +208,30 @@ void reference_batch_init(struct reference_batch *batch, const struct task_descr
 {
     const struct generator_shape *shape = &task->generator;
     struct random_stream stream = {.seed = seed, .step = step};
-    bool train = part == TASK_TRAIN;
-    int d = shape->inputs, h = shape->hidden.width[0], n = task->equations, points = task->eval_points;
-    int unknowns = d * h + h;
+    bool train = part == TASK_TRAIN, forward = task->kind == TASK_MLP_FORWARD;
+    int d = shape->inputs, o = shape->outputs, n = task->equations, points = task->eval_points;
+    int unknowns = generator_unknowns(shape), width = task_pair_width(task);
     double *weights =
         normals(stream, train ? RANDOM_TRAIN_GENERATOR : RANDOM_HELD_OUT_GENERATOR, first, sets, unknowns);
     double *inputs = normals(stream, train ? RANDOM_TRAIN_INPUT : RANDOM_HELD_OUT_INPUT, first, sets, n * d);
     *batch = (struct reference_batch){.task = *task, .sets = sets, .unknowns = unknowns, .weights = weights};
     batch->probes =
         normals(stream, train ? RANDOM_TRAIN_PROBE : RANDOM_HELD_OUT_PROBE, first, sets, points * d);
-    batch->pairs = memory_small((size_t)(sets * n * (d + 1)) * sizeof(double));
-    batch->probe_output = memory_small((size_t)(sets * points) * sizeof(double));
+    batch->pairs = memory_small((size_t)(sets * n * width) * sizeof(double));
+    batch->probe_output = memory_small((size_t)(sets * points * o) * sizeof(double));
     for (int set = 0; set < sets; set++) {
         double *w = weights + set * unknowns;
-        if (shape->init == INIT_LECUN)
-            for (int k = 0; k < unknowns; k++)
-                w[k] /= sqrt(k < d * h ? d : h);
+        scale_weights(shape, w);
         for (int p = 0; p < n; p++) {
-            double *pair = batch->pairs + (set * n + p) * (d + 1);
-            memcpy(pair, inputs + (set * n + p) * d, (size_t)d * sizeof *pair);
-            pair[d] = generator_output(shape, w, pair);
+            double *pair = batch->pairs + (set * n + p) * width;
+            memcpy(pair, (forward ? batch->probes : inputs) + (set * n + p) * d, (size_t)d * sizeof *pair);
+            if (forward)
+                memcpy(pair + d, w, (size_t)unknowns * sizeof *pair);
+            else
+                generator_output(shape, w, pair, pair + d);
         }
         for (int p = set * points; p < (set + 1) * points; p++)
-            batch->probe_output[p] = generator_output(shape, w, batch->probes + p * d);
+            generator_output(shape, w, batch->probes + p * d, batch->probe_output + p * o);
     }
     free(inputs);
 }
@@ -207,15 +244,36 @@ void reference_batch_free(struct reference_batch *batch)
     free(batch->probe_output);
 }
 
-double reference_loss(const struct reference_batch *batch, const double *predicted)
+static double squared_error(const double *a, const double *b, int count)
 {
-    int points = batch->task.eval_points, d = batch->task.generator.inputs;
-    double loss = 0;
+    double sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += (a[i] - b[i]) * (a[i] - b[i]);
+    return sum / count;
+}
+
+double reference_functional_loss(const struct reference_batch *batch, const double *predicted)
+{
+    const struct generator_shape *shape = &batch->task.generator;
+    int points = batch->task.eval_points, d = shape->inputs, o = shape->outputs;
+    double loss = 0, y[WIDEST];
     for (int set = 0; set < batch->sets; set++)
         for (int p = set * points; p < (set + 1) * points; p++) {
-            double y = generator_output(&batch->task.generator, predicted + set * batch->unknowns,
-                                        batch->probes + p * d);
-            loss += (y - batch->probe_output[p]) * (y - batch->probe_output[p]) / points;
+            generator_output(shape, predicted + set * batch->unknowns, batch->probes + p * d, y);
+            loss += squared_error(y, batch->probe_output + p * o, o) / points;
         }
+    return loss;
+}
+
+double reference_loss(const struct reference_batch *batch, const double *predicted)
+{
+    const struct task_description *task = &batch->task;
+    if (task->kind == TASK_MLP_INVERSE && task->objective == OBJECTIVE_FUNCTIONAL)
+        return reference_functional_loss(batch, predicted);
+    const double *truth = task->kind == TASK_MLP_FORWARD ? batch->probe_output : batch->weights;
+    int outputs = task_outputs(task);
+    double loss = 0;
+    for (int set = 0; set < batch->sets; set++)
+        loss += squared_error(predicted + set * outputs, truth + set * outputs, outputs);
     return loss;
 }

@@ -41,16 +41,18 @@ struct reference_batch {
     struct task_description task;
     int sets, unknowns;
     double *weights;      // [sets, unknowns]
-    double *pairs;        // [sets, n, d + 1]
+    double *pairs;        // [sets, n, pair width]
     double *probes;       // [sets, points, d]
-    double *probe_output; // [sets, points]
+    double *probe_output; // [sets, points, o]
 };
 
 void reference_batch_init(struct reference_batch *batch, const struct task_description *task,
                           enum task_part part, int64_t seed, int64_t step, int64_t first, int sets);
 void reference_batch_free(struct reference_batch *batch);
 
-/* Sum over the generators of the mean squared error of predicted weights [sets, unknowns] on the probes. */
+/* Sum over the generators of the loss of predictions [sets, task_outputs]; and its functional form, the mean squared error of predicted
+ * weights on the probes. */
 double reference_loss(const struct reference_batch *batch, const double *predicted);
+double reference_functional_loss(const struct reference_batch *batch, const double *predicted);
 
 #endif

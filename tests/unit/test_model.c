@@ -315,7 +315,7 @@ static void test_gradient_of_the_functional_loss(void **state)
 {
     (void)state;
     struct task_description description = {.kind = TASK_MLP_INVERSE,
-                                           .generator = {.inputs = 2, .hidden = {1, {5}}, .init = INIT_LECUN},
+                                           .generator = {.inputs = 2, .hidden = {1, {5}}, .outputs = 1},
                                            .equations = 45,
                                            .eval_points = 3};
     struct fixture f;

@@ -20,7 +20,7 @@ static const double deviations = 5; // how far a moment may be from its expectat
 
 static const enum random_purpose purposes[] = {
     RANDOM_PARAMETERS,         RANDOM_TRAIN_GENERATOR, RANDOM_TRAIN_INPUT,    RANDOM_TRAIN_PROBE,
-    RANDOM_HELD_OUT_GENERATOR, RANDOM_HELD_OUT_INPUT,  RANDOM_HELD_OUT_PROBE,
+    RANDOM_HELD_OUT_GENERATOR, RANDOM_HELD_OUT_INPUT,  RANDOM_HELD_OUT_PROBE, RANDOM_TRAIN_EQUATIONS,
 };
 enum { PURPOSES = sizeof purposes / sizeof *purposes };
 

@@ -253,6 +253,72 @@ static void test_generator_instead_of_unknowns(void **state)
     sweep_destroy(&sweep);
 }
 
+static void test_any_generator(void **state)
+{
+    (void)state;
+    struct sweep *sweep = create("name: t\nequation_ratio: 2\ngenerator: {inputs: 2, hidden: [8, 8], "
+                                 "activation: gelu, outputs: 3}\ntraining: {objective: weights}\n");
+    const struct run_spec *run = &sweep->run[0];
+    assert_int_equal(run->unknowns, 2 * 8 + 8 * 8 + 8 * 3);
+    assert_int_equal(run->task.generator.activation, ACTIVATION_GELU);
+    assert_int_equal(run->task.objective, OBJECTIVE_WEIGHTS);
+    assert_int_equal(run->model.pair_width, 5);
+    assert_int_equal(run->model.outputs, 104);
+    sweep_destroy(&sweep);
+
+    sweep = create("name: t\nunknowns: 15\nequation_ratio: 2\ngenerator: {outputs: 3}\n"); // (d + 3) h
+    assert_int_equal(sweep->run[0].task.generator.inputs, 2);
+    assert_int_equal(sweep->run[0].task.generator.hidden.width[0], 3);
+    sweep_destroy(&sweep);
+}
+
+// y = x w: as many inputs as unknowns, N(0, 1) weights, no probes.
+static void test_linear_generators(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "name: t\ntask: linear-inverse\nequation_ratio: 1.67\nunknowns: 3\n",
+        "name: t\ntask: linear-inverse\nequation_ratio: 1.67\ngenerator: {inputs: 3, init: normal}\n",
+        "name: t\ntask: linear-inverse\nequation_ratio: 1.67\nunknowns: 3\ntraining: {eval_points: 4, "
+        "objective: "
+        "weights}\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct sweep *sweep = create(texts[i]);
+        const struct run_spec *run = &sweep->run[0];
+        assert_int_equal(run->task.equations, 5);
+        assert_int_equal(run->unknowns, 3);
+        assert_int_equal(run->task.generator.inputs, 3);
+        assert_int_equal(run->task.generator.hidden.count, 0);
+        assert_int_equal(run->task.generator.init, INIT_NORMAL);
+        assert_int_equal(run->task.eval_points, 1);
+        assert_int_equal(run->model.pair_width, 4);
+        assert_int_equal(run->model.outputs, 3);
+        sweep_destroy(&sweep);
+    }
+}
+
+// The workspace is for the largest set, the cost is that of the mean one, evaluations have equation_ratio's.
+static void test_equation_range(void **state)
+{
+    (void)state;
+    struct sweep *sweep = create("name: t\nunknowns: 15\nequation_ratio: 2\naxes:\n"
+                                 "  equation_range: [[], [20, 46], [10, 20]]\n");
+    assert_int_equal(sweep->runs, 3);
+    static const int largest[] = {30, 46, 30};
+    static const double mean[] = {30, 33, 15};
+    for (int i = 0; i < 3; i++) {
+        struct model_description model = sweep->run[i].model;
+        assert_int_equal(model.pairs, largest[i]);
+        assert_int_equal(sweep->run[i].task.equations, 30);
+        model.pairs = (int)mean[i];
+        assert_true(sweep->cost[i].flops_per_step == 1024 * model_step_flops(&model));
+    }
+    assert_true(sweep->cost[1].memory_bytes > sweep->cost[0].memory_bytes);
+    assert_int_equal(sweep->cost[2].memory_bytes, sweep->cost[0].memory_bytes);
+    sweep_destroy(&sweep);
+}
+
 static void test_generators_as_an_axis(void **state)
 {
     (void)state;
@@ -413,8 +479,11 @@ static void test_resolved_says_everything(void **state)
                                          "embed_dim: 64\n"
                                          "pooling: mean\n"
                                          "seed: 1\n"
+                                         "equation_range: []\n"
                                          "generator:\n"
                                          "  init: lecun\n"
+                                         "  activation: relu\n"
+                                         "  outputs: 1\n"
                                          "training:\n"
                                          "  steps: 30000\n"
                                          "  batch: 1024\n"
@@ -424,6 +493,7 @@ static void test_resolved_says_everything(void **state)
                                          "  schedule: constant\n"
                                          "  warmup_steps: 0\n"
                                          "  eval_points: 1\n"
+                                         "  objective: functional\n"
                                          "  precision: fp32\n"
                                          "network:\n"
                                          "  decoder: [256, 128]\n"
@@ -516,9 +586,12 @@ static void test_columns(void **state)
         {"embed_dim", COLUMN_INT, "1"},
         {"pooling", COLUMN_TEXT, "1"},
         {"seed", COLUMN_INT, "1"},
+        {"equation_range", COLUMN_LIST, "1"},
         {"generator_inputs", COLUMN_INT, "1"},
         {"generator_hidden", COLUMN_LIST, "1"},
         {"generator_init", COLUMN_TEXT, "1"},
+        {"generator_activation", COLUMN_TEXT, "1"},
+        {"generator_outputs", COLUMN_INT, "1"},
         {"steps", COLUMN_INT, "steps"},
         {"batch", COLUMN_INT, "1"},
         {"shards", COLUMN_INT, "1"},
@@ -527,6 +600,7 @@ static void test_columns(void **state)
         {"schedule", COLUMN_TEXT, "1"},
         {"warmup_steps", COLUMN_INT, "steps"},
         {"eval_points", COLUMN_INT, "1"},
+        {"objective", COLUMN_TEXT, "1"},
         {"precision", COLUMN_TEXT, "1"},
         {"encoder", COLUMN_LIST, "1"},
         {"decoder", COLUMN_LIST, "1"},
@@ -618,6 +692,9 @@ int main(void)
         cmocka_unit_test(test_a_large_grid),
         cmocka_unit_test(test_shape_rule),
         cmocka_unit_test(test_generator_instead_of_unknowns),
+        cmocka_unit_test(test_any_generator),
+        cmocka_unit_test(test_linear_generators),
+        cmocka_unit_test(test_equation_range),
         cmocka_unit_test(test_generators_as_an_axis),
         cmocka_unit_test(test_equations_round_in_decimal),
         cmocka_unit_test(test_set_fixes),

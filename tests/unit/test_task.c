@@ -18,11 +18,30 @@ static const double difference_step = 1e-6;
 
 static const struct task_description description = {
     .kind = TASK_MLP_INVERSE,
-    .generator = {.inputs = 3, .hidden = {.count = 1, .width = {7}}, .init = INIT_LECUN},
+    .generator = {.inputs = 3, .hidden = {.count = 1, .width = {7}}, .outputs = 1, .init = INIT_LECUN},
     .equations = 5,
     .eval_points = 4,
 };
 enum { UNKNOWNS = 3 * 7 + 7, PAIR = 4, SETS = 20, SEED = 3, STEP = 41, FIRST = 1000 };
+
+// Every task, objective and activation; one, none and several hidden layers; one output and several.
+static const struct task_description cases[] = {
+    {TASK_MLP_INVERSE, {3, {1, {7}}, 1, ACTIVATION_RELU, INIT_LECUN}, 5, .eval_points = 4},
+    {TASK_MLP_INVERSE, {3, {1, {7}}, 1, ACTIVATION_RELU, INIT_NORMAL}, 5, .eval_points = 1},
+    {TASK_MLP_INVERSE, {2, {2, {5, 4}}, 3, ACTIVATION_RELU, INIT_LECUN}, 6, .eval_points = 3},
+    {TASK_MLP_INVERSE, {2, {2, {4, 5}}, 1, ACTIVATION_LEAKY_RELU, INIT_NORMAL}, 6, .eval_points = 2},
+    {TASK_MLP_INVERSE, {3, {1, {6}}, 2, ACTIVATION_TANH, INIT_NORMAL}, 4, .eval_points = 3},
+    {TASK_MLP_INVERSE, {3, {3, {4, 5, 3}}, 1, ACTIVATION_GELU, INIT_NORMAL}, 4, .eval_points = 5},
+    {TASK_MLP_INVERSE,
+     {2, {1, {5}}, 1, ACTIVATION_TANH, INIT_LECUN},
+     4,
+     .eval_points = 2,
+     .objective = OBJECTIVE_WEIGHTS},
+    {TASK_LINEAR_INVERSE, {4, {0}, 1, ACTIVATION_RELU, INIT_NORMAL}, 3, .eval_points = 1},
+    {TASK_MLP_FORWARD, {2, {1, {5}}, 1, ACTIVATION_RELU, INIT_NORMAL}, 1, .eval_points = 1},
+    {TASK_MLP_FORWARD, {3, {2, {4, 3}}, 2, ACTIVATION_GELU, INIT_LECUN}, 1, .eval_points = 1},
+};
+enum { CASES = sizeof cases / sizeof *cases, MOST_OUTPUTS = 64 };
 
 static struct task *task_of(const struct task_description *of, int sets)
 {
@@ -42,34 +61,35 @@ static void test_sizes(void **state)
 static void test_labels(void **state)
 {
     (void)state;
-    for (enum generator_init init = INIT_LECUN; init <= INIT_NORMAL; init++)
+    for (int i = 0; i < CASES; i++)
         for (enum task_part part = TASK_TRAIN; part <= TASK_HELD_OUT; part++) {
-            struct task_description of = description;
-            of.generator.init = init;
-            struct task *task = task_of(&of, SETS);
+            const struct task_description *of = &cases[i];
+            struct task *task = task_of(of, SETS);
             struct reference_batch batch;
             task_fill(task, part, SEED, STEP, FIRST, SETS);
-            reference_batch_init(&batch, &of, part, SEED, STEP, FIRST, SETS);
-            assert_close(task_pairs(task), batch.pairs, (size_t)(SETS * of.equations * PAIR), threshold);
+            reference_batch_init(&batch, of, part, SEED, STEP, FIRST, SETS);
+            assert_int_equal(task_equations(task), of->equations);
+            assert_close(task_pairs(task), batch.pairs, (size_t)(SETS * of->equations * task_pair_width(of)),
+                         threshold);
             reference_batch_free(&batch);
             task_destroy(&task);
         }
 }
 
-static void test_loss_and_gradient(void **state)
+static void check_loss_and_gradient(const struct task_description *of)
 {
-    (void)state;
     const float scale = 0.25f;
-    float predicted[SETS * UNKNOWNS], gradient[SETS * UNKNOWNS];
-    double wide[SETS * UNKNOWNS], want[SETS * UNKNOWNS];
-    struct task *task = task_of(&description, SETS);
+    float predicted[SETS * MOST_OUTPUTS], gradient[SETS * MOST_OUTPUTS];
+    double wide[SETS * MOST_OUTPUTS], want[SETS * MOST_OUTPUTS];
+    struct task *task = task_of(of, SETS);
     struct reference_batch batch;
+    int count = SETS * task_outputs(of);
     task_fill(task, TASK_TRAIN, SEED, STEP, FIRST, SETS);
-    reference_batch_init(&batch, &description, TASK_TRAIN, SEED, STEP, FIRST, SETS);
-    reference_fill(predicted, SETS * UNKNOWNS, 1);
-    for (int i = 0; i < SETS * UNKNOWNS; i++)
+    reference_batch_init(&batch, of, TASK_TRAIN, SEED, STEP, FIRST, SETS);
+    reference_fill(predicted, (size_t)count, 1);
+    for (int i = 0; i < count; i++)
         wide[i] = (double)predicted[i];
-    for (int i = 0; i < SETS * UNKNOWNS; i++) {
+    for (int i = 0; i < count; i++) {
         double value = wide[i];
         wide[i] = value + difference_step;
         want[i] = reference_loss(&batch, wide);
@@ -80,9 +100,16 @@ static void test_loss_and_gradient(void **state)
     float loss = (float)task_loss(task, predicted, scale, gradient);
     double loss_want = reference_loss(&batch, wide);
     assert_close(&loss, &loss_want, 1, threshold);
-    assert_close(gradient, want, SETS * UNKNOWNS, gradient_threshold);
+    assert_close(gradient, want, (size_t)count, gradient_threshold);
     reference_batch_free(&batch);
     task_destroy(&task);
+}
+
+static void test_loss_and_gradient(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CASES; i++)
+        check_loss_and_gradient(&cases[i]);
 }
 
 static void test_true_weights_have_no_loss(void **state)
@@ -100,34 +127,78 @@ static void test_true_weights_have_no_loss(void **state)
     task_destroy(&task);
 }
 
-static void test_scores(void **state)
+// What is scored: y on the probes, or the weights.
+static void check_scores(const struct task_description *of)
 {
-    (void)state;
-    float predicted[SETS * UNKNOWNS], gradient[SETS * UNKNOWNS], mean[SETS], square[SETS];
-    double mean_want[SETS] = {0}, square_want[SETS] = {0}, sum = 0;
+    float predicted[SETS * MOST_OUTPUTS], mean[SETS], square[SETS];
+    double wide[SETS * MOST_OUTPUTS], mean_want[SETS] = {0}, square_want[SETS] = {0}, sum = 0;
     struct task_score score[SETS];
-    struct task *task = task_of(&description, SETS);
+    struct task *task = task_of(of, SETS);
     struct reference_batch batch;
-    int points = description.eval_points;
+    int outputs = task_outputs(of);
     task_fill(task, TASK_HELD_OUT, SEED, 0, FIRST, SETS);
-    reference_batch_init(&batch, &description, TASK_HELD_OUT, SEED, 0, FIRST, SETS);
-    reference_fill(predicted, SETS * UNKNOWNS, 1);
+    reference_batch_init(&batch, of, TASK_HELD_OUT, SEED, 0, FIRST, SETS);
+    bool weights = of->kind == TASK_LINEAR_INVERSE;
+    const double *truth = weights ? batch.weights : batch.probe_output;
+    int numbers = weights ? outputs : of->eval_points * of->generator.outputs;
+    reference_fill(predicted, (size_t)(SETS * outputs), 1);
+    for (int i = 0; i < SETS * outputs; i++)
+        wide[i] = (double)predicted[i];
     task_scores(task, predicted, score);
     for (int set = 0; set < SETS; set++) {
         sum += score[set].squared_error;
         mean[set] = (float)score[set].mean;
         square[set] = (float)score[set].mean_square;
-        for (int p = 0; p < points; p++) {
-            double y = batch.probe_output[set * points + p];
-            mean_want[set] += y / points;
-            square_want[set] += y * y / points;
+        for (int k = 0; k < numbers; k++) {
+            double value = truth[set * numbers + k];
+            mean_want[set] += value / numbers;
+            square_want[set] += value * value / numbers;
         }
     }
-    assert_true(sum == task_loss(task, predicted, 1, gradient));
+    bool functional = of->kind == TASK_MLP_INVERSE; // whatever the objective
+    double want = functional ? reference_functional_loss(&batch, wide) : reference_loss(&batch, wide);
+    float got = (float)sum;
+    assert_close(&got, &want, 1, threshold);
     assert_close(mean, mean_want, SETS, threshold);
     assert_close(square, square_want, SETS, threshold);
     reference_batch_free(&batch);
     task_destroy(&task);
+}
+
+static void test_scores(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CASES; i++)
+        check_scores(&cases[i]);
+}
+
+// Each step draws its own count of pairs: any of the range, the same for all parts of the batch; evaluations have the one count.
+static void test_equation_range(void **state)
+{
+    (void)state;
+    enum { LEAST = 2, MOST = 6, STEPS = 500 };
+    struct task_description of = description;
+    of.equation_range = (struct widths){2, {LEAST, MOST}};
+    of.equations = 4;
+    assert_int_equal(task_most_equations(&of), MOST);
+    int seen[MOST + 1] = {0};
+    struct task *task = task_of(&of, SETS), *part = task_of(&of, 3);
+    for (int step = 0; step < STEPS; step++) {
+        task_fill(task, TASK_TRAIN, SEED, step, 0, SETS);
+        task_fill(part, TASK_TRAIN, SEED, step, 17, 3);
+        int n = task_equations(task);
+        assert_in_range(n, LEAST, MOST);
+        assert_int_equal(task_equations(part), n);
+        size_t numbers = (size_t)(n * PAIR);
+        assert_memory_equal(task_pairs(part), task_pairs(task) + 17 * numbers, 3 * numbers * sizeof(float));
+        seen[n]++;
+    }
+    for (int n = LEAST; n <= MOST; n++)
+        assert_in_range(seen[n], STEPS / (MOST - LEAST + 1) * 3 / 4, STEPS / (MOST - LEAST + 1) * 5 / 4);
+    task_fill(task, TASK_HELD_OUT, SEED, 0, 0, SETS);
+    assert_int_equal(task_equations(task), 4);
+    task_destroy(&task);
+    task_destroy(&part);
 }
 
 // LeCun's initialisation makes Var(y) one half for every shape; N(0, 1) weights make it d h / 2.
@@ -197,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_loss_and_gradient),
         cmocka_unit_test(test_true_weights_have_no_loss),
         cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_equation_range),
         cmocka_unit_test(test_variance_of_the_output),
         cmocka_unit_test(test_same_batch_in_any_pieces),
     };
