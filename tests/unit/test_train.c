@@ -118,7 +118,7 @@ static void test_memory_grows_by_what_is_held(void **state)
 {
     (void)state;
     struct task_description task = {
-        .generator = {.inputs = 2, .hidden = {1, {5}}}, .equations = 20, .eval_points = 1};
+        .generator = {.inputs = 2, .hidden = {1, {5}}, .outputs = 1}, .equations = 20, .eval_points = 1};
     struct model_description model = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 20, 8, {2, {16, 24}},
                                       {1, {12}},       .outputs = 15};
     struct training training = {.batch = 16, .shards = 1, .evaluation_generators = 100};

@@ -20,7 +20,7 @@ enum { STEPS = 7, SHARDS = 4, POINTS = 4 };
 // Muon, so that both kinds of moments are in the state.
 static const struct train_run tiny = {
     .task = {.kind = TASK_MLP_INVERSE,
-             .generator = {.inputs = 2, .hidden = {1, {3}}, .init = INIT_LECUN},
+             .generator = {.inputs = 2, .hidden = {1, {3}}, .outputs = 1},
              .equations = 6,
              .eval_points = 2},
     .model = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 6, 4, {2, {8, 5}}, {1, {7}}, .outputs = 9},
