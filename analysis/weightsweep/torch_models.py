@@ -1,0 +1,165 @@
+"""The models in PyTorch, as the founding experiment wrote them: the same tensor names and shapes, the same function. Needs PyTorch
+alone. Shapes follow from the parameters; `settings` says what they do not tell: model, pooling, heads."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+MOMENTS_EPSILON = 1e-6  # under the root of the variance
+
+
+def torch_model(settings: Mapping[str, object], tensors: Mapping[str, np.ndarray]) -> nn.Module:
+    """A module with these parameters, ready to predict, or to be trained further."""
+    values = {name: torch.from_numpy(np.array(array, np.float32)) for name, array in tensors.items()}
+    shapes = {name: tuple(value.shape) for name, value in values.items()}
+    kind = settings["model"]
+    if kind == "deep-sets":
+        model: nn.Module = DeepSets(shapes, str(settings["pooling"]), int(settings.get("heads", 4)))
+    elif kind == "linear":
+        model = Linear(shapes)
+    elif kind == "x-linear":
+        model = XLinear(shapes)
+    elif kind == "res-linear":
+        model = ResLinear(shapes)
+    else:
+        raise ValueError(f"no PyTorch class for the model '{kind}'")
+    model.load_state_dict(values)
+    return model
+
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def _dense(shapes: Shapes, name: str) -> nn.Linear:
+    out, in_ = shapes[f"{name}.weight"]
+    return nn.Linear(in_, out, bias=f"{name}.bias" in shapes)
+
+
+def _stack(shapes: Shapes, prefix: str) -> nn.Sequential:
+    """Dense layers prefix.0, prefix.2, ... with ReLU between two."""
+    count = sum(name.startswith(f"{prefix}.") and name.endswith(".weight") for name in shapes)
+    layers: list[nn.Module] = []
+    for index in range(count):
+        layers += [nn.ReLU()] if layers else []
+        layers.append(_dense(shapes, f"{prefix}.{2 * index}"))
+    return nn.Sequential(*layers)
+
+
+class Encoder(nn.Module):
+    """Embeds each pair."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        self.net = _stack(shapes, "encoder.net")
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        return self.net(pairs)
+
+
+class Attention(nn.Module):
+    """Learned queries over the embeddings of a set, in several heads, without residual, norm or feed-forward."""
+
+    def __init__(self, shapes: Shapes, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Parameter(torch.empty(shapes["pooling.query"]))
+        self.key = _dense(shapes, "pooling.key")
+        self.value = _dense(shapes, "pooling.value")
+        self.output = _dense(shapes, "pooling.output")
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        batch, pairs, width = embeddings.shape
+        slice_ = width // self.heads
+        keys, values = (layer(embeddings).view(batch, pairs, self.heads, slice_) for layer in (self.key, self.value))
+        query = self.query.view(-1, self.heads, slice_)
+        scores = torch.einsum("qhs,bphs->bqhp", query, keys) / slice_**0.5
+        pooled = torch.einsum("bqhp,bphs->bqhs", scores.softmax(-1), values)
+        return self.output(pooled.reshape(batch, -1, width)).flatten(1)
+
+
+class Pool(nn.Module):
+    """Without parameters: mean, sum, max, moments (mean and standard deviation)."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        if self.kind == "mean":
+            return embeddings.mean(1)
+        if self.kind == "sum":
+            return embeddings.sum(1)
+        if self.kind == "max":
+            return embeddings.amax(1)
+        if self.kind == "moments":
+            deviation = (embeddings.var(1, unbiased=False) + MOMENTS_EPSILON).sqrt()
+            return torch.cat([embeddings.mean(1), deviation], 1)
+        raise ValueError(f"no pooling '{self.kind}'")
+
+
+class DeepSets(nn.Module):
+    """pairs [batch, equations, inputs + 1] -> weights [batch, unknowns]; the order of the pairs does not matter."""
+
+    def __init__(self, shapes: Shapes, pooling: str, heads: int = 4) -> None:
+        super().__init__()
+        self.encoder = Encoder(shapes)
+        self.pooling = Attention(shapes, heads) if pooling == "attention" else Pool(pooling)
+        self.decoder = _stack(shapes, "decoder")
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        return self.decoder(self.pooling(self.encoder(pairs)))
+
+
+class Linear(nn.Module):
+    """A plain stack of dense layers. x [batch, inputs]; pairs [batch, equations, inputs + 1] are flattened."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        count = sum(name.startswith("layers.") and name.endswith(".weight") for name in shapes)
+        self.layers = nn.ModuleList(_dense(shapes, f"layers.{index}") for index in range(count))
+        self.output = _dense(shapes, "output")
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.flatten(1)
+        for layer in self.layers:
+            h = layer(h).relu()
+        return self.output(h)
+
+
+class XLinear(Linear):
+    """The input is seen again after every hidden layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        h = x
+        for layer in self.layers:
+            h = torch.cat([layer(h).relu(), x], 1)
+        return self.output(h)
+
+
+class Block(nn.Module):
+    """relu(main(x) + skip(x))"""
+
+    def __init__(self, shapes: Shapes, name: str) -> None:
+        super().__init__()
+        self.main = nn.Sequential(_dense(shapes, f"{name}.main.0"), nn.ReLU(), _dense(shapes, f"{name}.main.2"))
+        self.skip = _dense(shapes, f"{name}.skip")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.main(x) + self.skip(x)).relu()
+
+
+class ResLinear(nn.Module):
+    """Two residual blocks between a dense input layer and a linear output layer."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        count = sum(name.endswith(".skip.weight") for name in shapes)
+        self.input = _dense(shapes, "input")
+        self.blocks = nn.Sequential(*(Block(shapes, f"blocks.{index}") for index in range(count)))
+        self.output = _dense(shapes, "output")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(self.blocks(self.input(x.flatten(1))))
