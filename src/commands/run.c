@@ -4,6 +4,7 @@
 #include "base/stop.h"
 #include "base/text.h"
 #include "commands/commands.h"
+#include "commands/estimate.h"
 #include "commands/results.h"
 #include "commands/run_options.h"
 #include "commands/timeline.h"
@@ -202,6 +203,15 @@ static enum status on_started(void *context, int64_t run, const int *ranks, int 
     return store_write_status(recorder->store, run, RUN_RUNNING);
 }
 
+static enum status on_grown(void *context, int64_t run, const int *ranks, int size, int64_t step)
+{
+    struct recorder *recorder = context;
+    progress_started(recorder->progress, run, size);
+    TRY(timeline_end(recorder->timeline, run, step));
+    timeline_group(recorder->timeline, run, ranks, size);
+    return timeline_at(recorder->timeline, run, step);
+}
+
 static const double record_seconds = 5; // between two records of an unfinished run's progress
 
 static enum status on_progress(void *context, int64_t run, const struct train_scalars *scalars)
@@ -297,15 +307,15 @@ static enum status work(const struct command *command, const struct run_options 
     MPI_Comm_size(command->comm, &ranks);
     struct recorder recorder = {.store = store, .run_status = run_status};
     struct train_run *run = memory_small(runs * sizeof *run);
-    double *cost = memory_small(runs * sizeof *cost);
+    struct policy_run *estimate = memory_small(runs * sizeof *estimate);
     int64_t *todo = memory_small(runs * sizeof *todo);
     recorder.written = memory_small(runs * sizeof *recorder.written);
     struct schedule_job job = {
-        .run = run, .cost = cost, .todo = todo, .group = possible_group(options->group, ranks)};
+        .run = run, .estimate = estimate, .todo = todo, .group = possible_group(options->group, ranks)};
     for (int64_t i = 0; i < sweep->runs; i++) {
         const struct run_spec *spec = &sweep->run[i];
         run[i] = (struct train_run){spec->task, spec->model, spec->training};
-        cost[i] = sweep->cost[i].flops * (1 - (double)steps_done[i] / (double)spec->training.steps); // left
+        estimate[i] = estimate_run(spec, &sweep->cost[i], steps_done[i], estimate_default_rate);
         if (to_do(options, run_status[i], spec->id))
             todo[job.todo_count++] = i;
     }
@@ -327,6 +337,7 @@ static enum status work(const struct command *command, const struct run_options 
                                          .curve = on_curve,
                                          .close = on_close,
                                          .started = on_started,
+                                         .grown = on_grown,
                                          .progress = on_progress,
                                          .finished = on_finished,
                                          .tick = on_tick};
@@ -337,7 +348,7 @@ static enum status work(const struct command *command, const struct run_options 
     timeline_destroy(&recorder.timeline);
     free(recorder.written);
     free(run);
-    free(cost);
+    free(estimate);
     free(todo);
     return status;
 }

@@ -1,74 +1,57 @@
 #include "schedule/master.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/stop.h"
-#include "schedule/policy.h"
+#include "schedule/dispatch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDLE = -1 };
+/* Where a group was when it got the size it has: its speed is measured from there. */
+struct mark {
+    bool set;
+    int64_t step;
+    double wall_seconds;
+};
 
 struct master {
     const struct schedule_job *job;
     const struct schedule_hooks *hooks;
     MPI_Comm world;
     int ranks;
-    int64_t *queue; // runs that wait, longest first, from `next` on
-    int64_t next;
-    int64_t *busy; // [ranks]: the run a rank works on, or IDLE
-    int running;   // groups
-    int *own;      // rank 0's next assignment
-    int own_length;
+    struct dispatch *dispatch;
+    struct mark *mark;         // [runs]
+    bool undecided;            // something has changed since the last decision
+    struct own_message own[2]; // what waits for rank 0: an assignment, or a message to the leader that it is
     bool stop_sent, quit_sent, work_left;
     enum status failure; // of the results file
     char failure_message[512];
 };
 
-// Longest first; runs of equal cost in the sweep's order. context: the costs.
-static int by_cost(const void *a, const void *b, void *context)
+static int64_t count_runs(const struct schedule_job *job)
 {
-    const double *cost = context;
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    if (cost[x] != cost[y])
-        return cost[x] < cost[y] ? 1 : -1;
-    return (x > y) - (x < y);
+    int64_t last = -1;
+    for (int64_t i = 0; i < job->todo_count; i++)
+        last = job->todo[i] > last ? job->todo[i] : last;
+    return last + 1;
 }
 
-static int64_t *make_queue(const struct schedule_job *job)
+static void make_dispatch(const struct schedule_job *job, int ranks, struct dispatch **dispatch)
 {
-    size_t count = (size_t)job->todo_count;
-    int64_t *queue = memory_small(count * sizeof *queue);
-    if (count > 0)
-        memcpy(queue, job->todo, count * sizeof *queue);
-    qsort_r(queue, count, sizeof *queue, by_cost, (void *)job->cost);
-    return queue;
-}
-
-// Sizes of the groups that start now, for the runs from the queue's front; the caller frees them.
-static int choose_groups(const struct schedule_job *job, const int64_t *front, int64_t waiting, int spare,
-                         int **size)
-{
-    int queued = waiting < spare ? (int)waiting : spare; // no more can start
-    struct policy_run *queue = memory_small((size_t)queued * sizeof *queue);
-    *size = memory_small((size_t)queued * sizeof **size);
-    for (int i = 0; i < queued; i++)
-        queue[i] = (struct policy_run){job->cost[front[i]], job->run[front[i]].training.shards};
-    int started = policy_start(queue, queued, spare, job->group, *size);
-    free(queue);
-    return started;
+    dispatch_create(job->estimate, count_runs(job), job->todo, job->todo_count, &policy_network, ranks,
+                    job->group, dispatch);
 }
 
 int schedule_ranks_used(const struct schedule_job *job, int ranks)
 {
-    int *size, used = 0;
-    int64_t *queue = make_queue(job);
-    int started = choose_groups(job, queue, job->todo_count, ranks, &size);
-    for (int i = 0; i < started; i++)
-        used += size[i];
-    free(size);
-    free(queue);
+    struct dispatch *dispatch;
+    const struct dispatch_order *orders;
+    make_dispatch(job, ranks, &dispatch);
+    dispatch_decide(dispatch, 0, &orders);
+    int used = ranks - dispatch_free(dispatch);
+    dispatch_destroy(&dispatch);
     return used;
 }
 
@@ -76,12 +59,10 @@ void master_create(const struct schedule_job *job, const struct schedule_hooks *
                    struct master **out)
 {
     struct master *master = memory_small(sizeof *master);
-    *master = (struct master){.job = job, .hooks = hooks, .world = world};
+    *master = (struct master){.job = job, .hooks = hooks, .world = world, .undecided = true};
     MPI_Comm_size(world, &master->ranks);
-    master->queue = make_queue(job);
-    master->busy = memory_small((size_t)master->ranks * sizeof *master->busy);
-    for (int rank = 0; rank < master->ranks; rank++)
-        master->busy[rank] = IDLE;
+    make_dispatch(job, master->ranks, &master->dispatch);
+    master->mark = memory_small((size_t)count_runs(job) * sizeof *master->mark);
     *out = master;
 }
 
@@ -89,9 +70,10 @@ void master_destroy(struct master **master)
 {
     if (!*master)
         return;
-    free((*master)->queue);
-    free((*master)->busy);
-    free((*master)->own);
+    dispatch_destroy(&(*master)->dispatch);
+    for (int i = 0; i < 2; i++)
+        free((*master)->own[i].ranks);
+    free((*master)->mark);
     free(*master);
     *master = NULL;
 }
@@ -106,99 +88,153 @@ static void fail(struct master *master, enum status status, const char *message)
     stop_request(); // the others save what they can
 }
 
-// ---- starting runs ----
+// ---- starting runs, moving ranks ----
 
-static int free_ranks(const struct master *master)
+static void keep_for_self(struct master *master, enum tag tag, int *ranks, int length)
 {
-    int count = 0;
-    for (int rank = 0; rank < master->ranks; rank++)
-        count += master->busy[rank] == IDLE;
-    return count;
+    struct own_message *own = &master->own[tag == TAG_GROW];
+    free(own->ranks);
+    *own = (struct own_message){tag, ranks, length};
 }
 
-static void assign(struct master *master, int64_t run, int size)
+static void send_order(struct master *master, enum tag tag, const int *message, int length, int rank)
 {
-    int *group = memory_small((size_t)(size + 1) * sizeof *group);
-    int length = 0;
-    group[length++] = (int)run;
-    for (int rank = 0; rank < master->ranks && length <= size; rank++)
-        if (master->busy[rank] == IDLE)
-            group[length++] = rank;
-    for (int i = 1; i < length; i++)
-        master->busy[group[i]] = run;
-    master->running++;
-    enum status status = master->hooks->started(master->hooks->context, run, group + 1, size);
-    fail(master, status, status_message());
-    for (int i = 1; i < length; i++)
-        if (group[i] != 0)
-            MPI_Send(group, length, MPI_INT, group[i], TAG_ASSIGN, master->world);
-    if (group[1] == 0) {
-        master->own = group;
-        master->own_length = length;
+    if (rank == 0) {
+        int *own = memory_small((size_t)length * sizeof *own);
+        memcpy(own, message, (size_t)length * sizeof *own);
+        keep_for_self(master, tag, own, length);
     } else {
-        free(group);
+        MPI_Send(message, length, MPI_INT, rank, tag, master->world);
     }
 }
 
-static void start_runs(struct master *master)
+static void carry_out(struct master *master, const struct dispatch_order *order)
 {
-    int spare = free_ranks(master);
-    int64_t waiting = master->job->todo_count - master->next;
-    if (stop_requested() || spare == 0 || waiting == 0)
-        return;
-    int *size;
-    int started = choose_groups(master->job, master->queue + master->next, waiting, spare, &size);
-    for (int i = 0; i < started; i++)
-        assign(master, master->queue[master->next++], size[i]);
-    free(size);
+    int length = 1 + order->size;
+    int *message = memory_small((size_t)length * sizeof *message);
+    message[0] = (int)order->run;
+    memcpy(message + 1, order->ranks, (size_t)order->size * sizeof *message);
+    if (order->already > 0) {
+        send_order(master, TAG_GROW, message, length, order->ranks[0]);
+    } else {
+        enum status status =
+            master->hooks->started(master->hooks->context, order->run, order->ranks, order->size);
+        fail(master, status, status_message());
+        for (int i = 0; i < order->size; i++)
+            send_order(master, TAG_ASSIGN, message, length, order->ranks[i]);
+    }
+    free(message);
 }
 
-int *master_own_assignment(struct master *master, int *length)
+static void decide(struct master *master)
 {
-    int *own = master->own;
-    *length = master->own_length;
-    master->own = NULL;
-    return own;
+    const struct dispatch_order *orders;
+    if (!master->undecided || stop_requested())
+        return;
+    master->undecided = false;
+    int count = dispatch_decide(master->dispatch, clock_seconds(), &orders);
+    for (int i = 0; i < count; i++)
+        carry_out(master, &orders[i]);
+}
+
+struct own_message master_own_message(struct master *master)
+{
+    for (int i = 0; i < 2; i++) {
+        struct own_message own = master->own[i];
+        if (own.ranks) {
+            master->own[i].ranks = NULL;
+            return own;
+        }
+    }
+    return (struct own_message){0};
 }
 
 // ---- reports ----
 
-void master_report(struct master *master, enum tag tag, const struct report *report)
+// How fast the group is, once that can be told.
+static void measure(struct master *master, const struct report *report)
 {
-    const struct schedule_hooks *hooks = master->hooks;
-    if (tag == TAG_PROGRESS) {
-        enum status status = hooks->progress(hooks->context, report->run, &report->scalars);
-        fail(master, status, status_message());
-        return;
-    }
-    master->running--;
-    for (int rank = 0; rank < master->ranks; rank++)
-        if (master->busy[rank] == report->run)
-            master->busy[rank] = IDLE;
+    static const double long_enough = 0.5; // seconds
+    struct mark *mark = &master->mark[report->run];
+    const struct train_scalars *scalars = &report->scalars;
+    double seconds = scalars->wall_seconds - mark->wall_seconds, step_seconds = 0;
+    if (!mark->set)
+        *mark = (struct mark){true, scalars->step, scalars->wall_seconds};
+    else if (seconds >= long_enough && scalars->step > mark->step)
+        step_seconds = seconds / (double)(scalars->step - mark->step);
+    double left = (double)(master->job->run[report->run].training.steps - scalars->step);
+    dispatch_progress(master->dispatch, report->run, clock_seconds(), left, step_seconds);
+    master->undecided = true;
+}
+
+static enum status grown(struct master *master, const struct report *report)
+{
+    const int *ranks;
+    dispatch_grown(master->dispatch, report->run, report->larger, clock_seconds());
+    master->mark[report->run].set = false;
+    measure(master, report);
+    int size = dispatch_group(master->dispatch, report->run, &ranks);
+    return report->larger
+               ? master->hooks->grown(master->hooks->context, report->run, ranks, size, report->scalars.step)
+               : STATUS_OK;
+}
+
+static enum status finished(struct master *master, const struct report *report)
+{
+    dispatch_finished(master->dispatch, report->run);
+    master->undecided = true;
     if (report->status != STATUS_OK) {
         fail(master, report->status, report->message);
-        return;
+        return STATUS_OK;
     }
     if (report->end == TRAIN_STOPPED) {
         master->work_left = true;
         stop_request();
     }
-    enum status status = hooks->finished(hooks->context, report->run, report->end, &report->scalars,
-                                         &report->sums, report->message);
+    return master->hooks->finished(master->hooks->context, report->run, report->end, &report->scalars,
+                                   &report->sums, report->message);
+}
+
+void master_report(struct master *master, enum tag tag, const struct report *report)
+{
+    enum status status = STATUS_OK;
+    if (tag == TAG_PROGRESS) {
+        measure(master, report);
+        status = master->hooks->progress(master->hooks->context, report->run, &report->scalars);
+    } else if (tag == TAG_GROWN) {
+        status = grown(master, report);
+    } else {
+        status = finished(master, report);
+    }
     fail(master, status, status_message());
+}
+
+// Rank 0 is to join a group: its leader says so, not the master.
+static void receive_join(struct master *master, const MPI_Status *message)
+{
+    int length;
+    MPI_Get_count(message, MPI_INT, &length);
+    int *ranks = memory_small((size_t)length * sizeof *ranks);
+    MPI_Recv(ranks, length, MPI_INT, message->MPI_SOURCE, TAG_JOIN, master->world, MPI_STATUS_IGNORE);
+    keep_for_self(master, TAG_JOIN, ranks, length);
 }
 
 static void receive(struct master *master, const MPI_Status *message)
 {
     struct report report;
-    if (message->MPI_TAG == TAG_STOP) {
+    switch ((enum tag)message->MPI_TAG) {
+    case TAG_STOP:
         MPI_Recv(NULL, 0, MPI_BYTE, message->MPI_SOURCE, TAG_STOP, master->world, MPI_STATUS_IGNORE);
         stop_request();
-        return;
+        break;
+    case TAG_JOIN:
+        receive_join(master, message);
+        break;
+    default:
+        MPI_Recv(&report, sizeof report, MPI_BYTE, message->MPI_SOURCE, message->MPI_TAG, master->world,
+                 MPI_STATUS_IGNORE);
+        master_report(master, (enum tag)message->MPI_TAG, &report);
     }
-    MPI_Recv(&report, sizeof report, MPI_BYTE, message->MPI_SOURCE, message->MPI_TAG, master->world,
-             MPI_STATUS_IGNORE);
-    master_report(master, (enum tag)message->MPI_TAG, &report);
 }
 
 void master_serve(struct master *master)
@@ -215,7 +251,7 @@ void master_serve(struct master *master)
         for (int rank = 1; rank < master->ranks; rank++)
             MPI_Send(NULL, 0, MPI_BYTE, rank, TAG_STOP, master->world);
     }
-    start_runs(master);
+    decide(master);
     master->hooks->tick(master->hooks->context);
 }
 
@@ -225,13 +261,13 @@ static enum status end_status(const struct master *master)
 {
     if (master->failure != STATUS_OK)
         return master->failure;
-    return master->work_left || master->next < master->job->todo_count ? STATUS_INTERRUPTED : STATUS_OK;
+    return master->work_left || dispatch_waiting(master->dispatch) > 0 ? STATUS_INTERRUPTED : STATUS_OK;
 }
 
 bool master_done(struct master *master, enum status *status)
 {
-    bool more = master->next < master->job->todo_count && !stop_requested();
-    if (master->running > 0 || more)
+    bool more = dispatch_waiting(master->dispatch) > 0 && !stop_requested();
+    if (dispatch_running(master->dispatch) > 0 || more)
         return false;
     *status = end_status(master);
     if (!master->quit_sent) {

@@ -18,8 +18,14 @@ void master_serve(struct master *master);
 /* A report, also from rank 0 itself. */
 void master_report(struct master *master, enum tag tag, const struct report *report);
 
-/* Rank 0's own next run, if it has one: its group as in TAG_ASSIGN (length 1 + ranks), else NULL. The caller frees it. */
-int *master_own_assignment(struct master *master, int *length);
+/* The master in its part as a rank: what it would get as a message if it were another. The tag is TAG_ASSIGN or TAG_JOIN, or
+ * TAG_GROW where it leads a group; `ranks` as there (length 1 + ranks), NULL if there is nothing. The caller frees it. */
+struct own_message {
+    enum tag tag;
+    int *ranks;
+    int length;
+};
+struct own_message master_own_message(struct master *master);
 
 /* Nothing runs and nothing will start: the others were told to quit. *status is how the job ended. */
 bool master_done(struct master *master, enum status *status);

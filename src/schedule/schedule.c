@@ -14,7 +14,6 @@
 
 // Idle ranks look for messages so often: short beside any run, long enough to leave the core to others.
 static const double idle_seconds = 0.001;
-static const double progress_seconds = 0.5; // between two reports of a leader, longer with many ranks
 
 /* What a rank is doing. */
 struct worker {
@@ -26,6 +25,9 @@ struct worker {
     bool told_to_stop;     // the master knows that this rank wants to stop
     int64_t run;           // of the group this rank is in
     bool leader;
+    MPI_Comm group, larger; // larger: while it grows
+    int *growth;            // of a leader: TAG_GROW's message, or NULL
+    int growth_length;
     double last_progress;
 };
 
@@ -55,16 +57,61 @@ static void exchange_stop(struct worker *worker)
     }
 }
 
+static int *receive_ranks(struct worker *worker, const MPI_Status *message, int *length)
+{
+    MPI_Get_count(message, MPI_INT, length);
+    int *ranks = memory_small((size_t)*length * sizeof *ranks);
+    MPI_Recv(ranks, *length, MPI_INT, message->MPI_SOURCE, message->MPI_TAG, worker->world,
+             MPI_STATUS_IGNORE);
+    return ranks;
+}
+
+// Takes ranks over. The run that was to grow may have ended meanwhile: then the master knows by now, too.
+static void hear_growth(struct worker *worker, int *ranks, int length)
+{
+    if (!worker->leader || ranks[0] != worker->run) {
+        free(ranks);
+        return;
+    }
+    free(worker->growth);
+    worker->growth = ranks;
+    worker->growth_length = length;
+}
+
+static void listen_for_growth(struct worker *worker)
+{
+    int waiting, length;
+    MPI_Status message;
+    MPI_Iprobe(0, TAG_GROW, worker->world, &waiting, &message);
+    if (!waiting)
+        return;
+    int *ranks = receive_ranks(worker, &message, &length);
+    hear_growth(worker, ranks, length);
+}
+
+// The master itself leads a group, if there is a message to it while it works on a run.
+static void serve(struct worker *worker)
+{
+    master_serve(worker->master);
+    struct own_message own = master_own_message(worker->master);
+    if (own.ranks)
+        hear_growth(worker, own.ranks, own.length);
+}
+
 static void poll(void *context, const struct train_scalars *now)
 {
     struct worker *worker = context;
     if (worker->master)
-        master_serve(worker->master);
+        serve(worker);
     else
         exchange_stop(worker);
+    if (!worker->leader)
+        return;
+    if (!worker->master)
+        listen_for_growth(worker);
     double seconds = clock_seconds(),
-           interval = progress_seconds * (worker->ranks > 64 ? worker->ranks / 64.0 : 1.0);
-    if (worker->leader && seconds - worker->last_progress >= interval) {
+           interval = policy_report_seconds * (worker->ranks > 64 ? worker->ranks / 64.0 : 1.0);
+    if (seconds - worker->last_progress >= interval) {
         worker->last_progress = seconds;
         tell(worker, TAG_PROGRESS, &(struct report){.run = worker->run, .scalars = *now});
     }
@@ -102,17 +149,59 @@ static MPI_Comm make_group(const struct worker *worker, const int *ranks, int co
     return comm;
 }
 
-static void do_run(struct worker *worker, const int *assignment, int length)
+static bool growing(void *context)
 {
-    MPI_Comm group = make_group(worker, assignment + 1, length - 1);
-    const struct train_hooks hooks = {worker, load, checkpoint, curve, poll, worker->hooks->checkpoint_every};
-    worker->run = assignment[0];
-    worker->leader = assignment[1] == worker->rank;
+    return ((struct worker *)context)->growth != NULL;
+}
+
+// The leader hands the list of ranks to the others, then calls the newcomers: from then on nobody turns back.
+static MPI_Comm larger(void *context)
+{
+    struct worker *worker = context;
+    MPI_Bcast(&worker->growth_length, 1, MPI_INT, 0, worker->group);
+    if (!worker->leader)
+        worker->growth = memory_small((size_t)worker->growth_length * sizeof *worker->growth);
+    MPI_Bcast(worker->growth, worker->growth_length, MPI_INT, 0, worker->group);
+    int old;
+    MPI_Comm_size(worker->group, &old);
+    for (int i = 1 + old; worker->leader && i < worker->growth_length; i++)
+        MPI_Send(worker->growth, worker->growth_length, MPI_INT, worker->growth[i], TAG_JOIN, worker->world);
+    worker->larger = make_group(worker, worker->growth + 1, worker->growth_length - 1);
+    return worker->larger;
+}
+
+static void grown(void *context, bool kept, const struct train_scalars *now)
+{
+    struct worker *worker = context;
+    MPI_Comm_free(kept ? &worker->group : &worker->larger);
+    if (kept)
+        worker->group = worker->larger;
+    free(worker->growth);
+    worker->growth = NULL;
+    if (worker->leader)
+        tell(worker, TAG_GROWN, &(struct report){.run = worker->run, .larger = kept, .scalars = *now});
+}
+
+static void do_run(struct worker *worker, enum tag tag, const int *ranks, int length)
+{
+    const struct train_hooks hooks = {.context = worker,
+                                      .load = load,
+                                      .checkpoint = checkpoint,
+                                      .curve = curve,
+                                      .poll = poll,
+                                      .checkpoint_every = worker->hooks->checkpoint_every,
+                                      .growing = growing,
+                                      .larger = larger,
+                                      .grown = grown};
+    worker->group = make_group(worker, ranks + 1, length - 1);
+    worker->run = ranks[0];
+    worker->leader = ranks[1] == worker->rank;
     worker->last_progress = -INFINITY; // the first step says where the run begins
 
     struct train_result result;
     struct report report = {.run = worker->run};
-    report.status = train_run(&worker->job->run[worker->run], &hooks, group, &result);
+    report.status = (tag == TAG_JOIN ? train_join : train_run)(&worker->job->run[worker->run], &hooks,
+                                                               worker->group, &result);
     if (report.status == STATUS_OK && result.end != TRAIN_STOPPED && worker->leader)
         report.status =
             worker->hooks->close(worker->hooks->context, worker->run,
@@ -122,7 +211,9 @@ static void do_run(struct worker *worker, const int *assignment, int length)
     snprintf(report.message, sizeof report.message, "%s",
              report.status == STATUS_OK ? result.message : status_message());
     train_state_free(&result.state);
-    MPI_Comm_free(&group);
+    MPI_Comm_free(&worker->group);
+    free(worker->growth);
+    worker->growth = NULL;
     if (worker->leader)
         tell(worker, TAG_FINISHED, &report);
     worker->leader = false;
@@ -142,15 +233,14 @@ static enum status be_master(struct worker *worker)
     master_create(worker->job, worker->hooks, worker->world, &worker->master);
     for (;;) {
         master_serve(worker->master);
-        int length;
-        int *assignment = master_own_assignment(worker->master, &length);
-        if (assignment)
-            do_run(worker, assignment, length);
+        struct own_message own = master_own_message(worker->master);
+        if (own.ranks && own.tag != TAG_GROW) // else that run has ended meanwhile
+            do_run(worker, own.tag, own.ranks, own.length);
         else if (master_done(worker->master, &status))
             break;
         else
             rest();
-        free(assignment);
+        free(own.ranks);
     }
     master_destroy(&worker->master);
     return status;
@@ -160,23 +250,20 @@ static enum status be_worker(struct worker *worker)
 {
     for (;;) {
         exchange_stop(worker);
-        int waiting;
+        int waiting, length, code;
         MPI_Status message;
-        MPI_Iprobe(0, MPI_ANY_TAG, worker->world, &waiting, &message);
+        MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, worker->world, &waiting, &message);
         if (!waiting) {
             rest();
-        } else if (message.MPI_TAG == TAG_ASSIGN) {
-            int length;
-            MPI_Get_count(&message, MPI_INT, &length);
-            int *assignment = memory_small((size_t)length * sizeof *assignment);
-            MPI_Recv(assignment, length, MPI_INT, 0, TAG_ASSIGN, worker->world, MPI_STATUS_IGNORE);
-            do_run(worker, assignment, length);
-            free(assignment);
         } else if (message.MPI_TAG == TAG_QUIT) {
-            int code;
             MPI_Recv(&code, 1, MPI_INT, 0, TAG_QUIT, worker->world, MPI_STATUS_IGNORE);
             exchange_stop(worker); // a last TAG_STOP may lie before it
             return (enum status)code;
+        } else if (message.MPI_TAG != TAG_STOP) {
+            int *ranks = receive_ranks(worker, &message, &length);
+            if (message.MPI_TAG != TAG_GROW) // else that run has ended meanwhile
+                do_run(worker, (enum tag)message.MPI_TAG, ranks, length);
+            free(ranks);
         }
     }
 }

@@ -1,11 +1,12 @@
 /* Who runs what: a master that also trains, and groups of ranks.
  *
  * Rank 0 hands the runs out, longest first, to groups of free ranks, and serves its queue between two shards of its own
- * training. Where results go is the hooks' business. */
+ * training. When no run waits any more, free ranks join the groups that still work. Where results go is the hooks' business. */
 #ifndef SCHEDULE_SCHEDULE_H
 #define SCHEDULE_SCHEDULE_H
 
 #include "base/status.h"
+#include "schedule/policy.h"
 #include "train/train.h"
 
 #include <mpi.h>
@@ -27,8 +28,9 @@ struct schedule_hooks {
     /* The run is over: keeps the model if there is one. `parameters` is NULL unless end is TRAIN_DONE. */
     enum status (*close)(void *context, int64_t run, const float *parameters, struct schedule_sums *sums);
 
-    /* The master.  ranks [size]: those that work on the run */
+    /* The master. From now on these work on the run: it has started, or more have joined.  ranks [size] */
     enum status (*started)(void *context, int64_t run, const int *ranks, int size);
+    enum status (*grown)(void *context, int64_t run, const int *ranks, int size, int64_t step);
     enum status (*progress)(void *context, int64_t run, const struct train_scalars *scalars);
     enum status (*finished)(void *context, int64_t run, enum train_end end,
                             const struct train_scalars *scalars, const struct schedule_sums *sums,
@@ -37,9 +39,9 @@ struct schedule_hooks {
 };
 
 struct schedule_job {
-    const struct train_run *run; // [runs]
-    const double *cost;          // [runs], FLOPs
-    const int64_t *todo;         // [todo_count], the runs to do
+    const struct train_run *run;       // [runs]
+    const struct policy_run *estimate; // [runs]
+    const int64_t *todo;               // [todo_count], the runs to do
     int64_t todo_count;
     int group; // ranks a run, or 0 to choose
 };

@@ -20,6 +20,9 @@
 enum { LEVELS_MAX = 32 };
 static const double ema_decay = 0.99;
 
+/* What a rank wants after its shards; the greatest wish of the group is done. */
+enum wish { GO_ON, GROW, LEAVE };
+
 /* What a rank holds while it trains a run. */
 struct trainer {
     const struct train_run *run;
@@ -38,7 +41,8 @@ struct trainer {
     float *exchange;
     float *output, *output_gradient; // [sets, outputs]
     double *shard_loss;              // of the whole batch, [shards of all ranks]
-    double *report;                  // [ranks, shards + 1]: each rank's losses and whether it wants to stop
+    double *report;                  // [ranks, shards + 1]: each rank's losses and its wish
+    enum wish wish;                  // of the group, after a step
     struct held_out held_out;
     struct task_score *scores; // [evaluation_generators]
     double clock, checkpoint_clock;
@@ -90,18 +94,28 @@ static bool leave_evaluation(void *context)
     return must_leave(context);
 }
 
-static enum status trainer_init(struct trainer *t)
+// This rank's part of the work in a group.
+static void take_part(struct trainer *t, MPI_Comm group)
+{
+    t->group = t->held_out.group = group;
+    MPI_Comm_rank(group, &t->rank);
+    MPI_Comm_size(group, &t->ranks);
+    t->shards = t->run->training.shards / t->ranks;
+    t->report = memory_grow(t->report, (size_t)(t->run->training.shards + t->ranks) * sizeof *t->report);
+    if (t->optimizer)
+        optimizer_share(t->optimizer, group);
+}
+
+static enum status trainer_init(struct trainer *t, MPI_Comm group)
 {
     const struct train_run *run = t->run;
     t->sets = run->training.batch / run->training.shards;
-    t->shards = run->training.shards / t->ranks;
     t->shard_loss = memory_small((size_t)run->training.shards * sizeof *t->shard_loss);
-    t->report = memory_small((size_t)(run->training.shards + t->ranks) * sizeof *t->report);
-    t->held_out = (struct held_out){.group = t->group,
-                                    .generators = run->training.evaluation_generators,
+    t->held_out = (struct held_out){.generators = run->training.evaluation_generators,
                                     .chunk = t->sets,
                                     .context = t,
                                     .leave = leave_evaluation};
+    take_part(t, group);
     TRY(model_create(&run->model, t->sets, &t->model));
     TRY(task_create(&run->task, t->sets, &t->task));
     TRY(optimizer_create(run->training.optimizer, run->model.precision, model_table(t->model),
@@ -125,6 +139,16 @@ static enum status trainer_init(struct trainer *t)
 
 // ---- the state ----
 
+// Everybody gets what the leader has.
+static void share_state(struct trainer *t)
+{
+    struct train_state *state = t->state;
+    MPI_Bcast(&state->scalars, sizeof state->scalars, MPI_BYTE, 0, t->group);
+    MPI_Bcast(state->parameters, (int)t->count, MPI_FLOAT, 0, t->group);
+    MPI_Bcast(state->first, (int)t->count, MPI_FLOAT, 0, t->group);
+    MPI_Bcast(state->second, (int)t->count, MPI_FLOAT, 0, t->group);
+}
+
 static enum status load_state(struct trainer *t)
 {
     struct train_state *state = t->state;
@@ -144,10 +168,7 @@ static enum status load_state(struct trainer *t)
         model_initialise(t->model, t->run->training.seed, state->parameters);
         return STATUS_OK;
     }
-    MPI_Bcast(&state->scalars, sizeof state->scalars, MPI_BYTE, 0, t->group);
-    MPI_Bcast(state->parameters, (int)t->count, MPI_FLOAT, 0, t->group);
-    MPI_Bcast(state->first, (int)t->count, MPI_FLOAT, 0, t->group);
-    MPI_Bcast(state->second, (int)t->count, MPI_FLOAT, 0, t->group);
+    share_state(t);
     return STATUS_OK;
 }
 
@@ -169,22 +190,31 @@ static enum status write_checkpoint(struct trainer *t)
 
 // ---- one step ----
 
-// Losses of all shards, in order, and whether any rank must leave.
-static bool share_losses(struct trainer *t)
+// Losses of all shards, in order, and the greatest wish of all ranks.
+static void share_losses(struct trainer *t)
 {
     int length = t->shards + 1;
     MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, t->report, length, MPI_DOUBLE, t->group);
-    bool stop = false;
+    t->wish = GO_ON;
     for (int rank = 0; rank < t->ranks; rank++) {
         memcpy(t->shard_loss + rank * t->shards, t->report + rank * length,
                (size_t)t->shards * sizeof(double));
-        stop |= t->report[rank * length + t->shards] > 0;
+        enum wish wish = (enum wish)t->report[rank * length + t->shards];
+        t->wish = wish > t->wish ? wish : t->wish;
     }
-    return stop;
 }
 
-// Returns false, with the state untouched, if the step was dropped.
-static bool step(struct trainer *t)
+static enum wish own_wish(const struct trainer *t)
+{
+    if (must_leave(t))
+        return LEAVE;
+    return t->rank == 0 && t->hooks->growing && t->hooks->growing(t->hooks->context) ? GROW : GO_ON;
+}
+
+enum step_end { STEP_DONE, STEP_DROPPED, STEP_LOSS_LOST, STEP_GRADIENT_LOST };
+
+// The parameters stay as they were unless the step is done; the loss is kept.
+static enum step_end step(struct trainer *t)
 {
     const struct training *training = &t->run->training;
     struct train_state *state = t->state;
@@ -203,20 +233,36 @@ static bool step(struct trainer *t)
         depth = tree_carry(t->level, depth, shard, t->count);
         poll(t);
     }
-    report[t->shards] = must_leave(t);
-    if (share_losses(t))
-        return false;
+    report[t->shards] = own_wish(t);
+    share_losses(t);
+    if (t->wish == LEAVE)
+        return STEP_DROPPED;
     scalars->loss = tree_sum(t->shard_loss, training->shards) / training->batch;
     if (!isfinite(scalars->loss))
-        return true;
+        return STEP_LOSS_LOST;
     tree_allreduce(t->level[0], t->count, t->exchange, t->group);
+    if (!tree_finite(t->level[0], t->count))
+        return STEP_GRADIENT_LOST;
     optimizer_step(t->optimizer, scalars->step, rate_at(training, scalars->step), state->parameters,
                    t->level[0], state->first, state->second);
     scalars->loss_ema =
         scalars->step == 0 ? scalars->loss : ema_decay * scalars->loss_ema + (1 - ema_decay) * scalars->loss;
     scalars->step++;
     count_time(t);
-    return true;
+    return STEP_DONE;
+}
+
+// The group takes newcomers in, unless one of them has no memory.
+static void grow(struct trainer *t)
+{
+    MPI_Comm larger = t->hooks->larger(t->hooks->context);
+    bool joined = agree(STATUS_OK, larger) == STATUS_OK;
+    count_time(t);
+    if (joined) {
+        take_part(t, larger);
+        share_state(t);
+    }
+    t->hooks->grown(t->hooks->context, joined, &t->state->scalars);
 }
 
 // ---- evaluation ----
@@ -294,12 +340,21 @@ static enum status train(struct trainer *t, struct train_result *result)
         }
         if (scalars->step == training->steps)
             break;
-        if (!step(t)) {
+        switch (step(t)) {
+        case STEP_DROPPED:
             result->end = TRAIN_STOPPED;
-        } else if (!isfinite(scalars->loss)) {
+            break;
+        case STEP_LOSS_LOST:
             diverged(result, "the loss of step", scalars->step);
-        } else if (checkpoint_due(t)) {
-            t->trouble = write_checkpoint(t);
+            break;
+        case STEP_GRADIENT_LOST:
+            diverged(result, "the gradient of step", scalars->step);
+            break;
+        case STEP_DONE:
+            if (t->wish == GROW)
+                grow(t);
+            if (checkpoint_due(t))
+                t->trouble = write_checkpoint(t);
         }
     }
     // What has diverged is not worth keeping: a retry starts from the checkpoint before.
@@ -308,20 +363,21 @@ static enum status train(struct trainer *t, struct train_result *result)
     return agree(t->trouble, t->group);
 }
 
-enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
-                      struct train_result *result)
+// A newcomer gets its state from the leader, the others from the last checkpoint.
+static enum status begin(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+                         bool newcomer, struct train_result *result)
 {
-    struct trainer t = {.run = run, .hooks = hooks, .group = group, .state = &result->state};
+    struct trainer t = {.run = run, .hooks = hooks, .state = &result->state};
     *result = (struct train_result){0};
-    MPI_Comm_rank(group, &t.rank);
-    MPI_Comm_size(group, &t.ranks);
-    enum status status = agree(trainer_init(&t), group);
+    enum status status = agree(trainer_init(&t, group), group);
     if (status == STATUS_MEMORY) {
         result->end = TRAIN_FAILED;
         snprintf(result->message, sizeof result->message, "%s", status_message());
         status = STATUS_OK;
     } else {
-        if (status == STATUS_OK)
+        if (status == STATUS_OK && newcomer)
+            share_state(&t);
+        else if (status == STATUS_OK)
             status = load_state(&t);
         if (status == STATUS_OK)
             status = train(&t, result);
@@ -330,4 +386,16 @@ enum status train_run(const struct train_run *run, const struct train_hooks *hoo
     if (status != STATUS_OK)
         train_state_free(&result->state);
     return status;
+}
+
+enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+                      struct train_result *result)
+{
+    return begin(run, hooks, group, false, result);
+}
+
+enum status train_join(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+                       struct train_result *result)
+{
+    return begin(run, hooks, group, true, result);
 }

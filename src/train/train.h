@@ -2,7 +2,7 @@
  *
  * The group shares the shards of every batch, sums their gradients in the fixed tree, and each rank updates its own copy of the
  * parameters with the same bits. The group's leader (rank 0 of its communicator) keeps the results through the hooks;
- * where they go is not known here. */
+ * where they go is not known here. Between two steps the group may become larger. */
 #ifndef TRAIN_TRAIN_H
 #define TRAIN_TRAIN_H
 
@@ -37,6 +37,14 @@ struct train_hooks {
     /* Called often: between two shards. Messages, progress; may call stop_request(). */
     void (*poll)(void *context, const struct train_scalars *now);
     double checkpoint_every; // seconds
+
+    /* Growth; NULL where there is none. `growing` asks the leader, after the shards of each step, whether a larger group
+     * waits; if so, every rank calls `larger` after that step, and gets the communicator of the old ranks, in their
+     * order, and the newcomers behind them. Then `grown` tells each of the old ranks which of the two communicators is
+     * the group's from now on: the smaller one, if a newcomer had no memory. */
+    bool (*growing)(void *context);
+    MPI_Comm (*larger)(void *context);
+    void (*grown)(void *context, bool larger, const struct train_scalars *now);
 };
 
 enum train_end { TRAIN_DONE, TRAIN_DIVERGED, TRAIN_FAILED, TRAIN_STOPPED };
@@ -58,6 +66,11 @@ struct train_result {
  * scalars are the same on every rank, but for the times. */
 enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
                       struct train_result *result);
+
+/* A newcomer's side of growth: collective on the larger group, with the `larger` of the ranks that train the run already. From
+ * there on as train_run; if any newcomer has no memory, all of them return at once, with TRAIN_FAILED. */
+enum status train_join(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+                       struct train_result *result);
 
 void train_state_free(struct train_state *state);
 

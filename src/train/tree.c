@@ -2,7 +2,8 @@
 
 #include "kernel/lanes.h"
 
-#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 CLONES
 static void add(float *restrict sum, const float *restrict more, size_t count)
@@ -61,6 +62,20 @@ void tree_allreduce(float *vector, size_t count, float *exchange, MPI_Comm comm)
                      vector + theirs.begin, (int)(theirs.end - theirs.begin), MPI_FLOAT, partner, level, comm,
                      MPI_STATUS_IGNORE);
     }
+}
+
+// In their bits all finite numbers are below infinity; their sum would not tell, it may overflow.
+CLONES
+bool tree_finite(const float *vector, size_t count)
+{
+    int32_t largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        int32_t bits;
+        memcpy(&bits, vector + i, sizeof bits);
+        bits &= INT32_MAX;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest < 0x7f800000;
 }
 
 double tree_sum(double *values, int shards)

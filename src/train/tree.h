@@ -7,6 +7,7 @@
 #define TRAIN_TREE_H
 
 #include <mpi.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* After local shard `shard` (from 0) was written to level[depth - 1], with `depth` vectors in use: sums finished pairs
@@ -16,6 +17,9 @@ int tree_carry(float *const *level, int depth, int shard, size_t count);
 /* Sums `vector` over the ranks of comm, a power of two, with the same bits on each: recursive halving, neighbours first,
  * then recursive doubling of the finished slices. Collective on comm.  vector [count], exchange [(count + 1) / 2] */
 void tree_allreduce(float *vector, size_t count, float *exchange, MPI_Comm comm);
+
+/* Whether every number of a sum is finite.  vector [count] */
+bool tree_finite(const float *vector, size_t count);
 
 /* The same tree over a number of each shard. values [shards], a power of two; destroyed. */
 double tree_sum(double *values, int shards);

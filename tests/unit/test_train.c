@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "reference.h"
 
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -190,9 +191,27 @@ static void test_sum_is_the_pairwise_sum(void **state)
     }
 }
 
+static void test_finite(void **state)
+{
+    (void)state;
+    static float vector[COUNT];
+    const float lost[] = {NAN, -NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < COUNT; i++)
+        vector[i] = i % 2 ? -FLT_MAX : FLT_MAX; // whose sum is not finite
+    assert_true(tree_finite(vector, COUNT) && tree_finite(vector, 0));
+    for (size_t kind = 0; kind < sizeof lost / sizeof *lost; kind++)
+        for (int i = 0; i < COUNT; i += 1 + COUNT / 40) {
+            float kept = vector[i];
+            vector[i] = lost[kind];
+            assert_false(tree_finite(vector, COUNT));
+            vector[i] = kept;
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_finite),
         cmocka_unit_test(test_constant_rate),
         cmocka_unit_test(test_cosine_rate),
         cmocka_unit_test(test_r2_by_hand),
