@@ -13,8 +13,9 @@ static const struct verb {
     {"plan", command_plan, false, "what a sweep would do and cost"},
     {"run", command_run, true, "do it, or continue it (under mpirun)"},
     {"status", command_status, false, "what is done, running, left"},
-    {"export", command_export, false, "runs and curves as tables"},
+    {"export", command_export, false, "its tables, a model, an archive"},
     {"verify", command_verify, false, "check a results file"},
+    {"predict", command_predict, false, "infer weights from your own pairs"},
     {"bench", command_bench, true, "how fast this machine is"},
     {"info", command_info, false, "versions, processor, libraries"},
 };

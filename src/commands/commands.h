@@ -8,6 +8,7 @@
 #include "base/status.h"
 
 #include <mpi.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 struct command {
@@ -21,15 +22,23 @@ enum status command_plan(const struct command *command, int argc, char **argv);
 enum status command_run(const struct command *command, int argc, char **argv);
 /* What is done, running, left. */
 enum status command_status(const struct command *command, int argc, char **argv);
-/* Tables of runs and curves. */
+/* Its tables, its models, an archive of it. */
 enum status command_export(const struct command *command, int argc, char **argv);
 /* Every checksum and invariant of a results file. */
 enum status command_verify(const struct command *command, int argc, char **argv);
 /* Versions, processor, libraries. */
 enum status command_info(const struct command *command, int argc, char **argv);
 
+/* The weights that a finished run infers from a user's pairs. */
+enum status command_predict(const struct command *command, int argc, char **argv);
+
 /* How fast this machine is. Collective on the communicator. */
 enum status command_bench(const struct command *command, int argc, char **argv);
+
+/* The command line of a verb that has no options: --help, which is printed, or one argument, `file` ("results file"; NULL: none), at
+ * argv[optind]. STATUS_USAGE with a sentence. */
+enum status command_without_options(const struct command *command, const char *help, const char *file,
+                                    int argc, char **argv, bool *help_wanted);
 
 /* What getopt_long refused, in a sentence: `option` is what it returned ('?' or ':'), `word` the argument it stopped at. */
 enum status command_bad_option(const char *verb, int option, const char *word);

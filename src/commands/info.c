@@ -4,8 +4,6 @@
 #include "kernel/arithmetic.h"
 #include "kernel/gemm.h"
 
-#include <getopt.h>
-
 static const char help[] = "usage: weightsweep info\n"
                            "\n"
                            "Versions, processor, gemm library with its kernel and threads, HDF5 drivers.\n"
@@ -14,16 +12,10 @@ static const char help[] = "usage: weightsweep info\n"
 
 enum status command_info(const struct command *command, int argc, char **argv)
 {
-    static const struct option known[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
-        if (option != 'h')
-            return command_bad_option("info", option, argv[optind - 1]);
-        fputs(help, command->out);
+    bool help_wanted;
+    TRY(command_without_options(command, help, NULL, argc, argv, &help_wanted));
+    if (help_wanted)
         return STATUS_OK;
-    }
-    if (optind < argc)
-        FAIL(STATUS_USAGE, "info: unexpected argument %s; see `weightsweep info --help`", argv[optind]);
     gemm_setup();
     struct text text = {0};
     versions_print(&text);

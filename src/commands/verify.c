@@ -1,8 +1,6 @@
 #include "commands/commands.h"
 #include "store/store.h"
 
-#include <getopt.h>
-
 static const char help[] =
     "usage: weightsweep verify RESULTS.h5\n"
     "\n"
@@ -12,16 +10,10 @@ static const char help[] =
 
 enum status command_verify(const struct command *command, int argc, char **argv)
 {
-    static const struct option known[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
-        if (option != 'h')
-            return command_bad_option("verify", option, argv[optind - 1]);
-        fputs(help, command->out);
+    bool help_wanted;
+    TRY(command_without_options(command, help, "results file", argc, argv, &help_wanted));
+    if (help_wanted)
         return STATUS_OK;
-    }
-    if (argc - optind != 1)
-        FAIL(STATUS_USAGE, "verify: expected one results file; see `weightsweep verify --help`");
     int64_t checked = 0;
     TRY(store_verify(argv[optind], &checked));
     fprintf(command->out, "%s: %lld checks passed\n", argv[optind], (long long)checked);

@@ -1,0 +1,22 @@
+/* What `predict` found out, and how it is printed. */
+#ifndef COMMANDS_PREDICTION_H
+#define COMMANDS_PREDICTION_H
+
+#include "commands/pairs_file.h"
+#include "commands/table.h"
+#include "sweep/run_spec.h"
+
+struct prediction {
+    const char *file; // of the pairs
+    const struct run_spec *run;
+    double run_r2; // the run's own, on generators it has not seen; NaN: not known
+    const struct pairs *pairs;
+    float *weights; // [unknowns], layer by layer, each [fan in, fan out]
+    float *y;       // [pairs, outputs], of a generator with these weights
+    double r2;      // of y; NaN where the pairs' y are all the same
+    double rms;     // of pairs' y - y
+};
+
+void prediction_print(const struct prediction *prediction, enum table_format format, FILE *out);
+
+#endif
