@@ -35,10 +35,10 @@ enum status command_predict(const struct command *command, int argc, char **argv
 /* How fast this machine is. Collective on the communicator. */
 enum status command_bench(const struct command *command, int argc, char **argv);
 
-/* The command line of a verb that has no options: --help, which is printed, or one argument, `file` ("results file"; NULL: none), at
- * argv[optind]. STATUS_USAGE with a sentence. */
-enum status command_without_options(const struct command *command, const char *help, const char *file,
-                                    int argc, char **argv, bool *help_wanted);
+/* The command line of a verb without options: --help, which is printed, or one results file, or nothing where `results` is
+ * NULL. STATUS_USAGE with a sentence. */
+enum status command_without_options(const struct command *command, const char *help, int argc, char **argv,
+                                    const char **results, bool *help_wanted);
 
 /* What getopt_long refused, in a sentence: `option` is what it returned ('?' or ':'), `word` the argument it stopped at. */
 enum status command_bad_option(const char *verb, int option, const char *word);

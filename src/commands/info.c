@@ -13,7 +13,7 @@ static const char help[] = "usage: weightsweep info\n"
 enum status command_info(const struct command *command, int argc, char **argv)
 {
     bool help_wanted;
-    TRY(command_without_options(command, help, NULL, argc, argv, &help_wanted));
+    TRY(command_without_options(command, help, argc, argv, NULL, &help_wanted));
     if (help_wanted)
         return STATUS_OK;
     gemm_setup();

@@ -234,7 +234,7 @@ static enum status predict(const struct command *command, const struct options *
                            const struct store_view *view, const struct sweep *sweep)
 {
     enum status status = STATUS_OK;
-    const struct run_spec *spec;
+    const struct run_spec *spec = NULL;
     struct store_parameters *parameters = NULL;
     struct pairs pairs = {0};
     struct prediction prediction = {.file = options->pairs, .pairs = &pairs};

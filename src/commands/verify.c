@@ -10,12 +10,13 @@ static const char help[] =
 
 enum status command_verify(const struct command *command, int argc, char **argv)
 {
+    const char *results;
     bool help_wanted;
-    TRY(command_without_options(command, help, "results file", argc, argv, &help_wanted));
+    TRY(command_without_options(command, help, argc, argv, &results, &help_wanted));
     if (help_wanted)
         return STATUS_OK;
     int64_t checked = 0;
-    TRY(store_verify(argv[optind], &checked));
-    fprintf(command->out, "%s: %lld checks passed\n", argv[optind], (long long)checked);
+    TRY(store_verify(results, &checked));
+    fprintf(command->out, "%s: %lld checks passed\n", results, (long long)checked);
     return STATUS_OK;
 }

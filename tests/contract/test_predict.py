@@ -1,0 +1,298 @@
+"""`predict` against plain numpy that applies the file's own model and the generator as the design describes them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Sweep
+from harness import HOME, Result, columns, csv_rows, models, run, weightsweep, write_sweep
+
+LEARNED: dict[str, Any] = {  # enough to have learned something, in seconds
+    "training": {"steps": 1500, "batch": 64, "optimizer": "muon", "learning_rate": 0.01, "schedule": "cosine", "warmup_steps": 50, "eval_points": 8},
+    "network": {"encoder": [32, 48], "decoder": [48]},
+    "evaluation": {"every": 1500, "generators": 4096},
+}
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    folder = tmp_path_factory.mktemp("good")
+    sweep = Sweep(write_sweep(folder / "good.yaml", unknowns=15, embed_dim=16, **LEARNED), folder / "good.h5")
+    assert run(2, sweep.yaml, sweep.results, "--quiet").code == 0
+    return sweep
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    return np.maximum(x, 0)
+
+
+def infer(model: dict[str, np.ndarray], pairs: np.ndarray) -> np.ndarray:
+    """Deep sets with the mean."""
+
+    def stack(prefix: str, x: np.ndarray) -> np.ndarray:
+        layers = sorted({int(name.split(".")[-2]) for name in model if name.startswith(prefix)})
+        for layer in layers:
+            x = x @ model[f"{prefix}.{layer}.weight"].T.astype(float) + model[f"{prefix}.{layer}.bias"]
+            x = x if layer == layers[-1] else relu(x)
+        return x
+
+    return stack("decoder", stack("encoder.net", pairs).mean(axis=0))
+
+
+def split(weights: np.ndarray, widths: list[int]) -> list[np.ndarray]:
+    """Layer by layer, each [fan in, fan out]."""
+    found = []
+    for fan_in, fan_out in zip(widths, widths[1:]):
+        found.append(weights[: fan_in * fan_out].reshape(fan_in, fan_out))
+        weights = weights[fan_in * fan_out :]
+    assert not weights.size
+    return found
+
+
+def generate(layers: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    for layer in layers[:-1]:
+        x = relu(x @ layer)
+    return x @ layers[-1]
+
+
+def write_pairs(path: Path, x: np.ndarray, y: np.ndarray) -> Path:
+    names = [f"x{i + 1}" for i in range(x.shape[1])] + (["y"] if y.shape[1] == 1 else [f"y{i + 1}" for i in range(y.shape[1])])
+    np.savetxt(path, np.hstack([x, y]), delimiter=",", header=",".join(names), comments="", fmt="%.9g")
+    return path
+
+
+def predict(results: Path, pairs: Path, *more: str) -> Result:
+    return weightsweep("predict", results, "--run", columns(results)["run_id"][0], "--pairs", pairs, *more)
+
+
+def some_pairs(folder: Path, widths: list[int], count: int = 30) -> tuple[Path, np.ndarray, np.ndarray]:
+    random = np.random.default_rng(3)
+    layers = [random.normal(size=(a, b)) / np.sqrt(a) for a, b in zip(widths, widths[1:])]
+    x = random.normal(size=(count, widths[0]))
+    y = generate(layers, x)
+    return write_pairs(folder / "pairs.csv", x, y), x, y
+
+
+def check(results: Path, folder: Path, widths: list[int], count: int = 30) -> dict[str, Any]:
+    """The JSON, once it agrees with numpy."""
+    path, x, y = some_pairs(folder, widths, count)
+    result = predict(results, path, "--format", "json")
+    assert result.code == 0, result.err
+    found = json.loads(result.out)
+    (model,) = models(results).values()
+    wanted = split(infer(model, np.hstack([x, y])), widths)
+    assert found["pairs"] == count and found["run_id"] == columns(results)["run_id"][0]
+    for layer, values in zip(found["weights"], wanted, strict=True):
+        np.testing.assert_allclose(layer, values, rtol=1e-4, atol=1e-4)
+    outputs = generate([np.array(layer) for layer in found["weights"]], x)
+    np.testing.assert_allclose(found["predicted"], outputs.ravel(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found["residual"], (y - outputs).ravel(), rtol=1e-3, atol=1e-5)
+    variance = ((y - y.mean(axis=0)) ** 2).sum()
+    assert found["r2"] == (pytest.approx(1 - ((y - outputs) ** 2).sum() / variance, abs=1e-5) if variance else None)
+    assert found["rms_residual"] == pytest.approx(np.sqrt(np.mean((y - outputs) ** 2)), rel=1e-4)
+    return found
+
+
+# ---- what it finds ----
+
+
+@pytest.mark.parametrize("count", [1, 2, 30, 500])
+def test_any_number_of_pairs(good: Sweep, tmp_path: Path, count: int) -> None:
+    assert (check(good.results, tmp_path, [2, 5, 1], count)["r2"] is None) == (count == 1)
+
+
+@pytest.mark.parametrize(
+    "settings, widths",
+    [
+        ({"task": "linear-inverse", "unknowns": 3}, [3, 1]),
+        ({"unknowns": None, "generator": {"inputs": 2, "hidden": [3, 4]}}, [2, 3, 4, 1]),
+        ({"unknowns": None, "generator": {"inputs": 2, "hidden": [3], "outputs": 2}}, [2, 3, 2]),
+    ],
+    ids=["linear", "deep", "two outputs"],
+)
+def test_every_generator(tmp_path: Path, settings: dict[str, Any], widths: list[int]) -> None:
+    sweep, results = write_sweep(tmp_path / "other.yaml", **settings), tmp_path / "other.h5"
+    assert run(1, sweep, results, "--quiet").code == 0
+    check(results, tmp_path, widths)
+
+
+def test_as_good_as_the_run_says(good: Sweep, tmp_path: Path) -> None:
+    """Known generators, one file each: together their R^2 is that of the run, within its error."""
+    random, x, y, outputs = np.random.default_rng(7), [], [], []
+    for _ in range(48):
+        layers = [random.normal(size=(2, 5)) / np.sqrt(2), random.normal(size=(5, 1)) / np.sqrt(5)]
+        x, fresh = random.normal(size=(30, 2)), random.normal(size=(64, 2))
+        path = write_pairs(tmp_path / "pairs.csv", x, generate(layers, x))
+        weights = json.loads(predict(good.results, path, "--format", "json").out)["weights"]
+        y.append(generate(layers, fresh))
+        outputs.append(generate([np.array(layer) for layer in weights], fresh))
+    errors = np.array([np.mean((a - b) ** 2) for a, b in zip(y, outputs)])
+    variance = np.var(np.concatenate(y))
+    stderr = errors.std() / variance / np.sqrt(len(errors))
+    assert 1 - errors.mean() / variance == pytest.approx(columns(good.results)["r2"][0], abs=4 * stderr)
+
+
+# ---- how it is printed ----
+
+
+def test_table(good: Sweep, tmp_path: Path) -> None:
+    path, x, _ = some_pairs(tmp_path, [2, 5, 1])
+    found, result = json.loads(predict(good.results, path, "--format", "json").out), predict(good.results, path)
+    assert result.code == 0 and not result.err and "15 weights" in result.out and "30 pairs" in result.out
+    lines = result.out.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("layer 1, weights [2, 5]"))
+    np.testing.assert_allclose([float(cell) for cell in lines[first + 1].split()], found["weights"][0][0], atol=6e-5)
+    assert any(line.startswith("layer 2, weights [5, 1]") for line in lines)
+    assert f"{found['r2']:.4f}" in result.out and "residual_y" in result.out
+    assert sum(line.split()[0] == str(number) for number, line in zip(range(2, 32), lines[-30:])) == 30
+
+
+def test_a_long_table_is_cut(good: Sweep, tmp_path: Path) -> None:
+    path, _, _ = some_pairs(tmp_path, [2, 5, 1], 100)
+    assert "and 60 more pairs; --format csv or json lists all" in predict(good.results, path).out
+
+
+def test_csv(good: Sweep, tmp_path: Path) -> None:
+    path, _, _ = some_pairs(tmp_path, [2, 5, 1], 100)
+    found, rows = json.loads(predict(good.results, path, "--format", "json").out), csv_rows(predict(good.results, path, "--format", "csv").out)
+    assert list(rows[0]) == ["what", "layer", "row", "column", "value"]
+    weights = {(int(row["layer"]), int(row["row"]), int(row["column"])): float(row["value"]) for row in rows if row["what"] == "weight"}
+    assert weights == {(a + 1, b + 1, c + 1): value for a, layer in enumerate(found["weights"]) for b, line in enumerate(layer) for c, value in enumerate(line)}
+    for what in ("predicted", "residual"):
+        assert [float(row["value"]) for row in rows if row["what"] == what] == found[what]
+    assert [float(row["value"]) for row in rows if row["what"] == "r2"] == [found["r2"]]
+
+
+def test_the_example(good: Sweep) -> None:
+    import sys
+
+    sys.path.insert(0, str(HOME / "analysis" / "examples"))
+    import make_pairs
+
+    example = HOME / "analysis" / "examples" / "pairs.csv"
+    assert example.read_text().splitlines() == make_pairs.rows()
+    found = json.loads(predict(good.results, example, "--format", "json").out)
+    assert found["pairs"] == make_pairs.PAIRS and found["r2"] > 0.5
+
+
+# ---- remarks ----
+
+
+def test_remarks(good: Sweep, tmp_path: Path) -> None:
+    path, x, y = some_pairs(tmp_path, [2, 5, 1])
+    assert predict(good.results, path).err == ""
+    few = write_pairs(tmp_path / "few.csv", x[:10], y[:10])
+    assert predict(good.results, few).says("note: 10 pairs", "trained on, 30")
+    wide = write_pairs(tmp_path / "wide.csv", x * [1, 9], y)
+    result = predict(good.results, wide)
+    assert result.says("note: x2 ", "root mean square") and "x1" not in result.err and result.code == 0
+    assert predict(good.results, write_pairs(tmp_path / "high.csv", x, 50 * y)).says("note: y ")
+
+
+# ---- what is in the user's file ----
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x1,x2,y\n1,2,3\n4,5,6\n",
+        "\ufeffx1,x2,y\r\n1,2,3\r\n4,5,6\r\n",
+        ' "y", "X2" ,x1\n\n3 , 2,1e0\n 6.0,"5",4\n\n',
+        "x1,x2,y1\n1,2,3\n4,5,6",
+    ],
+    ids=["plain", "spreadsheet", "other order, blanks and quotes", "y1 and no end"],
+)
+def test_ways_to_write_it(good: Sweep, tmp_path: Path, text: str) -> None:
+    plain, other = tmp_path / "plain.csv", tmp_path / "other.csv"
+    plain.write_text("x1,x2,y\n1,2,3\n4,5,6\n")
+    other.write_bytes(text.encode())
+    found = predict(good.results, other, "--format", "json")
+    assert found.code == 0 and found.out == predict(good.results, plain, "--format", "json").out, found.err
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", ["pairs.csv:0", "empty", "x1,x2,y"]),
+        ("x1,x2,y\n", ["pairs.csv:", "no pairs"]),
+        ("x1,y\n1,2\n", ["pairs.csv:1:", "`x2`", "x1,x2,y"]),
+        ("x1,x2,x3,y\n1,2,3,4\n", ["pairs.csv:1:", "unknown column `x3`", "x1,x2,y"]),
+        ("x1,x2,x2,y\n1,2,3,4\n", ["pairs.csv:1:", "second column `x2`"]),
+        ("1,2,3\n4,5,6\n", ["pairs.csv:1:", "unknown column `1`", "first line"]),
+        ("x1;x2;y\n1;2;3\n", ["pairs.csv:1:", "comma"]),
+        ("x1,x2,y\n1,2,3\n1,two,3\n", ["pairs.csv:3:", "column x2", "`two`", "expected a number"]),
+        ("x1,x2,y\n1,2,3\n\n1,2,\n", ["pairs.csv:4:", "column y", "``", "expected a number"]),
+        ("x1,x2,y\n1,2,nan\n", ["pairs.csv:2:", "column y", "`nan`"]),
+        ("x1,x2,y\n1,1e99,3\n", ["pairs.csv:2:", "column x2", "`1e99`"]),
+        ("x1,x2,y\n1,2\n", ["pairs.csv:2:", "2 numbers", "expected 3"]),
+        ("x1,x2,y\n1,2,3,4\n", ["pairs.csv:2:", "4 numbers", "expected 3"]),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, str) else "",
+)
+def test_mistakes_in_the_pairs(good: Sweep, tmp_path: Path, text: str, words: list[str]) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text(text)
+    result = predict(good.results, path)
+    assert result.code == 2 and result.says(*words) and not result.out, result.err
+
+
+def test_refusals(good: Sweep, finished: Sweep, tmp_path: Path) -> None:
+    path, _, _ = some_pairs(tmp_path, [2, 5, 1])
+    run_id = columns(good.results)["run_id"][0]
+    table = tmp_path / "table.h5"
+    assert weightsweep("export", good.results, "--archive", "--no-models", "-o", table).code == 0
+    for arguments, code, words in (
+        ([good.results, "--run", run_id], 2, ["--pairs"]),
+        ([good.results, "--pairs", path], 2, ["--run"]),
+        (["--run", run_id, "--pairs", path], 2, ["results file"]),
+        ([good.results, "--run", "zz", "--pairs", path], 2, ["no run `zz`"]),
+        ([good.results, "--run", run_id, "--pairs", tmp_path / "none.csv"], 2, ["none.csv"]),
+        ([good.results, "--run", run_id, "--pairs", path, "--format", "xml"], 2, ["xml"]),
+        ([tmp_path / "none.h5", "--run", run_id, "--pairs", path], 3, ["none.h5"]),
+        ([table, "--run", run_id, "--pairs", path], 3, ["without models"]),
+        ([path, "--run", run_id, "--pairs", path], 3, ["not an HDF5 file"]),
+    ):
+        result = weightsweep("predict", *arguments)
+        assert result.code == code and result.says(*words) and not result.out, result.err
+
+
+def test_an_unfinished_run(tmp_path: Path) -> None:
+    sweep, results = write_sweep(tmp_path / "two.yaml", axes={"seed": [1, 2]}), tmp_path / "two.h5"
+    assert run(1, sweep, results, "--quiet", "--time-limit", "0.001").code == 75
+    path, _, _ = some_pairs(tmp_path, [2, 2, 1])
+    result = weightsweep("predict", results, "--run", columns(results)["run_id"][1], "--pairs", path)
+    assert result.code == 3 and result.says("pending", "only a run that is done has a model")
+
+
+def test_an_archive_predicts_the_same(good: Sweep, tmp_path: Path) -> None:
+    path, _, _ = some_pairs(tmp_path, [2, 5, 1])
+    archive = tmp_path / "archive.h5"
+    assert weightsweep("export", good.results, "--archive", "-o", archive).code == 0
+    assert predict(archive, path).out == predict(good.results, path).out
+
+
+@pytest.mark.parametrize("model", ["linear", "x-linear", "res-linear"])
+def test_flat_models_want_their_number(tmp_path: Path, model: str) -> None:
+    sweep, results = write_sweep(tmp_path / "flat.yaml", model=model, embed_dim=None, network=None), tmp_path / "flat.h5"
+    if weightsweep("plan", sweep).says("not there yet"):
+        pytest.skip(f"{model} is not there yet")
+    assert run(1, sweep, results, "--quiet").code == 0
+    path, _, _ = some_pairs(tmp_path, [2, 2, 1], 12)
+    assert predict(results, path).code == 0
+    path, _, _ = some_pairs(tmp_path, [2, 2, 1], 13)
+    result = predict(results, path)
+    assert result.code == 2 and result.says("13 pairs", "exactly 12")
+
+
+def test_forward_runs_infer_nothing(tmp_path: Path) -> None:
+    sweep = write_sweep(tmp_path / "forward.yaml", task="mlp-forward", model="linear", embed_dim=None, network=None, equation_ratio=None)
+    results = tmp_path / "forward.h5"
+    if weightsweep("plan", sweep).says("not there yet"):
+        pytest.skip("mlp-forward is not there yet")
+    result = run(1, sweep, results, "--quiet")
+    assert result.code == 0, result.err
+    path, _, _ = some_pairs(tmp_path, [2, 2, 1])
+    result = predict(results, path)
+    assert result.code == 2 and result.says("mlp-forward", "linear-inverse")
