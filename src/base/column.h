@@ -40,8 +40,9 @@ struct column *column_add(struct column_table *table, const char *name, enum col
 /* The column of that name, or NULL. */
 struct column *column_find(const struct column_table *table, const char *name);
 
-/* Adds a copy of another table's column, as many rows of it as this table has. */
+/* Adds a copy of another table's column: as many rows of it as this table has, from the first on, or these.  rows [table->rows] */
 void column_copy(struct column_table *table, const struct column *from);
+void column_copy_rows(struct column_table *table, const struct column *from, const int64_t *rows);
 
 /* Whether the first `rows` values are not all the same. */
 bool column_varies(const struct column *column, int64_t rows);

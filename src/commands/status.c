@@ -1,20 +1,25 @@
+#include "base/memory.h"
 #include "commands/commands.h"
 #include "commands/table.h"
 #include "commands/view_table.h"
 
 #include <getopt.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-static const char help[] =
-    "usage: weightsweep status RESULTS.h5 [--follow] [--format table|json]\n"
-    "\n"
-    "What is done, running and left of a sweep, also while it runs.\n"
-    "\n"
-    "  --follow               again every two seconds, until nobody writes the file any more\n"
-    "  --format table|json    (table)\n"
-    "\n"
-    "example: weightsweep status quick.h5\n";
+static const char help[] = "usage: weightsweep status RESULTS.h5 [--follow] [--format table|json]\n"
+                           "\n"
+                           "What is done, running and left of a sweep, also while it runs.\n"
+                           "\n"
+                           "  --follow               again every two seconds, until nobody writes the file "
+                           "any more; on a terminal it redraws\n"
+                           "                         itself and shows what runs first\n"
+                           "  --format table|json    (table)\n"
+                           "\n"
+                           "example: weightsweep status quick.h5\n";
 
 enum { STATUSES = RUN_FAILED + 1, TABLE_ROWS = 40, FOLLOW_SECONDS = 2 };
 
@@ -42,15 +47,42 @@ static struct summary summarise(const struct store_view *view, bool live)
     return summary;
 }
 
-static void make_table(const struct store_view *view, bool live, int64_t rows, struct column_table *table)
+// The runs to show where there is no room for all, in the file's order: those that run, have gone wrong, are to come.
+static int64_t choose_rows(const struct store_view *view, bool live, int64_t most, int64_t *rows)
 {
-    static const char *const columns[] = {"steps_done", "steps",        "loss_ema", "r2",
-                                          "r2_stderr",  "wall_seconds", "message"};
-    table->rows = rows;
-    view_copy_column(table, view, "run_id");
-    view_add_status(table, view, live);
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        view_copy_column(table, view, columns[i]);
+    static const enum run_status urgent[] = {RUN_RUNNING, RUN_DIVERGED, RUN_FAILED, RUN_PENDING, RUN_DONE};
+    bool *chosen = memory_small((size_t)view->runs * sizeof *chosen);
+    int64_t count = 0;
+    for (int i = 0; i < STATUSES; i++)
+        for (int64_t run = 0; run < view->runs && count < most; run++)
+            if (view_status(view, run, live) == urgent[i]) {
+                chosen[run] = true;
+                count++;
+            }
+    for (int64_t run = 0, next = 0; run < view->runs; run++)
+        if (chosen[run])
+            rows[next++] = run;
+    free(chosen);
+    return count;
+}
+
+static void make_table(const struct store_view *view, bool live, int64_t most, struct column_table *table)
+{
+    static const char *const names[] = {"run_id", "steps_done", "steps",        "loss_ema",
+                                        "r2",     "r2_stderr",  "wall_seconds", "message"};
+    int64_t *rows = memory_small((size_t)view->runs * sizeof *rows);
+    table->rows = choose_rows(view, live, most, rows);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct column *column = column_find(&view->columns, names[i]);
+        if (column)
+            column_copy_rows(table, column, rows);
+        if (i > 0)
+            continue;
+        char **texts = column_add(table, "status", COLUMN_TEXT, "1", "state of the run")->texts;
+        for (int64_t row = 0; row < table->rows; row++)
+            texts[row] = memory_text(view_status_name(view_status(view, rows[row], live)));
+    }
+    free(rows);
 }
 
 static void print_json(const struct summary *summary, const struct column_table *table, FILE *out)
@@ -79,26 +111,74 @@ static void print_text(const char *path, const struct summary *summary, const st
                 (long long)(summary->total - table->rows), path);
 }
 
+// Over the picture before it, without a flicker; lines that are too long are cut.
+static void redraw(const char *picture, FILE *out)
+{
+    fputs("\033[?7l\033[H", out);
+    for (const char *line = picture; *line;) {
+        size_t length = strcspn(line, "\n");
+        fprintf(out, "%.*s\033[K\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+    fputs("\033[J\033[?7h", out);
+}
+
+// How many runs there is room for on a terminal, with what stands around them.
+static int64_t room_on(FILE *out)
+{
+    enum { AROUND = 5 };
+    struct winsize size = {0};
+    ioctl(fileno(out), TIOCGWINSZ, &size);
+    return size.ws_row > AROUND + 1 ? size.ws_row - AROUND : TABLE_ROWS;
+}
+
+static enum status show_text(const struct command *command, const struct store_view *view, bool follow,
+                             bool live)
+{
+    bool screen = follow && isatty(fileno(command->out));
+    struct summary summary = summarise(view, live);
+    struct column_table table = {0};
+    char *picture = NULL;
+    size_t length;
+    FILE *out = open_memstream(&picture, &length);
+    if (!out)
+        FAIL(STATUS_MACHINE, "no memory for a table");
+    make_table(view, live, screen ? room_on(command->out) : TABLE_ROWS, &table);
+    print_text(view->path, &summary, &table, out);
+    fclose(out);
+    if (screen)
+        redraw(picture, command->out);
+    else
+        fputs(picture, command->out);
+    free(picture);
+    column_table_free(&table);
+    return STATUS_OK;
+}
+
+static void show_json(const struct command *command, const struct store_view *view, bool live)
+{
+    struct summary summary = summarise(view, live);
+    struct column_table table = {0};
+    make_table(view, live, view->runs, &table);
+    print_json(&summary, &table, command->out);
+    column_table_free(&table);
+}
+
 static enum status show(const struct command *command, const char *path, enum table_format format,
                         bool follow, bool *live)
 {
     struct store_view *view = NULL;
+    enum status status = STATUS_OK;
     *live = store_lock_held(path); // before the file: a run that ends in between is then shown as it was
     TRY(store_view_open(path, &view));
-    struct summary summary = summarise(view, *live);
-    struct column_table table = {0};
-    make_table(view, *live, format == TABLE_TEXT && view->runs > TABLE_ROWS ? TABLE_ROWS : view->runs,
-               &table);
-    if (follow && format == TABLE_TEXT && isatty(fileno(command->out)))
-        fputs("\033[H\033[J", command->out);
     if (format == TABLE_JSON)
-        print_json(&summary, &table, command->out);
+        show_json(command, view, *live);
     else
-        print_text(path, &summary, &table, command->out);
-    fflush(command->out);
-    column_table_free(&table);
+        status = show_text(command, view, follow, *live);
     store_view_close(&view);
-    return STATUS_OK;
+    if (fflush(command->out) != 0)
+        FAIL(STATUS_MACHINE, "standard output could not be written"); // whoever read it has gone
+    return status;
 }
 
 enum status command_status(const struct command *command, int argc, char **argv)
@@ -130,6 +210,8 @@ enum status command_status(const struct command *command, int argc, char **argv)
         }
     if (argc - optind != 1)
         FAIL(STATUS_USAGE, "status: expected one results file; see `weightsweep status --help`");
+    if (follow && format == TABLE_TEXT && isatty(fileno(command->out)))
+        fputs("\033[2J", command->out);
     TRY(show(command, argv[optind], format, follow, &live));
     while (follow && live) {
         sleep(FOLLOW_SECONDS);
