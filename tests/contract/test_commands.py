@@ -9,7 +9,7 @@ import pytest
 from conftest import Sweep
 from harness import Result, columns, csv_rows, plan, run, status, weightsweep, write_sweep
 
-VERBS = ["plan", "run", "status", "export", "verify", "info"]
+VERBS = ["plan", "run", "status", "export", "verify", "predict", "info"]
 SEED = {"name": "seed", "unknowns": 15, "equation_ratio": 2}
 
 
@@ -53,7 +53,7 @@ def test_unknown_option(verb: str) -> None:
     assert usage_mistake(weightsweep(verb, "--frobnicate"), "--frobnicate")
 
 
-@pytest.mark.parametrize("verb", ["plan", "run", "status", "export", "verify"])
+@pytest.mark.parametrize("verb", ["plan", "run", "status", "export", "verify", "predict"])
 def test_no_file(verb: str) -> None:
     assert usage_mistake(weightsweep(verb), verb)
 
