@@ -1,56 +1,23 @@
-/* Deep sets (Zaheer et al., NeurIPS 2017): a network for each pair, pooling over the pairs of a set, a network for each set.
- *
- * The encoder's last layer is linear and so is the pooling: it comes after pooling, once a set. */
+/* Deep sets (Zaheer et al., NeurIPS 2017): a network for each pair, pooling over the pairs of a set, a network for each set. */
+#include "model/deep_sets.h"
+
 #include "base/stop.h"
 #include "kernel/activation.h"
-#include "kernel/gemm.h"
-#include "kernel/lanes.h"
 #include "kernel/narrow.h"
 #include "kernel/operand.h"
-#include "kernel/pooling.h"
-#include "model/network.h"
+#include "model/pooling.h"
 
 #include <string.h>
 
-// ---- the tensors by layer: weight and bias alternate, encoder first ----
+static const struct pooling *const poolings[] = {[POOLING_MEAN] = &pooling_mean,
+                                                 [POOLING_SUM] = &pooling_mean,
+                                                 [POOLING_MAX] = &pooling_max,
+                                                 [POOLING_MOMENTS] = &pooling_moments,
+                                                 [POOLING_ATTENTION] = &pooling_attention};
 
-static const struct tensor *layer_weight(const struct model *model, int layer)
+static const struct pooling *pooling_of(const struct model *model)
 {
-    return &model->table.tensors[2 * layer];
-}
-
-static size_t bias_offset(const struct model *model, int layer)
-{
-    return model->table.tensors[2 * layer + 1].offset;
-}
-
-static const struct deep_sets_layout *layout_of(const struct model *model)
-{
-    return &model->layout.deep_sets;
-}
-
-static const void *forward_weight(const struct model *model, int layer) // [in, out]
-{
-    return workspace_numbers(model, layout_of(model)->forward_weights, layer_weight(model, layer)->offset);
-}
-
-static const void *backward_weight(const struct model *model, int layer) // [out, in]
-{
-    size_t offset = layer_weight(model, layer)->offset;
-    if (model->description.precision == PRECISION_FP32)
-        return model->parameters + offset;
-    return workspace_numbers(model, layout_of(model)->backward_weights, offset);
-}
-
-// How the numbers of a product are stored whose result is an activation, or fp32.
-static enum gemm_numbers to_activation(const struct model *model)
-{
-    return model->description.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16;
-}
-
-static enum gemm_numbers to_fp32(const struct model *model)
-{
-    return model->description.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
+    return poolings[model->description.pooling];
 }
 
 static void prepare_first_layer(const struct model *model)
@@ -83,26 +50,19 @@ static void use(struct model *model)
             operand_copy((void *)backward_weight(model, layer), parameters + weight->offset,
                          tensor_size(weight), d->precision);
     }
+    if (pooling_of(model)->use)
+        pooling_of(model)->use(model);
 }
 
 // ---- the encoder's hidden layers, over the pairs of a tile ----
 
-// Activations of hidden layer i for the tile that starts at `set`.
-static void *activation(const struct model *model, int i, int set)
+void *deep_sets_activation(const struct model *model, int i, int set)
 {
     const struct widths *encoder = &model->description.encoder;
-    bool kept = i > 0 && i < encoder->count - 1; // for the whole shard
+    bool kept = deep_sets_keeps(&model->description, i); // for the whole shard
     size_t row = kept ? (size_t)set * (size_t)model->description.pairs : 0;
     return workspace_numbers(model, layout_of(model)->activation[i],
                              row * (size_t)lanes_stride(encoder->width[i]));
-}
-
-static uint32_t *signs_of(const struct model *model, int set)
-{
-    const struct widths *encoder = &model->description.encoder;
-    size_t row = (size_t)lanes_stride(encoder->width[encoder->count - 1]);
-    uint32_t *signs = (uint32_t *)workspace_at(model, layout_of(model)->signs);
-    return signs + (size_t)set * (size_t)pooling_words(model->description.pairs) * row;
 }
 
 static void first_layer(const struct model *model, const float *pairs, int rows, void *h)
@@ -113,29 +73,20 @@ static void first_layer(const struct model *model, const float *pairs, int rows,
                         lanes_stride(d->encoder.width[0]), d->precision);
 }
 
-static float mean_scale(const struct model_description *d)
-{
-    return 1.0f / (float)d->pairs;
-}
-
 static void encode_tile(struct model *model, int set, int sets, const float *pairs)
 {
     const struct model_description *d = &model->description;
     int rows = sets * d->pairs, last = d->encoder.count - 1;
-    first_layer(model, pairs, rows, activation(model, 0, set));
+    first_layer(model, pairs, rows, deep_sets_activation(model, 0, set));
     for (int i = 1; i <= last; i++) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i], stride = lanes_stride(out);
-        void *z = activation(model, i, set);
-        gemm_nn(to_activation(model), rows, out, in, activation(model, i - 1, set), lanes_stride(in),
-                forward_weight(model, i), out, z, stride, false);
+        void *z = deep_sets_activation(model, i, set);
+        gemm_nn(to_activation(model), rows, out, in, deep_sets_activation(model, i - 1, set),
+                lanes_stride(in), forward_weight(model, i), out, z, stride, false);
         if (i < last)
             bias_relu(z, model->parameters + bias_offset(model, i), rows, out, stride, d->precision);
     }
-    int stride = lanes_stride(d->encoder.width[last]);
-    pooling_sum_forward(workspace_at(model, layout_of(model)->set_input[0]) + (size_t)set * (size_t)stride,
-                        signs_of(model, set), activation(model, last, set),
-                        workspace_at(model, layout_of(model)->last_bias), mean_scale(d), sets, d->pairs,
-                        stride, d->precision);
+    pooling_of(model)->encode(model, set, sets);
 }
 
 // The gradient at a hidden layer between the first and the last, through its ReLU, and its bias's.
@@ -151,23 +102,77 @@ static void middle_layer_backward(const struct model *model, int i, int rows, vo
     bias_gradient(db, dh, rows, width, stride, d->precision);
 }
 
-// dpooled [S, wk] -> gradients of the encoder's hidden layers. `add`: not the first tile.
-static void encode_tile_backward(struct model *model, int set, int sets, const float *pairs,
-                                 const float *dpooled, float *gradient, bool add)
+// A tile's rows on the way back: all of them, or those that the pooling picked, gathered, and zeros up to a round number, so that
+// there are few shapes of products.
+struct rows {
+    int count;
+    const int32_t *picked; // NULL: all
+    int gathered;          // before the zeros
+};
+
+static const float *gather_pairs(const struct model *model, const struct rows *rows, const float *pairs)
+{
+    size_t width = (size_t)model->description.pair_width;
+    if (!rows->picked)
+        return pairs;
+    float *to = workspace_at(model, layout_of(model)->picked_pairs);
+    for (int r = 0; r < rows->gathered; r++)
+        memcpy(to + (size_t)r * width, pairs + (size_t)rows->picked[r] * width, width * sizeof(float));
+    memset(to + (size_t)rows->gathered * width, 0,
+           (size_t)(rows->count - rows->gathered) * width * sizeof(float));
+    return to;
+}
+
+// Activations of a hidden layer before the last, as the rows want them.
+static const void *gather_activation(const struct model *model, const struct rows *rows, int i, int set)
+{
+    size_t bytes = (size_t)lanes_stride(model->description.encoder.width[i]) *
+                   precision_bytes(model->description.precision);
+    if (i == 0)
+        return workspace_at(model, layout_of(model)->first_again);
+    const char *from = deep_sets_activation(model, i, set);
+    if (!rows->picked)
+        return from;
+    char *to = (char *)workspace_at(model, layout_of(model)->picked_activation);
+    for (int r = 0; r < rows->gathered; r++)
+        memcpy(to + (size_t)r * bytes, from + (size_t)rows->picked[r] * bytes, bytes);
+    memset(to + (size_t)rows->gathered * bytes, 0, (size_t)(rows->count - rows->gathered) * bytes);
+    return to;
+}
+
+static struct rows pooled_rows(struct model *model, int set, int sets, void *dz, float *gradient)
+{
+    enum { ROUND = 32 };
+    struct rows rows = {.picked = NULL};
+    size_t bytes = (size_t)last_hidden_stride(model) * precision_bytes(model->description.precision);
+    int all = sets * model->description.pairs;
+    rows.count = rows.gathered =
+        pooling_of(model)->encode_backward(model, set, sets, dz, gradient, &rows.picked);
+    if (!rows.picked)
+        return rows;
+    rows.count = (rows.gathered + ROUND - 1) / ROUND * ROUND;
+    rows.count = rows.count < all ? rows.count : all;
+    memset((char *)dz + (size_t)rows.gathered * bytes, 0, (size_t)(rows.count - rows.gathered) * bytes);
+    return rows;
+}
+
+// Gradients of the encoder's hidden layers from a tile. `add`: not the first tile.
+static void encode_tile_backward(struct model *model, int set, int sets, const float *pairs, float *gradient,
+                                 bool add)
 {
     const struct model_description *d = &model->description;
-    int rows = sets * d->pairs, last = d->encoder.count - 1;
-    int first_stride = lanes_stride(d->encoder.width[0]), last_stride = lanes_stride(d->encoder.width[last]);
+    int last = d->encoder.count - 1, first_stride = lanes_stride(d->encoder.width[0]);
     void *dz = workspace_at(model, layout_of(model)->gradient[0]),
          *dh = workspace_at(model, layout_of(model)->gradient[1]);
-    first_layer(model, pairs, rows, activation(model, 0, set)); // later tiles have overwritten it
-    pooling_sum_backward(dz, workspace_at(model, layout_of(model)->last_bias_gradient),
-                         dpooled + (size_t)set * (size_t)last_stride, signs_of(model, set), mean_scale(d),
-                         sets, d->pairs, last_stride, d->precision);
+    struct rows picked = pooled_rows(model, set, sets, dz, gradient);
+    int rows = picked.count;
+    const float *x = gather_pairs(model, &picked, pairs);
+    void *first = workspace_at(model, layout_of(model)->first_again); // later tiles have overwritten it
+    first_layer(model, x, rows, first);
     for (int i = last; i > 0; i--) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i];
         int in_stride = lanes_stride(in), out_stride = lanes_stride(out);
-        const void *h = activation(model, i - 1, set);
+        const void *h = gather_activation(model, &picked, i - 1, set);
         gemm_tn(to_fp32(model), out, in, rows, dz, out_stride, h, in_stride,
                 gradient + layer_weight(model, i)->offset, in, add);
         gemm_nn(to_activation(model), rows, in, out, dz, out_stride, backward_weight(model, i), in, dh,
@@ -181,15 +186,17 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
     // With one hidden layer dz has passed its ReLU already; passing it again by its own signs changes nothing.
     float *dw = workspace_at(model, layout_of(model)->first_gradient),
           *db = dw + d->pair_width * first_stride;
-    narrow_relu_backward(dw, db, dz, activation(model, 0, set), pairs, rows, d->pair_width, first_stride,
-                         d->precision);
+    narrow_relu_backward(dw, db, dz, first, x, rows, d->pair_width, first_stride, d->precision);
 }
 
-// ---- after pooling: layer k of the encoder's last (linear), the decoder's hidden (ReLU) and last (linear) ----
+// ---- after pooling: layer k of the encoder's last (linear; 0), the decoder's hidden (ReLU) and last (linear) ----
 
-static int set_layer(const struct model *model, int k) // its number among all layers
+static int set_layer(const struct model *model,
+                     int k) // its number among all layers; the decoder's are the last ones
 {
-    return model->description.encoder.count + k;
+    if (k == 0)
+        return model->description.encoder.count;
+    return model->table.count / 2 - deep_sets_set_layers(&model->description) + k;
 }
 
 static bool has_relu(const struct model *model, int k)
@@ -203,36 +210,29 @@ static const void *set_operand(const struct model *model, int k)
     return workspace_at(model, layout_of(model)->set_operand[k]);
 }
 
-// Pooling by sum is pooling by mean and then times the pairs: the encoder's last bias counts for each of them.
-static void scale_embedding(const struct model *model, float *embedding, int sets)
+void deep_sets_set_layer(struct model *model, int k, int sets, float *z)
 {
     const struct model_description *d = &model->description;
-    if (d->pooling != POOLING_SUM)
-        return;
-    for (int i = 0; i < sets * d->embed_dim; i++)
-        embedding[i] *= (float)d->pairs;
+    int layer = set_layer(model, k), out = layer_weight(model, layer)->rows,
+        ld = deep_sets_input_stride(d, k);
+    if (d->precision != PRECISION_FP32)
+        operand_copy((void *)set_operand(model, k), workspace_at(model, layout_of(model)->set_input[k]),
+                     (size_t)sets * (size_t)ld, d->precision);
+    gemm_nn(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k), ld,
+            forward_weight(model, layer), out, z, out, false);
+    if (has_relu(model, k))
+        bias_relu(z, model->parameters + bias_offset(model, layer), sets, out, out, PRECISION_FP32);
+    else
+        bias_add(z, model->parameters + bias_offset(model, layer), sets, out, out);
 }
 
 static void decode(struct model *model, int sets, float *output)
 {
-    const struct model_description *d = &model->description;
-    int layers = deep_sets_set_layers(d);
-    for (int k = 0; k < layers; k++) {
-        int layer = set_layer(model, k), out = layer_weight(model, layer)->rows,
-            ld = deep_sets_input_stride(d, k);
-        float *z = k + 1 < layers ? workspace_at(model, layout_of(model)->set_input[k + 1]) : output;
-        if (d->precision != PRECISION_FP32)
-            operand_copy((void *)set_operand(model, k), workspace_at(model, layout_of(model)->set_input[k]),
-                         (size_t)sets * (size_t)ld, d->precision);
-        gemm_nn(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k), ld,
-                forward_weight(model, layer), out, z, out, false);
-        if (has_relu(model, k))
-            bias_relu(z, model->parameters + bias_offset(model, layer), sets, out, out, PRECISION_FP32);
-        else
-            bias_add(z, model->parameters + bias_offset(model, layer), sets, out, out);
-        if (k == 0)
-            scale_embedding(model, z, sets);
-    }
+    int layers = deep_sets_set_layers(&model->description);
+    for (int k = 1; k < layers; k++)
+        deep_sets_set_layer(model, k, sets,
+                            k + 1 < layers ? workspace_at(model, layout_of(model)->set_input[k + 1])
+                                           : output);
 }
 
 // dz as an operand of products.
@@ -245,32 +245,34 @@ static const void *gradient_operand(const struct model *model, const float *dz, 
     return operand;
 }
 
-// Returns the gradient at the pooled hidden layer, [sets, padded width].
-static const float *decode_backward(struct model *model, int sets, const float *output_gradient,
-                                    float *gradient)
+const float *deep_sets_set_layer_backward(struct model *model, int k, int sets, const float *dz,
+                                          float *gradient)
 {
     const struct model_description *d = &model->description;
+    int layer = set_layer(model, k), out = layer_weight(model, layer)->rows;
+    int in = deep_sets_input_width(d, k), ld = deep_sets_input_stride(d, k);
+    float *db = gradient + bias_offset(model, layer);
+    float *dinput = workspace_at(model, layout_of(model)->set_gradient[k % 2]);
+    memset(db, 0, (size_t)out * sizeof(float));
+    bias_gradient(db, dz, sets, out, out, PRECISION_FP32);
+    const void *operand = gradient_operand(model, dz, (size_t)sets * (size_t)out);
+    gemm_tn(to_fp32(model), out, in, sets, operand, out, set_operand(model, k), ld,
+            gradient + layer_weight(model, layer)->offset, in, false);
+    gemm_nn(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), in, dinput, ld,
+            false);
+    if (k > 0 && has_relu(model, k - 1))
+        relu_backward(dinput, workspace_at(model, layout_of(model)->set_input[k]), sets, in, ld,
+                      PRECISION_FP32);
+    return dinput;
+}
+
+static void decode_backward(struct model *model, int sets, const float *output_gradient, float *gradient)
+{
     const float *dz = output_gradient;
-    for (int k = deep_sets_set_layers(d) - 1; k >= 0; k--) {
-        int layer = set_layer(model, k), out = layer_weight(model, layer)->rows;
-        int in = deep_sets_input_width(d, k), ld = deep_sets_input_stride(d, k);
-        float *db = gradient + bias_offset(model, layer);
-        float *dinput = workspace_at(model, layout_of(model)->set_gradient[k % 2]);
-        memset(db, 0, (size_t)out * sizeof(float));
-        bias_gradient(db, dz, sets, out, out, PRECISION_FP32);
-        const void *operand = gradient_operand(model, dz, (size_t)sets * (size_t)out);
-        gemm_tn(to_fp32(model), out, in, sets, operand, out, set_operand(model, k), ld,
-                gradient + layer_weight(model, layer)->offset, in, false);
-        gemm_nn(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), in, dinput, ld,
-                false);
-        if (k > 0 && has_relu(model, k - 1))
-            relu_backward(dinput, workspace_at(model, layout_of(model)->set_input[k]), sets, in, ld,
-                          PRECISION_FP32);
-        if (k == 1)
-            scale_embedding(model, dinput, sets);
-        dz = dinput;
-    }
-    return dz;
+    for (int k = deep_sets_set_layers(&model->description) - 1; k > 0; k--)
+        dz = deep_sets_set_layer_backward(model, k, sets, dz, gradient);
+    pooling_of(model)->embed_backward(model, sets, workspace_at(model, layout_of(model)->set_gradient[1]),
+                                      gradient);
 }
 
 // ---- a shard ----
@@ -285,6 +287,7 @@ static void forward(struct model *model, int sets, const float *pairs, float *ou
         int count = sets - set < layout_of(model)->tile_sets ? sets - set : layout_of(model)->tile_sets;
         encode_tile(model, set, count, pairs + (size_t)set * set_length);
     }
+    pooling_of(model)->embed(model, sets);
     decode(model, sets, output);
 }
 
@@ -314,14 +317,16 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
     memset(workspace_at(model, layout_of(model)->first_gradient), 0,
            (size_t)(d->pair_width + 1) * (size_t)first_stride * sizeof(float));
     memset(workspace_at(model, layout_of(model)->last_bias_gradient), 0, (size_t)last_stride * sizeof(float));
-    const float *dpooled = decode_backward(model, sets, output_gradient, gradient);
+    decode_backward(model, sets, output_gradient, gradient);
     for (int set = 0; set < sets; set += layout_of(model)->tile_sets) {
         if (stop_requested())
             return;
         int count = sets - set < layout_of(model)->tile_sets ? sets - set : layout_of(model)->tile_sets;
-        encode_tile_backward(model, set, count, pairs + (size_t)set * set_length, dpooled, gradient, set > 0);
+        encode_tile_backward(model, set, count, pairs + (size_t)set * set_length, gradient, set > 0);
     }
     finish_gradient(model, gradient);
+    if (pooling_of(model)->finish)
+        pooling_of(model)->finish(model, gradient);
 }
 
 static size_t arrange(struct model *model, int sets)

@@ -53,12 +53,38 @@ static void mark_hidden_matrices(struct tensor_table *table)
         table->tensors[i].hidden_matrix = table->tensors[i].columns > 0 && i != first && i != last;
 }
 
+int model_embedding_width(const struct model_description *model)
+{
+    switch (model->pooling) {
+    case POOLING_MOMENTS:
+        return 2 * model->embed_dim;
+    case POOLING_ATTENTION:
+        return model->queries * model->embed_dim;
+    default:
+        return model->embed_dim;
+    }
+}
+
+// No bias of the keys: it would add the same to all scores of a query.
+static void add_attention(struct tensor_table *table, int queries, int width)
+{
+    add_tensor(table, "pooling", ".query", queries, width, width);
+    add_tensor(table, "pooling.key", ".weight", width, width, width);
+    add_dense(table, "pooling.value", width, width);
+    add_dense(table, "pooling.output", width, width);
+}
+
 void model_tensors(const struct model_description *model, struct tensor_table *table)
 {
     memset(table, 0, sizeof *table);
     add_stack(table, "encoder.net", model->pair_width, &model->encoder, model->embed_dim);
-    add_stack(table, "decoder", model->embed_dim, &model->decoder, model->outputs);
+    int query = table->count;
+    if (model->pooling == POOLING_ATTENTION)
+        add_attention(table, model->queries, model->embed_dim);
+    add_stack(table, "decoder", model_embedding_width(model), &model->decoder, model->outputs);
     mark_hidden_matrices(table);
+    if (model->pooling == POOLING_ATTENTION)
+        table->tensors[query].hidden_matrix = false; // vectors, each on its own
 }
 
 static double multiply_adds(int in, const struct widths *widths)
@@ -76,13 +102,25 @@ static int last_width(const struct widths *widths)
     return widths->width[widths->count - 1];
 }
 
-// Multiply-adds of one set's forward pass: in the encoder's hidden layers (per pair) and after pooling.
+// Multiply-adds of one set's forward pass: for each pair and after pooling.
 static void forward_multiply_adds(const struct model_description *model, double *pair, double *set)
 {
+    double last = last_width(&model->encoder), width = model->embed_dim;
     *pair = multiply_adds(model->pair_width, &model->encoder);
-    *set = (double)last_width(&model->encoder) * model->embed_dim +
-           multiply_adds(model->embed_dim, &model->decoder) +
+    *set = multiply_adds(model_embedding_width(model), &model->decoder) +
            (double)last_width(&model->decoder) * model->outputs;
+    switch (model->pooling) {
+    case POOLING_MAX:
+    case POOLING_MOMENTS:
+        *pair += last * width;
+        break;
+    case POOLING_ATTENTION: // values folded with the encoder's last layer, then the output
+        *pair += (double)model->queries * model->heads * last;
+        *set += model->queries * (last + width) * width;
+        break;
+    default:
+        *set += last * width;
+    }
 }
 
 double model_forward_flops(const struct model_description *model)
@@ -111,8 +149,9 @@ static int sum_widths(const struct widths *widths)
 int model_tile_sets(const struct model_description *model, int sets)
 {
     // Activations and gradients of every pair; then tiles of equal size.
-    double bytes =
-        2.0 * (double)precision_bytes(model->precision) * sum_widths(&model->encoder) * model->pairs * sets;
+    bool every = model->pooling == POOLING_MAX || model->pooling == POOLING_MOMENTS; // pair's embedding
+    double numbers = sum_widths(&model->encoder) + (every ? model->embed_dim : 0);
+    double bytes = 2.0 * (double)precision_bytes(model->precision) * numbers * model->pairs * sets;
     double tiles = bytes / TILE_BYTES;
     int count = tiles >= sets ? sets : (int)tiles + 1;
     return (sets + count - 1) / count;

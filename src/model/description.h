@@ -25,6 +25,7 @@ struct model_description {
     struct widths hidden; // of the flat models
     int outputs;
     enum precision precision; // of operands, activations and their gradients
+    int heads, queries;       // of attention; the heads divide E
 };
 
 struct tensor {
@@ -36,7 +37,7 @@ struct tensor {
     bool hidden_matrix; // a 2-D weight of neither the first nor the last layer: what muon moves
 };
 
-enum { TENSORS_MAX = 4 * WIDTHS_MAX + 8 };
+enum { TENSORS_MAX = 4 * WIDTHS_MAX + 10 };
 
 struct tensor_table {
     int count;
@@ -48,8 +49,11 @@ void model_tensors(const struct model_description *model, struct tensor_table *t
 
 size_t tensor_size(const struct tensor *tensor); // in floats
 
-/* The FLOPs that mathematics needs (two a multiply-add; the pooling before the last encoder layer, no gradient at
- * the input) for one set: forward alone, and forward and backward. */
+/* Width of the decoder's input: E, with moments 2 E, with attention E for each query. */
+int model_embedding_width(const struct model_description *model);
+
+/* The FLOPs that mathematics needs (two a multiply-add; the pooling before the last encoder layer where that is linear in it, else
+ * dense; attention's scores, but not its weighted sums; no gradient at the input) for one set: forward alone, and forward and backward. */
 double model_forward_flops(const struct model_description *model);
 double model_step_flops(const struct model_description *model);
 

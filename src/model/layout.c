@@ -31,17 +31,42 @@ int deep_sets_set_layers(const struct model_description *model)
     return model->decoder.count + 2;
 }
 
+static int last_width(const struct model_description *model)
+{
+    return model->encoder.width[model->encoder.count - 1];
+}
+
 int deep_sets_input_width(const struct model_description *model, int k)
 {
     if (k == 0)
-        return model->encoder.width[model->encoder.count - 1];
-    return k == 1 ? model->embed_dim : model->decoder.width[k - 2];
+        return last_width(model);
+    return k == 1 ? model_embedding_width(model) : model->decoder.width[k - 2];
+}
+
+static int pooled_stride(const struct model_description *model)
+{
+    switch (model->pooling) {
+    case POOLING_MAX:
+        return lanes_stride(model->embed_dim);
+    case POOLING_MOMENTS:
+        return 2 * lanes_stride(model->embed_dim);
+    case POOLING_ATTENTION:
+        return deep_sets_queries(model) * lanes_stride(last_width(model));
+    default:
+        return lanes_stride(last_width(model));
+    }
 }
 
 int deep_sets_input_stride(const struct model_description *model, int k)
 {
-    int width = deep_sets_input_width(model, k);
-    return k == 0 ? lanes_stride(width) : width;
+    return k == 0 ? pooled_stride(model) : deep_sets_input_width(model, k);
+}
+
+bool deep_sets_keeps(const struct model_description *model, int i)
+{
+    bool last = i == model->encoder.count - 1,
+         sum = model->pooling == POOLING_MEAN || model->pooling == POOLING_SUM;
+    return last ? !sum : i > 0;
 }
 
 static void take_set_layers(const struct model_description *model, size_t sets,
@@ -60,6 +85,53 @@ static void take_set_layers(const struct model_description *model, size_t sets,
         layout->set_gradient[i] = take(total, sets, (size_t)row);
     if (rounded)
         layout->set_gradient_operand = take_numbers(total, sets, (size_t)row, model->precision);
+}
+
+static void take_max(const struct model_description *model, size_t sets, struct deep_sets_layout *layout,
+                     size_t *total)
+{
+    size_t tile = (size_t)layout->tile_sets, pairs = (size_t)model->pairs, width = (size_t)model->embed_dim;
+    size_t stride = (size_t)lanes_stride(model->embed_dim), last = (size_t)lanes_stride(last_width(model));
+    size_t rows = tile * (width < pairs ? width : pairs);
+    struct widths middle = model->encoder;
+    middle.count -= middle.count > 1;
+    layout->embedding = take_numbers(total, tile * pairs, stride, model->precision);
+    layout->winner = take(total, sets, stride);
+    layout->row = take(total, rows, 1);
+    layout->first = take(total, rows + 1, 1);
+    layout->column = take(total, tile, width);
+    layout->count = take(total, pairs + 1, 1);
+    layout->picked_pairs = take(total, tile * pairs, (size_t)model->pair_width);
+    layout->picked_activation =
+        take_numbers(total, tile * pairs, (size_t)lanes_stride(widest(&middle)), model->precision);
+    layout->last_weight = take_numbers(total, width, last, model->precision);
+    layout->last_weight_gradient = take(total, width, last);
+}
+
+static void take_attention(const struct model_description *model, size_t sets,
+                           struct deep_sets_layout *layout, size_t *total)
+{
+    size_t pairs = (size_t)model->pairs, width = (size_t)model->embed_dim, in = (size_t)last_width(model);
+    size_t last = (size_t)lanes_stride(last_width(model)), queries = (size_t)deep_sets_queries(model);
+    size_t padded = (size_t)lanes_stride((int)queries), rows = sets * (size_t)model->queries;
+    layout->query = take(total, queries, last);
+    layout->query_gradient = take(total, queries, last);
+    layout->key_query = take(total, queries, width);
+    layout->key_query_gradient = take(total, queries, width);
+    layout->value = take_numbers(total, width, in, model->precision);
+    layout->value_forward = take_numbers(total, width, in, model->precision);
+    layout->value_gradient = take(total, width, in);
+    layout->value_bias = take(total, width, 1);
+    layout->fold = take(total, width, in > width ? in : width);
+    if (model->precision != PRECISION_FP32)
+        layout->rounded = take_numbers(total, width, in + 2 * width, model->precision);
+    layout->weights = take(total, sets * pairs, padded);
+    layout->scratch = take(total, pairs, padded);
+    for (int i = 0; i < 2; i++)
+        layout->heads[i] = take(total, rows, width);
+    layout->heads_operand = model->precision == PRECISION_FP32
+                                ? layout->heads[0]
+                                : take_numbers(total, rows, width, model->precision);
 }
 
 void deep_sets_layout(const struct model_description *model, int sets, struct deep_sets_layout *layout)
@@ -84,16 +156,30 @@ void deep_sets_layout(const struct model_description *model, int sets, struct de
     layout->first_gradient = take(&total, (size_t)model->pair_width + 1, first);
     layout->last_bias_gradient = take(&total, 1, last);
     for (int i = 0; i < encoder->count; i++) {
-        bool kept = i > 0 && i < encoder->count - 1;
-        size_t rows = kept ? all * pairs : tile_pairs;
+        size_t rows = deep_sets_keeps(model, i) ? all * pairs : tile_pairs;
         layout->activation[i] =
             take_numbers(&total, rows, (size_t)lanes_stride(encoder->width[i]), precision);
     }
     for (int i = 0; i < 2; i++)
         layout->gradient[i] =
             take_numbers(&total, tile_pairs, (size_t)lanes_stride(widest(encoder)), precision);
-    layout->signs = take(&total, all * (size_t)pooling_words(model->pairs), last);
+    layout->first_again = deep_sets_keeps(model, 0) ? take_numbers(&total, tile_pairs, first, precision)
+                                                    : layout->activation[0];
     take_set_layers(model, all, layout, &total);
+    switch (model->pooling) {
+    case POOLING_MAX:
+        take_max(model, all, layout, &total);
+        break;
+    case POOLING_MOMENTS:
+        layout->embedding =
+            take_numbers(&total, all * pairs, (size_t)lanes_stride(model->embed_dim), precision);
+        break;
+    case POOLING_ATTENTION:
+        take_attention(model, all, layout, &total);
+        break;
+    default:
+        layout->signs = take(&total, all * (size_t)pooling_words(model->pairs), last);
+    }
     layout->total = total;
 }
 

@@ -15,19 +15,53 @@ struct deep_sets_layout {
     size_t last_bias;          // [wk]
     size_t first_gradient;     // [pair_width + 1, w1], of weight and bias
     size_t last_bias_gradient; // [wk]
-    size_t activation[WIDTHS_MAX]; // p [T n, wi]; those between the first and the last are kept: [S n, wi]
+    size_t activation[WIDTHS_MAX]; // p [T n, wi]; [S n, wi] where they are kept
+    size_t first_again;            // p [T n, w1], on the way back
     size_t gradient[2];            // p [T n, max w], by turns
-    size_t signs;                  // [S, words, wk], 32-bit words
-    size_t
-        set_input[WIDTHS_MAX +
-                  2]; // [S, in], of the layers after pooling: pooled [S, wk], embedding [S, E], the decoder's
+    size_t set_input[WIDTHS_MAX +
+                     2]; // [S, in], of the layers after pooling: what is pooled, the embedding, the decoder's
     size_t set_operand[WIDTHS_MAX + 2]; // p, the same; the inputs themselves where p is fp32
     size_t set_gradient[2];             // [S, widest], by turns
     size_t set_gradient_operand;        // p [S, widest]
+
+    // Mean and sum. Pooled: [S, wk].
+    size_t signs; // [S, words, wk], 32-bit words
+
+    // Max and moments. E padded. Pooled: [S, E], [S, 2, E].
+    size_t embedding;            // p, without bias: [T n, E]; of moments [S n, E]
+    size_t winner;               // [S, E], which pair
+    size_t row, first, column;   // struct pooling_winners, of a tile
+    size_t count;                // [n + 1], to work in
+    size_t picked_pairs;         // [T n, pair_width]
+    size_t picked_activation;    // p [T n, widest between the first and the last]
+    size_t last_weight;          // p [E, wk]
+    size_t last_weight_gradient; // [E, wk]
+
+    // Attention: Q queries, H heads, W = Q H padded. Pooled: [S, Q H, wk].
+    size_t query, query_gradient;         // [Q H, wk], folded: what the scores are products with
+    size_t key_query, key_query_gradient; // [Q H, E], the same before the encoder's last layer
+    size_t value, value_forward; // p [E, wk], folded: value.weight times the encoder's last; transposed
+    size_t value_gradient;       // [E, wk]
+    size_t value_bias;           // [E], folded
+    size_t fold;                 // [E, max(wk, E)], to work in
+    size_t rounded;       // p [E, wk], [E, E], [E, E]: encoder's last, value, output; where p is not fp32
+    size_t weights;       // [S n, W]
+    size_t scratch;       // [n, W]
+    size_t heads[2];      // [S Q, E], all heads of a query side by side, and their gradient
+    size_t heads_operand; // p, the same
     size_t total;
 };
 
 void deep_sets_layout(const struct model_description *model, int sets, struct deep_sets_layout *layout);
+
+/* Whether the activations of the encoder's hidden layer i stay for the way back, those of the whole shard. */
+bool deep_sets_keeps(const struct model_description *model, int i);
+
+/* Folded queries of attention: one a query and head. */
+static inline int deep_sets_queries(const struct model_description *model)
+{
+    return model->queries * model->heads;
+}
 
 /* Layers after pooling: the encoder's last, the decoder's hidden, the decoder's last. */
 int deep_sets_set_layers(const struct model_description *model);

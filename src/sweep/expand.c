@@ -13,7 +13,7 @@ struct expansion {
     struct run_spec *run; // [runs]
     int64_t *index;       // [runs], the combination that a run is
     int64_t runs;
-    unsigned models; // bits of the model kinds that occur
+    unsigned models, poolings; // bits of the kinds that occur
 };
 
 static void resolve_all(struct expansion *expansion, int64_t size)
@@ -26,6 +26,7 @@ static void resolve_all(struct expansion *expansion, int64_t size)
         struct run_spec *run = &expansion->run[expansion->runs];
         resolve_run(expansion->grid, chosen, expansion->mistakes, run);
         expansion->models |= 1u << run->model.kind;
+        expansion->poolings |= 1u << run->model.pooling;
         expansion->index[expansion->runs++] = i;
     }
 }
@@ -67,23 +68,32 @@ static bool is_given_otherwise_than_default(const struct grid *grid, enum settin
     return grid->given[id] && value_compare(id, &grid->fixed[id], &standard) != 0;
 }
 
+static void refuse_unused(const struct expansion *expansion, enum setting_id id, enum setting_id user,
+                          unsigned users, int64_t found)
+{
+    const struct choice *choices = settings[user].choices;
+    struct text names = {0};
+    char name[64];
+    for (int i = 0; choices[i].name; i++)
+        if (users & 1u << i)
+            text_format(&names, "%s`%s`", names.length ? ", " : "", choices[i].name);
+    mistakes_add(expansion->mistakes, grid_place(expansion->grid, id), settings_name(id, name),
+                 "is not used by `%s`; expected it only with %s %s", choices[found].name, settings[user].key,
+                 names.chars);
+    text_free(&names);
+}
+
 static void check_use(const struct expansion *expansion)
 {
-    const struct grid *grid = expansion->grid;
-    char name[64];
+    const struct model_description *model = &expansion->run[0].model;
     for (enum setting_id id = 0; id < SETTINGS; id++) {
-        if (settings[id].models == 0 || (settings[id].models & expansion->models) != 0 ||
-            !is_given_otherwise_than_default(grid, id))
+        unsigned models = settings[id].models, poolings = settings[id].poolings;
+        if (!is_given_otherwise_than_default(expansion->grid, id))
             continue;
-        struct text users = {0};
-        for (int kind = 0; settings[SETTING_MODEL].choices[kind].name; kind++)
-            if (settings[id].models & 1u << kind)
-                text_format(&users, "%s`%s`", users.length ? ", " : "",
-                            settings[SETTING_MODEL].choices[kind].name);
-        mistakes_add(expansion->mistakes, grid_place(grid, id), settings_name(id, name),
-                     "is not used by `%s`; expected it only with model %s",
-                     settings[SETTING_MODEL].choices[expansion->run[0].model.kind].name, users.chars);
-        text_free(&users);
+        if (models != 0 && (models & expansion->models) == 0)
+            refuse_unused(expansion, id, SETTING_MODEL, models, model->kind);
+        else if (poolings != 0 && (poolings & expansion->poolings) == 0)
+            refuse_unused(expansion, id, SETTING_POOLING, poolings, model->pooling);
     }
 }
 

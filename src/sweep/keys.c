@@ -24,16 +24,11 @@ static void full_key(enum setting_group group, const char *key, char full[64])
         snprintf(full, 64, "%s.%.40s", setting_groups[group], key);
 }
 
-static void refuse_later(const char *key, struct place place, struct mistakes *mistakes)
-{
-    mistakes_add(mistakes, place, key, "is not there yet in this version; expected a file without it");
-}
-
 static void refuse_shared(const char *key, struct place place, struct mistakes *mistakes)
 {
     struct text names = {0};
     for (enum setting_group group = 0; group < GROUPS; group++)
-        if (settings_find(group, key) != SETTINGS || settings_later(group, key))
+        if (settings_find(group, key) != SETTINGS)
             text_format(&names, "%s`%s.%s`", names.length ? " or " : "", setting_groups[group], key);
     mistakes_add(mistakes, place, key, "more than one group has this key; expected %s", names.chars);
     text_free(&names);
@@ -75,9 +70,7 @@ enum setting_id keys_anywhere(const char *key, struct place place, struct mistak
         return SETTINGS;
     }
     enum setting_id id = group == GROUPS ? SETTINGS : settings_find(group, bare);
-    if (id == SETTINGS && group != GROUPS && settings_later(group, bare))
-        refuse_later(key, place, mistakes);
-    else if (id == SETTINGS)
+    if (id == SETTINGS)
         refuse_anywhere(key, bare, place, mistakes);
     return id;
 }
@@ -116,9 +109,7 @@ enum setting_id keys_in_group(enum setting_group group, const char *key, struct 
     char full[64];
     full_key(group, key, full);
     enum setting_group home = GROUPS;
-    if (settings_later(group, key))
-        refuse_later(full, place, mistakes);
-    else if (settings_sharing(key, &home) == 0 || home == group)
+    if (settings_sharing(key, &home) == 0 || home == group)
         refuse_in_group(group, key, full, place, mistakes);
     else if (home == GROUP_TOP)
         mistakes_add(mistakes, place, full, "is in the wrong place; expected `%s` at top level", key);

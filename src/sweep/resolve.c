@@ -270,6 +270,26 @@ static void check_points(const struct check *check)
             (long long)training->steps, (long long)training->evaluate_every, (long long)points, MOST_POINTS);
 }
 
+static int divisor_up_to(int number, int most)
+{
+    while (number % most != 0)
+        most--;
+    return most;
+}
+
+static void check_heads(const struct check *check)
+{
+    const struct model_description *model = &check->run->model;
+    if (model->kind != MODEL_DEEP_SETS || model->pooling != POOLING_ATTENTION ||
+        !sound(check, SETTING_HEADS) || !sound(check, SETTING_EMBED_DIM) ||
+        model->embed_dim % model->heads == 0)
+        return;
+    ADD(check, SETTING_HEADS, SETTING_EMBED_DIM,
+        "%d heads cannot share an embedding of %d evenly; expected a divisor, such as %d", model->heads,
+        model->embed_dim,
+        divisor_up_to(model->embed_dim, model->heads < model->embed_dim ? model->heads : model->embed_dim));
+}
+
 static bool is_available(const struct run_spec *run)
 {
     return settings[SETTING_MODEL].choices[run->model.kind].available &&
@@ -321,6 +341,10 @@ static void check_sizes(const struct check *check, const struct tensor_table *ta
                shard * model->pairs * model->pair_width);
     check_size(check, SETTING_EVAL_POINTS, SETTING_BATCH, "the evaluation points of a shard",
                shard * run->task.eval_points * run->task.generator.inputs);
+    check_size(check, SETTING_QUERIES, SETTING_HEADS, "what a shard's queries gather",
+               model->pooling == POOLING_ATTENTION
+                   ? shard * model->queries * model->heads * (widest(&model->encoder) + model->pairs)
+                   : 0);
     check_size(check, SETTING_BATCH, SETTING_UNKNOWNS, "the predictions of a shard", shard * model->outputs);
     check_size(check, SETTING_EVALUATION_GENERATORS, SETTING_UNKNOWNS, "the predictions of an evaluation",
                (double)run->training.evaluation_generators * model->outputs);
@@ -337,6 +361,7 @@ void resolve_run(const struct grid *grid, const struct value *const chosen[SETTI
     check_model_fits(&check);
     check_range(&check);
     forget_unused(run);
+    check_heads(&check);
     check_shards(&check);
     check_points(&check);
     if (!resolve_generator(&check) || !resolve_pairs(&check))

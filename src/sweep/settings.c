@@ -9,8 +9,8 @@ static const struct choice tasks[] = {
     {"mlp-forward", true}, {"linear-inverse", true}, {"mlp-inverse", true}, {0}};
 static const struct choice models[] = {
     {"linear", false}, {"x-linear", false}, {"res-linear", false}, {"deep-sets", true}, {0}};
-static const struct choice poolings[] = {{"mean", true},     {"sum", true},        {"max", false},
-                                         {"moments", false}, {"attention", false}, {0}};
+static const struct choice poolings[] = {{"mean", true},    {"sum", true},       {"max", true},
+                                         {"moments", true}, {"attention", true}, {0}};
 static const struct choice inits[] = {{"lecun", true}, {"normal", true}, {0}};
 static const struct choice activations[] = {
     {"relu", true}, {"leaky-relu", true}, {"tanh", true}, {"gelu", true}, {0}};
@@ -19,13 +19,6 @@ static const struct choice optimizers[] = {{"adam", true}, {"muon", true}, {0}};
 static const struct choice schedules[] = {{"constant", true}, {"cosine", true}, {0}};
 static const struct choice distributions[] = {{"uniform", true}, {"wide", true}, {"shifted", true}, {0}};
 static const struct choice precisions[] = {{"fp32", true}, {"bf16", true}, {0}};
-
-static const struct {
-    enum setting_group group;
-    const char *key;
-} later[] = {
-    {GROUP_NETWORK, "heads"}, {GROUP_NETWORK, "queries"},
-};
 
 enum {
     SETS = 1u << MODEL_DEEP_SETS,
@@ -135,6 +128,12 @@ const struct setting settings[SETTINGS] = {
     [SETTING_NETWORK_HIDDEN] = {
         GROUP_NETWORK, "hidden", "network_hidden", "1", "hidden widths of a flat model",
         WIDTHS(model.hidden, "[256, 256, 256]", WIDTHS_MAX, 65536), .models = FLAT},
+    [SETTING_HEADS] = {
+        GROUP_NETWORK, "heads", "heads", "1", "heads of pooling by attention, a divisor of embed_dim",
+        INTEGER(model.heads, "4", 1, 65536), .models = SETS, .poolings = 1u << POOLING_ATTENTION},
+    [SETTING_QUERIES] = {
+        GROUP_NETWORK, "queries", "queries", "1", "learned queries of pooling by attention",
+        INTEGER(model.queries, "1", 1, 65536), .models = SETS, .poolings = 1u << POOLING_ATTENTION},
 
     [SETTING_EVALUATION_EVERY] = {
         GROUP_EVALUATION, "every", "evaluation_every", "steps", "steps between two evaluations",
@@ -178,19 +177,11 @@ enum setting_id settings_find(enum setting_group group, const char *key)
     return SETTINGS;
 }
 
-bool settings_later(enum setting_group group, const char *key)
-{
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (later[i].group == group && strcmp(later[i].key, key) == 0)
-            return true;
-    return false;
-}
-
 int settings_sharing(const char *key, enum setting_group *group)
 {
     int count = 0;
     for (enum setting_group candidate = 0; candidate < GROUPS; candidate++)
-        if (settings_find(candidate, key) != SETTINGS || settings_later(candidate, key))
+        if (settings_find(candidate, key) != SETTINGS)
             if (count++ == 0)
                 *group = candidate;
     return count;
@@ -204,5 +195,7 @@ bool settings_is_list(enum setting_id id)
 
 bool settings_used(enum setting_id id, const struct run_spec *run)
 {
-    return settings[id].models == 0 || (settings[id].models & 1u << run->model.kind) != 0;
+    const struct setting *setting = &settings[id];
+    return (setting->models == 0 || (setting->models & 1u << run->model.kind) != 0) &&
+           (setting->poolings == 0 || (setting->poolings & 1u << run->model.pooling) != 0);
 }

@@ -39,6 +39,8 @@ enum setting_id {
     SETTING_ENCODER,
     SETTING_DECODER,
     SETTING_NETWORK_HIDDEN,
+    SETTING_HEADS,
+    SETTING_QUERIES,
     SETTING_EVALUATION_EVERY,
     SETTING_EVALUATION_GENERATORS,
     SETTING_EVALUATION_INPUTS,
@@ -79,6 +81,7 @@ struct setting {
     const struct choice *choices; // in the order of the enum
     size_t offset, size;          // of the field in struct run_spec
     unsigned models;              // bits of the model kinds that use it; 0: all do
+    unsigned poolings;            // likewise of the poolings
     bool outside_id;              // a run's id holds what follows from it instead
 };
 
@@ -91,16 +94,13 @@ const char *settings_name(enum setting_id id, char name[64]);
 /* The setting that is called so in that group; SETTINGS if there is none. */
 enum setting_id settings_find(enum setting_group group, const char *key);
 
-/* How many groups have such a key, those to come included; if any has, *group is the first. */
+/* How many groups have such a key; if any has, *group is the first. */
 int settings_sharing(const char *key, enum setting_group *group);
-
-/* The key is recognised, but what it sets is not there yet. */
-bool settings_later(enum setting_group group, const char *key);
 
 /* Whether its values are lists. */
 bool settings_is_list(enum setting_id id);
 
-/* Whether the run's model uses the setting. */
+/* Whether the run's model and its pooling use the setting. */
 bool settings_used(enum setting_id id, const struct run_spec *run);
 
 #endif

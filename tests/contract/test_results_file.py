@@ -42,6 +42,8 @@ SETTINGS = {
     "encoder": (TEXT, "1"),
     "decoder": (TEXT, "1"),
     "network_hidden": (TEXT, "1"),
+    "heads": (INT, "1"),
+    "queries": (INT, "1"),
     "evaluation_every": (INT, "steps"),
     "evaluation_generators": (INT, "1"),
     "evaluation_inputs": (TEXT, "1"),

@@ -30,6 +30,8 @@ SETTINGS: list[tuple[str, str, Any, Any]] = [
     ("network.encoder", "encoder", [128, 256], [64]),
     ("network.decoder", "decoder", [256, 128], [64, 64, 32]),
     ("network.hidden", "network_hidden", [256, 256, 256], None),
+    ("network.heads", "heads", 4, None),
+    ("network.queries", "queries", 1, None),
     ("evaluation.every", "evaluation_every", 500, 1000),
     ("evaluation.generators", "evaluation_generators", 16384, 1000),
     ("evaluation.inputs", "evaluation_inputs", [], ["uniform", "wide"]),

@@ -15,7 +15,12 @@ MUON: dict[str, Any] = {
     "axes": {"seed": [1, 2, 3]},
 }
 BF16: dict[str, Any] = {"training": {"optimizer": "muon", "precision": "bf16"}, "axes": {"pooling": ["mean", "sum"]}}
-SWEEPS = {"adam": ADAM, "muon": MUON, "bf16": BF16}
+POOLINGS: dict[str, Any] = {
+    "network": {"encoder": [13, 21], "decoder": [19], "heads": 3, "queries": 2},
+    "embed_dim": 12,
+    "axes": {"pooling": ["max", "moments", "attention"], "precision": ["fp32", "bf16"]},
+}
+SWEEPS = {"adam": ADAM, "muon": MUON, "bf16": BF16, "poolings": POOLINGS}
 
 
 def make(folder: Path, changes: dict[str, Any], ranks: int, *more: str) -> dict[str, bytes]:

@@ -84,13 +84,13 @@ const struct tensor *reference_tensor(const struct tensor_table *table, const ch
     return NULL;
 }
 
-// y = W x + b of the layer `prefix`.`index`; returns the width of y.
-static int dense(const struct tensor_table *table, const double *parameters, const char *prefix, int index,
+// y = W x + b of the layer of that name; returns the width of y.
+static int dense(const struct tensor_table *table, const double *parameters, const char *layer,
                  const double *x, double *y)
 {
     char name[2][40];
-    snprintf(name[0], sizeof name[0], "%s.%d.weight", prefix, index);
-    snprintf(name[1], sizeof name[1], "%s.%d.bias", prefix, index);
+    snprintf(name[0], sizeof name[0], "%s.weight", layer);
+    snprintf(name[1], sizeof name[1], "%s.bias", layer);
     const struct tensor *weight = reference_tensor(table, name[0]);
     memcpy(y, parameters + reference_tensor(table, name[1])->offset, (size_t)weight->rows * sizeof *y);
     reference_multiply(weight->rows, 1, weight->columns, parameters + weight->offset, weight->columns, 1, x,
@@ -98,7 +98,7 @@ static int dense(const struct tensor_table *table, const double *parameters, con
     return weight->rows;
 }
 
-enum { WIDEST = 64 };
+enum { WIDEST = 64 }; // numbers in a row
 
 // Dense layers 0, 2, .. 2 hidden with ReLUs between; `x` is overwritten with the output, which has `width`
 // numbers.
@@ -108,31 +108,98 @@ static int stack(const struct tensor_table *table, const double *parameters, con
     double y[WIDEST];
     int width = 0;
     for (int i = 0; i <= hidden; i++) {
-        width = dense(table, parameters, prefix, 2 * i, x, y);
+        char layer[24];
+        snprintf(layer, sizeof layer, "%s.%d", prefix, 2 * i);
+        width = dense(table, parameters, layer, x, y);
         for (int j = 0; j < width; j++)
             x[j] = i < hidden ? fmax(y[j], 0) : y[j];
     }
     return width;
 }
 
+static const double *values_of(const struct tensor_table *table, const double *parameters, const char *name)
+{
+    return parameters + reference_tensor(table, name)->offset;
+}
+
+// Multi-head attention as it is written in the books: keys and values of every pair.
+static void attend(const struct model_description *model, const struct tensor_table *table,
+                   const double *parameters, double (*embedding)[WIDEST], double *pooled)
+{
+    int width = model->embed_dim, slice = width / model->heads, n = model->pairs;
+    const double *query = values_of(table, parameters, "pooling.query");
+    double(*key)[WIDEST] = memory_small((size_t)n * sizeof *key);
+    double(*value)[WIDEST] = memory_small((size_t)n * sizeof *value);
+    double *weight = memory_small((size_t)n * sizeof *weight);
+    for (int p = 0; p < n; p++) {
+        reference_multiply(width, 1, width, values_of(table, parameters, "pooling.key.weight"), width, 1,
+                           embedding[p], 1, 1, key[p], false);
+        dense(table, parameters, "pooling.value", embedding[p], value[p]);
+    }
+    for (int q = 0; q < model->queries; q++) {
+        double heads[WIDEST] = {0};
+        for (int head = 0; head < model->heads; head++) {
+            double most = -INFINITY, sum = 0;
+            for (int p = 0; p < n; p++) {
+                weight[p] = 0;
+                for (int j = head * slice; j < (head + 1) * slice; j++)
+                    weight[p] += query[q * width + j] * key[p][j] / sqrt(slice);
+                most = fmax(most, weight[p]);
+            }
+            for (int p = 0; p < n; p++)
+                sum += weight[p] = exp(weight[p] - most);
+            for (int p = 0; p < n; p++)
+                for (int j = head * slice; j < (head + 1) * slice; j++)
+                    heads[j] += weight[p] / sum * value[p][j];
+        }
+        dense(table, parameters, "pooling.output", heads, pooled + q * width);
+    }
+    free(key);
+    free(value);
+    free(weight);
+}
+
+// embedding [pairs, E] -> the decoder's input
+static void pool(const struct model_description *model, const struct tensor_table *table,
+                 const double *parameters, double (*embedding)[WIDEST], double *pooled)
+{
+    int width = model->embed_dim, n = model->pairs;
+    if (model->pooling == POOLING_ATTENTION) {
+        attend(model, table, parameters, embedding, pooled);
+        return;
+    }
+    for (int j = 0; j < width; j++) {
+        double sum = 0, most = -INFINITY, squares = 0;
+        for (int p = 0; p < n; p++) {
+            sum += embedding[p][j];
+            most = fmax(most, embedding[p][j]);
+        }
+        for (int p = 0; p < n; p++)
+            squares += (embedding[p][j] - sum / n) * (embedding[p][j] - sum / n);
+        pooled[j] = model->pooling == POOLING_SUM ? sum : model->pooling == POOLING_MAX ? most : sum / n;
+        if (model->pooling == POOLING_MOMENTS)
+            pooled[width + j] = sqrt(squares / n + 1e-6);
+    }
+}
+
 void reference_deep_sets(const struct model_description *model, const double *parameters, int sets,
                          const float *pairs, double *output)
 {
     struct tensor_table table;
+    double(*embedding)[WIDEST] = memory_small((size_t)model->pairs * sizeof *embedding);
     model_tensors(model, &table);
     for (int set = 0; set < sets; set++) {
-        double pooled[WIDEST] = {0}, x[WIDEST],
-               scale = model->pooling == POOLING_MEAN ? 1.0 / model->pairs : 1;
+        double x[WIDEST];
         for (int p = 0; p < model->pairs; p++, pairs += model->pair_width) {
             for (int j = 0; j < model->pair_width; j++)
-                x[j] = (double)pairs[j];
-            int width = stack(&table, parameters, "encoder.net", model->encoder.count, x);
-            for (int j = 0; j < width; j++)
-                pooled[j] += scale * x[j];
+                embedding[p][j] = (double)pairs[j];
+            stack(&table, parameters, "encoder.net", model->encoder.count, embedding[p]);
         }
-        int width = stack(&table, parameters, "decoder", model->decoder.count, pooled);
-        memcpy(output + (size_t)set * (size_t)width, pooled, (size_t)width * sizeof *output);
+        pool(model, &table, parameters, embedding, x);
+        int width = stack(&table, parameters, "decoder", model->decoder.count, x);
+        memcpy(output + (size_t)set * (size_t)width, x, (size_t)width * sizeof *output);
     }
+    free(embedding);
 }
 
 // ---- the task ----

@@ -31,7 +31,7 @@ void reference_multiply(int m, int n, int k, const double *a, int a_row, int a_c
 /* The tensor of that name, or the test fails. */
 const struct tensor *reference_tensor(const struct tensor_table *table, const char *name);
 
-/* Deep sets with mean or sum pooling: every pair's embedding, then their mean or sum.
+/* Deep sets: every pair's embedding, then the pooling as it is defined, then the decoder.
  * parameters [table->parameters], pairs [sets, pairs, pair_width], output [sets, outputs] */
 void reference_deep_sets(const struct model_description *model, const double *parameters, int sets,
                          const float *pairs, double *output);

@@ -498,6 +498,8 @@ static void test_resolved_says_everything(void **state)
                                          "network:\n"
                                          "  decoder: [256, 128]\n"
                                          "  hidden: [256, 256, 256]\n"
+                                         "  heads: 4\n"
+                                         "  queries: 1\n"
                                          "evaluation:\n"
                                          "  every: 500\n"
                                          "  generators: 16384\n"
@@ -605,6 +607,8 @@ static void test_columns(void **state)
         {"encoder", COLUMN_LIST, "1"},
         {"decoder", COLUMN_LIST, "1"},
         {"network_hidden", COLUMN_LIST, "1"},
+        {"heads", COLUMN_INT, "1"},
+        {"queries", COLUMN_INT, "1"},
         {"evaluation_every", COLUMN_INT, "steps"},
         {"evaluation_generators", COLUMN_INT, "1"},
         {"evaluation_inputs", COLUMN_LIST, "1"},

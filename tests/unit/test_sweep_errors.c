@@ -204,9 +204,6 @@ static void test_not_there_yet(void **state)
     static const struct mistaken cases[] = {
         {BASE "model: res-linear\n", NULL,
          "f.yaml:4: model: `res-linear` is not there yet; expected `deep-sets`"},
-        {BASE "pooling: attention\n", NULL,
-         "f.yaml:4: pooling: `attention` is not there yet; expected `mean`"},
-        {BASE "network: {heads: 4}\n", NULL, "f.yaml:4: network.heads: is not there yet"},
     };
     EXPECT_ALL(cases);
 }
@@ -327,6 +324,13 @@ static void test_what_does_not_fit(void **state)
          "`x-linear`"},
         {BASE "axes:\n  network.hidden: [[64], [32]]\n", NULL,
          "f.yaml:5: network.hidden: is not used by `deep-sets`"},
+        {BASE "pooling: max\nnetwork: {heads: 8}\n", NULL,
+         "f.yaml:5: network.heads: is not used by `max`; expected it only with pooling `attention`"},
+        {BASE "pooling: attention\nnetwork: {heads: 5}\n", NULL,
+         "f.yaml:5: network.heads: 5 heads cannot share an embedding of 128 evenly; expected a divisor, such "
+         "as 4"},
+        {BASE "pooling: attention\nembed_dim: 6\n", NULL,
+         "f.yaml:5: embed_dim: 4 heads cannot share an embedding of 6 evenly; expected a divisor, such as 3"},
         {BASE "training:\n  steps: 100000000\nevaluation:\n  every: 1\n", NULL,
          "f.yaml:7: evaluation.every: 100000000 steps, evaluated every 1, make curves of 100000000 points"},
         {BASE "network:\n  encoder: [65536, 65536]\n", NULL,

@@ -1,0 +1,298 @@
+#include "kernel/pooling_attention.h"
+
+#include "kernel/lanes.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+// Blocks of pairs, queries and vectors of columns that keep their sums in registers.
+enum { PAIRS = 4, QUERIES = 4, COLUMNS = 4, SPREAD_COLUMNS = 2 };
+
+// Lane i: the sum of the lanes of vector i. Each round adds the halves of two vectors' parts into one vector.
+INLINE float_lanes lane_sums(float_lanes v[LANES])
+{
+    for (int i = 0; i < 8; i++)
+        v[i] = __builtin_shuffle(v[i], v[i + 8],
+                                 (int_lanes){0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23}) +
+               __builtin_shuffle(v[i], v[i + 8],
+                                 (int_lanes){8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31});
+    for (int i = 0; i < 4; i++)
+        v[i] = __builtin_shuffle(v[i], v[i + 4],
+                                 (int_lanes){0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27}) +
+               __builtin_shuffle(v[i], v[i + 4],
+                                 (int_lanes){4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31});
+    for (int i = 0; i < 2; i++)
+        v[i] = __builtin_shuffle(v[i], v[i + 2],
+                                 (int_lanes){0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29}) +
+               __builtin_shuffle(v[i], v[i + 2],
+                                 (int_lanes){2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31});
+    return __builtin_shuffle(v[0], v[1],
+                             (int_lanes){0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30}) +
+           __builtin_shuffle(v[0], v[1],
+                             (int_lanes){1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31});
+}
+
+// product[p, q] = h[p] . v[q] for a block of pairs and queries.
+INLINE void block_products(float *restrict product, const void *restrict h, const float *restrict v,
+                           int first, int queries, size_t stride, const int pairs,
+                           const enum precision precision)
+{
+    float_lanes sum[LANES] = {{0}};
+    const float *query[QUERIES];
+    for (int q = 0; q < QUERIES; q++) // behind the last query its product again: nobody looks there
+        query[q] = v + (size_t)(first + q < queries ? first + q : queries - 1) * stride;
+    for (size_t j = 0; j < stride; j += LANES)
+        for (int p = 0; p < pairs; p++) {
+            float_lanes row = lanes_load(h, (size_t)p * stride + j, precision);
+            for (int q = 0; q < QUERIES; q++)
+                sum[p * QUERIES + q] += row * lanes_load(query[q], j, PRECISION_FP32);
+        }
+    float_lanes sums = lane_sums(sum);
+    for (int p = 0; p < pairs; p++)
+        memcpy(product + p * lanes_stride(queries) + first, (const float *)&sums + p * QUERIES,
+               QUERIES * sizeof(float));
+}
+
+INLINE void products(float *product, const void *h, const float *v, int pairs, int queries, size_t stride,
+                     const enum precision precision)
+{
+    size_t row_bytes = stride * precision_bytes(precision);
+    int p = 0;
+    for (; p + PAIRS <= pairs; p += PAIRS)
+        for (int q = 0; q < queries; q += QUERIES)
+            block_products(product + p * lanes_stride(queries), (const char *)h + (size_t)p * row_bytes, v, q,
+                           queries, stride, PAIRS, precision);
+    for (; p < pairs; p++)
+        for (int q = 0; q < queries; q += QUERIES)
+            block_products(product + p * lanes_stride(queries), (const char *)h + (size_t)p * row_bytes, v, q,
+                           queries, stride, 1, precision);
+}
+
+// sum[q] += the sum over the pairs of weight[p, q] h[p], for a block of queries and columns.
+INLINE void block_sums(float *restrict sum, const float *restrict weight, const void *restrict h, int pairs,
+                       int padded, size_t stride, size_t column, const int queries, const int columns,
+                       const enum precision precision)
+{
+    float_lanes total[QUERIES][COLUMNS];
+    for (int q = 0; q < queries; q++)
+        for (int l = 0; l < columns; l++)
+            total[q][l] = lanes_load(sum, (size_t)q * stride + column + (size_t)l * LANES, PRECISION_FP32);
+    for (int p = 0; p < pairs; p++)
+        for (int l = 0; l < columns; l++) {
+            float_lanes row = lanes_load(h, (size_t)p * stride + column + (size_t)l * LANES, precision);
+            for (int q = 0; q < queries; q++)
+                total[q][l] += weight[p * padded + q] * row;
+        }
+    for (int q = 0; q < queries; q++)
+        for (int l = 0; l < columns; l++)
+            lanes_store(sum, (size_t)q * stride + column + (size_t)l * LANES, total[q][l], PRECISION_FP32);
+}
+
+INLINE void add_sums(float *sum, const float *weight, const void *h, int pairs, int queries, size_t stride,
+                     const enum precision precision)
+{
+    int padded = lanes_stride(queries);
+    size_t j = 0;
+    for (; j < stride; j += j + COLUMNS * LANES <= stride ? COLUMNS * LANES : LANES) {
+        bool wide = j + COLUMNS * LANES <= stride;
+        int q = 0;
+        for (; q + QUERIES <= queries; q += QUERIES)
+            if (wide)
+                block_sums(sum + (size_t)q * stride, weight + q, h, pairs, padded, stride, j, QUERIES,
+                           COLUMNS, precision);
+            else
+                block_sums(sum + (size_t)q * stride, weight + q, h, pairs, padded, stride, j, QUERIES, 1,
+                           precision);
+        for (; q < queries; q++)
+            if (wide)
+                block_sums(sum + (size_t)q * stride, weight + q, h, pairs, padded, stride, j, 1, COLUMNS,
+                           precision);
+            else
+                block_sums(sum + (size_t)q * stride, weight + q, h, pairs, padded, stride, j, 1, 1,
+                           precision);
+    }
+}
+
+// Over the pairs, for each query alone; the largest is taken away first, so that nothing overflows.
+INLINE void softmax(float *weight, int pairs, int queries)
+{
+    size_t padded = (size_t)lanes_stride(queries);
+    for (size_t q = 0; q < padded; q += LANES) {
+        float_lanes most = lanes_load(weight, q, PRECISION_FP32), sum = {0};
+        for (size_t p = 1; p < (size_t)pairs; p++) {
+            float_lanes score = lanes_load(weight, p * padded + q, PRECISION_FP32);
+            int_lanes more = score > most;
+            most = (float_lanes)(((int_lanes)score & more) | ((int_lanes)most & ~more));
+        }
+        for (size_t p = 0; p < (size_t)pairs; p++) {
+            float_lanes value = lanes_exp(lanes_load(weight, p * padded + q, PRECISION_FP32) - most);
+            sum += value;
+            lanes_store(weight, p * padded + q, value, PRECISION_FP32);
+        }
+        for (size_t p = 0; p < (size_t)pairs; p++)
+            *(float_lanes *)(weight + p * padded + q) /= sum;
+    }
+}
+
+// The gradient at the weights becomes that at the scores: dscore = weight (dweight - sum of weight dweight).
+INLINE void softmax_backward(float *gradient, const float *weight, int pairs, int queries)
+{
+    size_t padded = (size_t)lanes_stride(queries);
+    for (size_t q = 0; q < padded; q += LANES) {
+        float_lanes sum = {0};
+        for (size_t p = 0; p < (size_t)pairs; p++)
+            sum += lanes_load(weight, p * padded + q, PRECISION_FP32) *
+                   lanes_load(gradient, p * padded + q, PRECISION_FP32);
+        for (size_t p = 0; p < (size_t)pairs; p++) {
+            float_lanes *at = (float_lanes *)(gradient + p * padded + q);
+            *at = lanes_load(weight, p * padded + q, PRECISION_FP32) * (*at - sum);
+        }
+    }
+}
+
+INLINE void bias_relu_rows(void *restrict h, const float *restrict b, int rows, size_t stride,
+                           const enum precision precision)
+{
+    for (size_t row = 0; row < (size_t)rows; row++)
+        for (size_t j = 0; j < stride; j += LANES) {
+            size_t at = row * stride + j;
+            lanes_store(h, at, lanes_relu(lanes_load(h, at, precision) + lanes_load(b, j, PRECISION_FP32)),
+                        precision);
+        }
+}
+
+INLINE void forward(float *pooled, float *weights, void *h, const float *b, const float *v, int sets,
+                    int pairs, int queries, size_t stride, const enum precision precision)
+{
+    for (int set = 0; set < sets; set++) {
+        bias_relu_rows(h, b, pairs, stride, precision);
+        products(weights, h, v, pairs, queries, stride, precision);
+        softmax(weights, pairs, queries);
+        memset(pooled, 0, (size_t)queries * stride * sizeof *pooled);
+        add_sums(pooled, weights, h, pairs, queries, stride, precision);
+        pooled += (size_t)queries * stride;
+        weights += (size_t)pairs * (size_t)lanes_stride(queries);
+        h = (char *)h + (size_t)pairs * stride * precision_bytes(precision);
+    }
+}
+
+// dz[p] = the sum over the queries of weight[p, q] dpooled[q] + dscore[p, q] v[q], where h is positive.
+INLINE void block_spread(void *restrict dz, float_lanes *restrict db, const float *restrict weight,
+                         const float *restrict dpooled, const float *restrict dscore, const float *restrict v,
+                         const void *restrict h, int queries, size_t stride, size_t column, const int pairs,
+                         const int columns, const enum precision precision)
+{
+    size_t padded = (size_t)lanes_stride(queries);
+    float_lanes sum[PAIRS][SPREAD_COLUMNS] = {{{0}}};
+    for (size_t q = 0; q < (size_t)queries; q++)
+        for (int l = 0; l < columns; l++) {
+            float_lanes at_sum = lanes_load(dpooled, q * stride + column + (size_t)l * LANES, PRECISION_FP32);
+            float_lanes at_score = lanes_load(v, q * stride + column + (size_t)l * LANES, PRECISION_FP32);
+            for (size_t p = 0; p < (size_t)pairs; p++)
+                sum[p][l] += weight[p * padded + q] * at_sum + dscore[p * padded + q] * at_score;
+        }
+    for (size_t p = 0; p < (size_t)pairs; p++)
+        for (int l = 0; l < columns; l++) {
+            size_t at = p * stride + column + (size_t)l * LANES;
+            float_lanes gradient = (float_lanes)((int_lanes)sum[p][l] & (lanes_load(h, at, precision) > 0));
+            db[l] += gradient;
+            lanes_store(dz, at, gradient, precision);
+        }
+}
+
+INLINE void spread_columns(void *dz, float *db, const float *weight, const float *dpooled,
+                           const float *dscore, const float *v, const void *h, int pairs, int queries,
+                           size_t stride, size_t column, const int columns, const enum precision precision)
+{
+    size_t row_bytes = stride * precision_bytes(precision), padded = (size_t)lanes_stride(queries);
+    float_lanes sum[SPREAD_COLUMNS];
+    for (int l = 0; l < columns; l++)
+        sum[l] = lanes_load(db, column + (size_t)l * LANES, PRECISION_FP32);
+    int p = 0;
+    for (; p < pairs; p += p + PAIRS <= pairs ? PAIRS : 1) {
+        void *dz_rows = (char *)dz + (size_t)p * row_bytes;
+        const void *rows = (const char *)h + (size_t)p * row_bytes;
+        size_t at = (size_t)p * padded;
+        if (p + PAIRS <= pairs)
+            block_spread(dz_rows, sum, weight + at, dpooled, dscore + at, v, rows, queries, stride, column,
+                         PAIRS, columns, precision);
+        else
+            block_spread(dz_rows, sum, weight + at, dpooled, dscore + at, v, rows, queries, stride, column, 1,
+                         columns, precision);
+    }
+    for (int l = 0; l < columns; l++)
+        lanes_store(db, column + (size_t)l * LANES, sum[l], PRECISION_FP32);
+}
+
+INLINE void backward(void *dz, float *db, float *dv, const float *dpooled, const float *weights,
+                     const void *h, const float *v, int sets, int pairs, int queries, size_t stride,
+                     float *dscore, const enum precision precision)
+{
+    size_t set_bytes = (size_t)pairs * stride * precision_bytes(precision);
+    for (int set = 0; set < sets; set++) {
+        products(dscore, h, dpooled, pairs, queries, stride, precision);
+        softmax_backward(dscore, weights, pairs, queries);
+        add_sums(dv, dscore, h, pairs, queries, stride, precision);
+        size_t j = 0;
+        for (; j + SPREAD_COLUMNS * LANES <= stride; j += SPREAD_COLUMNS * LANES)
+            spread_columns(dz, db, weights, dpooled, dscore, v, h, pairs, queries, stride, j, SPREAD_COLUMNS,
+                           precision);
+        for (; j < stride; j += LANES)
+            spread_columns(dz, db, weights, dpooled, dscore, v, h, pairs, queries, stride, j, 1, precision);
+        dpooled += (size_t)queries * stride;
+        weights += (size_t)pairs * (size_t)lanes_stride(queries);
+        h = (const char *)h + set_bytes;
+        dz = (char *)dz + set_bytes;
+    }
+}
+
+CLONES
+static void forward_fp32(float *pooled, float *weights, float *h, const float *b, const float *v, int sets,
+                         int pairs, int queries, int stride)
+{
+    forward(pooled, weights, h, b, v, sets, pairs, queries, (size_t)stride, PRECISION_FP32);
+}
+
+CLONES
+static void forward_bf16(float *pooled, float *weights, uint16_t *h, const float *b, const float *v, int sets,
+                         int pairs, int queries, int stride)
+{
+    forward(pooled, weights, h, b, v, sets, pairs, queries, (size_t)stride, PRECISION_BF16);
+}
+
+CLONES
+static void backward_fp32(float *dz, float *db, float *dv, const float *dpooled, const float *weights,
+                          const float *h, const float *v, int sets, int pairs, int queries, int stride,
+                          float *scratch)
+{
+    backward(dz, db, dv, dpooled, weights, h, v, sets, pairs, queries, (size_t)stride, scratch,
+             PRECISION_FP32);
+}
+
+CLONES
+static void backward_bf16(uint16_t *dz, float *db, float *dv, const float *dpooled, const float *weights,
+                          const uint16_t *h, const float *v, int sets, int pairs, int queries, int stride,
+                          float *scratch)
+{
+    backward(dz, db, dv, dpooled, weights, h, v, sets, pairs, queries, (size_t)stride, scratch,
+             PRECISION_BF16);
+}
+
+void pooling_attention_forward(float *pooled, float *weights, void *h, const float *b, const float *v,
+                               int sets, int pairs, int queries, int stride, enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        forward_fp32(pooled, weights, h, b, v, sets, pairs, queries, stride);
+    else
+        forward_bf16(pooled, weights, h, b, v, sets, pairs, queries, stride);
+}
+
+void pooling_attention_backward(void *dz, float *db, float *dv, const float *dpooled, const float *weights,
+                                const void *h, const float *v, int sets, int pairs, int queries, int stride,
+                                float *scratch, enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        backward_fp32(dz, db, dv, dpooled, weights, h, v, sets, pairs, queries, stride, scratch);
+    else
+        backward_bf16(dz, db, dv, dpooled, weights, h, v, sets, pairs, queries, stride, scratch);
+}

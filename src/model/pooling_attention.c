@@ -1,0 +1,292 @@
+/* Multi-head attention of learned queries over the embeddings (Lee et al., Set Transformer, ICML 2019), without residual, norm or
+ * feed-forward.
+ *
+ * Keys and values are linear in the last hidden layer h, so what would be done for every pair is folded into parameters or waits until
+ * after pooling. With the embedding e = L h + l, query q and head i, k_i its slice of the key weight K, v_i of the value weight V:
+ * the scores are q_i . k_i e / sqrt(E / heads), up to a constant the products of h with one vector, L^T k_i^T q_i / sqrt(E / heads);
+ * the head is the sum of weights times v_i e, which is (v_i L) (the sum of weights times h) + (v_i l + bias). */
+#include "kernel/pooling_attention.h"
+#include "kernel/activation.h"
+#include "kernel/operand.h"
+#include "model/deep_sets.h"
+#include "model/pooling.h"
+
+#include <math.h>
+#include <string.h>
+
+enum part { QUERY, KEY, VALUE, VALUE_BIAS, OUTPUT, OUTPUT_BIAS }; // in the order of the table
+
+static size_t offset_of(const struct model *model, enum part part)
+{
+    return model->table.tensors[2 * (model->description.encoder.count + 1) + (int)part].offset;
+}
+
+// Sizes: queries Q, heads H, E = H slices, the last hidden layer's width and its stride.
+struct sizes {
+    int queries, heads, embedding, slice, in, stride;
+    enum precision precision;
+};
+
+static struct sizes sizes_of(const struct model *model)
+{
+    const struct model_description *d = &model->description;
+    return (struct sizes){.queries = d->queries,
+                          .heads = d->heads,
+                          .embedding = d->embed_dim,
+                          .slice = d->embed_dim / d->heads,
+                          .in = d->encoder.width[d->encoder.count - 1],
+                          .stride = last_hidden_stride(model),
+                          .precision = d->precision};
+}
+
+static const struct tensor *last_weight(const struct model *model)
+{
+    return layer_weight(model, model->description.encoder.count);
+}
+
+static float *at(const struct model *model, size_t offset)
+{
+    return workspace_at(model, offset);
+}
+
+static const void *numbers(const void *array, const struct sizes *s, int index)
+{
+    return (const char *)array + (size_t)index * precision_bytes(s->precision);
+}
+
+// The encoder's last weight, the value weight and the output weight as operands: themselves, or rounded, one behind the other.
+static const void *operand_of(const struct model *model, const struct tensor *weight)
+{
+    struct sizes s = sizes_of(model);
+    if (s.precision == PRECISION_FP32)
+        return model->parameters + weight->offset;
+    int before = 0;
+    if (weight != last_weight(model))
+        before = s.embedding * s.in;
+    if (weight->offset == offset_of(model, OUTPUT))
+        before += s.embedding * s.embedding;
+    return numbers(at(model, layout_of(model)->rounded), &s, before);
+}
+
+static const struct tensor *weight_of(const struct model *model, enum part part)
+{
+    return &model->table.tensors[2 * (model->description.encoder.count + 1) + (int)part];
+}
+
+static void round_weights(const struct model *model)
+{
+    const struct tensor *const weights[] = {last_weight(model), weight_of(model, VALUE),
+                                            weight_of(model, OUTPUT)};
+    if (model->description.precision != PRECISION_FP32)
+        for (int i = 0; i < 3; i++)
+            operand_copy((void *)operand_of(model, weights[i]), model->parameters + weights[i]->offset,
+                         tensor_size(weights[i]), model->description.precision);
+}
+
+static float score_scale(const struct sizes *s)
+{
+    return 1.0f / sqrtf((float)s->slice);
+}
+
+static void scale_rows(float *rows, float scale, int count)
+{
+    for (int i = 0; i < count; i++)
+        rows[i] *= scale;
+}
+
+static void fold_queries(const struct model *model, const struct sizes *s)
+{
+    const struct deep_sets_layout *layout = layout_of(model);
+    const float *query = model->parameters + offset_of(model, QUERY),
+                *key = model->parameters + offset_of(model, KEY);
+    float *key_query = at(model, layout->key_query), *folded = at(model, layout->query);
+    int all = s->queries * s->heads;
+    for (int head = 0; head < s->heads; head++)
+        gemm_nn(GEMM_FP32, s->queries, s->embedding, s->slice, query + head * s->slice, s->embedding,
+                key + head * s->slice * s->embedding, s->embedding, key_query + head * s->embedding,
+                s->heads * s->embedding, false);
+    gemm_nn(GEMM_FP32, all, s->in, s->embedding, key_query, s->embedding,
+            model->parameters + last_weight(model)->offset, s->in, folded, s->stride, false);
+    scale_rows(folded, score_scale(s), all * s->stride);
+}
+
+static void fold_values(const struct model *model, const struct sizes *s)
+{
+    const struct deep_sets_layout *layout = layout_of(model);
+    float *fold = at(model, layout->fold), *bias = at(model, layout->value_bias);
+    const float *value = model->parameters + offset_of(model, VALUE),
+                *value_bias = model->parameters + offset_of(model, VALUE_BIAS),
+                *last_bias = model->parameters + bias_offset(model, model->description.encoder.count);
+    gemm_nn(to_fp32(model), s->embedding, s->in, s->embedding, operand_of(model, weight_of(model, VALUE)),
+            s->embedding, operand_of(model, last_weight(model)), s->in, fold, s->in, false);
+    operand_copy(at(model, layout->value), fold, (size_t)(s->embedding * s->in), s->precision);
+    operand_transpose(at(model, layout->value_forward), fold, s->embedding, s->in, s->precision);
+    for (int i = 0; i < s->embedding; i++) {
+        bias[i] = value_bias[i];
+        for (int j = 0; j < s->embedding; j++)
+            bias[i] += value[i * s->embedding + j] * last_bias[j];
+    }
+}
+
+static void use(struct model *model)
+{
+    struct sizes s = sizes_of(model);
+    round_weights(model);
+    fold_queries(model, &s);
+    fold_values(model, &s);
+}
+
+static float *weights_of(const struct model *model, int set)
+{
+    return at(model, layout_of(model)->weights) +
+           (size_t)set * (size_t)model->description.pairs *
+               (size_t)lanes_stride(deep_sets_queries(&model->description));
+}
+
+static size_t pooled_row(const struct model *model, int set)
+{
+    return (size_t)set * (size_t)deep_sets_input_stride(&model->description, 0);
+}
+
+static void encode(struct model *model, int set, int sets)
+{
+    const struct model_description *d = &model->description;
+    const struct deep_sets_layout *layout = layout_of(model);
+    pooling_attention_forward(at(model, layout->set_input[0]) + pooled_row(model, set),
+                              weights_of(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
+                              at(model, layout->last_bias), at(model, layout->query), sets, d->pairs,
+                              deep_sets_queries(d), last_hidden_stride(model), d->precision);
+}
+
+// The pooled rows of one head begin here, and are `heads` strides apart: [sets queries, heads, stride].
+static const void *pooled_of(const struct model *model, const struct sizes *s, int head)
+{
+    return numbers(at(model, layout_of(model)->set_operand[0]), s, head * s->stride);
+}
+
+static void embed(struct model *model, int sets)
+{
+    const struct deep_sets_layout *layout = layout_of(model);
+    struct sizes s = sizes_of(model);
+    int rows = sets * s.queries, e = s.embedding;
+    float *heads = at(model, layout->heads[0]), *embedding = at(model, layout->set_input[1]);
+    if (s.precision != PRECISION_FP32)
+        operand_copy(at(model, layout->set_operand[0]), at(model, layout->set_input[0]),
+                     pooled_row(model, sets), s.precision);
+    for (int head = 0; head < s.heads; head++)
+        gemm_nn(to_fp32(model), rows, s.slice, s.in, pooled_of(model, &s, head), s.heads * s.stride,
+                numbers(at(model, layout->value_forward), &s, head * s.slice), e, heads + head * s.slice, e,
+                false);
+    bias_add(heads, at(model, layout->value_bias), rows, e, e);
+    if (s.precision != PRECISION_FP32)
+        operand_copy(at(model, layout->heads_operand), heads, (size_t)(rows * e), s.precision);
+    gemm_nt(to_fp32(model), rows, e, e, at(model, layout->heads_operand), e,
+            operand_of(model, weight_of(model, OUTPUT)), e, embedding, e, false);
+    bias_add(embedding, model->parameters + offset_of(model, OUTPUT_BIAS), rows, e, e);
+}
+
+static void sum_rows(float *sum, const float *rows, int count, int width)
+{
+    memset(sum, 0, (size_t)width * sizeof *sum);
+    bias_gradient(sum, rows, count, width, width, PRECISION_FP32);
+}
+
+// Numbers as an operand of products: themselves, or rounded into `room`.
+static const void *rounded(const float *from, void *room, size_t count, enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        return from;
+    operand_copy(room, from, count, precision);
+    return room;
+}
+
+// Of the folded values to those of their factors: the value weight, the encoder's last weight and its bias.
+static void unfold_values(const struct model *model, const struct sizes *s, float *gradient)
+{
+    const struct deep_sets_layout *layout = layout_of(model);
+    int e = s->embedding, last = model->description.encoder.count;
+    const float *value = model->parameters + offset_of(model, VALUE),
+                *last_bias = model->parameters + bias_offset(model, last),
+                *dbias = gradient + offset_of(model, VALUE_BIAS);
+    float *dvalue = gradient + offset_of(model, VALUE), *dlast_bias = gradient + bias_offset(model, last);
+    const void *folded = rounded(at(model, layout->value_gradient), at(model, layout->fold),
+                                 (size_t)(e * s->in), s->precision);
+    gemm_nt(to_fp32(model), e, e, s->in, folded, s->in, operand_of(model, last_weight(model)), s->in, dvalue,
+            e, false);
+    gemm_tn(to_fp32(model), e, s->in, e, operand_of(model, weight_of(model, VALUE)), e, folded, s->in,
+            gradient + last_weight(model)->offset, s->in, false);
+    memset(dlast_bias, 0, (size_t)e * sizeof *dlast_bias);
+    for (int i = 0; i < e; i++)
+        for (int j = 0; j < e; j++) {
+            dvalue[i * e + j] += dbias[i] * last_bias[j];
+            dlast_bias[j] += dbias[i] * value[i * e + j];
+        }
+}
+
+static void embed_backward(struct model *model, int sets, float *dembedding, float *gradient)
+{
+    const struct deep_sets_layout *layout = layout_of(model);
+    struct sizes s = sizes_of(model);
+    int rows = sets * s.queries, e = s.embedding;
+    size_t count = (size_t)(rows * e);
+    float *dheads = at(model, layout->heads[1]), *dpooled = at(model, layout->set_gradient[0]);
+    sum_rows(gradient + offset_of(model, OUTPUT_BIAS), dembedding, rows, e);
+    const void *operand = rounded(dembedding, at(model, layout->set_gradient_operand), count, s.precision);
+    gemm_tn(to_fp32(model), e, e, rows, operand, e, at(model, layout->heads_operand), e,
+            gradient + offset_of(model, OUTPUT), e, false);
+    gemm_nn(to_fp32(model), rows, e, e, operand, e, operand_of(model, weight_of(model, OUTPUT)), e, dheads, e,
+            false);
+    sum_rows(gradient + offset_of(model, VALUE_BIAS), dheads, rows, e);
+    operand = rounded(dheads, at(model, layout->heads_operand), count, s.precision);
+    if (s.stride != s.in)
+        memset(dpooled, 0, pooled_row(model, sets) * sizeof *dpooled); // the padding
+    for (int head = 0; head < s.heads; head++) {
+        const void *slice = numbers(operand, &s, head * s.slice);
+        gemm_tn(to_fp32(model), s.slice, s.in, rows, slice, e, pooled_of(model, &s, head), s.heads * s.stride,
+                at(model, layout->value_gradient) + head * s.slice * s.in, s.in, false);
+        gemm_nn(to_fp32(model), rows, s.in, s.slice, slice, e,
+                numbers(at(model, layout->value), &s, head * s.slice * s.in), s.in, dpooled + head * s.stride,
+                s.heads * s.stride, false);
+    }
+    unfold_values(model, &s, gradient);
+    memset(at(model, layout->query_gradient), 0, (size_t)(s.queries * s.heads * s.stride) * sizeof(float));
+}
+
+static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
+                           const int32_t **picked)
+{
+    const struct model_description *d = &model->description;
+    const struct deep_sets_layout *layout = layout_of(model);
+    (void)gradient, (void)picked;
+    pooling_attention_backward(dz, at(model, layout->last_bias_gradient), at(model, layout->query_gradient),
+                               at(model, layout->set_gradient[0]) + pooled_row(model, set),
+                               weights_of(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
+                               at(model, layout->query), sets, d->pairs, deep_sets_queries(d),
+                               last_hidden_stride(model), at(model, layout->scratch), d->precision);
+    return sets * d->pairs;
+}
+
+// Of the folded queries to those of their factors: the queries, the key weight and the encoder's last weight.
+static void finish(struct model *model, float *gradient)
+{
+    const struct deep_sets_layout *layout = layout_of(model);
+    struct sizes s = sizes_of(model);
+    int all = s.queries * s.heads, e = s.embedding;
+    const float *query = model->parameters + offset_of(model, QUERY),
+                *key = model->parameters + offset_of(model, KEY), *key_query = at(model, layout->key_query);
+    float *dfolded = at(model, layout->query_gradient), *dkey_query = at(model, layout->key_query_gradient);
+    float *dquery = gradient + offset_of(model, QUERY), *dkey = gradient + offset_of(model, KEY);
+    scale_rows(dfolded, score_scale(&s), all * s.stride);
+    gemm_tn(GEMM_FP32, e, s.in, all, key_query, e, dfolded, s.stride, gradient + last_weight(model)->offset,
+            s.in, true);
+    gemm_nt(GEMM_FP32, all, e, s.in, dfolded, s.stride, model->parameters + last_weight(model)->offset, s.in,
+            dkey_query, e, false);
+    for (int head = 0; head < s.heads; head++) {
+        gemm_nt(GEMM_FP32, s.queries, s.slice, e, dkey_query + head * e, s.heads * e,
+                key + head * s.slice * e, e, dquery + head * s.slice, e, false);
+        gemm_tn(GEMM_FP32, s.slice, e, s.queries, query + head * s.slice, e, dkey_query + head * e,
+                s.heads * e, dkey + head * s.slice * e, e, false);
+    }
+}
+
+const struct pooling pooling_attention = {use, encode, embed, embed_backward, encode_backward, finish};

@@ -1,0 +1,95 @@
+/* Maximum: it needs every pair's embedding, and only the pairs that win a column go the way back. */
+#include "kernel/pooling_max.h"
+#include "kernel/activation.h"
+#include "kernel/operand.h"
+#include "model/deep_sets.h"
+#include "model/pooling.h"
+
+#include <string.h>
+
+static int last_layer(const struct model *model)
+{
+    return model->description.encoder.count;
+}
+
+static void use(struct model *model)
+{
+    const struct model_description *d = &model->description;
+    const struct tensor *weight = layer_weight(model, last_layer(model));
+    size_t stride = (size_t)last_hidden_stride(model), columns = (size_t)weight->columns;
+    for (size_t row = 0; row < (size_t)weight->rows; row++)
+        operand_copy(workspace_numbers(model, layout_of(model)->last_weight, row * stride),
+                     model->parameters + weight->offset + row * columns, columns, d->precision);
+}
+
+static void encode(struct model *model, int set, int sets)
+{
+    const struct model_description *d = &model->description;
+    const struct deep_sets_layout *layout = layout_of(model);
+    int rows = sets * d->pairs, in = d->encoder.width[d->encoder.count - 1];
+    int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
+    size_t at = (size_t)set * (size_t)stride;
+    void *h = deep_sets_activation(model, d->encoder.count - 1, set),
+         *z = workspace_at(model, layout->embedding);
+    bias_relu(h, workspace_at(model, layout->last_bias), rows, in_stride, in_stride, d->precision);
+    gemm_nn(to_activation(model), rows, d->embed_dim, in, h, in_stride,
+            forward_weight(model, last_layer(model)), d->embed_dim, z, stride, false);
+    pooling_max_forward(workspace_at(model, layout->set_input[0]) + at,
+                        (int32_t *)workspace_at(model, layout->winner) + at, z, sets, d->pairs, stride,
+                        d->precision);
+}
+
+// The bias may wait: it moves all pairs alike.
+static void embed(struct model *model, int sets)
+{
+    int width = model->description.embed_dim, stride = lanes_stride(width);
+    const float *pooled = workspace_at(model, layout_of(model)->set_input[0]);
+    float *embedding = workspace_at(model, layout_of(model)->set_input[1]);
+    for (int set = 0; set < sets; set++)
+        memcpy(embedding + set * width, pooled + set * stride, (size_t)width * sizeof *pooled);
+    bias_add(embedding, model->parameters + bias_offset(model, last_layer(model)), sets, width, width);
+}
+
+static void embed_backward(struct model *model, int sets, float *dembedding, float *gradient)
+{
+    int width = model->description.embed_dim;
+    float *db = gradient + bias_offset(model, last_layer(model));
+    memset(db, 0, (size_t)width * sizeof *db);
+    bias_gradient(db, dembedding, sets, width, width, PRECISION_FP32);
+    memset(workspace_at(model, layout_of(model)->last_weight_gradient), 0,
+           (size_t)width * (size_t)last_hidden_stride(model) * sizeof(float));
+}
+
+static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
+                           const int32_t **picked)
+{
+    const struct model_description *d = &model->description;
+    const struct deep_sets_layout *layout = layout_of(model);
+    int width = d->embed_dim, stride = lanes_stride(width);
+    struct pooling_winners winners = {.row = (int32_t *)workspace_at(model, layout->row),
+                                      .first = (int32_t *)workspace_at(model, layout->first),
+                                      .column = (int32_t *)workspace_at(model, layout->column)};
+    (void)gradient;
+    pooling_max_winners(&winners,
+                        (int32_t *)workspace_at(model, layout->winner) + (size_t)set * (size_t)stride, sets,
+                        d->pairs, width, stride, (int32_t *)workspace_at(model, layout->count));
+    pooling_max_backward(dz, workspace_at(model, layout->last_weight_gradient),
+                         workspace_at(model, layout->last_bias_gradient), &winners,
+                         workspace_at(model, layout->set_gradient[1]) + (size_t)set * (size_t)width, d->pairs,
+                         width, workspace_at(model, layout->last_weight),
+                         deep_sets_activation(model, d->encoder.count - 1, set), last_hidden_stride(model),
+                         d->precision);
+    *picked = winners.row;
+    return winners.rows;
+}
+
+static void finish(struct model *model, float *gradient)
+{
+    const struct tensor *weight = layer_weight(model, last_layer(model));
+    size_t stride = (size_t)last_hidden_stride(model), columns = (size_t)weight->columns;
+    const float *dw = workspace_at(model, layout_of(model)->last_weight_gradient);
+    for (size_t row = 0; row < (size_t)weight->rows; row++)
+        memcpy(gradient + weight->offset + row * columns, dw + row * stride, columns * sizeof *dw);
+}
+
+const struct pooling pooling_max = {use, encode, embed, embed_backward, encode_backward, finish};

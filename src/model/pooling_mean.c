@@ -1,0 +1,65 @@
+/* Mean and sum. The encoder's last layer is linear and so are they: it comes after pooling, once a set. */
+#include "kernel/pooling.h"
+#include "model/deep_sets.h"
+#include "model/pooling.h"
+
+static uint32_t *signs_of(const struct model *model, int set)
+{
+    uint32_t *signs = (uint32_t *)workspace_at(model, layout_of(model)->signs);
+    return signs +
+           (size_t)set * (size_t)pooling_words(model->description.pairs) * (size_t)last_hidden_stride(model);
+}
+
+static float mean_scale(const struct model *model)
+{
+    return 1.0f / (float)model->description.pairs;
+}
+
+static void encode(struct model *model, int set, int sets)
+{
+    const struct model_description *d = &model->description;
+    int stride = last_hidden_stride(model);
+    pooling_sum_forward(workspace_at(model, layout_of(model)->set_input[0]) + (size_t)set * (size_t)stride,
+                        signs_of(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
+                        workspace_at(model, layout_of(model)->last_bias), mean_scale(model), sets, d->pairs,
+                        stride, d->precision);
+}
+
+// Pooling by sum is pooling by mean and then times the pairs: the encoder's last bias counts for each of them.
+static void scale_embedding(const struct model *model, float *embedding, int sets)
+{
+    const struct model_description *d = &model->description;
+    if (d->pooling != POOLING_SUM)
+        return;
+    for (int i = 0; i < sets * d->embed_dim; i++)
+        embedding[i] *= (float)d->pairs;
+}
+
+static void embed(struct model *model, int sets)
+{
+    float *embedding = workspace_at(model, layout_of(model)->set_input[1]);
+    deep_sets_set_layer(model, 0, sets, embedding);
+    scale_embedding(model, embedding, sets);
+}
+
+static void embed_backward(struct model *model, int sets, float *dembedding, float *gradient)
+{
+    scale_embedding(model, dembedding, sets);
+    deep_sets_set_layer_backward(model, 0, sets, dembedding, gradient);
+}
+
+static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
+                           const int32_t **picked)
+{
+    const struct model_description *d = &model->description;
+    int stride = last_hidden_stride(model);
+    const float *dpooled = workspace_at(model, layout_of(model)->set_gradient[0]);
+    (void)gradient, (void)picked;
+    pooling_sum_backward(dz, workspace_at(model, layout_of(model)->last_bias_gradient),
+                         dpooled + (size_t)set * (size_t)stride, signs_of(model, set), mean_scale(model),
+                         sets, d->pairs, stride, d->precision);
+    return sets * d->pairs;
+}
+
+const struct pooling pooling_mean = {
+    .encode = encode, .embed = embed, .embed_backward = embed_backward, .encode_backward = encode_backward};

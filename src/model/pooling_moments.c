@@ -1,0 +1,84 @@
+/* Mean and standard deviation: every pair's embedding, forward and backward. */
+#include "kernel/pooling_moments.h"
+#include "kernel/activation.h"
+#include "model/deep_sets.h"
+#include "model/pooling.h"
+
+#include <string.h>
+
+static int last_layer(const struct model *model)
+{
+    return model->description.encoder.count;
+}
+
+// Without its bias, which only moves the mean; kept for the whole shard.
+static void *embedding_of(const struct model *model, int set)
+{
+    const struct model_description *d = &model->description;
+    return workspace_numbers(model, layout_of(model)->embedding,
+                             (size_t)set * (size_t)d->pairs * (size_t)lanes_stride(d->embed_dim));
+}
+
+static void encode(struct model *model, int set, int sets)
+{
+    const struct model_description *d = &model->description;
+    int rows = sets * d->pairs, in = d->encoder.width[d->encoder.count - 1];
+    int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
+    void *h = deep_sets_activation(model, d->encoder.count - 1, set), *z = embedding_of(model, set);
+    bias_relu(h, workspace_at(model, layout_of(model)->last_bias), rows, in_stride, in_stride, d->precision);
+    gemm_nn(to_activation(model), rows, d->embed_dim, in, h, in_stride,
+            forward_weight(model, last_layer(model)), d->embed_dim, z, stride, false);
+    pooling_moments_forward(workspace_at(model, layout_of(model)->set_input[0]) +
+                                (size_t)set * 2 * (size_t)stride,
+                            z, sets, d->pairs, stride, d->precision);
+}
+
+// Padded rows [S, 2, stride] on one side, the decoder's input [S, 2 E] on the other.
+static void embed(struct model *model, int sets)
+{
+    int width = model->description.embed_dim, stride = lanes_stride(width);
+    const float *moments = workspace_at(model, layout_of(model)->set_input[0]);
+    float *embedding = workspace_at(model, layout_of(model)->set_input[1]);
+    for (int row = 0; row < 2 * sets; row++)
+        memcpy(embedding + row * width, moments + row * stride, (size_t)width * sizeof *moments);
+    bias_add(embedding, model->parameters + bias_offset(model, last_layer(model)), sets, width, 2 * width);
+}
+
+static void embed_backward(struct model *model, int sets, float *dembedding, float *gradient)
+{
+    int width = model->description.embed_dim, stride = lanes_stride(width);
+    float *dmoments = workspace_at(model, layout_of(model)->set_gradient[0]);
+    float *db = gradient + bias_offset(model, last_layer(model));
+    memset(db, 0, (size_t)width * sizeof *db);
+    bias_gradient(db, dembedding, sets, width, 2 * width, PRECISION_FP32);
+    for (int row = 0; row < 2 * sets; row++) {
+        memcpy(dmoments + row * stride, dembedding + row * width, (size_t)width * sizeof *dmoments);
+        memset(dmoments + row * stride + width, 0, (size_t)(stride - width) * sizeof *dmoments);
+    }
+}
+
+static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
+                           const int32_t **picked)
+{
+    const struct model_description *d = &model->description;
+    const struct tensor *weight = layer_weight(model, last_layer(model));
+    int rows = sets * d->pairs, in = weight->columns, width = d->embed_dim;
+    int in_stride = last_hidden_stride(model), stride = lanes_stride(width);
+    size_t at = (size_t)set * 2 * (size_t)stride;
+    const void *h = deep_sets_activation(model, d->encoder.count - 1, set);
+    void *de = embedding_of(model, set);
+    (void)picked;
+    pooling_moments_backward(de, workspace_at(model, layout_of(model)->set_gradient[0]) + at,
+                             workspace_at(model, layout_of(model)->set_input[0]) + at, sets, d->pairs, stride,
+                             d->precision);
+    gemm_tn(to_fp32(model), width, in, rows, de, stride, h, in_stride, gradient + weight->offset, in,
+            set > 0);
+    gemm_nn(to_activation(model), rows, in, width, de, stride, backward_weight(model, last_layer(model)), in,
+            dz, in_stride, false);
+    relu_backward(dz, h, rows, in_stride, in_stride, d->precision);
+    bias_gradient(workspace_at(model, layout_of(model)->last_bias_gradient), dz, rows, in_stride, in_stride,
+                  d->precision);
+    return rows;
+}
+
+const struct pooling pooling_moments = {NULL, encode, embed, embed_backward, encode_backward, NULL};
