@@ -5,6 +5,7 @@
 #include "commands/commands.h"
 #include "kernel/arithmetic.h"
 #include "kernel/gemm.h"
+#include "sweep/settings.h"
 #include "sweep/sweep.h"
 
 #include <getopt.h>
@@ -174,7 +175,7 @@ static enum status measure_step(struct bench *bench, const char *name, const str
     struct line *line = &bench->line;
     line_begin(line, name);
     line_text(line, "model", "deep-sets");
-    line_text(line, "pooling", run->model.pooling == POOLING_MEAN ? "mean" : "sum");
+    line_text(line, "pooling", settings[SETTING_POOLING].choices[run->model.pooling].name);
     line_text(line, "precision", precision_name(run->model.precision));
     line_int(line, "unknowns", run->unknowns);
     line_int(line, "equations", run->task.equations);
@@ -278,7 +279,8 @@ static enum status make_sweep(const char *axes, struct sweep **sweep)
 
 static enum status measure_all(struct bench *bench, bool quick)
 {
-    static const char steps[] = "  pooling: [mean, sum]\n  precision: [fp32, bf16]\n";
+    static const char steps[] =
+        "  pooling: [mean, sum, max, moments, attention]\n  precision: [fp32, bf16]\n";
     static const char batches[] = "  precision: [fp32, bf16]\n  batch: [256]\n  shards: [4]\n";
     static const char muon[] = "  precision: [fp32, bf16]\n  optimizer: [muon]\n";
     static const char quick_muon[] =
