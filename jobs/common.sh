@@ -13,6 +13,62 @@ fail() { # fail CODE SENTENCE
   exit "$code"
 }
 
+# --help: the comment at the top of the calling script.
+usage() { sed -n '2,/^set -eu/{/^#SBATCH/d;/^#/s/^# \{0,1\}//p}' "$0"; }
+
+# parse_arguments ARGUMENTS...: a command line SWEEP.yaml... [OPTION [VALUE]]... [-- OPTIONS OF weightsweep run...]. The caller lists
+# its options in takes_value and flags; the outcome is in sweeps, option[NAME] (a flag's is 1) and run_options.
+takes_value=()
+flags=()
+sweeps=()
+run_options=()
+declare -A option=()
+# shellcheck disable=SC2034 # they are for the caller
+parse_arguments() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -h | --help) usage && exit 0 ;;
+      --) run_options=("${@:2}") && return ;;
+      --*=*)
+        listed "${1%%=*}" ${takes_value+"${takes_value[@]}"} || unknown_option "$1"
+        option[${1%%=*}]=${1#*=}
+        shift
+        ;;
+      -*)
+        if listed "$1" ${takes_value+"${takes_value[@]}"}; then
+          [ $# -gt 1 ] || fail 2 "$1 needs a value (--help shows the usage)"
+          option[$1]=$2
+          shift 2
+        elif listed "$1" ${flags+"${flags[@]}"}; then
+          option[$1]=1
+          shift
+        else
+          unknown_option "$1"
+        fi
+        ;;
+      *) sweeps+=("$1") && shift ;;
+    esac
+  done
+}
+unknown_option() { fail 2 "unknown option '$1': options of 'weightsweep run' follow after -- (--help shows the usage)"; }
+listed() { # listed WORD WORDS...: whether it is one of them
+  local word=$1 other
+  shift
+  for other in "$@"; do
+    if [ "$word" = "$other" ]; then return 0; fi
+  done
+  return 1
+}
+
+# one_sweep EXAMPLE: the only sweep file of the command line, in sweep.
+one_sweep() {
+  [ ${#sweeps[@]} != 0 ] || fail 2 "which sweep? For example: $1 (--help shows the usage)"
+  [ ${#sweeps[@]} = 1 ] || fail 2 "one sweep file at a time: '${sweeps[0]}' or '${sweeps[1]}'?"
+  sweep=${sweeps[0]}
+  check_readable "$sweep"
+}
+check_readable() { if [ ! -f "$1" ] || [ ! -r "$1" ]; then fail 2 "no sweep file '$1'"; fi; }
+
 # Cores that this process may use: physical ones, no more than its CPU affinity and its control group allow.
 core_count() {
   local cores allowed quota period
@@ -55,6 +111,10 @@ quietly() {
 
 # The program. WEIGHTSWEEP names another one than the release build.
 program() { printf '%s\n' "${WEIGHTSWEEP:-$home/build/release/weightsweep}"; }
+
+check_program() { # check_program PROGRAM: it is there
+  [ -x "$1" ] || fail 2 "no program $1: build it first (jobs/install && cmake --preset release && cmake --build --preset release)"
+}
 
 # Builds the program, unless WEIGHTSWEEP names one. Takes a fraction of a second when it is up to date.
 build_program() {
@@ -99,6 +159,38 @@ plan_check() {
   done
   "$(program)" plan "$sweep" ${set+"${set[@]}"} >/dev/null || code=$?
   return "$code"
+}
+
+# run_ranks COMMAND...: its exit code, in code. Signals that the caller traps are handled while it waits; its pid is in ranks.
+ranks=
+signals=0 # the traps count them: a signal ends `wait` early
+run_ranks() {
+  local before=
+  "$@" </dev/null &
+  ranks=$!
+  while [ "$before" != "$signals" ]; do
+    before=$signals
+    wait "$ranks" && code=0 || code=$?
+  done
+}
+
+# explain CODE RESULTS: what an exit code of the ranks that leaves work to do means. 2 and 3 the program has explained itself.
+explain() {
+  case $1 in
+    75) say "Interrupted; everything is saved in $2." ;;
+    4) say "Stopped by the machine (see above); $2 holds all up to the last checkpoints." ;;
+    5) say "Done, but some runs diverged or failed: the table says which, and -- --retry in the next command tries them again." ;;
+    2 | 3) say "Not started: see above." ;;
+    *) say "The ranks ended early ($(ended_by "$1")). If $2 exists, it holds all up to the last checkpoints." ;;
+  esac
+}
+ended_by() {
+  case $1 in
+    137) echo "exit code 137: one was killed, or its node ran out of memory" ;;
+    126 | 127) echo "exit code $1: the launcher or the program could not be started" ;;
+    129 | 1[3-8]? | 19[0-2]) echo "exit code $1: signal $(kill -l "$1")" ;;
+    *) echo "exit code $1" ;;
+  esac
 }
 
 # draw RESULTS: the table on standard output, the plots beside the results. A plot that fails is said, and changes no exit code.

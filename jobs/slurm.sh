@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# Sourced by jobs/submit and jobs/scaling, after common.sh: the settings of this cluster, and the head of a batch script.
+
+# read_settings: jobs/settings, then the user's own, then the options of the command line, all checked: they end in a batch script.
+read_settings() {
+  local own=${WEIGHTSWEEP_SETTINGS:-${XDG_CONFIG_HOME:-${HOME:-}/.config}/weightsweep/settings}
+  # shellcheck source-path=SCRIPTDIR source=settings disable=SC2154 # home is common.sh's
+  . "$home/jobs/settings"
+  if [ -f "$own" ]; then
+    # shellcheck source=/dev/null
+    . "$own" || fail 2 "your settings $own could not be read (see above); $home/jobs/settings shows how they look"
+  elif [ -n "${WEIGHTSWEEP_SETTINGS:-}" ]; then
+    fail 2 "no settings file '$own' (WEIGHTSWEEP_SETTINGS names it)"
+  fi
+  partition=${option[--partition]-$partition}
+  account=${option[--account]-$account}
+  time=${option[--time]-$time}
+  nodes=${option[--nodes]-}
+  tasks=${option[--tasks]-}
+  setting partition "$partition" '^[A-Za-z0-9_.,-]*$' 'a name'
+  setting account "$account" '^[A-Za-z0-9_.,-]*$' 'a name'
+  setting time "$time" '^([0-9]+-[0-9]+(:[0-9]+){0,2}|[0-9]+(:[0-9]+){0,2}|)$' 'minutes, H:M:S or D-H, such as 4:00:00'
+  setting lead "$lead" '^[1-9][0-9]{0,4}$' 'seconds, such as 120'
+  setting nodes "$nodes" '^([1-9][0-9]*(-[1-9][0-9]*)?|)$' 'a number, or the least and the most, such as 2-4'
+  setting tasks "$tasks" '^([1-9][0-9]*|)$' 'a number of ranks from 1 up'
+  setting launcher "$launcher" '^(mpirun|srun)( |$)' "mpirun or srun with its options, such as 'srun --mpi=pmix'"
+  setting modules "$modules" '^[A-Za-z0-9_.,/+@%=: -]*$' 'names of modules with spaces between'
+  setting options "$options" '^(--[^[:cntrl:]]+|)$' 'options of sbatch, each beginning with --'
+  case $launcher in
+    *--kill-on-bad-exit* | mpirun*) ;;
+    srun*) launcher=${launcher/srun/srun --kill-on-bad-exit=1} ;; # else the ranks would wait for one that is lost
+  esac
+}
+setting() { # setting NAME VALUE PATTERN EXPECTED
+  [[ $2 =~ $3 ]] || fail 2 "$1: expected $4, not '$2' (in jobs/settings, your own settings, or --$1)"
+}
+
+# default_tasks: all cores of the nodes, if --tasks does not say it.
+default_tasks() {
+  local cores
+  if [ -n "$tasks" ]; then return; fi
+  cores=$(sinfo --noheader ${partition:+--partition="$partition"} --format '%P %z' 2>/dev/null | # SOCKETS:CORES:THREADS
+    awk -v any="$partition" 'any != "" || $1 ~ /\*$/ { split($2, n, ":"); c = n[1] * n[2]; if (!least || c < least) least = c } END { print least }')
+  [ -n "$cores" ] || fail 2 "how many ranks? SLURM could not be asked how many cores a node of ${partition:-the default partition} has: say --tasks N"
+  tasks=$((${nodes%%-*} * cores))
+}
+
+# batch_head NAME LOG [OPTIONS...]: the first lines of a batch script; LOG as SLURM takes it (%j is the job, %% a percent sign).
+batch_head() {
+  local word
+  local -a words=()
+  printf '#!/bin/bash%s\n' "${modules:+ -l}" # a login shell knows `module`
+  printf '#SBATCH %s\n' "--job-name=$1" "--output=\"$2\"" --open-mode=append "${@:3}" \
+    ${partition:+"--partition=$partition"} ${account:+"--account=$account"}
+  read -ra words <<<"$options"
+  for word in ${words+"${words[@]}"}; do printf '#SBATCH %s\n' "$word"; done
+}
+batch_environment() {
+  if [ -n "$modules" ]; then printf 'module load %s\n' "$modules"; fi
+  if [ -n "$prepare" ]; then printf '%s\n' "$prepare"; fi
+}
+
+# job_name STEM IDENTITY: letters, digits, dots and dashes only, another one for another identity.
+job_name() {
+  local stem
+  stem=$(printf %s "$1" | LC_ALL=C tr -c 'A-Za-z0-9._-' - | cut -c 1-40)
+  printf '%s-%s\n' "$stem" "$(printf %s "$2" | sha256sum | cut -c 1-6)"
+}
+
+# check_log_folder FOLDER: SLURM knows no way to write these in the name of a log.
+check_log_folder() {
+  case $1 in *[\"\\[:cntrl:]]*) fail 2 "SLURM could not write a log into '$1': choose a folder without quotes, backslashes and control characters" ;; esac
+}
