@@ -28,6 +28,20 @@ def _plot(arguments: argparse.Namespace) -> None:
         print(path)
 
 
+def _report(arguments: argparse.Namespace) -> None:
+    from weightsweep import report
+
+    path = arguments.output or arguments.results.with_suffix(".html")
+    report.write(open_runs(arguments.results), path)
+    print(path)
+
+
+def _watch(arguments: argparse.Namespace) -> None:
+    from weightsweep import watch
+
+    watch.serve(arguments.results, arguments.port)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m weightsweep", description="Tables and figures of a results file.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
@@ -41,6 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to (default: beside the results)")
     verb.add_argument("--figure", action="append", metavar="NAME", help="only this one (repeatable): loss, r2, heatmap, embedding, pooling, optimizer, weights, shift, timeline; scaling, of several files")
     verb.set_defaults(run=_plot, verb=verb)
+    verb = verbs.add_parser("report", help="one self-contained HTML page: runs, curves, figures, failures")
+    verb.add_argument("results", type=Path, metavar="RESULTS.h5")
+    verb.add_argument("-o", "--output", type=Path, metavar="FILE.html", help="(default: beside the results)")
+    verb.set_defaults(run=_report)
+    verb = verbs.add_parser("watch", help="a local page that follows the sweep while it runs")
+    verb.add_argument("results", type=Path, metavar="RESULTS.h5")
+    verb.add_argument("--port", type=int, default=8080, help="on 127.0.0.1; 0 takes a free one (8080)")
+    verb.set_defaults(run=_watch)
     return parser
 
 

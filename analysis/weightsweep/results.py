@@ -23,6 +23,9 @@ _COSTS = ("parameters", "flops_per_step")
 _FIRST = ("unknowns", "equations")
 
 
+Row = dict[str, np.ndarray]  # a run: an array without dimensions for a column, [point] for a curve
+
+
 class ResultsError(Exception):
     """The file cannot be read as a results file; the message says why."""
 
@@ -84,6 +87,12 @@ def to_pandas(dataset: xr.Dataset, curves: bool = False) -> "pandas.DataFrame":
     names = ["run_id", *axes(runs), *(str(name) for name in runs if runs[name].dims == ("run", "point"))]
     table = runs[names].reset_coords().to_dataframe().reset_index()
     return table[table["curve_step"].notna()][names].reset_index(drop=True)
+
+
+def rows(runs: xr.Dataset) -> list[Row]:
+    """Each run by itself: what its columns hold, and its curves [point]."""
+    columns = {str(name): variable.values for name, variable in runs.variables.items() if variable.dims[:1] == ("run",)}
+    return [{name: np.asarray(values[run]) for name, values in columns.items()} for run in range(runs.sizes["run"])]
 
 
 def as_grid(runs: xr.Dataset) -> xr.Dataset:

@@ -15,7 +15,7 @@ def rows(dataset: xr.Dataset, brief: bool = False) -> tuple[list[str], list[list
     varied = [name for name in results.axes(dataset) if name not in ("unknowns", "equations")]
     shown = ["unknowns", "equations", *varied]
     head = ["run", *shown, "steps", "R² %", "published", "difference", "seconds", "status"]
-    cells = [_row(dataset.isel(run=run), shown) for run in range(dataset.sizes["run"])]
+    cells = [_row(run, shown) for run in results.rows(dataset)]
     if brief:
         unneeded = {"run"} | ({"status"} if all(row[-1] == "done" for row in cells) else set())
         keep = [column for column, name in enumerate(head) if name not in unneeded]
@@ -23,7 +23,7 @@ def rows(dataset: xr.Dataset, brief: bool = False) -> tuple[list[str], list[list
     return head, cells
 
 
-def _row(run: xr.Dataset, shown: list[str]) -> list[str]:
+def _row(run: results.Row, shown: list[str]) -> list[str]:
     done, steps = int(run["steps_done"]), int(run["steps"])
     r2, error = float(run["r2"]), float(run["r2_stderr"])
     cell = (int(run["unknowns"]), int(run["equations"]))

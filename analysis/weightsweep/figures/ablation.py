@@ -6,6 +6,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from weightsweep import results
 from weightsweep.figures import style
 
 
@@ -24,20 +25,18 @@ def _ablation(runs: xr.Dataset, name: str, title: str) -> Figure:
     names = style.others(runs, name)
     if "equations" in names and "unknowns" not in names and len(set(runs["unknowns"].values)) > 1:
         names.insert(0, "unknowns")
-    groups = style.groups(style.runs_of(style.done(runs)), names)
+    kept, groups = style.series_of(results.rows(style.done(runs)), names)
     values = sorted(set(runs[name].values))
     numbers = not isinstance(values[0], str)
     figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
-    seeds = 1
     for index, group in enumerate(groups):
         cells = style.groups(group, [name])
         spreads = [style.spread(cell) for cell in cells]
-        seeds = max([seeds, *(each.count for each in spreads)])
         at = [cell[0][name].item() for cell in cells]
         if not numbers:
             at = [values.index(value) + 0.6 * ((index + 0.5) / len(groups) - 0.5) for value in at]
         looks = style.series(index) | ({} if numbers else {"linestyle": "none"})
-        label = style.label(group[0], names) or "R²"
+        label = style.label(group[0], kept) or "R²"
         axes.errorbar(at, [each.mean for each in spreads], [each.bar for each in spreads], **looks, capsize=2.5, label=label)
     if numbers:
         axes.set_xscale("log")
@@ -51,7 +50,7 @@ def _ablation(runs: xr.Dataset, name: str, title: str) -> Figure:
             axes.axvline(edge, color="0.8", linewidth=0.8)
         axes.grid(False, axis="x")
     axes.set(xlabel=style.name_of(runs, name), ylabel=style.R2_LABEL)
-    axes.set_title(title + (f", up to {seeds} seeds: mean ± standard deviation" if seeds > 1 else ": ± standard error"))
+    axes.set_title(f"{title}\n{style.averaged(runs, names, kept)}")
     if len(groups) > 1 or not groups:
         style.legend(axes)
     return figure

@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from weightsweep import results
 from weightsweep.figures import style
 
 _NOT_A_SHIFT = ("r2_stderr", "r2_least_squares", "r2_direct_fit")
@@ -26,15 +27,15 @@ def weight_match(runs: xr.Dataset) -> Figure:
     """How near the predicted weights come to the true ones, up to the symmetries, against how near the functions are."""
     names = style.others(runs)
     figure, axes = plt.subplots(figsize=(6.0, 4.2), layout="constrained")
-    finished = [run for run in style.runs_of(style.done(runs)) if has_weight_match(runs)]
-    groups = style.groups(finished, names)
+    finished = [run for run in results.rows(style.done(runs)) if has_weight_match(runs)]
+    kept, groups = style.series_of(finished, names)
     for index, group in enumerate(groups):
         looks = style.series(index) | {"linestyle": "none"}
         x, y = style.spread(group), style.spread(group, "weight_match", None, 1)
-        label = style.label(group[0], names) or "runs"
+        label = style.label(group[0], kept) or "runs"
         axes.errorbar([x.mean], [y.mean], [y.bar], [x.bar], **looks, markersize=7, capsize=2.5, label=label)
     _chance(runs, axes)
-    axes.set(xlabel=style.R2_LABEL, ylabel="weight match", title="Are the predicted weights the true ones?")
+    axes.set(xlabel=style.R2_LABEL, ylabel="weight match", title=f"Are the predicted weights the true ones?\n{style.averaged(runs, names, kept)}")
     axes.margins(0.1)
     style.legend(axes)
     return figure
@@ -54,19 +55,19 @@ def distribution_shift(runs: xr.Dataset) -> Figure:
     """R^2 where the network was trained, and beside it under the other conditions of `evaluation`; seeds are averaged."""
     columns = ["r2", *shifts(runs)]
     names = style.others(runs)
-    groups = style.groups(style.runs_of(style.done(runs)), names)
+    kept, groups = style.series_of(results.rows(style.done(runs)), names)
     figure, axes = plt.subplots(figsize=(max(6.0, 1.6 + 1.1 * len(columns)), 4.2), layout="constrained")
     for index, group in enumerate(groups):
         at = np.arange(len(columns)) + 0.6 * ((index + 0.5) / len(groups) - 0.5)
         spreads = [style.spread(group, column, "r2_stderr" if column == "r2" else f"{column}_stderr") for column in columns]
         looks = style.series(index) | {"linestyle": "none"}
-        label = style.label(group[0], names) or "R²"
+        label = style.label(group[0], kept) or "R²"
         axes.errorbar(at, [each.mean for each in spreads], [each.bar for each in spreads], **looks, capsize=2.5, label=label)
     axes.set_xticks(range(len(columns)), ["as trained", *(column.removeprefix("r2_").replace("_", "\n") for column in columns[1:])])
     for edge in np.arange(0.5, len(columns) - 1):
         axes.axvline(edge, color="0.8", linewidth=0.8)
     axes.grid(False, axis="x")
-    axes.set(xlabel="inputs of the evaluation", ylabel=style.R2_LABEL, title="Explained variance under other distributions")
+    axes.set(xlabel="inputs of the evaluation", ylabel=style.R2_LABEL, title=f"Explained variance under other distributions\n{style.averaged(runs, names, kept)}")
     if axes.get_ylim()[0] < -100:
         axes.set_ylim(bottom=-100)  # worse than the mean is all that one wants to know
     if len(groups) > 1 or not groups:

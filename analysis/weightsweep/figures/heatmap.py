@@ -8,6 +8,7 @@ from matplotlib.image import AxesImage
 
 from weightsweep import results
 from weightsweep.figures import style
+from weightsweep.results import Row
 
 PANELS = 6
 
@@ -22,7 +23,7 @@ def heat_map(runs: xr.Dataset) -> Figure:
     """Mean R^2 of the finished runs; a panel for each combination of the other axes, or their mean where that would be too many."""
     names = axes_of(runs)[:2]
     rest = axes_of(runs)[2:]
-    finished = style.runs_of(style.done(runs))
+    finished = results.rows(style.done(runs))
     combinations = style.groups(finished, rest) if rest else [finished]
     if len(combinations) > PANELS:
         combinations, rest = [finished], []
@@ -43,7 +44,7 @@ def heat_map(runs: xr.Dataset) -> Figure:
     return figure
 
 
-def _cells(runs: list[xr.Dataset], names: list[str], columns: list[object], rows: list[object]) -> np.ndarray:
+def _cells(runs: list[Row], names: list[str], columns: list[object], rows: list[object]) -> np.ndarray:
     cells = np.full((len(rows), len(columns)), np.nan)
     for group in style.groups(runs, names):
         across, down = (group[0][name].item() for name in names)

@@ -6,9 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from weightsweep import published
+from weightsweep import published, results
 from weightsweep.figures import style
 from weightsweep.figures.style import COLOURS, DASHES, GREY, LEGEND_ROWS, MARKERS, Dash
+from weightsweep.results import Row
 
 
 def loss_curves(runs: xr.Dataset) -> Figure:
@@ -20,13 +21,13 @@ def loss_curves(runs: xr.Dataset) -> Figure:
     others = style.others(runs, "unknowns", "equations")
     counts = sorted({int(value) for value in runs["unknowns"].values})
     figure, panels = style.panels(len(counts))
-    started = [run for run in style.runs_of(runs) if np.isfinite(run["curve_step"].values).any()]
+    started = [run for run in results.rows(runs) if np.isfinite(run["curve_step"]).any()]
     for unknowns, panel in zip(counts, panels):
         _panel(panel, [run for run in started if int(run["unknowns"]) == unknowns], unknowns, others)
     return figure
 
 
-def _panel(axes: Axes, runs: list[xr.Dataset], unknowns: int, others: list[str]) -> None:
+def _panel(axes: Axes, runs: list[Row], unknowns: int, others: list[str]) -> None:
     equations = sorted({int(run["equations"]) for run in runs})
     dashes = {count: DASHES[index % len(DASHES)] for index, count in enumerate(equations)}
     extra = _published(axes, runs, unknowns, dashes)
@@ -55,7 +56,7 @@ def _panel(axes: Axes, runs: list[xr.Dataset], unknowns: int, others: list[str])
     style.legend(axes, extra, rows=LEGEND_ROWS + 1)
 
 
-def _published(axes: Axes, runs: list[xr.Dataset], unknowns: int, dashes: dict[int, Dash]) -> list[Line2D]:
+def _published(axes: Axes, runs: list[Row], unknowns: int, dashes: dict[int, Dash]) -> list[Line2D]:
     """Draws the published curves of the runs' cells and returns their line for the legend, if there are any."""
     drawn = []
     for task, model in {(run["task"].item(), run["model"].item()) for run in runs}:

@@ -18,17 +18,16 @@ def varied(runs: xr.Dataset) -> list[str]:
 
 def r2_by_optimizer(runs: xr.Dataset) -> Figure:
     """Held-out R^2 of every run as it trains, coloured by how it trains; the scale is stretched towards 100 %."""
-    names = varied(runs) or ["optimizer"]
     figure, panels = plt.subplots(1, 2, figsize=(9.5, 4.0), sharey=True, layout="constrained")
-    groups = style.groups([run for run in style.runs_of(runs) if np.isfinite(run["curve_r2"].values).any()], names)
+    names, groups = style.series_of((run for run in results.rows(runs) if np.isfinite(run["curve_r2"]).any()), varied(runs) or ["optimizer"])
     for axes, column, label in zip(panels, ("curve_step", "curve_seconds"), ("training step", "seconds since the run's first step")):
         for index, group in enumerate(groups):
             looks = style.series(index)
             for place, run in enumerate(group):
-                points = np.isfinite(run["curve_r2"].values)
+                points = np.isfinite(run["curve_r2"])
                 axes.plot(
-                    run[column].values[points],
-                    np.clip(1 - run["curve_r2"].values[points], 1e-6, 1),
+                    run[column][points],
+                    np.clip(1 - run["curve_r2"][points], 1e-6, 1),
                     **looks,
                     markevery=(0.03 * index, 0.2),
                     markersize=5,

@@ -6,16 +6,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from weightsweep import published
+from weightsweep import published, results
 from weightsweep.figures import style
+from weightsweep.results import Row
 
 
 def r2_against_ratio(runs: xr.Dataset) -> Figure:
     """A line for each number of unknowns; several seeds are averaged and their spread is the bar; published figures are hollow."""
     names = ["unknowns", *style.others(runs, "unknowns", "equations")]
     figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
-    finished = style.runs_of(style.done(runs))
-    groups = style.groups(finished, names)
+    finished = results.rows(style.done(runs))
+    kept, groups = style.series_of(finished, names)
     for index, group in enumerate(groups):
         cells = style.groups(group, ["equations"])
         spreads = [style.spread(cell) for cell in cells]
@@ -25,18 +26,18 @@ def r2_against_ratio(runs: xr.Dataset) -> Figure:
             [each.bar for each in spreads],
             **style.series(index),
             capsize=2.5,
-            label=style.label(group[0], names),
+            label=style.label(group[0], kept),
             zorder=2,
         )
     _published(axes, finished)
-    axes.set(xlabel="equations per unknown", ylabel=style.R2_LABEL, title="Explained variance against equations per unknown")
+    axes.set(xlabel="equations per unknown", ylabel=style.R2_LABEL, title=f"Explained variance against equations per unknown\n{style.averaged(runs, names, kept)}")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.margins(x=0.06, y=0.12)
     style.legend(axes)
     return figure
 
 
-def _published(axes: Axes, runs: list[xr.Dataset]) -> None:
+def _published(axes: Axes, runs: list[Row]) -> None:
     """Hollow grey marks: what was published for the cells of these runs, a shape for each number of unknowns."""
     known: dict[published.Cell, float] = {}
     for task, model in {(run["task"].item(), run["model"].item()) for run in runs}:

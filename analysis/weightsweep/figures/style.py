@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from weightsweep import results
+from weightsweep.results import Row
 
 # Okabe and Ito's palette, darkest first, without the yellow that white paper swallows.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
@@ -27,7 +28,8 @@ DASHES: list[Dash] = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2))
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 GREY = "0.55"
 MAP = "cividis"  # as light in grey as in colour
-LEGEND_ROWS = 6  # more curves than that are drawn thin and named together
+LEGEND_ROWS = 6  # a longer legend stands beside its panel
+MOST_SERIES = 12  # that can be told apart
 R2_LABEL = "explained variance R² (%)"
 
 STYLE: dict[str, Any] = {
@@ -62,7 +64,7 @@ _FORMS = {
 }
 
 
-def label(run: xr.Dataset, names: list[str]) -> str:
+def label(run: Row, names: list[str]) -> str:
     """What tells a run from the others: `30 equations, muon`."""
     return ", ".join(_FORMS.get(name, name.replace("_", " ") + " {}").format(text(run[name].item())) for name in names)
 
@@ -83,20 +85,35 @@ def series(index: int) -> dict[str, Any]:
     return {"color": COLOURS[place], "marker": MARKERS[(place + round_) % len(MARKERS)], "linestyle": DASHES[(place + round_) % len(DASHES)]}
 
 
-def runs_of(runs: xr.Dataset) -> list[xr.Dataset]:
-    return [runs.isel(run=run) for run in range(runs.sizes["run"])]
-
-
 def done(runs: xr.Dataset) -> xr.Dataset:
     return runs.isel(run=np.flatnonzero(runs["status"].values == "done"))
 
 
-def groups(runs: Iterable[xr.Dataset], names: list[str]) -> list[list[xr.Dataset]]:
+def groups(runs: Iterable[Row], names: list[str]) -> list[list[Row]]:
     """Runs that agree in these settings; settings that are numbers ascend."""
-    found: dict[tuple[object, ...], list[xr.Dataset]] = {}
+    found: dict[tuple[object, ...], list[Row]] = {}
     for run in runs:
         found.setdefault(tuple(run[name].item() for name in names), []).append(run)
     return [found[key] for key in sorted(found, key=lambda key: [(isinstance(part, str), part) for part in key])]
+
+
+def series_of(runs: Iterable[Row], names: list[str]) -> tuple[list[str], list[list[Row]]]:
+    """A series for each combination of these settings; where those would be too many, of as many of the first settings as can be told
+    apart, the rest averaged."""
+    runs = list(runs)
+    kept: list[str] = []
+    for name in names:
+        if len(groups(runs, [*kept, name])) <= MOST_SERIES:
+            kept.append(name)
+    return kept, groups(runs, kept) if runs else []
+
+
+def averaged(runs: xr.Dataset, names: list[str], kept: list[str]) -> str:
+    """For a title: over what a series' points are averaged, besides seeds."""
+    lost = [name.replace("_", " ") for name in names if name not in kept]
+    if "seed" in results.axes(runs):
+        lost.append("seed")
+    return f"mean ± standard deviation over {', '.join(lost)}" if lost else "± standard error"
 
 
 @dataclass(frozen=True)
@@ -108,14 +125,14 @@ class Spread:
     count: int
 
 
-def spread(runs: list[xr.Dataset], column: str = "r2", error: str | None = "r2_stderr", scale: float = 100) -> Spread:
+def spread(runs: list[Row], column: str = "r2", error: str | None = "r2_stderr", scale: float = 100) -> Spread:
     values = np.array([float(run[column]) for run in runs]) * scale
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return Spread(np.nan, np.nan, 0)
     if len(values) > 1:
         return Spread(float(values.mean()), float(values.std(ddof=1)), len(values))
-    alone = error is not None and error in runs[0].variables
+    alone = error is not None and error in runs[0]
     return Spread(float(values[0]), float(runs[0][error]) * scale if alone else 0.0, 1)
 
 
@@ -130,7 +147,7 @@ def legend(axes: Axes, extra: list[Line2D] | None = None, rows: int = LEGEND_ROW
     handles, labels = axes.get_legend_handles_labels()
     ours_first = sorted(range(len(handles)), key=lambda index: "published" in labels[index])
     handles = [*(handles[index] for index in ours_first), *(extra or [])]
-    if len(handles) > rows:
+    if len(handles) > rows or len(axes.lines) > 60:  # or nowhere a free place
         figure = axes.get_figure()
         figure.set_size_inches(figure.get_figwidth() + 3.2, figure.get_figheight())
         axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)

@@ -1,0 +1,99 @@
+"""What the page shows, as plain lists and dictionaries for JSON: no NaN, five digits, curves of a bounded length."""
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from weightsweep import published, results
+
+POINTS = 200  # of a curve, evenly chosen
+DIGITS = 5
+_OUTCOMES = ("steps_done", "loss_ema", "r2", "r2_stderr")
+_LAST = ("wall_seconds", "status", "message")
+_OPTIONAL = ("r2_", "weight_match")  # how the columns of further evaluations begin
+
+
+def content(runs: xr.Dataset) -> dict[str, object]:
+    """Everything but the figures."""
+    axes = results.axes(runs)
+    names = ["run_id", *dict.fromkeys(["unknowns", "equations", *axes]), *_OUTCOMES, *_further(runs), *_LAST]
+    cells = [_column(runs[name].values) for name in names]
+    return {
+        "name": _name(runs),
+        "source": str(runs.attrs["source"]),
+        "created": str(runs.attrs.get("created", "")),
+        "resolved": str(runs.attrs.get("resolved", "")),
+        "versions": _versions(runs),
+        "counts": dict(Counter(runs["status"].values)),
+        "axes": [name for name in dict.fromkeys(["unknowns", "equations", *axes]) if len(set(runs[name].values)) > 1 and name in names] or ["run_id"],
+        "columns": [_head(runs, name) for name in names],
+        "rows": [list(row) for row in zip(*cells)],
+        "curves": [_curve(runs, run) for run in range(runs.sizes["run"])],
+        "published": _published(runs),
+    }
+
+
+def _further(runs: xr.Dataset) -> list[str]:
+    found = [str(name) for name in runs if str(name).startswith(_OPTIONAL) and name not in _OUTCOMES]
+    return [name for name in found if runs[name].dims == ("run",) and np.isfinite(runs[name].values).any()]
+
+
+def _name(runs: xr.Dataset) -> str:
+    """The sweep's name: the first line of its resolved settings."""
+    for line in str(runs.attrs.get("resolved", "")).splitlines():
+        key, _, value = line.partition(":")
+        if key == "name":
+            try:
+                return str(json.loads(value))
+            except ValueError:
+                return value.strip()
+    return "sweep"
+
+
+def _versions(runs: xr.Dataset) -> list[tuple[str, str]]:
+    text = str(runs.attrs.get("versions", "{}"))
+    try:
+        return [(str(key), str(value)) for key, value in json.loads(text).items()]
+    except (ValueError, AttributeError):
+        return [("versions", text)]
+
+
+def _head(runs: xr.Dataset, name: str) -> dict[str, object]:
+    attributes = runs[name].attrs
+    unit = str(attributes.get("units", "1"))
+    return {"name": name, "about": str(attributes.get("long_name", name)) + ("" if unit == "1" else f" ({unit})"), "text": runs[name].dtype.kind == "O"}
+
+
+def _column(values: np.ndarray) -> list[Any]:
+    if values.dtype.kind == "O":
+        return [str(value) for value in values]
+    return _numbers(values)
+
+
+def _numbers(values: np.ndarray) -> list[Any]:
+    if values.dtype.kind in "iu":
+        return [int(value) for value in values]
+    return [float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None for value in values.tolist()]
+
+
+def _curve(runs: xr.Dataset, run: int) -> dict[str, list[Any]]:
+    reached = np.flatnonzero(np.isfinite(runs["curve_step"].values[run]))
+    if len(reached) > POINTS:
+        reached = reached[np.unique(np.linspace(0, len(reached) - 1, POINTS).round().astype(int))]
+    return {name: _numbers(runs[f"curve_{name}"].values[run][reached]) for name in ("step", "seconds", "loss", "r2")}
+
+
+def _published(runs: xr.Dataset) -> list[dict[str, object]]:
+    """The founding experiment's loss curves of the cells that are here."""
+    here = set(zip(runs["unknowns"].values.tolist(), runs["equations"].values.tolist()))
+    kinds = sorted(set(zip(runs["task"].values, runs["model"].values)))
+    return [
+        {"unknowns": cell[0], "equations": cell[1], "step": curve.step, "loss": curve.loss_ema}
+        for task, model in kinds
+        for cell, curve in published.loss_curves(task, model).items()
+        if cell in here
+    ]
