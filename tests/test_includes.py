@@ -16,7 +16,7 @@ ARROWS: dict[str, set[str]] = {
     # task and model meet in train; both are described without arithmetic, so that the sweep can read the descriptions
     "model": {"kernel", "base"},
     "train": {"task", "model", "kernel", "base"},
-    "sweep": {"base", "task/description.h", "model/description.h", "train/description.h"},
+    "sweep": {"base", "task/description.h", "model/description.h", "train/description.h", "train/further.h"},
     "store": {"base"},
     "schedule": {"train", "task", "model", "kernel", "base", "sweep/run_spec.h"},
     "commands": {"schedule", "train", "task", "model", "kernel", "sweep", "store", "base"},
@@ -26,6 +26,7 @@ DESCRIPTIONS = {  # the descriptions know names, shapes and sizes alone
     "task/description": {"base"},
     "model/description": {"base"},
     "train/description": {"base", "task/description.h", "model/description.h"},
+    "train/further": {"base", "train/description.h", "task/description.h", "model/description.h"},
 }
 # who alone may mention what: a pattern in the code, the files (or folders) where it may stand
 CONFINED = [

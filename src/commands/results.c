@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct column outcomes[OUTCOMES] = {
+static const struct column every_run[OUTCOMES] = {
     [OUTCOME_STEPS_DONE] = {"steps_done", "steps", "training steps done", COLUMN_INT, {NULL}},
     [OUTCOME_LOSS] = {"loss", "1", "training loss, mean over the last step's batch", COLUMN_REAL, {NULL}},
     [OUTCOME_LOSS_EMA] = {"loss_ema",
@@ -25,6 +25,33 @@ static const struct column outcomes[OUTCOMES] = {
     [OUTCOME_RANK_SECONDS] =
         {"rank_seconds", "s", "time of the run times the ranks that worked on it", COLUMN_REAL, {NULL}},
 };
+
+static int list_further(const struct run_spec *run, struct further list[FURTHER_MOST])
+{
+    return further_list(&run->training, &run->model, &run->task, list);
+}
+
+static void add_further(const struct run_spec *run, struct column_table *outcomes)
+{
+    struct further list[FURTHER_MOST];
+    struct score_name names[FURTHER_SCORES_EACH];
+    int count = list_further(run, list);
+    for (int i = 0; i < count; i++) {
+        further_names(&list[i], names);
+        for (int k = 0; k < list[i].scores; k++)
+            if (!column_find(outcomes, names[k].name))
+                column_add(outcomes, names[k].name, COLUMN_REAL, "1", names[k].long_name);
+    }
+}
+
+void results_outcomes(const struct sweep *sweep, struct column_table *outcomes)
+{
+    *outcomes = (struct column_table){0};
+    for (int i = 0; i < OUTCOMES; i++)
+        column_copy(outcomes, &every_run[i]);
+    for (int64_t run = 0; run < sweep->runs; run++)
+        add_further(&sweep->run[run], outcomes);
+}
 
 static void describe_model(const void *context, int64_t run, struct store_model *model)
 {
@@ -44,8 +71,9 @@ static void describe_model(const void *context, int64_t run, struct store_model 
 
 enum status results_create(const char *path, const struct sweep *sweep)
 {
-    struct column_table settings = {0};
+    struct column_table settings, outcomes;
     sweep_columns(sweep, &settings);
+    results_outcomes(sweep, &outcomes);
     char *versions = versions_json();
     int64_t points = 0;
     for (int64_t run = 0; run < sweep->runs; run++)
@@ -55,14 +83,15 @@ enum status results_create(const char *path, const struct sweep *sweep)
                                     .resolved = sweep->resolved,
                                     .versions = versions,
                                     .settings = &settings,
-                                    .outcomes = outcomes,
-                                    .outcome_count = OUTCOMES,
+                                    .outcomes = outcomes.columns,
+                                    .outcome_count = outcomes.count,
                                     .points = points,
                                     .model = describe_model,
                                     .context = sweep};
     enum status status = store_create(path, &plan);
     free(versions);
     column_table_free(&settings);
+    column_table_free(&outcomes);
     return status;
 }
 
@@ -182,7 +211,7 @@ enum status results_checkpoint(struct store *store, int64_t run, const struct tr
     return store_write_checkpoint(store, run, state->scalars.step, state->scalars.points, segments, SEGMENTS);
 }
 
-static void fill_outcomes(const struct train_scalars *scalars, double values[OUTCOMES])
+static void fill_common(const struct train_scalars *scalars, double values[OUTCOMES])
 {
     values[OUTCOME_STEPS_DONE] = (double)scalars->step;
     values[OUTCOME_LOSS] = scalars->loss;
@@ -196,31 +225,48 @@ static void fill_outcomes(const struct train_scalars *scalars, double values[OUT
 enum status results_progress(struct store *store, int64_t run, const struct train_scalars *scalars)
 {
     double values[OUTCOMES];
-    fill_outcomes(scalars, values);
+    fill_common(scalars, values);
     for (int i = 0; i < OUTCOMES; i++)
-        TRY(store_write_outcome(store, run, outcomes[i].name, values[i]));
+        TRY(store_write_outcome(store, run, every_run[i].name, values[i]));
     return STATUS_OK;
 }
 
-enum status results_finish(struct store *store, int64_t run, enum train_end end,
-                           const struct train_scalars *scalars, const struct schedule_sums *sums,
-                           const char *message)
+static void fill_further(const struct run_spec *run, const struct column_table *outcomes,
+                         const double *scores, double *values)
 {
-    double values[OUTCOMES];
-    fill_outcomes(scalars, values);
-    switch (end) {
-    case TRAIN_STOPPED:
+    struct further list[FURTHER_MOST];
+    struct score_name names[FURTHER_SCORES_EACH];
+    int count = list_further(run, list);
+    for (int i = OUTCOMES; i < outcomes->count; i++)
+        values[i] = NAN; // what other runs ask for
+    for (int i = 0; i < count; i++) {
+        further_names(&list[i], names);
+        for (int k = 0; k < list[i].scores; k++)
+            values[column_find(outcomes, names[k].name) - outcomes->columns] = *scores++;
+    }
+}
+
+enum status results_finish(struct store *store, const struct sweep *sweep,
+                           const struct column_table *outcomes, int64_t run, enum train_end end,
+                           const struct train_scalars *scalars, const double *run_scores,
+                           const struct schedule_sums *sums, const char *message)
+{
+    if (end == TRAIN_STOPPED) {
         TRY(results_progress(store, run, scalars));
         return store_write_status(store, run, RUN_PENDING);
-    case TRAIN_FAILED:
+    }
+    double *values = memory_small((size_t)outcomes->count * sizeof *values);
+    fill_common(scalars, values);
+    fill_further(&sweep->run[run], outcomes, run_scores, values);
+    if (end == TRAIN_FAILED)
         values[OUTCOME_LOSS] = values[OUTCOME_LOSS_EMA] = values[OUTCOME_R2] = values[OUTCOME_R2_STDERR] =
             NAN;
-        break;
-    case TRAIN_DONE:
-    case TRAIN_DIVERGED:
-        break;
-    }
-    enum run_status status = end == TRAIN_DONE ? RUN_DONE : end == TRAIN_DIVERGED ? RUN_DIVERGED : RUN_FAILED;
-    return store_write_row(store, run, status, values, (struct store_sums){sums->curve, sums->model}, message,
-                           arithmetic_name());
+    enum run_status run_status = end == TRAIN_DONE       ? RUN_DONE
+                                 : end == TRAIN_DIVERGED ? RUN_DIVERGED
+                                                         : RUN_FAILED;
+    enum status status =
+        store_write_row(store, run, run_status, values, (struct store_sums){sums->curve, sums->model},
+                        message, arithmetic_name());
+    free(values);
+    return status;
 }

@@ -7,7 +7,7 @@
 #include "store/store.h"
 #include "sweep/sweep.h"
 
-/* The results columns of a finished run, in the file's order. */
+/* The results columns of every run, in the file's order; behind them those of further evaluations. */
 enum outcome {
     OUTCOME_STEPS_DONE,
     OUTCOME_LOSS,
@@ -18,6 +18,10 @@ enum outcome {
     OUTCOME_RANK_SECONDS,
     OUTCOMES,
 };
+
+/* The outcome columns of this sweep's file, without rows: the above, and the scores of further evaluations that any of its
+ * runs asks for. The caller frees them with column_table_free. */
+void results_outcomes(const struct sweep *sweep, struct column_table *outcomes);
 
 /* Creates the file for this sweep. One process. */
 enum status results_create(const char *path, const struct sweep *sweep);
@@ -33,8 +37,10 @@ enum status results_checkpoint(struct store *store, int64_t run, const struct tr
 /* How far an unfinished run is. */
 enum status results_progress(struct store *store, int64_t run, const struct train_scalars *scalars);
 
-enum status results_finish(struct store *store, int64_t run, enum train_end end,
-                           const struct train_scalars *scalars, const struct schedule_sums *sums,
-                           const char *message);
+/* `run_scores`: of the run's further_list; `outcomes`: of results_outcomes. */
+enum status results_finish(struct store *store, const struct sweep *sweep,
+                           const struct column_table *outcomes, int64_t run, enum train_end end,
+                           const struct train_scalars *scalars, const double *run_scores,
+                           const struct schedule_sums *sums, const char *message);
 
 #endif

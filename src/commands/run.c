@@ -163,6 +163,8 @@ static enum status put_back(const struct run_options *options, const struct swee
 
 struct recorder {
     struct store *store;
+    const struct sweep *sweep;
+    struct column_table outcomes;
     struct progress *progress; // of rank 0, as is the timeline
     struct timeline *timeline;
     uint8_t *run_status; // [runs], kept by rank 0
@@ -227,8 +229,8 @@ static enum status on_progress(void *context, int64_t run, const struct train_sc
 }
 
 static enum status on_finished(void *context, int64_t run, enum train_end end,
-                               const struct train_scalars *scalars, const struct schedule_sums *sums,
-                               const char *message)
+                               const struct train_scalars *scalars, const double *scores,
+                               const struct schedule_sums *sums, const char *message)
 {
     struct recorder *recorder = context;
     static const enum run_status statuses[] = {[TRAIN_DONE] = RUN_DONE,
@@ -236,7 +238,8 @@ static enum status on_finished(void *context, int64_t run, enum train_end end,
                                                [TRAIN_FAILED] = RUN_FAILED,
                                                [TRAIN_STOPPED] = RUN_PENDING};
     TRY(timeline_end(recorder->timeline, run, scalars->step));
-    TRY(results_finish(recorder->store, run, end, scalars, sums, message));
+    TRY(results_finish(recorder->store, recorder->sweep, &recorder->outcomes, run, end, scalars, scores, sums,
+                       message));
     recorder->run_status[run] = (uint8_t)statuses[end];
     if (end == TRAIN_STOPPED)
         progress_stopped(recorder->progress, run, scalars->step);
@@ -305,7 +308,8 @@ static enum status work(const struct command *command, const struct run_options 
     size_t runs = (size_t)sweep->runs;
     MPI_Comm_rank(command->comm, &rank);
     MPI_Comm_size(command->comm, &ranks);
-    struct recorder recorder = {.store = store, .run_status = run_status};
+    struct recorder recorder = {.store = store, .sweep = sweep, .run_status = run_status};
+    results_outcomes(sweep, &recorder.outcomes);
     struct train_run *run = memory_small(runs * sizeof *run);
     struct policy_run *estimate = memory_small(runs * sizeof *estimate);
     int64_t *todo = memory_small(runs * sizeof *todo);
@@ -347,6 +351,7 @@ static enum status work(const struct command *command, const struct run_options 
     progress_destroy(&recorder.progress);
     timeline_destroy(&recorder.timeline);
     free(recorder.written);
+    column_table_free(&recorder.outcomes);
     free(run);
     free(estimate);
     free(todo);

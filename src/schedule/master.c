@@ -192,7 +192,7 @@ static enum status finished(struct master *master, const struct report *report)
         stop_request();
     }
     return master->hooks->finished(master->hooks->context, report->run, report->end, &report->scalars,
-                                   &report->sums, report->message);
+                                   report->scores, &report->sums, report->message);
 }
 
 void master_report(struct master *master, enum tag tag, const struct report *report)

@@ -28,6 +28,7 @@ struct report {
     enum train_end end;
     struct train_scalars scalars;
     struct schedule_sums sums;
+    double scores[FURTHER_SCORES_MOST];
     char message[256];
 };
 

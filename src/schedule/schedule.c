@@ -208,6 +208,7 @@ static void do_run(struct worker *worker, enum tag tag, const int *ranks, int le
                                  result.end == TRAIN_DONE ? result.state.parameters : NULL, &report.sums);
     report.end = result.end;
     report.scalars = result.state.scalars;
+    memcpy(report.scores, result.scores, sizeof report.scores);
     snprintf(report.message, sizeof report.message, "%s",
              report.status == STATUS_OK ? result.message : status_message());
     train_state_free(&result.state);

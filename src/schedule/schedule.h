@@ -33,8 +33,8 @@ struct schedule_hooks {
     enum status (*grown)(void *context, int64_t run, const int *ranks, int size, int64_t step);
     enum status (*progress)(void *context, int64_t run, const struct train_scalars *scalars);
     enum status (*finished)(void *context, int64_t run, enum train_end end,
-                            const struct train_scalars *scalars, const struct schedule_sums *sums,
-                            const char *message);
+                            const struct train_scalars *scalars, const double *scores,
+                            const struct schedule_sums *sums, const char *message);
     void (*tick)(void *context); // now and then
 };
 

@@ -44,6 +44,18 @@ struct generator_shape {
     enum generator_init init; // a linear generator's weights are N(0, 1) whatever it says
 };
 
+/* The distribution of all inputs x, of pairs and probes alike. A model is trained on the first. */
+enum task_inputs {
+    INPUTS_NORMAL,  // N(0, 1)
+    INPUTS_UNIFORM, // U(-sqrt 3, sqrt 3), which has the same mean and variance
+    INPUTS_WIDE,    // N(0, 4): twice as far
+    INPUTS_SHIFTED, // N(1, 1)
+    TASK_INPUTS,
+};
+
+/* What gradient descent may spend on one set (task/fit.h). */
+enum { FIT_STEPS = 2000, FIT_RESTARTS = 16 };
+
 struct task_description {
     enum task_kind kind;
     struct generator_shape generator;
@@ -51,6 +63,8 @@ struct task_description {
     struct widths equation_range; // [least, most]: each training step draws its n from them; or empty
     int eval_points;              // fresh inputs a generator on which the functional loss is taken
     enum task_objective objective;
+    enum task_inputs inputs;
+    double noise; // on the y of the pairs, beside the standard deviation of their set's y
 };
 
 /* The number of weights. */

@@ -41,6 +41,7 @@ void task_layout(const struct task_description *task, int sets, struct task_layo
     TAKE(predicted, predictions);
     TAKE(gradient, predictions);
     TAKE(loss, 1);
+    TAKE(noise, task->noise > 0 ? n * o : 0);
     TAKE(pairs, n * (size_t)task_pair_width(task));
 #undef TAKE
     layout->scratch = total;

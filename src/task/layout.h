@@ -26,6 +26,7 @@ struct task_layout {
     size_t gradient;      // [model's outputs, lanes]
     size_t loss;          // [lanes]
     size_t scratch;       // [generator_scratch, LANES]
+    size_t noise;         // [n o, lanes], where there is any
     size_t pairs;         // [sets, n, pair width], what the model sees
     size_t total;
 };

@@ -16,15 +16,10 @@ struct matcher {
     double *memory;
 };
 
-bool match_is_defined(const struct generator_shape *shape)
-{
-    return shape->hidden.count == 1;
-}
-
 enum status matcher_create(const struct generator_shape *shape, struct matcher **out)
 {
     struct matcher *matcher = memory_small(sizeof *matcher);
-    size_t h = (size_t)shape->hidden.width[0], d = (size_t)shape->inputs, o = 1;
+    size_t h = (size_t)shape->hidden.width[0], d = (size_t)shape->inputs, o = (size_t)shape->outputs;
     size_t a_generator = h * (d + o + 1);
     size_t bytes =
         (2 * a_generator + h * h) * sizeof(double) + assignment_work_bytes((int)h) + h * sizeof(int);
@@ -97,11 +92,12 @@ static double scalar_product(const struct matcher *matcher, int j, int k)
     return product(matcher->incoming[0] + j * d, matcher->incoming[1] + k * d, d) * (lengths + outgoing) / 2;
 }
 
-struct match match_weights(struct matcher *matcher, const float *truth, const float *guess, int stride)
+struct match match_weights(struct matcher *matcher, const float *truth, int truth_stride, const float *guess,
+                           int guess_stride)
 {
     int h = matcher->units;
-    double truth_squares = normalise(matcher, 0, truth, stride),
-           guess_squares = normalise(matcher, 1, guess, stride);
+    double truth_squares = normalise(matcher, 0, truth, truth_stride),
+           guess_squares = normalise(matcher, 1, guess, guess_stride);
     if (!(truth_squares > 0 && guess_squares > 0) || !isfinite(truth_squares) || !isfinite(guess_squares))
         return (struct match){NAN, NAN};
     for (int j = 0; j < h; j++)

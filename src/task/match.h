@@ -23,14 +23,12 @@ struct match {
 
 struct matcher;
 
-/* Whether all of this is defined for the generator: one hidden layer of relu or leaky-relu units. */
-bool match_is_defined(const struct generator_shape *shape);
-
-/* STATUS_MEMORY. */
+/* For generators with one hidden layer. STATUS_MEMORY. */
 enum status matcher_create(const struct generator_shape *shape, struct matcher **matcher);
 void matcher_destroy(struct matcher **matcher);
 
-/* Number k of a generator's weights stands at [k stride]. NaN where a vector is zero or not finite. */
-struct match match_weights(struct matcher *matcher, const float *truth, const float *guess, int stride);
+/* Number k of a generator's weights stands at [k * its stride]. NaN where a vector is zero or not finite. */
+struct match match_weights(struct matcher *matcher, const float *truth, int truth_stride, const float *guess,
+                           int guess_stride);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "kernel/random.h"
+#include "task/distribution.h"
 #include "task/generator.h"
 #include "task/layout.h"
 
@@ -108,12 +109,17 @@ void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t ste
     if (description->kind != TASK_MLP_FORWARD) {
         stream.purpose = purposes[part][1];
         random_normals(inputs, &stream, first, sets, task->equations * d, lanes);
+        distribution_apply(description->inputs, inputs, (size_t)(task->equations * d) * (size_t)lanes);
         generator_apply(shape, weights, inputs, task->equations, lanes, scratch, at(task, layout->outputs));
+        if (description->noise > 0)
+            distribution_add_noise(description->noise, seed, first, sets, task->equations * shape->outputs,
+                                   lanes, at(task, layout->outputs), at(task, layout->noise));
         write_pairs(task);
     }
     if (description->kind != TASK_LINEAR_INVERSE) {
         stream.purpose = purposes[part][2];
         random_normals(probes, &stream, first, sets, points * d, lanes);
+        distribution_apply(description->inputs, probes, (size_t)(points * d) * (size_t)lanes);
         generator_apply(shape, weights, probes, points, lanes, scratch, at(task, layout->probe_outputs));
     }
     if (description->kind == TASK_MLP_FORWARD)
@@ -123,6 +129,12 @@ void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t ste
 int task_equations(const struct task *task)
 {
     return task->equations;
+}
+
+const float *task_weights(const struct task *task, int *stride)
+{
+    *stride = task->layout.lanes;
+    return at(task, task->layout.weights);
 }
 
 const float *task_pairs(const struct task *task)

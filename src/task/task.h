@@ -48,6 +48,9 @@ const float *task_pairs(const struct task *task);
 /* n: the same for all sets of the batch and for all batches of a step. */
 int task_equations(const struct task *task);
 
+/* The true weights of the current batch: number k of generator i is at [k * stride + i]. */
+const float *task_weights(const struct task *task, int *stride);
+
 /* The sum of the loss over the generators; output_gradient = `scale` times its gradient.
  * output, output_gradient [sets, task_outputs] */
 double task_loss(struct task *task, const float *output, float scale, float *output_gradient);

@@ -26,7 +26,8 @@ static void gather(const struct held_out *held_out, int ranks, int width, double
     free(starts);
 }
 
-bool held_out_pass(const struct held_out *held_out, held_out_score *score, int width, double *numbers)
+bool held_out_pass(const struct held_out *held_out, held_out_score *score, void *context, int width,
+                   double *numbers)
 {
     int rank, ranks, left = false;
     MPI_Comm_rank(held_out->group, &rank);
@@ -37,7 +38,7 @@ bool held_out_pass(const struct held_out *held_out, held_out_score *score, int w
         if (left)
             break;
         int count = end - first < held_out->chunk ? end - first : held_out->chunk;
-        score(held_out->context, first, count, numbers + (size_t)first * (size_t)width);
+        score(context, first, count, numbers + (size_t)first * (size_t)width);
     }
     // Once more: a stop that came within the last chunk has left it half-made.
     left = left || held_out->leave(held_out->context);

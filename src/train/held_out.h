@@ -11,8 +11,8 @@
 struct held_out {
     MPI_Comm group;
     int generators;
-    int chunk; // generators at once
-    void *context;
+    int chunk;                    // generators at once
+    void *context;                // of leave
     bool (*leave)(void *context); // asked before every chunk: true drops the pass
 };
 
@@ -21,6 +21,7 @@ typedef void held_out_score(void *context, int first, int count, double *numbers
 
 /* numbers [generators, width], the same on every rank. False, with the numbers undefined, if any rank left. Collective
  * on the group. */
-bool held_out_pass(const struct held_out *held_out, held_out_score *score, int width, double *numbers);
+bool held_out_pass(const struct held_out *held_out, held_out_score *score, void *context, int width,
+                   double *numbers);
 
 #endif

@@ -7,6 +7,7 @@
 #include "model/model.h"
 #include "task/task.h"
 #include "train/evaluate.h"
+#include "train/final.h"
 #include "train/held_out.h"
 #include "train/optimizer.h"
 #include "train/rate.h"
@@ -280,7 +281,7 @@ static void score(void *context, int first, int sets, double *numbers)
 static bool evaluate(struct trainer *t)
 {
     model_use(t->model, t->state->parameters);
-    if (!held_out_pass(&t->held_out, score, TASK_SCORE_NUMBERS, (double *)t->scores))
+    if (!held_out_pass(&t->held_out, score, t, TASK_SCORE_NUMBERS, (double *)t->scores))
         return false;
     evaluate_r2(t->scores, t->held_out.generators, &t->state->scalars.r2, &t->state->scalars.r2_stderr);
     return true;
@@ -363,16 +364,38 @@ static enum status train(struct trainer *t, struct train_result *result)
     return agree(t->trouble, t->group);
 }
 
+static void failed(struct train_result *result)
+{
+    result->end = TRAIN_FAILED;
+    snprintf(result->message, sizeof result->message, "%s", status_message());
+}
+
+// After the last checkpoint: what a stop drops here is computed again.
+static enum status evaluate_further(struct trainer *t, struct train_result *result)
+{
+    bool left;
+    enum status status = final_evaluations(t->run, &t->held_out, t->state->parameters, result->scores, &left);
+    count_time(t);
+    if (status == STATUS_MEMORY)
+        failed(result);
+    else if (status != STATUS_OK)
+        return status;
+    else if (left)
+        result->end = TRAIN_STOPPED;
+    return STATUS_OK;
+}
+
 // A newcomer gets its state from the leader, the others from the last checkpoint.
 static enum status begin(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
                          bool newcomer, struct train_result *result)
 {
     struct trainer t = {.run = run, .hooks = hooks, .state = &result->state};
     *result = (struct train_result){0};
+    for (int i = 0; i < FURTHER_SCORES_MOST; i++)
+        result->scores[i] = NAN;
     enum status status = agree(trainer_init(&t, group), group);
     if (status == STATUS_MEMORY) {
-        result->end = TRAIN_FAILED;
-        snprintf(result->message, sizeof result->message, "%s", status_message());
+        failed(result);
         status = STATUS_OK;
     } else {
         if (status == STATUS_OK && newcomer)
@@ -382,7 +405,9 @@ static enum status begin(const struct train_run *run, const struct train_hooks *
         if (status == STATUS_OK)
             status = train(&t, result);
     }
-    trainer_free(&t);
+    trainer_free(&t); // leaves its room to the further evaluations
+    if (status == STATUS_OK && result->end == TRAIN_DONE)
+        status = evaluate_further(&t, result);
     if (status != STATUS_OK)
         train_state_free(&result->state);
     return status;

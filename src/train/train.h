@@ -7,7 +7,7 @@
 #define TRAIN_TRAIN_H
 
 #include "base/status.h"
-#include "train/description.h"
+#include "train/further.h"
 
 #include <mpi.h>
 #include <stdbool.h>
@@ -57,11 +57,12 @@ struct train_run {
 
 struct train_result {
     enum train_end end;
-    struct train_state state; // the caller frees it with train_state_free
-    char message[256];        // why it diverged or failed
+    struct train_state state;           // the caller frees it with train_state_free
+    char message[256];                  // why it diverged or failed
+    double scores[FURTHER_SCORES_MOST]; // of further_list, one after the other; NaN unless TRAIN_DONE
 };
 
-/* Trains until the last step, a stop, or a failure; collective on group, the size of which is a power of two that divides the shards.
+/* Trains until the last step, evaluates the trained model further, or ends early by a stop or a failure; collective on group, the size of which is a power of two that divides the shards.
  * A run that diverges or has no memory ends as such with STATUS_OK; another status means that a hook failed, on every rank. The result's
  * scalars are the same on every rank, but for the times. */
 enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
