@@ -673,7 +673,10 @@ static void test_files_of_the_repository(void **state)
     static const struct {
         const char *path;
         int runs, equations;
-    } files[] = {{"sweeps/quick.yaml", 3, 45}, {"sweeps/seed-table.yaml", 18, 150}};
+    } files[] = {{"sweeps/quick.yaml", 3, 45},     {"sweeps/seed-table.yaml", 18, 150},
+                 {"sweeps/pooling.yaml", 36, 150}, {"sweeps/embedding.yaml", 30, 150},
+                 {"sweeps/best.yaml", 2, 150},     {"sweeps/embedding-x-pooling.yaml", 15, 150},
+                 {"sweeps/optimizer.yaml", 16, 45}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *text = NULL;
         assert_int_equal(sweep_read(files[i].path, &text), STATUS_OK);
