@@ -1,4 +1,5 @@
 #include "commands/commands.h"
+#include "commands/versions.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@ static void print_help(FILE *out)
           out);
     for (int i = 0; i < VERBS; i++)
         fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
-    fputs("\n`weightsweep VERB --help` says more.\n"
+    fputs("\n`weightsweep VERB --help` says more, `weightsweep --version` which program this is.\n"
+          "\n"
           "example: weightsweep plan sweeps/quick.yaml\n",
           out);
 }
@@ -61,6 +63,10 @@ int main(int argc, char **argv)
         strcmp(argv[1], "help") == 0) {
         print_help(argc < 2 ? stderr : stdout);
         return argc < 2 ? STATUS_USAGE : STATUS_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("weightsweep %s\n", versions_program());
+        return STATUS_OK;
     }
     const struct verb *verb = find_verb(argv[1]);
     if (!verb) {

@@ -43,7 +43,7 @@ struct plan {
 
 static void print_help(FILE *out)
 {
-    fputs("weightsweep plan SWEEP.yaml [--set KEY=VALUE]... [--ranks N[,N...]] [--format table|csv|json]\n"
+    fputs("usage: weightsweep plan SWEEP.yaml [--set KEY=VALUE]... [--ranks N[,N...]] [--format table|csv|json]\n"
           "\n"
           "Checks a sweep file and lists its runs with their ids and costs. Trains nothing and needs no "
           "mpirun.\n"
@@ -54,7 +54,7 @@ static void print_help(FILE *out)
           "  --format FORMAT      table (the default), csv (the runs) or json (runs and totals)\n"
           "  --help               this text\n"
           "\n"
-          "Example: weightsweep plan sweeps/quick.yaml --set steps=5000 --set seed='[1, 2, 3]' --ranks 2,8\n"
+          "example: weightsweep plan sweeps/quick.yaml --set steps=5000 --set seed='[1, 2, 3]' --ranks 2,8\n"
           "\n"
           "Settings of a sweep file; any may be an axis:\n",
           out);

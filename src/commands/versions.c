@@ -31,7 +31,7 @@ static char *mpi_version(void)
 static void collect(struct version version[VERSIONS])
 {
     int i = 0;
-    version[i++] = (struct version){"weightsweep", "weightsweep", memory_text(PROGRAM_VERSION)};
+    version[i++] = (struct version){"weightsweep", "weightsweep", memory_text(versions_program())};
     version[i++] = (struct version){"arithmetic", "arithmetic", memory_text(arithmetic_name())};
     version[i++] = (struct version){"processor", "processor", memory_text(arithmetic_processor())};
     version[i++] = (struct version){"gemm", "gemm libraries", memory_text(gemm_libraries())};
@@ -45,6 +45,11 @@ static void release(struct version version[VERSIONS])
 {
     for (int i = 0; i < VERSIONS; i++)
         free(version[i].value);
+}
+
+const char *versions_program(void)
+{
+    return PROGRAM_VERSION;
 }
 
 char *versions_json(void)

@@ -4,6 +4,9 @@
 
 #include "base/text.h"
 
+/* The program's own: its number and the revision that it was built from. */
+const char *versions_program(void);
+
 /* One JSON object of texts. The caller frees it. */
 char *versions_json(void);
 

@@ -43,6 +43,11 @@ def test_help_of_a_verb(verb: str) -> None:
     assert f"weightsweep {verb}" in example and len(result.out.splitlines()) >= 5
 
 
+def test_version() -> None:
+    result = weightsweep("--version")
+    assert result.code == 0 and result.out.startswith("weightsweep ") and result.out.split()[1] in weightsweep("info").out
+
+
 def test_no_verb() -> None:
     assert weightsweep().code == 2
     assert usage_mistake(weightsweep("plam", "x.yaml"), "plam")
