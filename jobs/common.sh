@@ -197,4 +197,5 @@ ended_by() {
 draw() {
   "$home/jobs/python" -m weightsweep table "$1" || say "The table could not be made; the results are in $1."
   "$home/jobs/python" -m weightsweep plot "$1" || say "The plots could not be made; the results are in $1."
+  say "All of it as one page for a browser: $(quoted jobs/python -m weightsweep report "$1")"
 }

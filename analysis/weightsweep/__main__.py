@@ -1,10 +1,10 @@
-"""python3 -m weightsweep table|plot RESULTS.h5"""
+"""python3 -m weightsweep table|plot|report|watch RESULTS.h5, python3 -m weightsweep compare-seed"""
 
 import argparse
 import sys
 from pathlib import Path
 
-from weightsweep import ResultsError, open_runs, table
+from weightsweep import ResultsError, compare, open_runs, table
 
 
 def _table(arguments: argparse.Namespace) -> None:
@@ -42,6 +42,19 @@ def _watch(arguments: argparse.Namespace) -> None:
     watch.serve(arguments.results, arguments.port)
 
 
+def _compare_seed(arguments: argparse.Namespace) -> None:
+    archives = compare.read(arguments.archives)
+    if arguments.output:
+        from weightsweep import figures
+
+        for path in figures.save_seed(archives, arguments.output):
+            print(path)
+    if arguments.into:
+        table.fill_block(arguments.into, compare.as_markdown(archives), compare.BLOCK)
+    elif not arguments.output:
+        sys.stdout.write(compare.as_text(archives))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m weightsweep", description="Tables and figures of a results file.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
@@ -63,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("results", type=Path, metavar="RESULTS.h5")
     verb.add_argument("--port", type=int, default=8080, help="on 127.0.0.1; 0 takes a free one (8080)")
     verb.set_defaults(run=_watch)
+    verb = verbs.add_parser("compare-seed", help="the founding experiment's tables and curves beside ours")
+    verb.add_argument("--archives", type=Path, default=compare.ARCHIVES, metavar="DIR", help=f"finished sweeps, DIR/*.h5 (default: {compare.ARCHIVES})")
+    verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="draw the curves and the R² as PNG and PDF there")
+    verb.add_argument("--into", type=Path, metavar="FILE.md", help=f"put the table between {' and '.join(compare.BLOCK)} of that file")
+    verb.set_defaults(run=_compare_seed)
     return parser
 
 

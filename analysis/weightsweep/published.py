@@ -1,4 +1,4 @@
-"""The founding experiment's published figures: the table of R^2 and the loss curves."""
+"""The founding experiment's published figures: R^2, final losses, and loss curves."""
 
 import csv
 from collections.abc import Iterator
@@ -15,33 +15,67 @@ class Curve:
     loss_ema: list[float] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Case:
+    """One published training. `low` to `high`: what was reported of `measure`, "r2" or "loss_ema"; plot and series name its curve."""
+
+    task: str
+    model: str
+    unknowns: int | None  # None: not stated
+    equations: int | None
+    steps: int
+    measure: str
+    low: float
+    high: float
+    plot: str
+    series: str
+
+    @property
+    def curve(self) -> Curve:
+        return _curves()[self.plot, self.series]
+
+
 def _rows(name: str) -> Iterator[dict[str, str]]:
     text = (files("weightsweep") / "data" / name).read_text(encoding="utf-8")
     yield from csv.DictReader(text.splitlines())
 
 
 @cache
+def _curves() -> dict[tuple[str, str], Curve]:
+    curves: dict[tuple[str, str], Curve] = {}
+    for row in _rows("published_curves.csv"):
+        curve = curves.setdefault((row["experiment"], row["series"]), Curve())
+        curve.step.append(int(row["step"]))
+        curve.loss_ema.append(float(row["loss_ema"]))
+    return curves
+
+
+@cache
+def cases() -> list[Case]:
+    """Every training that the founding experiment reported a figure of, in its own order."""
+    found = []
+    for row in _rows("published_loss.csv"):
+        unknowns, equations = (int(row[name]) if row[name] else None for name in ("unknowns", "equations"))
+        loss = float(row["loss"]), float(row["loss_to"])
+        found.append(Case(row["experiment"], row["model"], unknowns, equations, int(row["steps"]), "loss_ema", *loss, row["curves"], row["series"]))
+    for row in _rows("published_r2.csv"):
+        plot, series = f"{row['model']}, {row['unknowns']} unknowns", f"{row['equations']} equations"
+        r2 = float(row["r2"])
+        found.append(Case(row["experiment"], row["model"], int(row["unknowns"]), int(row["equations"]), int(row["steps"]), "r2", r2, r2, plot, series))
+    return found
+
+
+def _of(task: str, model: str) -> dict[Cell, Case]:
+    return {(case.unknowns, case.equations): case for case in cases() if (case.task, case.model, case.measure) == (task, model, "r2")}
+
+
+@cache
 def r2(task: str, model: str) -> dict[Cell, float]:
     """R^2 of each published cell of that task and model."""
-    return {
-        (int(row["unknowns"]), int(row["equations"])): float(row["r2"])
-        for row in _rows("published_r2.csv")
-        if row["experiment"] == task and row["model"] == model
-    }
+    return {cell: case.low for cell, case in _of(task, model).items()}
 
 
 @cache
 def loss_curves(task: str, model: str) -> dict[Cell, Curve]:
-    """The smoothed loss of each published cell (deep-sets on mlp-inverse; the other experiments have no such cells)."""
-    curves: dict[Cell, Curve] = {}
-    if (task, model) != ("mlp-inverse", "deep-sets"):
-        return curves
-    for row in _rows("published_curves.csv"):
-        if not row["experiment"].startswith("deep-sets, "):
-            continue
-        unknowns = int(row["experiment"].split()[1])
-        equations = int(row["series"].split()[0])
-        curve = curves.setdefault((unknowns, equations), Curve())
-        curve.step.append(int(row["step"]))
-        curve.loss_ema.append(float(row["loss_ema"]))
-    return curves
+    """The smoothed loss of each of these cells."""
+    return {cell: case.curve for cell, case in _of(task, model).items()}

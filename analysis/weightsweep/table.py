@@ -52,29 +52,35 @@ def _left(name: str, values: list[str]) -> bool:
 
 def as_text(dataset: xr.Dataset) -> str:
     head, cells = rows(dataset)
+    note = "R²: explained variance on held-out generators ± standard error. Published: after 30,000 steps of Adam.\n"
+    return text(head, cells) + (note if any(row[head.index("published")] != "-" for row in cells) else "")
+
+
+def text(head: list[str], cells: list[list[str]]) -> str:
     columns = [[name, *(row[column] for row in cells)] for column, name in enumerate(head)]
     widths = [max(map(len, column)) for column in columns]
     left = [_left(column[0], column[1:]) for column in columns]
     lines = []
     for row in [head, *cells]:
-        padded = [text.ljust(width) if to_left else text.rjust(width) for text, width, to_left in zip(row, widths, left, strict=True)]
+        padded = [cell.ljust(width) if to_left else cell.rjust(width) for cell, width, to_left in zip(row, widths, left, strict=True)]
         lines.append("  ".join(padded).rstrip())
     lines.insert(1, "  ".join("-" * width for width in widths))
-    if any(row[head.index("published")] != "-" for row in cells):
-        lines.append("R²: explained variance on held-out generators ± standard error. Published: after 30,000 steps of Adam.")
     return "\n".join(lines) + "\n"
 
 
 def as_markdown(dataset: xr.Dataset) -> str:
-    head, cells = rows(dataset, brief=True)
+    return markdown(*rows(dataset, brief=True))
+
+
+def markdown(head: list[str], cells: list[list[str]]) -> str:
     left = [_left(name, [row[column] for row in cells]) for column, name in enumerate(head)]
     rule = ["---" if to_left else "---:" for to_left in left]
-    return "".join(f"| {' | '.join(text.replace('|', chr(92) + '|') for text in row)} |\n" for row in [head, rule, *cells])
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in [head, rule, *cells])
 
 
-def fill_block(document: Path, text: str) -> None:
+def fill_block(document: Path, text: str, block: tuple[str, str] = BLOCK) -> None:
     """Puts `text` between the marks of a document."""
-    begin, end = BLOCK
+    begin, end = block
     before, found, rest = document.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
     if not found or not closed:

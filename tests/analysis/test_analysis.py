@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis"))
 
 from make_results import grid, make_results  # noqa: E402
 
-from weightsweep import ResultsError, figures, open_runs, open_sweep, published, table, to_pandas  # noqa: E402
+from weightsweep import ResultsError, compare, figures, open_runs, open_sweep, published, table, to_pandas  # noqa: E402
 from weightsweep.results import as_runs, axes  # noqa: E402
 
 
@@ -221,6 +221,31 @@ def test_scaling(tmp_path: Path) -> None:
         assert [each.rate / family[0].rate for each in family] == pytest.approx([1, 2, 4])
     listed = run("plot", "--figure", "scaling", "-o", tmp_path, *strong, *weak[1:])
     assert listed.returncode == 0 and listed.stdout.split() == [str(tmp_path / "scaling.png"), str(tmp_path / "scaling.pdf")]
+
+
+def test_compare_seed(tmp_path: Path) -> None:
+    archives = tmp_path / "published"
+    archives.mkdir()
+    runs = grid(unknowns=[15, 50], equation_ratio=[1.33, 2.0, 3.0], seed=[1, 2])
+    runs[0] |= {"batch": 256}  # not the founding experiment's
+    runs[1] |= {"status": "failed"}
+    make_results(archives / "seed-table.h5", runs)
+    head, rows = compare.rows(compare.read(archives))
+    assert [row[head.index("published")] for row in rows[-6:]] == ["98.3", "98.6", "99.0", "91.7", "93.6", "93.8"]
+    assert [row[head.index("runs")] for row in rows] == ["0"] * 7 + ["2"] * 5
+    assert all("no archive" in row[head.index("ours")] for row in rows[:7])
+    for row in rows[7:]:
+        mean, known, difference = (float(row[head.index(name)].split()[0]) for name in ("ours", "published", "difference"))
+        assert difference == pytest.approx(mean - known, abs=0.0051) and row[head.index("archive")] == "seed-table"
+    document = tmp_path / "page.md"
+    document.write_text("\n".join(compare.BLOCK))
+    drawn = run("compare-seed", "--archives", archives, "-o", tmp_path / "figures", "--into", document)
+    assert drawn.returncode == 0, drawn.stderr
+    assert {Path(line).name for line in drawn.stdout.split()} == {f"seed-{name}.{kind}" for name in ("curves", "r2") for kind in ("png", "pdf")}
+    text = document.read_text()
+    assert text.count("| mlp-inverse | deep-sets |") == 5 and "mlp-forward linear 10,000 steps" in text
+    none = run("compare-seed", "--archives", tmp_path / "nowhere")
+    assert none.returncode == 0 and none.stdout.count("no archive has it yet") == 12
 
 
 def test_command_line(seed_table: Path, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from weightsweep.figures import ablation, evaluation, heatmap, loss, progress, ratio, scaling, style, timeline
+from weightsweep.figures import ablation, evaluation, heatmap, loss, progress, ratio, scaling, seed, style, timeline
+from weightsweep.results import Row
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,25 @@ def save(files: list[xr.Dataset], folder: Path, names: list[str] | None = None) 
     return written
 
 
+def save_seed(archives: dict[str, list[Row]], folder: Path) -> list[Path]:
+    """The founding experiment beside ours, as FOLDER/seed-curves and FOLDER/seed-r2, .png and .pdf."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, draw in (("seed-curves", seed.side_by_side), ("seed-r2", seed.r2)):
+        with style.plt.rc_context(style.STYLE):
+            figure = draw(archives)
+            written += _write(figure, folder / name)
+            style.plt.close(figure)
+    return written
+
+
 def _save(files: list[xr.Dataset], name: str, path: Path) -> list[Path]:
     with drawn(files, name) as figure:
-        paths = [path.with_name(f"{path.name}.{suffix}") for suffix in ("png", "pdf")]
-        for each in paths:
-            figure.savefig(each)
+        return _write(figure, path)
+
+
+def _write(figure: Figure, path: Path) -> list[Path]:
+    paths = [path.with_name(f"{path.name}.{suffix}") for suffix in ("png", "pdf")]
+    for each in paths:
+        figure.savefig(each)
     return paths

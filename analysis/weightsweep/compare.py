@@ -1,0 +1,101 @@
+"""The founding experiment, side by side: each published figure and curve beside ours, from the archives of finished sweeps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from weightsweep import published, results, table
+from weightsweep.published import Case
+from weightsweep.results import Row
+
+ARCHIVES = Path(__file__).resolve().parents[1] / "published"
+BLOCK = ("<!-- seed-table:begin -->", "<!-- seed-table:end -->")
+
+# How the founding experiment trained; a run that differs in one of these is another experiment.
+_SEEDS_OWN = {
+    "optimizer": "adam",
+    "batch": 1024,
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "warmup_steps": 0,
+    "eval_points": 1,
+}
+_SEEDS_OWN_SETS = {"embed_dim": 128, "pooling": "mean", "encoder": "128,256", "decoder": "256,128"}
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The finished runs of one published case in one precision."""
+
+    case: Case
+    precision: str
+    runs: list[Row]
+    archives: list[str]
+
+    @property
+    def values(self) -> np.ndarray:
+        return np.array([float(run[self.case.measure]) for run in self.runs])
+
+
+def read(folder: Path) -> dict[str, list[Row]]:
+    """The finished runs of every archive, by its name."""
+    found = {}
+    for path in sorted(folder.glob("*.h5")):
+        found[path.stem] = [row for row in results.rows(results.open_runs(path)) if row["status"].item() == "done"]
+    return found
+
+
+def ours(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
+    """Our repetitions of a published case, a row for each precision; empty where there is none."""
+    by_precision: dict[str, list[tuple[str, Row]]] = {}
+    for name, rows in archives.items():
+        for row in rows:
+            if _repeats(case, row):
+                by_precision.setdefault(str(row["precision"].item()), []).append((name, row))
+    return [Ours(case, precision, [row for _, row in pairs], sorted({name for name, _ in pairs})) for precision, pairs in sorted(by_precision.items())]
+
+
+def _repeats(case: Case, row: Row) -> bool:
+    wanted: dict[str, object] = {"task": case.task, "model": case.model, "steps": case.steps, **_SEEDS_OWN}
+    if case.model == "deep-sets":
+        wanted |= _SEEDS_OWN_SETS
+    if case.task == "mlp-inverse":
+        wanted["generator_init"] = "lecun"
+    for name, value in (("unknowns", case.unknowns), ("equations", case.equations)):
+        if value is not None:
+            wanted[name] = value
+    return all(name not in row or row[name].item() == value for name, value in wanted.items())
+
+
+def rows(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
+    """Head and cells of the table: every published figure, in its order, and what is missing by its name."""
+    head = ["task", "model", "unknowns", "equations", "steps", "measure", "published", "ours", "difference", "runs", "precision", "archive"]
+    cells = []
+    for case in published.cases():
+        percent = case.measure == "r2"
+        form, scale = (".1f", 100.0) if percent else (".3f", 1.0)
+        known = format(scale * case.low, form) + (f" to {scale * case.high:{form}}" if case.high > case.low else "")
+        left = [case.task, case.model, *("-" if value is None else str(value) for value in (case.unknowns, case.equations)), f"{case.steps:,}", "R² %" if percent else "loss", known]
+        for each in ours(case, archives):
+            values = scale * each.values
+            digits = ".2f" if percent else ".4f"
+            mean = format(values.mean(), digits) + (f" ({values.min():{digits}} to {values.max():{digits}})" if len(values) > 1 else "")
+            middle = scale * (case.low + case.high) / 2
+            cells.append([*left, mean, format(values.mean() - middle, f"+{digits}"), str(len(values)), each.precision, ", ".join(each.archives)])
+        if not ours(case, archives):
+            cells.append([*left, "no archive has it yet", "-", "0", "-", "-"])
+    return head, cells
+
+
+def as_markdown(archives: dict[str, list[Row]]) -> str:
+    """The cases that were repeated as a table, the others named below it."""
+    head, cells = rows(archives)
+    missing = [f"{row[0]} {row[1]}" + (f" {row[2]}/{row[3]}" if row[3] != "-" else f" {row[4]} steps") for row in cells if row[9] == "0"]
+    there = [row for row in cells if row[9] != "0"]
+    named = f"\nNot in the archives yet (unknowns/equations): {', '.join(missing)}.\n" if missing else ""
+    return (table.markdown(head, there) if there else "") + named
+
+
+def as_text(archives: dict[str, list[Row]]) -> str:
+    return table.text(*rows(archives))

@@ -1,0 +1,60 @@
+"""The founding experiment's plots, ours over theirs."""
+
+from itertools import groupby
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from weightsweep import compare, published
+from weightsweep.figures import style
+from weightsweep.results import Row
+
+
+def side_by_side(archives: dict[str, list[Row]]) -> Figure:
+    """A panel for each published plot: grey what was published, in colour every run of ours with the same settings."""
+    plots = [(name, list(cases)) for name, cases in groupby(published.cases(), key=lambda case: case.plot)]
+    figure, panels = style.panels(len(plots), height=3.9, width=4.6)
+    for panel, (name, cases) in zip(panels, plots):
+        missing = []
+        for index, case in enumerate(cases):
+            looks = style.series(index)
+            panel.plot(case.curve.step, case.curve.loss_ema, color=style.GREY, linestyle=looks["linestyle"], linewidth=1.0, zorder=1)
+            found = [run for each in compare.ours(case, archives) for run in each.runs]
+            missing += [] if found else [case.series]
+            for place, run in enumerate(found):
+                label = case.series + (f" ({len(found)} runs)" if len(found) > 1 else "") if place == 0 else None
+                panel.plot(run["curve_step"], run["curve_loss"], **looks, markevery=(0.05 * (index + 1), 0.25), linewidth=1.2, label=label, zorder=2)
+        handles, _ = panel.get_legend_handles_labels()
+        grey = Line2D([], [], color=style.GREY, linewidth=1.0, label="published (same dashes)")
+        panel.legend(handles=[*handles, grey, *(Line2D([], [], linestyle="none", label=f"{series}: not computed yet") for series in missing)], loc="best", fontsize=9)
+        panel.set(xlabel="training step", ylabel="training loss (moving average)", title=name)
+        panel.set_xlim(left=max(100, min(min(case.curve.step) for case in cases)))
+        style.log_scale(panel.xaxis)
+        style.log_scale(panel.yaxis)
+    return figure
+
+
+def r2(archives: dict[str, list[Row]]) -> Figure:
+    """Every published R^2 beside ours, a row for each case: the mean of the seeds, and from the least to the greatest."""
+    cases = [case for case in published.cases() if case.measure == "r2"]
+    figure, (axes,) = style.panels(1, height=4.2)
+    named: set[str] = set()
+    for place, case in enumerate(cases):
+        axes.plot([100 * case.low], [place], color=style.GREY, marker="|", markersize=18, markeredgewidth=2.5, linestyle="none", label=None if place else "published")
+        for each in compare.ours(case, archives):
+            index = ["fp32", "bf16"].index(each.precision) if each.precision in ("fp32", "bf16") else 2
+            values = 100 * each.values
+            looks = style.series(index) | {"linestyle": "none"}
+            label = None if each.precision in named else f"ours, {each.precision}"
+            named.add(each.precision)
+            at = place + 0.16 * (1 - 2 * index)
+            axes.errorbar([values.mean()], [at], xerr=np.array([[values.mean() - values.min()], [values.max() - values.mean()]]), **looks, capsize=3, label=label)
+    missing = [not compare.ours(case, archives) for case in cases]
+    axes.set_yticks(range(len(cases)), [f"{case.unknowns} unknowns, {case.series}" + ("\n(not computed yet)" if lost else "") for case, lost in zip(cases, missing)])
+    axes.invert_yaxis()
+    axes.set(xlabel=style.R2_LABEL, title="R², published and ours")
+    axes.margins(x=0.08, y=0.08)
+    figure.set_size_inches(8.0, 4.2)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+    return figure
