@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import Sweep
 from harness import Result, columns, csv_rows, plan, run, status, weightsweep, write_sweep
@@ -18,10 +19,10 @@ def usage_mistake(result: Result, *words: str) -> bool:
 
 
 def as_in_file(values: list[Any], column: Any) -> list[Any]:
-    """A column of csv or JSON as the file holds it: numbers from text, lists as text."""
+    """A column of csv or JSON as the file holds it: numbers from text, lists as text, NaN where nothing is."""
     if isinstance(column, list):
         return [",".join(map(str, value)) if isinstance(value, list) else value for value in values]
-    return [column.dtype.type(value) for value in values]
+    return [column.dtype.type("nan" if value in ("", None) else value) for value in values]
 
 
 # ---- usage ----
@@ -201,8 +202,8 @@ def test_export_runs(finished: Sweep) -> None:
     expected = {name for name, values in file.items() if not name.startswith(("curve_", "timeline_")) and not name.endswith("_checksum")}
     assert set(rows[0]) == expected
     for name in expected - {"status"}:
-        assert as_in_file([row[name] for row in rows], file[name]) == list(file[name]), name
-        assert as_in_file([each[name] for each in objects], file[name]) == list(file[name]), name
+        np.testing.assert_array_equal(as_in_file([row[name] for row in rows], file[name]), file[name], name)
+        np.testing.assert_array_equal(as_in_file([each[name] for each in objects], file[name]), file[name], name)
     assert [row["status"] for row in rows] == [each["status"] for each in objects] == ["done"] * 4
 
 
