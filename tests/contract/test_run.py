@@ -154,6 +154,19 @@ def test_time_limit_again_and_again(tmp_path: Path) -> None:
     assert differences(promised_bits(undisturbed), promised_bits(results)) == []
 
 
+def test_stopped_in_the_further_evaluations(tmp_path: Path) -> None:
+    """All steps are done and kept; what was dropped is computed again, to the same bits."""
+    sweep = write_sweep(tmp_path / "fits.yaml", evaluation={"direct_fit": 600})
+    results, undisturbed = tmp_path / "fits.h5", tmp_path / "undisturbed.h5"
+    assert run(2, sweep, results, "--time-limit", "0.6", "--quiet").code == 75
+    assert weightsweep("verify", results).code == 0
+    assert list(columns(results)["steps_done"]) == [30] and status(results)["pending"] == 1
+    assert run(1, sweep, results, "--quiet").code == 0
+    assert run(2, sweep, undisturbed, "--quiet").code == 0
+    assert columns(results)["r2_direct_fit"][0] > 0.9
+    assert differences(promised_bits(undisturbed), promised_bits(results)) == []
+
+
 # ---- stopping ----
 
 ONE_RANK = [(0, signal.SIGTERM), (1, signal.SIGTERM), (0, signal.SIGINT), (1, signal.SIGINT), (0, signal.SIGUSR1), (1, signal.SIGUSR1)]

@@ -20,7 +20,11 @@ POOLINGS: dict[str, Any] = {
     "embed_dim": 12,
     "axes": {"pooling": ["max", "moments", "attention"], "precision": ["fp32", "bf16"]},
 }
-SWEEPS = {"adam": ADAM, "muon": MUON, "bf16": BF16, "poolings": POOLINGS}
+FURTHER: dict[str, Any] = {
+    "evaluation": {"generators": 101, "inputs": ["uniform", "wide", "shifted"], "set_sizes": [5, 12, 20], "noise": [0.1, 0.5], "direct_fit": 5},
+    "axes": {"task": ["mlp-inverse", "linear-inverse"]},
+}
+SWEEPS = {"adam": ADAM, "muon": MUON, "bf16": BF16, "poolings": POOLINGS, "further": FURTHER}
 
 
 def make(folder: Path, changes: dict[str, Any], ranks: int, *more: str) -> dict[str, bytes]:
