@@ -7,6 +7,7 @@
 #include <cblas.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 static enum gemm_library library[2]; // [precision of the operands]
 static char onednn_name[2][64];      // "" where oneDNN has no kernel of its own
@@ -43,6 +44,11 @@ void gemm_setup(void)
         gemm_use(PRECISION_FP32, GEMM_ONEDNN);
     if (has_bf16())
         gemm_use(PRECISION_BF16, GEMM_ONEDNN);
+}
+
+static enum precision operands_of(enum gemm_numbers numbers)
+{
+    return numbers == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
 }
 
 enum gemm_library gemm_library(enum precision operands)
@@ -144,7 +150,7 @@ static void multiply_bf16(struct gemm_shape shape, const void *a, const void *b,
 
 static void multiply(const struct gemm_shape *shape, const void *a, const void *b, void *c)
 {
-    if (library[shape->numbers == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16] == GEMM_ONEDNN)
+    if (library[operands_of(shape->numbers)] == GEMM_ONEDNN)
         gemm_onednn(shape, a, b, c);
     else if (shape->numbers == GEMM_FP32)
         multiply_fp32(shape, a, b, c);
@@ -155,17 +161,32 @@ static void multiply(const struct gemm_shape *shape, const void *a, const void *
 void gemm_nn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
              void *c, int ldc, bool add)
 {
-    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 0, add}, a, b, c);
+    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 0, add, 0}, a, b, c);
 }
 
 void gemm_nt(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
              void *c, int ldc, bool add)
 {
-    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 1, add}, a, b, c);
+    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 1, add, 0}, a, b, c);
 }
 
 void gemm_tn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
              void *c, int ldc, bool add)
 {
-    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 1, 0, add}, a, b, c);
+    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 1, 0, add, 0}, a, b, c);
+}
+
+// OpenBLAS packs in every call, and tells nobody how.
+void gemm_pack(enum precision operands, int n, int k, const void *b, void *packed)
+{
+    if (library[operands] == GEMM_ONEDNN)
+        gemm_onednn_pack(operands, n, k, b, packed);
+    else
+        memcpy(packed, b, (size_t)n * (size_t)k * precision_bytes(operands));
+}
+
+void gemm_packed(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *packed,
+                 void *c, int ldc)
+{
+    multiply(&(struct gemm_shape){numbers, m, n, k, lda, n, ldc, 0, 0, 0, 1}, a, packed, c);
 }

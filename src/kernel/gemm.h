@@ -9,6 +9,7 @@
 #include "base/precision.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* How a product's numbers are stored. Sums are fp32 in all. */
 enum gemm_numbers {
@@ -46,5 +47,18 @@ void gemm_nt(enum gemm_numbers numbers, int m, int n, int k, const void *a, int 
 /* C = A^T B.  a [k, m], b [k, n], c [m, n] */
 void gemm_tn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
              void *c, int ldc, bool add);
+
+/* A right-hand operand that many products share (a weight, during a step), brought once into the order in which the library's kernel
+ * reads it; each call of the others does that anew. b [k, n], dense, in `operands`; packed: gemm_packed_room numbers, the caller's. */
+void gemm_pack(enum precision operands, int n, int k, const void *b, void *packed);
+static inline size_t gemm_packed_room(int n, int k)
+{
+    enum { BLOCK = 64 }; // the library fills up its blocks
+    return (size_t)((n + BLOCK - 1) / BLOCK * BLOCK) * (size_t)((k + BLOCK - 1) / BLOCK * BLOCK);
+}
+
+/* C = A B with a B from gemm_pack.  a [m, k], b [k, n], c [m, n] */
+void gemm_packed(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *packed,
+                 void *c, int ldc);
 
 #endif

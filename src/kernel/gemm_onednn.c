@@ -3,10 +3,15 @@
 #include <assert.h>
 #include <dnnl.h>
 #include <omp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { SLOTS = 512, ARGUMENTS = 3 }; // more shapes than a run has; when they are full, all are made anew
+enum {
+    SLOTS = 512,
+    PACKINGS = 64,
+    ARGUMENTS = 3
+}; // more shapes than a run has; when they are full, all are made anew
 
 struct product {
     struct gemm_shape shape;
@@ -18,6 +23,16 @@ static dnnl_engine_t engine;
 static dnnl_stream_t stream;
 static struct product products[SLOTS];
 static int used;
+
+// How a right-hand operand of one shape is packed.
+struct packing {
+    int n, k, bf16;
+    dnnl_memory_desc_t layout;
+    dnnl_primitive_t reorder; // NULL: free
+    dnnl_memory_t from, to;
+};
+
+static struct packing packings[PACKINGS];
 
 // A shape that oneDNN cannot do is a mistake of this program, found by its tests; going on would give wrong numbers.
 static void must(dnnl_status_t status)
@@ -42,11 +57,14 @@ static dnnl_memory_desc_t matrix(int rows, int columns, int ld, bool transposed,
     return description;
 }
 
+static const struct packing *packing_of(int n, int k, bool bf16);
+
 static dnnl_primitive_desc_t describe(const struct gemm_shape *shape, dnnl_memory_desc_t memory[ARGUMENTS])
 {
     bool bf16 = shape->numbers != GEMM_FP32;
     memory[0] = matrix(shape->m, shape->k, shape->lda, shape->transpose_a, bf16);
-    memory[1] = matrix(shape->k, shape->n, shape->ldb, shape->transpose_b, bf16);
+    memory[1] = shape->packed ? packing_of(shape->n, shape->k, bf16)->layout
+                              : matrix(shape->k, shape->n, shape->ldb, shape->transpose_b, bf16);
     memory[2] = matrix(shape->m, shape->n, shape->ldc, false, shape->numbers == GEMM_BF16);
     dnnl_matmul_desc_t operation;
     dnnl_primitive_attr_t attributes;
@@ -87,6 +105,70 @@ void gemm_onednn_name(enum precision operands, char *name, int size)
     snprintf(name, (size_t)size, "%d.%d.%d %s", version->major, version->minor, version->patch, kernel);
     dnnl_primitive_desc_destroy(description);
 }
+
+// ---- packing ----
+
+// The order that the kernel for many rows asks for; the plain one if its blocks would need more room than the caller has.
+static dnnl_memory_desc_t packed_layout(int n, int k, bool bf16)
+{
+    enum { ROWS = 256 };
+    dnnl_data_type_t type = bf16 ? dnnl_bf16 : dnnl_f32;
+    dnnl_memory_desc_t a = matrix(ROWS, k, k, false, bf16), c = matrix(ROWS, n, n, false, bf16), b;
+    dnnl_memory_desc_t plain = matrix(k, n, n, false, bf16);
+    dnnl_matmul_desc_t operation;
+    dnnl_primitive_desc_t description = NULL;
+    must(dnnl_memory_desc_init_by_tag(&b, 2, (dnnl_dims_t){k, n}, type, dnnl_format_tag_any));
+    must(dnnl_matmul_desc_init(&operation, &a, &b, NULL, &c));
+    must(dnnl_primitive_desc_create(&description, &operation, NULL, engine, NULL));
+    b = *dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0);
+    dnnl_primitive_desc_destroy(description);
+    size_t room = gemm_packed_room(n, k) * (bf16 ? sizeof(uint16_t) : sizeof(float));
+    return dnnl_memory_desc_get_size(&b) <= room ? b : plain;
+}
+
+static void forget_packings(void)
+{
+    for (int i = 0; i < PACKINGS && packings[i].reorder; i++) {
+        dnnl_memory_destroy(packings[i].from);
+        dnnl_memory_destroy(packings[i].to);
+        dnnl_primitive_destroy(packings[i].reorder);
+    }
+    memset(packings, 0, sizeof packings);
+}
+
+static const struct packing *packing_of(int n, int k, bool bf16)
+{
+    int i = 0;
+    for (; i < PACKINGS && packings[i].reorder; i++)
+        if (packings[i].n == n && packings[i].k == k && packings[i].bf16 == bf16)
+            return &packings[i];
+    if (i == PACKINGS) {
+        forget_packings();
+        i = 0;
+    }
+    struct packing *packing = &packings[i];
+    dnnl_memory_desc_t plain = matrix(k, n, n, false, bf16);
+    dnnl_primitive_desc_t description;
+    packing->n = n, packing->k = k, packing->bf16 = bf16;
+    packing->layout = packed_layout(n, k, bf16);
+    must(dnnl_reorder_primitive_desc_create(&description, &plain, engine, &packing->layout, engine, NULL));
+    must(dnnl_primitive_create(&packing->reorder, description));
+    must(dnnl_memory_create(&packing->from, &plain, engine, DNNL_MEMORY_NONE));
+    must(dnnl_memory_create(&packing->to, &packing->layout, engine, DNNL_MEMORY_NONE));
+    dnnl_primitive_desc_destroy(description);
+    return packing;
+}
+
+void gemm_onednn_pack(enum precision operands, int n, int k, const void *b, void *packed)
+{
+    const struct packing *packing = packing_of(n, k, operands == PRECISION_BF16);
+    must(dnnl_memory_set_data_handle(packing->from, (void *)b));
+    must(dnnl_memory_set_data_handle(packing->to, packed));
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, packing->from}, {DNNL_ARG_TO, packing->to}};
+    must(dnnl_primitive_execute(packing->reorder, stream, 2, arguments));
+}
+
+// ---- products ----
 
 static void forget_all(void)
 {

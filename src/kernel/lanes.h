@@ -25,11 +25,23 @@ static inline int lanes_stride(int width)
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* bfloat16, rounded to nearest, ties to even. NaN stays NaN: the processor's own has no low bits to carry over. */
-INLINE half_lanes lanes_round(float_lanes value)
+/* bfloat16, rounded to nearest, ties to even, in the high half of each word; the low halves are left over. NaN stays NaN: the
+ * processor's own has no low bits to carry over. */
+INLINE word_lanes lanes_round_high(float_lanes value)
 {
     word_lanes bits = (word_lanes)value;
-    return __builtin_convertvector((bits + 0x7fff + (bits >> 16 & 1)) >> 16, half_lanes);
+    return bits + 0x7fff + (bits >> 16 & 1);
+}
+
+INLINE half_lanes lanes_round(float_lanes value)
+{
+    return __builtin_convertvector(lanes_round_high(value) >> 16, half_lanes);
+}
+
+/* What is left of a value when it is stored in `precision`. */
+INLINE float_lanes lanes_rounded(float_lanes value, const enum precision precision)
+{
+    return precision == PRECISION_FP32 ? value : (float_lanes)(lanes_round_high(value) & 0xffff0000);
 }
 
 /* Sixteen numbers from column `at` of a row on, which is stored in `precision`, a constant where this is inlined. */
@@ -71,6 +83,15 @@ INLINE float_lanes lanes_exp(float_lanes x)
     int_lanes exponent = __builtin_convertvector(n, int_lanes) + 127;
     float_lanes value = (p * r * r + r + 1) * (float_lanes)(exponent << 23);
     return (float_lanes)((int_lanes)value & ~(x < -87));
+}
+
+/* How many bits are set in each word. */
+INLINE int_lanes lanes_count(word_lanes bits)
+{
+    bits -= bits >> 1 & 0x55555555;
+    bits = (bits & 0x33333333) + (bits >> 2 & 0x33333333);
+    bits = (bits + (bits >> 4)) & 0x0f0f0f0f;
+    return (int_lanes)(bits * 0x01010101 >> 24);
 }
 
 /* One clone for each level of x86-64; the loader picks once, by the processor. Sanitizers cannot run that early. */

@@ -1,78 +1,117 @@
 #include "kernel/narrow.h"
 
-#include "kernel/lanes.h"
+#include "kernel/columns.h"
 
-enum { UNROLLED = 11 }; // inputs up to which the compiler keeps a column's weights and sums in registers
+// Inputs up to which the weights and sums of a block of columns stay in registers, and of half a block.
+enum { NARROW = 4, UNROLLED = 11 };
 
-INLINE void forward(void *restrict h, const float *restrict x, const float *restrict w,
-                    const float *restrict b, int rows, const int in, int stride,
-                    const enum precision precision)
+// Any number of inputs, columns from `first` on: the weights are read again for each row.
+INLINE void forward_wide(void *h, const float *x, const float *w, const float *b, int rows, int in,
+                         size_t stride, size_t first, const enum precision precision)
 {
-    for (int j = 0; j < stride; j += LANES) {
-        float_lanes bias = lanes_load(b, (size_t)j, PRECISION_FP32);
-        for (size_t row = 0; row < (size_t)rows; row++) {
-            float_lanes sum = bias;
+    for (int row = 0; row < rows; row++, x += in)
+        for (size_t j = first; j < stride; j += LANES) {
+            float_lanes sum = lanes_load(b, j, PRECISION_FP32);
             for (int k = 0; k < in; k++)
-                sum +=
-                    x[row * (size_t)in + (size_t)k] * lanes_load(w, (size_t)(k * stride + j), PRECISION_FP32);
-            lanes_store(h, row * (size_t)stride + (size_t)j, lanes_relu(sum), precision);
+                sum += x[k] * lanes_load(w, (size_t)k * stride + j, PRECISION_FP32);
+            lanes_store(h, (size_t)row * stride + j, lanes_relu(sum), precision);
         }
-    }
 }
 
-INLINE float_lanes activation_gradient(const void *dh, const void *h, size_t at,
-                                       const enum precision precision)
-{
-    int_lanes positive = lanes_load(h, at, precision) > 0;
-    return (float_lanes)((int_lanes)lanes_load(dh, at, precision) & positive);
-}
-
-INLINE void backward(float *restrict dw, float *restrict db, const void *restrict dh, const void *restrict h,
-                     const float *restrict x, int rows, const int in, int stride,
-                     const enum precision precision)
-{
-    for (int j = 0; j < stride; j += LANES) {
-        float_lanes bias = lanes_load(db, (size_t)j, PRECISION_FP32), weight[UNROLLED];
-        for (int k = 0; k < in; k++)
-            weight[k] = lanes_load(dw, (size_t)(k * stride + j), PRECISION_FP32);
-        for (size_t row = 0; row < (size_t)rows; row++) {
-            float_lanes dz = activation_gradient(dh, h, row * (size_t)stride + (size_t)j, precision);
-            bias += dz;
-            for (int k = 0; k < in; k++)
-                weight[k] += x[row * (size_t)in + (size_t)k] * dz;
-        }
-        lanes_store(db, (size_t)j, bias, PRECISION_FP32);
-        for (int k = 0; k < in; k++)
-            lanes_store(dw, (size_t)(k * stride + j), weight[k], PRECISION_FP32);
-    }
-}
-
-// Any number of inputs: the same sums, gathered in memory.
+// Likewise, the sums gathered in memory.
 INLINE void backward_wide(float *dw, float *db, const void *dh, const void *h, const float *x, int rows,
-                          int in, int stride, const enum precision precision)
+                          int in, size_t stride, size_t first, const enum precision precision)
 {
-    for (int j = 0; j < stride; j += LANES)
-        for (size_t row = 0; row < (size_t)rows; row++) {
-            float_lanes dz = activation_gradient(dh, h, row * (size_t)stride + (size_t)j, precision);
+    for (int row = 0; row < rows; row++, x += in)
+        for (size_t j = first; j < stride; j += LANES) {
+            size_t at = (size_t)row * stride + j;
+            float_lanes dz =
+                (float_lanes)((int_lanes)lanes_load(dh, at, precision) & (lanes_load(h, at, precision) > 0));
             *(float_lanes *)(db + j) += dz;
             for (int k = 0; k < in; k++)
-                *(float_lanes *)(dw + k * stride + j) += x[row * (size_t)in + (size_t)k] * dz;
+                *(float_lanes *)(dw + (size_t)k * stride + j) += x[k] * dz;
         }
+}
+
+INLINE void columns_forward(void *restrict h, const float *restrict x, const float *restrict w,
+                            const float *restrict b, int rows, const int in, size_t stride, size_t first,
+                            const int block, const enum precision precision)
+{
+    float_lanes bias[BLOCK], weight[UNROLLED][BLOCK];
+    columns_load_with(bias, b, first, block, precision);
+    for (int k = 0; k < in; k++)
+        columns_load_with(weight[k], w, (size_t)k * stride + first, block, precision);
+    for (int row = 0; row < rows; row++, x += in) {
+        float_lanes sum[BLOCK];
+        for (int l = 0; l < block; l++) {
+            sum[l] = bias[l];
+            for (int k = 0; k < in; k++)
+                sum[l] += x[k] * weight[k][l];
+            sum[l] = lanes_relu(sum[l]);
+        }
+        columns_store(h, (size_t)row * stride + first, sum, block, precision);
+    }
+}
+
+INLINE void forward(void *h, const float *x, const float *w, const float *b, int rows, const int in,
+                    size_t stride, const enum precision precision)
+{
+    const int block = in <= NARROW ? BLOCK : BLOCK / 2;
+    size_t j = 0, columns = (size_t)block * LANES;
+    for (; j + columns <= stride; j += columns)
+        columns_forward(h, x, w, b, rows, in, stride, j, block, precision);
+    forward_wide(h, x, w, b, rows, in, stride, j, precision);
+}
+
+INLINE void columns_backward(float *restrict dw, float *restrict db, const void *restrict dh,
+                             const void *restrict h, const float *restrict x, int rows, const int in,
+                             size_t stride, size_t first, const int block, const enum precision precision)
+{
+    float_lanes bias[BLOCK], weight[UNROLLED][BLOCK];
+    columns_load_with(bias, db, first, block, precision);
+    for (int k = 0; k < in; k++)
+        columns_load_with(weight[k], dw, (size_t)k * stride + first, block, precision);
+    for (int row = 0; row < rows; row++, x += in) {
+        float_lanes dz[BLOCK], value[BLOCK];
+        columns_load(dz, dh, (size_t)row * stride + first, block, precision);
+        columns_load(value, h, (size_t)row * stride + first, block, precision);
+        for (int l = 0; l < block; l++) {
+            dz[l] = (float_lanes)((int_lanes)dz[l] & (value[l] > 0));
+            bias[l] += dz[l];
+            for (int k = 0; k < in; k++)
+                weight[k][l] += x[k] * dz[l];
+        }
+    }
+    columns_store_with(db, first, bias, block, precision);
+    for (int k = 0; k < in; k++)
+        columns_store_with(dw, (size_t)k * stride + first, weight[k], block, precision);
+}
+
+INLINE void backward(float *dw, float *db, const void *dh, const void *h, const float *x, int rows,
+                     const int in, size_t stride, const enum precision precision)
+{
+    const int block = in <= NARROW ? BLOCK : BLOCK / 2;
+    size_t j = 0, columns = (size_t)block * LANES;
+    for (; j + columns <= stride; j += columns)
+        columns_backward(dw, db, dh, h, x, rows, in, stride, j, block, precision);
+    backward_wide(dw, db, dh, h, x, rows, in, stride, j, precision);
 }
 
 #define EACH_WIDTH(CALL, PRECISION)                                                                          \
     CALL(2, PRECISION)                                                                                       \
     CALL(3, PRECISION)                                                                                       \
-    CALL(4, PRECISION) CALL(5, PRECISION) CALL(6, PRECISION) CALL(7, PRECISION) CALL(8, PRECISION)           \
-        CALL(9, PRECISION) CALL(10, PRECISION) CALL(11, PRECISION)
+    CALL(4, PRECISION)                                                                                       \
+    CALL(5, PRECISION)                                                                                       \
+    CALL(6, PRECISION)                                                                                       \
+    CALL(7, PRECISION) CALL(8, PRECISION) CALL(9, PRECISION) CALL(10, PRECISION) CALL(11, PRECISION)
 
 #define FORWARD(IN, PRECISION)                                                                               \
     case IN:                                                                                                 \
-        forward(h, x, w, b, rows, IN, stride, PRECISION);                                                    \
+        forward(h, x, w, b, rows, IN, (size_t)stride, PRECISION);                                            \
         return;
 #define BACKWARD(IN, PRECISION)                                                                              \
     case IN:                                                                                                 \
-        backward(dw, db, dh, h, x, rows, IN, stride, PRECISION);                                             \
+        backward(dw, db, dh, h, x, rows, IN, (size_t)stride, PRECISION);                                     \
         return;
 
 CLONES
@@ -82,7 +121,7 @@ static void forward_fp32(float *h, const float *x, const float *w, const float *
     switch (in) {
         EACH_WIDTH(FORWARD, PRECISION_FP32)
     default:
-        forward(h, x, w, b, rows, in, stride, PRECISION_FP32);
+        forward_wide(h, x, w, b, rows, in, (size_t)stride, 0, PRECISION_FP32);
     }
 }
 
@@ -93,7 +132,7 @@ static void forward_bf16(uint16_t *h, const float *x, const float *w, const floa
     switch (in) {
         EACH_WIDTH(FORWARD, PRECISION_BF16)
     default:
-        forward(h, x, w, b, rows, in, stride, PRECISION_BF16);
+        forward_wide(h, x, w, b, rows, in, (size_t)stride, 0, PRECISION_BF16);
     }
 }
 
@@ -104,7 +143,7 @@ static void backward_fp32(float *dw, float *db, const float *dh, const float *h,
     switch (in) {
         EACH_WIDTH(BACKWARD, PRECISION_FP32)
     default:
-        backward_wide(dw, db, dh, h, x, rows, in, stride, PRECISION_FP32);
+        backward_wide(dw, db, dh, h, x, rows, in, (size_t)stride, 0, PRECISION_FP32);
     }
 }
 
@@ -115,7 +154,7 @@ static void backward_bf16(float *dw, float *db, const uint16_t *dh, const uint16
     switch (in) {
         EACH_WIDTH(BACKWARD, PRECISION_BF16)
     default:
-        backward_wide(dw, db, dh, h, x, rows, in, stride, PRECISION_BF16);
+        backward_wide(dw, db, dh, h, x, rows, in, (size_t)stride, 0, PRECISION_BF16);
     }
 }
 

@@ -1,35 +1,34 @@
 #include "kernel/pooling.h"
 
-#include "kernel/lanes.h"
+#include "kernel/columns.h"
 
-enum { WORD = 32, BLOCK = 2 }; // so many vectors of a row at a time: sums and signs stay in registers
+enum { WORD = 32 };
 
 INLINE void set_forward(float *restrict pooled, uint32_t *restrict signs, const void *restrict z,
                         const float *restrict b, float scale, int pairs, size_t stride, size_t first_column,
                         const int block, const enum precision precision)
 {
-    float_lanes bias[BLOCK], sum[BLOCK];
-    for (int l = 0; l < block; l++) {
-        bias[l] = lanes_load(b, first_column + (size_t)l * LANES, PRECISION_FP32);
-        sum[l] = (float_lanes){0};
-    }
+    float_lanes bias[BLOCK], sum[BLOCK] = {{0}};
+    columns_load_with(bias, b, first_column, block, precision);
     for (int first = 0; first < pairs; first += WORD) {
         int count = pairs - first < WORD ? pairs - first : WORD;
         int_lanes word[BLOCK] = {{0}};
         for (int p = 0; p < count; p++) {
-            size_t row = (size_t)(first + p) * stride + first_column;
+            float_lanes value[BLOCK];
             int32_t bit = (int32_t)(1u << p);
+            columns_load(value, z, (size_t)(first + p) * stride + first_column, block, precision);
             for (int l = 0; l < block; l++) {
-                float_lanes value = lanes_load(z, row + (size_t)l * LANES, precision) + bias[l];
-                sum[l] += lanes_relu(value);
-                word[l] |= (value > 0) & bit;
+                value[l] += bias[l];
+                sum[l] += lanes_relu(value[l]);
+                word[l] |= (value[l] > 0) & bit;
             }
         }
         for (int l = 0; l < block; l++)
             *(int_lanes *)(signs + (size_t)(first / WORD) * stride + first_column + l * LANES) = word[l];
     }
     for (int l = 0; l < block; l++)
-        lanes_store(pooled, first_column + (size_t)l * LANES, scale * sum[l], PRECISION_FP32);
+        sum[l] *= scale;
+    columns_store_with(pooled, first_column, sum, block, precision);
 }
 
 INLINE void forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets,
@@ -40,7 +39,7 @@ INLINE void forward(float *pooled, uint32_t *signs, const void *z, const float *
         size_t j = 0;
         for (; j + BLOCK * LANES <= stride; j += BLOCK * LANES)
             set_forward(pooled, signs, z, b, scale, pairs, stride, j, BLOCK, precision);
-        if (j < stride)
+        for (; j < stride; j += LANES)
             set_forward(pooled, signs, z, b, scale, pairs, stride, j, 1, precision);
         pooled += stride;
         signs += words * stride;
@@ -49,27 +48,36 @@ INLINE void forward(float *pooled, uint32_t *signs, const void *z, const float *
 }
 
 INLINE void set_backward(void *restrict dz, float *restrict db, const float *restrict dpooled,
-                         const uint32_t *restrict signs, float scale, int pairs, size_t stride, size_t j,
-                         const enum precision precision)
+                         const uint32_t *restrict signs, float scale, int pairs, size_t stride,
+                         size_t first_column, const int block, const enum precision precision)
 {
-    float_lanes gradient = scale * lanes_load(dpooled, j, PRECISION_FP32);
-    half_lanes rounded = lanes_round(gradient); // once a set, not once a pair
-    int_lanes positives = {0};
+    float_lanes gradient[BLOCK], bias_gradient[BLOCK], rounded[BLOCK]; // once a set, not once a pair
+    int_lanes positives[BLOCK] = {{0}};
+    columns_load_with(gradient, dpooled, first_column, block, precision);
+    columns_load_with(bias_gradient, db, first_column, block, precision);
+    for (int l = 0; l < block; l++) {
+        gradient[l] *= scale;
+        rounded[l] = lanes_rounded(gradient[l], precision);
+    }
     for (int first = 0; first < pairs; first += WORD) {
         int count = pairs - first < WORD ? pairs - first : WORD;
-        int_lanes word = *(const int_lanes *)(signs + (size_t)(first / WORD) * stride + j);
+        int_lanes word[BLOCK];
+        for (int l = 0; l < block; l++) {
+            word[l] =
+                *(const int_lanes *)(signs + (size_t)(first / WORD) * stride + first_column + l * LANES);
+            positives[l] += lanes_count((word_lanes)word[l]);
+        }
         for (int p = 0; p < count; p++) {
-            int_lanes positive = (word & (int32_t)(1u << p)) != 0;
-            size_t at = (size_t)(first + p) * stride + j;
-            if (precision == PRECISION_FP32)
-                *(int_lanes *)((float *)dz + at) = (int_lanes)gradient & positive;
-            else
-                *(half_lanes *)((uint16_t *)dz + at) =
-                    rounded & __builtin_convertvector(positive, half_lanes);
-            positives -= positive; // true is -1
+            float_lanes value[BLOCK];
+            int32_t bit = (int32_t)(1u << p);
+            for (int l = 0; l < block; l++)
+                value[l] = (float_lanes)((int_lanes)rounded[l] & ((word[l] & bit) != 0));
+            columns_store_exact(dz, (size_t)(first + p) * stride + first_column, value, block, precision);
         }
     }
-    *(float_lanes *)(db + j) += gradient * __builtin_convertvector(positives, float_lanes);
+    for (int l = 0; l < block; l++)
+        bias_gradient[l] += gradient[l] * __builtin_convertvector(positives[l], float_lanes);
+    columns_store_with(db, first_column, bias_gradient, block, precision);
 }
 
 INLINE void backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale, int sets,
@@ -77,8 +85,11 @@ INLINE void backward(void *dz, float *db, const float *dpooled, const uint32_t *
 {
     size_t words = (size_t)pooling_words(pairs);
     for (int set = 0; set < sets; set++) {
-        for (size_t j = 0; j < stride; j += LANES)
-            set_backward(dz, db, dpooled, signs, scale, pairs, stride, j, precision);
+        size_t j = 0;
+        for (; j + BLOCK * LANES <= stride; j += BLOCK * LANES)
+            set_backward(dz, db, dpooled, signs, scale, pairs, stride, j, BLOCK, precision);
+        for (; j < stride; j += LANES)
+            set_backward(dz, db, dpooled, signs, scale, pairs, stride, j, 1, precision);
         dpooled += stride;
         signs += words * stride;
         dz = (char *)dz + (size_t)pairs * stride * precision_bytes(precision);

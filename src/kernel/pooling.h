@@ -1,6 +1,7 @@
 /* Bias, ReLU and the sum over a set's pairs in one pass behind a gemm, and the way back.
  *
- * Of the activations only their signs are kept, as bits: word w of a column holds pairs 32 w .. 32 w + 31 of a set. */
+ * Of the activations only their signs are kept, as bits: word w of a column holds pairs 32 w .. 32 w + 31 of a set; in which order
+ * the columns lie is known to these two functions alone. */
 #ifndef KERNEL_POOLING_H
 #define KERNEL_POOLING_H
 

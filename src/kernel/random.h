@@ -18,8 +18,8 @@ enum random_purpose {
     RANDOM_HELD_OUT_INPUT = 5,
     RANDOM_HELD_OUT_PROBE = 6,
     RANDOM_TRAIN_EQUATIONS = 7, // how many pairs the sets of a step have; index 0
-    RANDOM_HELD_OUT_NOISE = 8, // on the y of their pairs
-    RANDOM_FIT_START = 9,      // weights that a direct fit begins with; index = generator and restart
+    RANDOM_HELD_OUT_NOISE = 8,  // on the y of their pairs
+    RANDOM_FIT_START = 9,       // weights that a direct fit begins with; index = generator and restart
 };
 
 struct random_stream {

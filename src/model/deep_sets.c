@@ -33,6 +33,19 @@ static void prepare_first_layer(const struct model *model)
            (size_t)width * sizeof(float));
 }
 
+static void pack_weight(const struct model *model, int layer)
+{
+    const struct tensor *weight = layer_weight(model, layer);
+    const float *values = model->parameters + weight->offset; // [out, in]
+    int out = weight->rows, in = weight->columns;
+    enum precision precision = model->description.precision;
+    void *staging = workspace_at(model, layout_of(model)->staging);
+    operand_transpose(staging, values, out, in, precision);
+    gemm_pack(precision, out, in, staging, forward_weight(model, layer));
+    operand_copy(staging, values, tensor_size(weight), precision);
+    gemm_pack(precision, in, out, staging, backward_weight(model, layer));
+}
+
 static void use(struct model *model)
 {
     const struct model_description *d = &model->description;
@@ -42,14 +55,8 @@ static void use(struct model *model)
     if (last > 0) // else the first layer has added it, and the one before pooling stays zero
         memcpy(workspace_at(model, layout_of(model)->last_bias), parameters + bias_offset(model, last),
                (size_t)d->encoder.width[last] * sizeof(float));
-    for (int layer = 1; layer < model->table.count / 2; layer++) {
-        const struct tensor *weight = layer_weight(model, layer);
-        operand_transpose((void *)forward_weight(model, layer), parameters + weight->offset, weight->rows,
-                          weight->columns, d->precision);
-        if (d->precision != PRECISION_FP32)
-            operand_copy((void *)backward_weight(model, layer), parameters + weight->offset,
-                         tensor_size(weight), d->precision);
-    }
+    for (int layer = 1; layer < model->table.count / 2; layer++)
+        pack_weight(model, layer);
     if (pooling_of(model)->use)
         pooling_of(model)->use(model);
 }
@@ -81,8 +88,8 @@ static void encode_tile(struct model *model, int set, int sets, const float *pai
     for (int i = 1; i <= last; i++) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i], stride = lanes_stride(out);
         void *z = deep_sets_activation(model, i, set);
-        gemm_nn(to_activation(model), rows, out, in, deep_sets_activation(model, i - 1, set),
-                lanes_stride(in), forward_weight(model, i), out, z, stride, false);
+        gemm_packed(to_activation(model), rows, out, in, deep_sets_activation(model, i - 1, set),
+                    lanes_stride(in), forward_weight(model, i), z, stride);
         if (i < last)
             bias_relu(z, model->parameters + bias_offset(model, i), rows, out, stride, d->precision);
     }
@@ -175,8 +182,8 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
         const void *h = gather_activation(model, &picked, i - 1, set);
         gemm_tn(to_fp32(model), out, in, rows, dz, out_stride, h, in_stride,
                 gradient + layer_weight(model, i)->offset, in, add);
-        gemm_nn(to_activation(model), rows, in, out, dz, out_stride, backward_weight(model, i), in, dh,
-                in_stride, false);
+        gemm_packed(to_activation(model), rows, in, out, dz, out_stride, backward_weight(model, i), dh,
+                    in_stride);
         if (i > 1)
             middle_layer_backward(model, i - 1, rows, dh, h, gradient, add);
         void *swap = dz;
@@ -218,8 +225,8 @@ void deep_sets_set_layer(struct model *model, int k, int sets, float *z)
     if (d->precision != PRECISION_FP32)
         operand_copy((void *)set_operand(model, k), workspace_at(model, layout_of(model)->set_input[k]),
                      (size_t)sets * (size_t)ld, d->precision);
-    gemm_nn(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k), ld,
-            forward_weight(model, layer), out, z, out, false);
+    gemm_packed(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k), ld,
+                forward_weight(model, layer), z, out);
     if (has_relu(model, k))
         bias_relu(z, model->parameters + bias_offset(model, layer), sets, out, out, PRECISION_FP32);
     else
@@ -258,8 +265,7 @@ const float *deep_sets_set_layer_backward(struct model *model, int k, int sets, 
     const void *operand = gradient_operand(model, dz, (size_t)sets * (size_t)out);
     gemm_tn(to_fp32(model), out, in, sets, operand, out, set_operand(model, k), ld,
             gradient + layer_weight(model, layer)->offset, in, false);
-    gemm_nn(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), in, dinput, ld,
-            false);
+    gemm_packed(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), dinput, ld);
     if (k > 0 && has_relu(model, k - 1))
         relu_backward(dinput, workspace_at(model, layout_of(model)->set_input[k]), sets, in, ld,
                       PRECISION_FP32);

@@ -24,17 +24,14 @@ static inline size_t bias_offset(const struct model *model, int layer)
     return model->table.tensors[2 * layer + 1].offset;
 }
 
-static inline const void *forward_weight(const struct model *model, int layer) // [in, out]
+static inline void *forward_weight(const struct model *model, int layer) // [in, out], packed
 {
-    return workspace_numbers(model, layout_of(model)->forward_weights, layer_weight(model, layer)->offset);
+    return workspace_at(model, layout_of(model)->forward_weight[layer]);
 }
 
-static inline const void *backward_weight(const struct model *model, int layer) // [out, in]
+static inline void *backward_weight(const struct model *model, int layer) // [out, in], packed
 {
-    size_t offset = layer_weight(model, layer)->offset;
-    if (model->description.precision == PRECISION_FP32)
-        return model->parameters + offset;
-    return workspace_numbers(model, layout_of(model)->backward_weights, offset);
+    return workspace_at(model, layout_of(model)->backward_weight[layer]);
 }
 
 // How the numbers of a product are stored whose result is an activation, or fp32.

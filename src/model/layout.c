@@ -1,5 +1,6 @@
 #include "model/layout.h"
 
+#include "kernel/gemm.h"
 #include "kernel/lanes.h"
 #include "kernel/pooling.h"
 
@@ -67,6 +68,20 @@ bool deep_sets_keeps(const struct model_description *model, int i)
     bool last = i == model->encoder.count - 1,
          sum = model->pooling == POOLING_MEAN || model->pooling == POOLING_SUM;
     return last ? !sum : i > 0;
+}
+
+static void take_weights(const struct tensor_table *table, enum precision precision,
+                         struct deep_sets_layout *layout, size_t *total)
+{
+    size_t largest = 0;
+    for (int layer = 1; layer < table->count / 2; layer++) {
+        const struct tensor *weight = &table->tensors[2 * layer];
+        size_t room = gemm_packed_room(weight->rows, weight->columns);
+        layout->forward_weight[layer] = take_numbers(total, 1, room, precision);
+        layout->backward_weight[layer] = take_numbers(total, 1, room, precision);
+        largest = tensor_size(weight) > largest ? tensor_size(weight) : largest;
+    }
+    layout->staging = take_numbers(total, 1, largest, precision);
 }
 
 static void take_set_layers(const struct model_description *model, size_t sets,
@@ -147,9 +162,7 @@ void deep_sets_layout(const struct model_description *model, int sets, struct de
     size_t tile_pairs = (size_t)layout->tile_sets * pairs;
 
     size_t total = 0;
-    layout->forward_weights = take_numbers(&total, 1, table.parameters, precision);
-    if (precision != PRECISION_FP32)
-        layout->backward_weights = take_numbers(&total, 1, table.parameters, precision);
+    take_weights(&table, precision, layout, &total);
     layout->first_weight = take(&total, (size_t)model->pair_width, first);
     layout->first_bias = take(&total, 1, first);
     layout->last_bias = take(&total, 1, last);

@@ -8,13 +8,14 @@
  * layers, padded to lanes. "p": stored in the model's precision. */
 struct deep_sets_layout {
     int tile_sets;
-    size_t forward_weights;    // p, each weight transposed to [in, out], under its offset in the flat vector
-    size_t backward_weights;   // p, [out, in]; only where the precision is not the parameters' own
-    size_t first_weight;       // [pair_width, w1], transposed and padded
-    size_t first_bias;         // [w1]
-    size_t last_bias;          // [wk]
-    size_t first_gradient;     // [pair_width + 1, w1], of weight and bias
-    size_t last_bias_gradient; // [wk]
+    // p, packed for products with it from the right: each layer's weight as [in, out] and as [out, in]; not the first layer's
+    size_t forward_weight[TENSORS_MAX / 2], backward_weight[TENSORS_MAX / 2];
+    size_t staging;                // p, a weight on its way into those
+    size_t first_weight;           // [pair_width, w1], transposed and padded
+    size_t first_bias;             // [w1]
+    size_t last_bias;              // [wk]
+    size_t first_gradient;         // [pair_width + 1, w1], of weight and bias
+    size_t last_bias_gradient;     // [wk]
     size_t activation[WIDTHS_MAX]; // p [T n, wi]; [S n, wi] where they are kept
     size_t first_again;            // p [T n, w1], on the way back
     size_t gradient[2];            // p [T n, max w], by turns

@@ -32,8 +32,8 @@ static void encode(struct model *model, int set, int sets)
     void *h = deep_sets_activation(model, d->encoder.count - 1, set),
          *z = workspace_at(model, layout->embedding);
     bias_relu(h, workspace_at(model, layout->last_bias), rows, in_stride, in_stride, d->precision);
-    gemm_nn(to_activation(model), rows, d->embed_dim, in, h, in_stride,
-            forward_weight(model, last_layer(model)), d->embed_dim, z, stride, false);
+    gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
+                forward_weight(model, last_layer(model)), z, stride);
     pooling_max_forward(workspace_at(model, layout->set_input[0]) + at,
                         (int32_t *)workspace_at(model, layout->winner) + at, z, sets, d->pairs, stride,
                         d->precision);

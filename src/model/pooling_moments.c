@@ -26,8 +26,8 @@ static void encode(struct model *model, int set, int sets)
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
     void *h = deep_sets_activation(model, d->encoder.count - 1, set), *z = embedding_of(model, set);
     bias_relu(h, workspace_at(model, layout_of(model)->last_bias), rows, in_stride, in_stride, d->precision);
-    gemm_nn(to_activation(model), rows, d->embed_dim, in, h, in_stride,
-            forward_weight(model, last_layer(model)), d->embed_dim, z, stride, false);
+    gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
+                forward_weight(model, last_layer(model)), z, stride);
     pooling_moments_forward(workspace_at(model, layout_of(model)->set_input[0]) +
                                 (size_t)set * 2 * (size_t)stride,
                             z, sets, d->pairs, stride, d->precision);
@@ -73,8 +73,8 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
                              d->precision);
     gemm_tn(to_fp32(model), width, in, rows, de, stride, h, in_stride, gradient + weight->offset, in,
             set > 0);
-    gemm_nn(to_activation(model), rows, in, width, de, stride, backward_weight(model, last_layer(model)), in,
-            dz, in_stride, false);
+    gemm_packed(to_activation(model), rows, in, width, de, stride, backward_weight(model, last_layer(model)),
+                dz, in_stride);
     relu_backward(dz, h, rows, in_stride, in_stride, d->precision);
     bias_gradient(workspace_at(model, layout_of(model)->last_bias_gradient), dz, rows, in_stride, in_stride,
                   d->precision);
