@@ -9,7 +9,7 @@ static const struct verb {
     const char *name;
     enum status (*run)(const struct command *command, int argc, char **argv);
     bool needs_mpi;
-    const char *summary;
+    const char *summary; // NULL: not for people
 } verbs[] = {
     {"plan", command_plan, false, "what a sweep would do and cost"},
     {"run", command_run, true, "do it, or continue it (under mpirun)"},
@@ -18,6 +18,7 @@ static const struct verb {
     {"verify", command_verify, false, "check a results file"},
     {"predict", command_predict, false, "infer weights from your own pairs"},
     {"bench", command_bench, true, "how fast this machine is"},
+    {"look", command_look, false, NULL},
     {"info", command_info, false, "versions, processor, libraries"},
 };
 
@@ -31,7 +32,8 @@ static void print_help(FILE *out)
           "\n",
           out);
     for (int i = 0; i < VERBS; i++)
-        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+        if (verbs[i].summary)
+            fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
     fputs("\n`weightsweep VERB --help` says more, `weightsweep --version` which program this is.\n"
           "\n"
           "example: weightsweep plan sweeps/quick.yaml\n",

@@ -26,6 +26,8 @@ enum status command_status(const struct command *command, int argc, char **argv)
 enum status command_export(const struct command *command, int argc, char **argv);
 /* Every checksum and invariant of a results file. */
 enum status command_verify(const struct command *command, int argc, char **argv);
+/* What look.h says; not for people. */
+enum status command_look(const struct command *command, int argc, char **argv);
 /* Versions, processor, libraries. */
 enum status command_info(const struct command *command, int argc, char **argv);
 

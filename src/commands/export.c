@@ -1,5 +1,6 @@
 #include "commands/commands.h"
 #include "commands/export_tables.h"
+#include "commands/look.h"
 #include "commands/model_file.h"
 #include "commands/table.h"
 #include "commands/view_table.h"
@@ -58,6 +59,21 @@ static enum status print_table(const struct command *command, const struct store
 done:
     column_table_free(&table);
     return status;
+}
+
+// Their numbers were left out.
+static enum status check_damaged(const struct store_view *view)
+{
+    int64_t damaged = 0;
+    for (int64_t run = 0; run < view->runs; run++)
+        damaged += view->damaged[run];
+    if (damaged > 0)
+        FAIL(
+            STATUS_RESULTS,
+            "%s is damaged: the numbers of %lld finished run%s do not match their checksum and are left out; "
+            "`weightsweep run` does them again, `weightsweep verify` names them",
+            view->path, (long long)damaged, damaged == 1 ? "" : "s");
+    return STATUS_OK;
 }
 
 static enum status write_model(const struct store_view *view, const struct options *options)
@@ -163,7 +179,8 @@ enum status command_export(const struct command *command, int argc, char **argv)
     }
     bool live = store_lock_held(
         options.results); // before the file: a run that ends in between is then shown as it was
-    TRY(store_view_open(options.results, &view));
+    bool all = options.what == MODEL || options.what == ARCHIVE;
+    TRY(look_open(options.results, all ? LOOK_ALL : LOOK_COLUMNS, &view));
     enum status status;
     if (options.what == MODEL)
         status = write_model(view, &options);
@@ -171,6 +188,8 @@ enum status command_export(const struct command *command, int argc, char **argv)
         status = store_archive(view, options.output, !options.no_models);
     else
         status = print_table(command, view, &options, live);
+    if (status == STATUS_OK && options.what == RUNS)
+        status = check_damaged(view);
     store_view_close(&view);
     return status;
 }

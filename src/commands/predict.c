@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "commands/commands.h"
+#include "commands/look.h"
 #include "commands/prediction.h"
 #include "commands/view_table.h"
 #include "kernel/gemm.h"
@@ -315,7 +316,7 @@ enum status command_predict(const struct command *command, int argc, char **argv
         fputs(help, command->out);
         return STATUS_OK;
     }
-    TRY(store_view_open(options.results, &view));
+    TRY(look_open(options.results, LOOK_ALL, &view));
     gemm_setup();
     TRY_DONE(read_sweep(view, &sweep));
     TRY_DONE(predict(command, &options, view, sweep));

@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "commands/commands.h"
 #include "commands/estimate.h"
+#include "commands/look.h"
+#include "commands/repair.h"
 #include "commands/results.h"
 #include "commands/run_options.h"
 #include "commands/timeline.h"
@@ -71,6 +73,7 @@ static bool needs_work(const struct run_options *options, enum run_status status
 struct past {
     uint8_t *status;     // [runs], known to all ranks
     int64_t *steps_done; // [runs], of rank 0, as is the rest
+    bool *damaged;       // [runs]
     struct timeline_past timeline;
 };
 
@@ -78,7 +81,9 @@ struct past {
 static enum status prepare_file(const struct run_options *options, const struct sweep *sweep,
                                 struct past *past)
 {
-    if (access(options->output, F_OK) != 0)
+    if (access(options->output, F_OK) == 0)
+        TRY(look_at(options->output, LOOK_ALL));
+    else
         TRY(results_create(options->output, sweep));
     struct store_view *view = NULL;
     TRY(store_view_open(options->output, &view));
@@ -92,6 +97,7 @@ static enum status prepare_file(const struct run_options *options, const struct 
         memcpy(past->status, view->status, (size_t)sweep->runs);
         memcpy(past->steps_done, column_find(&view->columns, "steps_done")->ints,
                (size_t)sweep->runs * sizeof *past->steps_done);
+        memcpy(past->damaged, view->damaged, (size_t)sweep->runs * sizeof *past->damaged);
     }
     store_view_close(&view);
     return status;
@@ -363,7 +369,8 @@ static enum status with_file(const struct command *command, const struct run_opt
 {
     size_t runs = (size_t)sweep->runs;
     struct past past = {.status = memory_small(runs),
-                        .steps_done = memory_small(runs * sizeof *past.steps_done)};
+                        .steps_done = memory_small(runs * sizeof *past.steps_done),
+                        .damaged = memory_small(runs * sizeof *past.damaged)};
     struct store *store = NULL;
     int rank, lock = -1;
     MPI_Comm_rank(command->comm, &rank);
@@ -374,6 +381,7 @@ static enum status with_file(const struct command *command, const struct run_opt
     TRY_DONE(agree(status, command->comm));
     TRY_DONE(share_file(options, sweep, command->comm, &past));
     TRY_DONE(store_open(options->output, command->comm, &store));
+    TRY_DONE(repair_runs(command, sweep, store, past.damaged, past.status));
     TRY_DONE(put_back(options, sweep, store, command->comm, past.status));
     status = work(command, options, sweep, store, &past);
     if (rank == 0 && status == STATUS_OK)
@@ -392,6 +400,7 @@ done:
         store_lock_release(options->output, &lock);
     free(past.status);
     free(past.steps_done);
+    free(past.damaged);
     return status;
 }
 

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "commands/commands.h"
+#include "commands/look.h"
 #include "commands/table.h"
 #include "commands/view_table.h"
 
@@ -170,7 +171,7 @@ static enum status show(const struct command *command, const char *path, enum ta
     struct store_view *view = NULL;
     enum status status = STATUS_OK;
     *live = store_lock_held(path); // before the file: a run that ends in between is then shown as it was
-    TRY(store_view_open(path, &view));
+    TRY(look_open(path, LOOK_COLUMNS, &view));
     if (format == TABLE_JSON)
         show_json(command, view, *live);
     else

@@ -1,4 +1,5 @@
 #include "commands/commands.h"
+#include "commands/look.h"
 #include "store/store.h"
 
 static const char help[] =
@@ -16,6 +17,7 @@ enum status command_verify(const struct command *command, int argc, char **argv)
     if (help_wanted)
         return STATUS_OK;
     int64_t checked = 0;
+    TRY(look_at(results, LOOK_ALL));
     TRY(store_verify(results, &checked));
     fprintf(command->out, "%s: %lld checks passed\n", results, (long long)checked);
     return STATUS_OK;

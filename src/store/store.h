@@ -107,6 +107,9 @@ int64_t store_timeline_room(const struct store *store);
 enum status store_timeline_begin(struct store *store, int64_t segment, const struct store_stretch *stretch);
 enum status store_timeline_extend(struct store *store, int64_t segment, int64_t to_step, double end_seconds);
 
+/* Whether a done run's model and a finished run's curves are what they were when it ended. Not collective. */
+enum status store_check_run(struct store *store, int64_t run, enum run_status status, bool *sound);
+
 /* Not collective: rank 0 alone. */
 enum status store_write_status(struct store *store, int64_t run, enum run_status status);
 /* One outcome of an unfinished run while it runs (steps_done, loss, ...), as it is now; not synced. */
@@ -127,17 +130,19 @@ struct store_view {
         columns; // every [run] column but status: settings, outcomes, message, arithmetic, checksums
     int settings, outcomes; // how many of each, in this order
     uint8_t *status;        // [runs], enum run_status
+    bool *damaged; // [runs]: finished, but its numbers do not match their checksum; here it is pending, what it left is
+                   // unknown, and its message says why
     bool archive;           // made by store_archive: no checkpoints
     bool models;            // false in an archive without them
     int64_t file;           // HDF5's handle
 };
 
-/* STATUS_RESULTS with a sentence: no such file, not HDF5, not ours, another schema, damaged. The numbers, curves and
- * parameters of finished runs are compared with their checksums whenever they are read. */
+/* STATUS_RESULTS with a sentence: no such file, not HDF5, not ours, another schema, damaged. What
+ * finished runs left is compared with its checksums whenever it is read. */
 enum status store_view_open(const char *path, struct store_view **view);
 void store_view_close(struct store_view **view);
 
-/* One run's curves, [view->points] each, allocated by the caller. Where not reached: step -1, the others NaN.
+/* One run's curves, [view->points] each, allocated by the caller. STATUS_RESULTS if they do not match their checksum. Where not reached: step -1, the others NaN.
  */
 enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss,
                               double *r2, double *seconds);
@@ -168,6 +173,10 @@ enum status store_archive(const struct store_view *view, const char *path, bool 
  * STATUS_RESULTS and a message with one line for each fault; passes every file that a kill leaves. *checked
  * counts what was looked at. */
 enum status store_verify(const char *path, int64_t *checked);
+
+/* Lets libhdf5 interpret the file once: its root, and with `runs` the models and checkpoints of each run. Calls
+ * `alive` now and then. What it finds is believed by nobody until the file is opened. */
+enum status store_look(const char *path, bool runs, void (*alive)(void));
 
 /* Versions and drivers of the HDF5 library, one line, for `info` and `versions`. The caller frees it. */
 char *store_library(void);

@@ -188,6 +188,7 @@ static enum status read_status(struct store_view *view)
     TRY_DONE(
         h5_expect(dataset, view->path, LAYOUT_STATUS, 1, &(hsize_t){(hsize_t)view->runs}, H5T_INTEGER, 1));
     view->status = memory_small((size_t)view->runs);
+    view->damaged = memory_small((size_t)view->runs * sizeof *view->damaged);
     if (H5Dread(dataset, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, view->status) < 0)
         TRY_DONE(h5_read_failure(view->path, LAYOUT_STATUS));
     for (int64_t run = 0; run < view->runs; run++)
@@ -238,13 +239,10 @@ enum status view_open(const char *path, struct store_view **out)
 enum status store_view_open(const char *path, struct store_view **out)
 {
     TRY(view_open(path, out));
-    enum status status = STATUS_OK;
-    for (int64_t run = 0; run < (*out)->runs && status == STATUS_OK; run++)
+    for (int64_t run = 0; run < (*out)->runs; run++)
         if ((*out)->status[run] >= RUN_DONE)
-            status = view_check_row(*out, run);
-    if (status != STATUS_OK)
-        store_view_close(out);
-    return status;
+            view_check_row(*out, run);
+    return STATUS_OK;
 }
 
 void store_view_close(struct store_view **out)
@@ -255,6 +253,7 @@ void store_view_close(struct store_view **out)
     column_table_free(&view->columns);
     if (view->file > 0)
         H5Fclose(view->file);
+    free(view->damaged);
     free(view->status);
     free(view->created);
     free(view->versions);

@@ -6,6 +6,7 @@
 #include "store/layout.h"
 #include "store/view.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,13 +33,6 @@ static bool still_finished(const struct store_view *view, int64_t run)
     return now == view->status[run];
 }
 
-static enum status damaged(const struct store_view *view, int64_t run, const char *what)
-{
-    FAIL(STATUS_RESULTS,
-         "%s is damaged: run %s: its %s not match their checksum; `weightsweep verify %s` lists every fault",
-         view->path, column_find(&view->columns, LAYOUT_RUN_ID)->texts[run], what, view->path);
-}
-
 // A text column's value with the zeros that fill it.
 static void fill_text(const struct store_view *view, const char *column, int64_t run, char *chars,
                       size_t length)
@@ -47,7 +41,23 @@ static void fill_text(const struct store_view *view, const char *column, int64_t
     memccpy(chars, column_find(&view->columns, column)->texts[run], '\0', length);
 }
 
-enum status view_check_row(struct store_view *view, int64_t run)
+static void forget(struct store_view *view, int64_t run)
+{
+    for (int i = view->settings; i < view->settings + view->outcomes; i++) {
+        struct column *column = &view->columns.columns[i];
+        if (column->type == COLUMN_INT)
+            column->ints[run] = 0;
+        else
+            column->reals[run] = NAN;
+    }
+    char **message = &column_find(&view->columns, LAYOUT_MESSAGE)->texts[run];
+    free(*message);
+    *message = memory_text("damaged: its numbers do not match their checksum; `run` does it again");
+    view->status[run] = RUN_PENDING;
+    view->damaged[run] = true;
+}
+
+void view_check_row(struct store_view *view, int64_t run)
 {
     char message[STORE_MESSAGE_LENGTH], arithmetic[STORE_ARITHMETIC_LENGTH];
     uint64_t *bits = memory_small((size_t)view->outcomes * sizeof *bits);
@@ -59,11 +69,11 @@ enum status view_check_row(struct store_view *view, int64_t run)
                                bits, view->outcomes, message, arithmetic);
     free(bits);
     if (stored_sum(view, LAYOUT_ROW_CHECKSUM, run) == sum)
-        return STATUS_OK;
+        return;
     if (still_finished(view, run))
-        return damaged(view, run, "numbers do");
-    view->status[run] = RUN_RUNNING;
-    return STATUS_OK;
+        forget(view, run);
+    else
+        view->status[run] = RUN_RUNNING;
 }
 
 static enum status compare(const struct store_view *view, int64_t run, const char *column, int64_t sum,
@@ -71,7 +81,9 @@ static enum status compare(const struct store_view *view, int64_t run, const cha
 {
     if (stored_sum(view, column, run) == sum || !still_finished(view, run))
         return STATUS_OK;
-    return damaged(view, run, what);
+    FAIL(STATUS_RESULTS,
+         "%s is damaged: run %s: its %s not match their checksum; `weightsweep verify %s` lists every fault",
+         view->path, column_find(&view->columns, LAYOUT_RUN_ID)->texts[run], what, view->path);
 }
 
 static enum status check_run(const struct store_view *view, int64_t run)

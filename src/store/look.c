@@ -1,0 +1,31 @@
+// Everything of a file that libhdf5 has to interpret, once, before anybody relies on it.
+#include "store/checkpoint.h"
+#include "store/layout.h"
+#include "store/view.h"
+
+static enum status look_at_run(const struct store_view *view, int64_t run)
+{
+    struct slots slots;
+    struct store_parameters *parameters = NULL;
+    if (view->models)
+        TRY(view_parameters(view, run, false, &parameters));
+    store_parameters_free(&parameters);
+    if (view->archive)
+        return STATUS_OK;
+    return slots_locate(view->file, view->path, run, column_find(&view->columns, LAYOUT_RUN_ID)->texts[run],
+                        &slots);
+}
+
+enum status store_look(const char *path, bool runs, void (*alive)(void))
+{
+    struct store_view *view = NULL;
+    alive();
+    TRY(view_open(path, &view));
+    enum status status = STATUS_OK;
+    for (int64_t run = 0; runs && run < view->runs && status == STATUS_OK; run++) {
+        alive();
+        status = look_at_run(view, run);
+    }
+    store_view_close(&view);
+    return status;
+}
