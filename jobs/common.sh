@@ -145,8 +145,9 @@ quoted() {
   printf '%s\n' "${line# }"
 }
 
-# plan_check SWEEP [run options...]: refuses a bad sweep file, with the program's own exit code. Only --set matters to it.
-plan_check() {
+# plan_json SWEEP [run options...]: what is to be run; a bad sweep file is refused with the program's own exit code. Of the options
+# only --set matters.
+plan_json() {
   local sweep=$1 code=0
   local -a set=()
   shift
@@ -157,9 +158,10 @@ plan_check() {
     esac
     shift $(($# > 0 ? 1 : 0))
   done
-  "$(program)" plan "$sweep" ${set+"${set[@]}"} >/dev/null || code=$?
+  "$(program)" plan "$sweep" --format json ${set+"${set[@]}"} || code=$?
   return "$code"
 }
+plan_check() { plan_json "$@" >/dev/null; }
 
 # run_ranks COMMAND...: its exit code, in code. Signals that the caller traps are handled while it waits; its pid is in ranks.
 ranks=

@@ -17,6 +17,8 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         pytest.exit(f"{PROGRAM} is not there: build it, or name another one in WEIGHTSWEEP", returncode=1)
     cluster = Slurm(tmp_path_factory.mktemp("slurm"))
     os.environ["SLURM_CONF"] = str(cluster.folder / "slurm.conf")
+    # Open MPI names its shared memory after the host and the rank on that node: the three nodes are one host, and would share it.
+    os.environ |= {"OMPI_MCA_btl": "self,tcp", "OMPI_MCA_btl_tcp_if_include": "lo"}
     cluster.control("start", str(os.getpid()))
     yield cluster
     cluster.control("stop")
