@@ -135,6 +135,7 @@ static void take_attention(const struct model_description *model, size_t sets,
     layout->key_query_gradient = take(total, queries, width);
     layout->value = take_numbers(total, width, in, model->precision);
     layout->value_forward = take_numbers(total, width, in, model->precision);
+    layout->last_forward = take_numbers(total, width, in, model->precision);
     layout->value_gradient = take(total, width, in);
     layout->value_bias = take(total, width, 1);
     layout->fold = take(total, width, in > width ? in : width);

@@ -43,6 +43,7 @@ struct deep_sets_layout {
     size_t key_query, key_query_gradient; // [Q H, E], the same before the encoder's last layer
     size_t value, value_forward; // p [E, wk], folded: value.weight times the encoder's last; transposed
     size_t value_gradient;       // [E, wk]
+    size_t last_forward;         // p [wk, E], the encoder's last, transposed
     size_t value_bias;           // [E], folded
     size_t fold;                 // [E, max(wk, E)], to work in
     size_t rounded;       // p [E, wk], [E, E], [E, E]: encoder's last, value, output; where p is not fp32
