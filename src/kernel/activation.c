@@ -4,11 +4,27 @@
 #include "kernel/operand.h"
 
 CLONES
-void bias_add(float *restrict z, const float *restrict b, int rows, int width, int ld)
+static void bias_add_fp32(float *restrict z, const float *restrict b, int rows, int width, int ld)
 {
     for (int row = 0; row < rows; row++, z += ld)
         for (int j = 0; j < width; j++)
             z[j] += b[j];
+}
+
+CLONES
+static void bias_add_bf16(uint16_t *restrict z, const float *restrict b, int rows, int width, int ld)
+{
+    for (int row = 0; row < rows; row++, z += ld)
+        for (int j = 0; j < width; j++)
+            z[j] = operand_round_one(operand_widen_one(z[j]) + b[j]);
+}
+
+void bias_add(void *z, const float *b, int rows, int width, int ld, enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        bias_add_fp32(z, b, rows, width, ld);
+    else
+        bias_add_bf16(z, b, rows, width, ld);
 }
 
 CLONES

@@ -4,8 +4,8 @@
 
 #include "base/precision.h"
 
-/* z += b.  z [rows, ld], b [width] */
-void bias_add(float *z, const float *b, int rows, int width, int ld);
+/* z += b.  z [rows, ld] in `precision`, b [width] */
+void bias_add(void *z, const float *b, int rows, int width, int ld, enum precision precision);
 
 /* z = relu(z + b).  z [rows, ld] in `precision` */
 void bias_relu(void *z, const float *b, int rows, int width, int ld, enum precision precision);

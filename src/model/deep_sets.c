@@ -230,7 +230,7 @@ void deep_sets_set_layer(struct model *model, int k, int sets, float *z)
     if (has_relu(model, k))
         bias_relu(z, model->parameters + bias_offset(model, layer), sets, out, out, PRECISION_FP32);
     else
-        bias_add(z, model->parameters + bias_offset(model, layer), sets, out, out);
+        bias_add(z, model->parameters + bias_offset(model, layer), sets, out, out, PRECISION_FP32);
 }
 
 static void decode(struct model *model, int sets, float *output)

@@ -46,6 +46,35 @@ static void add_stack(struct tensor_table *table, const char *prefix, int in, co
     }
 }
 
+static int flat_inputs(const struct model_description *model)
+{
+    return model->pairs * model->pair_width;
+}
+
+// linear, and x-linear, which sees its input again after every hidden layer.
+static void add_linear(struct tensor_table *table, const struct model_description *model)
+{
+    int in = flat_inputs(model), again = model->kind == MODEL_X_LINEAR ? in : 0;
+    for (int i = 0; i < model->hidden.count; i++) {
+        char layer[] = "layers.0";
+        layer[sizeof layer - 2] = (char)('0' + i);
+        add_dense(table, layer, model->hidden.width[i], in);
+        in = model->hidden.width[i] + again;
+    }
+    add_dense(table, "output", model->outputs, in);
+}
+
+static void add_res_linear(struct tensor_table *table, const struct model_description *model)
+{
+    int width = model->hidden.width[0];
+    add_dense(table, "input", width, flat_inputs(model));
+    static const char *const blocks[] = {"blocks.0.main.0", "blocks.0.main.2", "blocks.0.skip",
+                                         "blocks.1.main.0", "blocks.1.main.2", "blocks.1.skip"};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        add_dense(table, blocks[i], width, width);
+    add_dense(table, "output", model->outputs, width);
+}
+
 static void mark_hidden_matrices(struct tensor_table *table)
 {
     int first = 0, last = table->count - 2; // the weight of the last layer; its bias follows
@@ -74,17 +103,27 @@ static void add_attention(struct tensor_table *table, int queries, int width)
     add_dense(table, "pooling.output", width, width);
 }
 
-void model_tensors(const struct model_description *model, struct tensor_table *table)
+static void add_deep_sets(struct tensor_table *table, const struct model_description *model)
 {
-    memset(table, 0, sizeof *table);
     add_stack(table, "encoder.net", model->pair_width, &model->encoder, model->embed_dim);
-    int query = table->count;
     if (model->pooling == POOLING_ATTENTION)
         add_attention(table, model->queries, model->embed_dim);
     add_stack(table, "decoder", model_embedding_width(model), &model->decoder, model->outputs);
+}
+
+void model_tensors(const struct model_description *model, struct tensor_table *table)
+{
+    memset(table, 0, sizeof *table);
+    if (model->kind == MODEL_RES_LINEAR)
+        add_res_linear(table, model);
+    else if (model->kind != MODEL_DEEP_SETS)
+        add_linear(table, model);
+    else
+        add_deep_sets(table, model);
     mark_hidden_matrices(table);
-    if (model->pooling == POOLING_ATTENTION)
-        table->tensors[query].hidden_matrix = false; // vectors, each on its own
+    if (model->kind == MODEL_DEEP_SETS && model->pooling == POOLING_ATTENTION)
+        table->tensors[2 * (model->encoder.count + 1)].hidden_matrix =
+            false; // queries: vectors, each on its own
 }
 
 static double multiply_adds(int in, const struct widths *widths)
@@ -123,8 +162,27 @@ static void forward_multiply_adds(const struct model_description *model, double 
     }
 }
 
+// A flat model's multiply-adds for one set: of its forward pass, and of a gradient at its input, which nobody asks for.
+static void flat_multiply_adds(const struct model_description *model, double *forward, double *input_gradient)
+{
+    struct tensor_table table;
+    model_tensors(model, &table);
+    *forward = *input_gradient = 0;
+    for (int i = 0; i < table.count; i++) {
+        const struct tensor *tensor = &table.tensors[i];
+        *forward += (double)tensor->rows * tensor->columns;
+        if (tensor->columns > 0 && (i == 0 || model->kind == MODEL_X_LINEAR))
+            *input_gradient += (double)tensor->rows * flat_inputs(model);
+    }
+}
+
 double model_forward_flops(const struct model_description *model)
 {
+    if (model->kind != MODEL_DEEP_SETS) {
+        double forward, input_gradient;
+        flat_multiply_adds(model, &forward, &input_gradient);
+        return 2 * forward;
+    }
     double pair, set;
     forward_multiply_adds(model, &pair, &set);
     return 2 * (pair * model->pairs + set);
@@ -132,6 +190,11 @@ double model_forward_flops(const struct model_description *model)
 
 double model_step_flops(const struct model_description *model)
 {
+    if (model->kind != MODEL_DEEP_SETS) {
+        double forward, input_gradient;
+        flat_multiply_adds(model, &forward, &input_gradient);
+        return 2 * (3 * forward - input_gradient);
+    }
     double pair, set;
     forward_multiply_adds(model, &pair, &set);
     double input_gradient = (double)model->pair_width * model->encoder.width[0]; // nobody asks for it
@@ -148,6 +211,8 @@ static int sum_widths(const struct widths *widths)
 
 int model_tile_sets(const struct model_description *model, int sets)
 {
+    if (model->kind != MODEL_DEEP_SETS)
+        return sets; // one row each
     // Activations and gradients of every pair; then tiles of equal size.
     bool every = model->pooling == POOLING_MAX || model->pooling == POOLING_MOMENTS; // pair's embedding
     double numbers = sum_widths(&model->encoder) + (every ? model->embed_dim : 0);

@@ -3,6 +3,7 @@
 #include "kernel/gemm.h"
 #include "kernel/lanes.h"
 #include "kernel/pooling.h"
+#include "model/flat_layout.h"
 
 // Room for rows x row numbers of four bytes each; what follows starts at whole lanes.
 static size_t take(size_t *total, size_t rows, size_t row)
@@ -199,6 +200,11 @@ void deep_sets_layout(const struct model_description *model, int sets, struct de
 
 size_t model_workspace_bytes(const struct model_description *model, int sets)
 {
+    if (model->kind != MODEL_DEEP_SETS) {
+        struct flat_layout flat;
+        flat_layout(model, sets, &flat);
+        return flat.total * sizeof(float);
+    }
     struct deep_sets_layout layout;
     deep_sets_layout(model, sets, &layout);
     return layout.total * sizeof(float);

@@ -7,7 +7,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const struct network *const networks[] = {[MODEL_DEEP_SETS] = &deep_sets_network};
+static const struct network *const networks[] = {[MODEL_LINEAR] = &flat_network,
+                                                 [MODEL_X_LINEAR] = &flat_network,
+                                                 [MODEL_RES_LINEAR] = &flat_network,
+                                                 [MODEL_DEEP_SETS] = &deep_sets_network};
 
 enum status model_create(const struct model_description *description, int sets, struct model **out)
 {

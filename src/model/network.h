@@ -2,6 +2,7 @@
 #ifndef MODEL_NETWORK_H
 #define MODEL_NETWORK_H
 
+#include "model/flat_layout.h"
 #include "model/layout.h"
 #include "model/model.h"
 
@@ -11,6 +12,7 @@ struct model {
     const struct network *network;
     union {
         struct deep_sets_layout deep_sets;
+        struct flat_layout flat;
     } layout; // of the workspace
     float *workspace;
     const float *parameters; // in use, not ours
@@ -25,7 +27,7 @@ struct network {
                      float *gradient);
 };
 
-extern const struct network deep_sets_network;
+extern const struct network deep_sets_network, flat_network;
 
 static inline float *workspace_at(const struct model *model, size_t offset)
 {

@@ -179,12 +179,12 @@ static void embed(struct model *model, int sets)
         gemm_nn(to_fp32(model), rows, s.slice, s.in, pooled_of(model, &s, head), s.heads * s.stride,
                 numbers(at(model, layout->value_forward), &s, head * s.slice), e, heads + head * s.slice, e,
                 false);
-    bias_add(heads, at(model, layout->value_bias), rows, e, e);
+    bias_add(heads, at(model, layout->value_bias), rows, e, e, PRECISION_FP32);
     if (s.precision != PRECISION_FP32)
         operand_copy(at(model, layout->heads_operand), heads, (size_t)(rows * e), s.precision);
     gemm_nt(to_fp32(model), rows, e, e, at(model, layout->heads_operand), e,
             operand_of(model, weight_of(model, OUTPUT)), e, embedding, e, false);
-    bias_add(embedding, model->parameters + offset_of(model, OUTPUT_BIAS), rows, e, e);
+    bias_add(embedding, model->parameters + offset_of(model, OUTPUT_BIAS), rows, e, e, PRECISION_FP32);
 }
 
 static void sum_rows(float *sum, const float *rows, int count, int width)

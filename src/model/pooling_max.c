@@ -47,7 +47,8 @@ static void embed(struct model *model, int sets)
     float *embedding = workspace_at(model, layout_of(model)->set_input[1]);
     for (int set = 0; set < sets; set++)
         memcpy(embedding + set * width, pooled + set * stride, (size_t)width * sizeof *pooled);
-    bias_add(embedding, model->parameters + bias_offset(model, last_layer(model)), sets, width, width);
+    bias_add(embedding, model->parameters + bias_offset(model, last_layer(model)), sets, width, width,
+             PRECISION_FP32);
 }
 
 static void embed_backward(struct model *model, int sets, float *dembedding, float *gradient)

@@ -41,7 +41,8 @@ static void embed(struct model *model, int sets)
     float *embedding = workspace_at(model, layout_of(model)->set_input[1]);
     for (int row = 0; row < 2 * sets; row++)
         memcpy(embedding + row * width, moments + row * stride, (size_t)width * sizeof *moments);
-    bias_add(embedding, model->parameters + bias_offset(model, last_layer(model)), sets, width, 2 * width);
+    bias_add(embedding, model->parameters + bias_offset(model, last_layer(model)), sets, width, 2 * width,
+             PRECISION_FP32);
 }
 
 static void embed_backward(struct model *model, int sets, float *dembedding, float *gradient)

@@ -8,7 +8,7 @@
 static const struct choice tasks[] = {
     {"mlp-forward", true}, {"linear-inverse", true}, {"mlp-inverse", true}, {0}};
 static const struct choice models[] = {
-    {"linear", false}, {"x-linear", false}, {"res-linear", false}, {"deep-sets", true}, {0}};
+    {"linear", true}, {"x-linear", true}, {"res-linear", true}, {"deep-sets", true}, {0}};
 static const struct choice poolings[] = {{"mean", true},    {"sum", true},       {"max", true},
                                          {"moments", true}, {"attention", true}, {0}};
 static const struct choice inits[] = {{"lecun", true}, {"normal", true}, {0}};

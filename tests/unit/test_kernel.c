@@ -285,7 +285,7 @@ static void check_activation(enum precision precision)
     reference_fill(z, SIZE, 1);
     reference_fill(h, SIZE, 2);
     reference_fill(b, WIDTH, 3);
-    void *added = stored(z, SIZE, PRECISION_FP32), *forward = stored(z, SIZE, precision);
+    void *added = stored(z, SIZE, precision), *forward = stored(z, SIZE, precision);
     void *backward = stored(z, SIZE, precision), *h_stored = stored(h, SIZE, precision);
     for (int j = 0; j < WIDTH; j++)
         columns[j] = (double)(db[j] = b[j]);
@@ -303,10 +303,8 @@ static void check_activation(enum precision precision)
     expect_rows(forward, relu, z, precision);
     relu_backward(backward, h_stored, ROWS, WIDTH, LD, precision);
     expect_rows(backward, masked, z, precision);
-    if (precision == PRECISION_FP32) {
-        bias_add(added, b, ROWS, WIDTH, LD);
-        expect_rows(added, sum, z, precision);
-    }
+    bias_add(added, b, ROWS, WIDTH, LD, precision);
+    expect_rows(added, sum, z, precision);
     FREE_ALL(added, forward, backward, h_stored);
 }
 

@@ -198,16 +198,6 @@ static void test_values(void **state)
     EXPECT_ALL(cases);
 }
 
-static void test_not_there_yet(void **state)
-{
-    (void)state;
-    static const struct mistaken cases[] = {
-        {BASE "model: res-linear\n", NULL,
-         "f.yaml:4: model: `res-linear` is not there yet; expected `deep-sets`"},
-    };
-    EXPECT_ALL(cases);
-}
-
 static void test_axes(void **state)
 {
     (void)state;
@@ -525,7 +515,6 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_nearest_names),
         cmocka_unit_test(test_values),
-        cmocka_unit_test(test_not_there_yet),
         cmocka_unit_test(test_axes),
         cmocka_unit_test(test_a_grid_too_large),
         cmocka_unit_test(test_exclude),
