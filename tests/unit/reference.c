@@ -202,6 +202,67 @@ void reference_deep_sets(const struct model_description *model, const double *pa
     free(embedding);
 }
 
+// h = [relu(layer(h)), x] for x-linear, without x for linear; x [inputs], h [WIDEST] is overwritten with the output.
+static void linear(const struct model_description *model, const struct tensor_table *table,
+                   const double *parameters, const double *x, int inputs, double *h)
+{
+    double y[WIDEST];
+    memcpy(h, x, (size_t)inputs * sizeof *h);
+    for (int i = 0; i < model->hidden.count; i++) {
+        char layer[32];
+        snprintf(layer, sizeof layer, "layers.%d", i);
+        int width = dense(table, parameters, layer, h, y);
+        for (int j = 0; j < width; j++)
+            h[j] = fmax(y[j], 0);
+        if (model->kind == MODEL_X_LINEAR)
+            memcpy(h + width, x, (size_t)inputs * sizeof *h);
+    }
+    int width = dense(table, parameters, "output", h, y);
+    memcpy(h, y, (size_t)width * sizeof *h);
+}
+
+// Two blocks h = relu(main(h) + skip(h)), main = dense, ReLU, dense.
+static void res_linear(const struct tensor_table *table, const double *parameters, const double *x, double *h)
+{
+    static const char *const names[2][3] = {{"blocks.0.main.0", "blocks.0.main.2", "blocks.0.skip"},
+                                            {"blocks.1.main.0", "blocks.1.main.2", "blocks.1.skip"}};
+    double u[WIDEST], main[WIDEST], skip[WIDEST];
+    int width = dense(table, parameters, "input", x, h);
+    for (int block = 0; block < 2; block++) {
+        dense(table, parameters, names[block][0], h, u);
+        for (int j = 0; j < width; j++)
+            u[j] = fmax(u[j], 0);
+        dense(table, parameters, names[block][1], u, main);
+        dense(table, parameters, names[block][2], h, skip);
+        for (int j = 0; j < width; j++)
+            h[j] = fmax(main[j] + skip[j], 0);
+    }
+    memcpy(u, h, (size_t)width * sizeof *u);
+    dense(table, parameters, "output", u, h);
+}
+
+void reference_model(const struct model_description *model, const double *parameters, int sets,
+                     const float *pairs, double *output)
+{
+    if (model->kind == MODEL_DEEP_SETS) {
+        reference_deep_sets(model, parameters, sets, pairs, output);
+        return;
+    }
+    struct tensor_table table;
+    int inputs = model->pairs * model->pair_width;
+    model_tensors(model, &table);
+    for (int set = 0; set < sets; set++, pairs += inputs, output += model->outputs) {
+        double x[WIDEST], h[2 * WIDEST];
+        for (int j = 0; j < inputs; j++)
+            x[j] = (double)pairs[j];
+        if (model->kind == MODEL_RES_LINEAR)
+            res_linear(&table, parameters, x, h);
+        else
+            linear(model, &table, parameters, x, inputs, h);
+        memcpy(output, h, (size_t)model->outputs * sizeof *output);
+    }
+}
+
 // ---- the task ----
 
 // The first `count` numbers of each of `sets` indices, [sets, count].

@@ -36,6 +36,10 @@ const struct tensor *reference_tensor(const struct tensor_table *table, const ch
 void reference_deep_sets(const struct model_description *model, const double *parameters, int sets,
                          const float *pairs, double *output);
 
+/* Any model, by its kind. */
+void reference_model(const struct model_description *model, const double *parameters, int sets,
+                     const float *pairs, double *output);
+
 /* The generators first .. first + sets - 1 of a step, drawn and computed one by one. */
 struct reference_batch {
     struct task_description task;

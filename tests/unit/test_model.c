@@ -34,6 +34,12 @@ static const struct {
     {{MODEL_DEEP_SETS, POOLING_SUM, 3, 20, 13, {2, {20, 33}}, {1, {11}}, .outputs = 15}, 50, false},
     // a pair so wide that the first layer's gradient is gathered in memory
     {{MODEL_DEEP_SETS, POOLING_MEAN, 17, 1, 16, {2, {16, 5}}, {1, {11}}, .outputs = 6}, 9, false},
+    {{MODEL_LINEAR, .pair_width = 3, .pairs = 7, .hidden = {3, {24, 19, 17}}, .outputs = 5}, 50, false},
+    {{MODEL_LINEAR, .pair_width = 4, .pairs = 1, .hidden = {1, {9}}, .outputs = 1}, 7, false},
+    {{MODEL_X_LINEAR, .pair_width = 3, .pairs = 7, .hidden = {3, {24, 19, 17}}, .outputs = 5}, 50, false},
+    {{MODEL_X_LINEAR, .pair_width = 2, .pairs = 5, .hidden = {1, {16}}, .outputs = 3}, 64, false},
+    {{MODEL_RES_LINEAR, .pair_width = 3, .pairs = 7, .hidden = {1, {19}}, .outputs = 5}, 50, false},
+    {{MODEL_RES_LINEAR, .pair_width = 19, .pairs = 1, .hidden = {2, {32, 8}}, .outputs = 1}, 64, false},
     {{MODEL_DEEP_SETS, POOLING_MAX, 3, 45, 13, {2, {20, 33}}, {1, {11}}, .outputs = 15}, 50, true},
     {{MODEL_DEEP_SETS, POOLING_MAX, 4, 7, 13, {1, {17}}, {2, {8, 9}}, .outputs = 5}, 900, true},
     {{MODEL_DEEP_SETS, POOLING_MAX, 11, 33, 7, {3, {24, 40, 19}}, {2, {8, 9}}, .outputs = 15}, 37, true},
@@ -207,6 +213,52 @@ static void test_tiles(void **state)
     assert_int_equal(model_tile_sets(&long_sets, 64), 1);
 }
 
+static void expect_weights(const struct model_description *model, const char *const names[],
+                           const int shapes[][2], int layers)
+{
+    struct tensor_table table;
+    size_t parameters = 0;
+    model_tensors(model, &table);
+    assert_int_equal(table.count, 2 * layers);
+    for (int i = 0; i < layers; i++) {
+        const struct tensor *weight = &table.tensors[2 * i], *bias = weight + 1;
+        char name[sizeof weight->name];
+        snprintf(name, sizeof name, "%s.weight", names[i]);
+        assert_string_equal(weight->name, name);
+        snprintf(name, sizeof name, "%s.bias", names[i]);
+        assert_string_equal(bias->name, name);
+        assert_int_equal(weight->rows, shapes[i][0]);
+        assert_int_equal(weight->columns, shapes[i][1]);
+        assert_int_equal(weight->fan_in, shapes[i][1]);
+        assert_int_equal(bias->fan_in, shapes[i][1]);
+        assert_int_equal(weight->hidden_matrix, i > 0 && i < layers - 1);
+        parameters += (size_t)(shapes[i][0] * shapes[i][1] + shapes[i][0]);
+    }
+    assert_int_equal(table.parameters, parameters);
+}
+
+static void test_tensors_of_flat_models(void **state)
+{
+    (void)state;
+    static const char *const layers[] = {"layers.0", "layers.1", "output"};
+    static const char *const blocks[] = {"input",         "blocks.0.main.0", "blocks.0.main.2",
+                                         "blocks.0.skip", "blocks.1.main.0", "blocks.1.main.2",
+                                         "blocks.1.skip", "output"};
+    static const int linear[][2] = {{9, 6}, {8, 9}, {5, 8}}, x_linear[][2] = {{9, 6}, {8, 15}, {5, 14}},
+                     res[][2] = {{9, 6}, {9, 9}, {9, 9}, {9, 9}, {9, 9}, {9, 9}, {9, 9}, {5, 9}};
+    struct model_description flat = {.pair_width = 3, .pairs = 2, .hidden = {2, {9, 8}}, .outputs = 5};
+    flat.kind = MODEL_LINEAR;
+    expect_weights(&flat, layers, linear, 3);
+    assert_true(model_forward_flops(&flat) == 2 * (54 + 72 + 40));
+    assert_true(model_step_flops(&flat) == 2 * (3 * (54 + 72 + 40) - 54));
+    flat.kind = MODEL_X_LINEAR;
+    expect_weights(&flat, layers, x_linear, 3);
+    assert_true(model_step_flops(&flat) == 2 * (3 * (54 + 120 + 70) - (54 + 48 + 30)));
+    flat.kind = MODEL_RES_LINEAR;
+    expect_weights(&flat, blocks, res, 8);
+    assert_true(model_step_flops(&flat) == 2 * (3 * (54 + 6 * 81 + 45) - 54));
+}
+
 static void test_initialisation(void **state)
 {
     (void)state;
@@ -329,7 +381,7 @@ static double linear_loss(struct fixture *f, const void *context)
 {
     (void)context;
     double loss = 0;
-    reference_deep_sets(&f->description, f->p_wide, f->sets, f->pairs, f->output_wide);
+    reference_model(&f->description, f->p_wide, f->sets, f->pairs, f->output_wide);
     for (size_t i = 0; i < f->outputs; i++)
         loss += (double)f->output_gradient[i] * (f->output_wide[i] - (double)f->output[i]);
     return loss;
@@ -407,7 +459,7 @@ static void test_bf16_is_near(void **state)
 
 static double functional_loss(struct fixture *f, const void *batch)
 {
-    reference_deep_sets(&f->description, f->p_wide, f->sets, f->pairs, f->output_wide);
+    reference_model(&f->description, f->p_wide, f->sets, f->pairs, f->output_wide);
     return reference_loss(batch, f->output_wide) / f->sets;
 }
 
@@ -500,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_tensors_of_poolings),
         cmocka_unit_test(test_flops_are_the_needed_ones),
         cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_tensors_of_flat_models),
         cmocka_unit_test(test_initialisation),
         cmocka_unit_test(test_forward_and_gradient),
         cmocka_unit_test(test_gradient_of_the_functional_loss),
