@@ -113,7 +113,8 @@ static void test_nearest_names(void **state)
         {BASE "axes:\n  networks.hidden: [[5]]\n", "did you mean `network.hidden`?"},
         {BASE "axes:\n  training.seed: [5]\n", "did you mean `seed`?"},
         {BASE "training: {optimizer: adams}\n", "expected `adam` or `muon`; did you mean `adam`?"},
-        {BASE "model: deepsets\n", "expected `deep-sets`; did you mean `deep-sets`?"},
+        {BASE "model: deepsets\n",
+         "expected `linear`, `x-linear`, `res-linear` or `deep-sets`; did you mean `deep-sets`?"},
         {BASE "axes:\n  frobnicate: [5]\n", "expected one that `weightsweep plan --help` lists"},
         {BASE "training: {optimizer: sgd}\n", "unknown value `sgd`; expected `adam` or `muon`"},
     };
