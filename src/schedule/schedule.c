@@ -19,7 +19,9 @@ static const double idle_seconds = 0.001;
 struct worker {
     const struct schedule_job *job;
     const struct schedule_hooks *hooks;
-    MPI_Comm world;
+    MPI_Comm world; // our messages' own
+    // Groups are made from this one: what MPI itself sends for that must not meet our probes for any message.
+    MPI_Comm everyone;
     int rank, ranks;
     struct master *master; // in rank 0, else NULL
     bool told_to_stop;     // the master knows that this rank wants to stop
@@ -141,9 +143,9 @@ static MPI_Comm make_group(const struct worker *worker, const int *ranks, int co
 {
     MPI_Group all, members;
     MPI_Comm comm;
-    MPI_Comm_group(worker->world, &all);
+    MPI_Comm_group(worker->everyone, &all);
     MPI_Group_incl(all, count, ranks, &members);
-    MPI_Comm_create_group(worker->world, members, 0, &comm);
+    MPI_Comm_create_group(worker->everyone, members, 0, &comm);
     MPI_Group_free(&members);
     MPI_Group_free(&all);
     return comm;
@@ -273,9 +275,11 @@ enum status schedule_work(const struct schedule_job *job, const struct schedule_
 {
     struct worker worker = {.job = job, .hooks = hooks};
     MPI_Comm_dup(world, &worker.world); // our messages meet nobody else's
+    MPI_Comm_dup(world, &worker.everyone);
     MPI_Comm_rank(worker.world, &worker.rank);
     MPI_Comm_size(worker.world, &worker.ranks);
     enum status status = worker.rank == 0 ? be_master(&worker) : be_worker(&worker);
+    MPI_Comm_free(&worker.everyone);
     MPI_Comm_free(&worker.world);
     return status;
 }
