@@ -35,6 +35,7 @@ struct trainer {
     size_t count; // parameters
     struct model *model;
     struct task *task;
+    int64_t made; // the task holds this rank's first batch of that step; -1: something else
     struct optimizer *optimizer;
     struct train_state *state;
     float *gradients; // one block, [levels, count]
@@ -102,6 +103,7 @@ static void take_part(struct trainer *t, MPI_Comm group)
     MPI_Comm_rank(group, &t->rank);
     MPI_Comm_size(group, &t->ranks);
     t->shards = t->run->training.shards / t->ranks;
+    t->made = -1;
     t->report = memory_grow(t->report, (size_t)(t->run->training.shards + t->ranks) * sizeof *t->report);
     if (t->optimizer)
         optimizer_share(t->optimizer, group);
@@ -191,11 +193,23 @@ static enum status write_checkpoint(struct trainer *t)
 
 // ---- one step ----
 
-// Losses of all shards, in order, and the greatest wish of all ranks.
+static void make_batch(struct trainer *t, int64_t step, int shard)
+{
+    int64_t first = (int64_t)(t->rank * t->shards + shard) * t->sets;
+    task_fill(t->task, TASK_TRAIN, t->run->training.seed, step, first, t->sets);
+    t->made = shard == 0 ? step : -1;
+}
+
+// Losses of all shards, in order, and the greatest wish of all ranks. Ranks that are ready early make their next batch
+// while they wait for the others.
 static void share_losses(struct trainer *t)
 {
     int length = t->shards + 1;
-    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, t->report, length, MPI_DOUBLE, t->group);
+    MPI_Request request;
+    MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, t->report, length, MPI_DOUBLE, t->group, &request);
+    if (t->ranks > 1)
+        make_batch(t, t->state->scalars.step + 1, 0);
+    MPI_Wait(&request, MPI_STATUS_IGNORE);
     t->wish = GO_ON;
     for (int rank = 0; rank < t->ranks; rank++) {
         memcpy(t->shard_loss + rank * t->shards, t->report + rank * length,
@@ -225,8 +239,8 @@ static enum step_end step(struct trainer *t)
 
     model_use(t->model, state->parameters);
     for (int shard = 0; shard < t->shards && !must_leave(t); shard++) {
-        int64_t first = (int64_t)(t->rank * t->shards + shard) * t->sets;
-        task_fill(t->task, TASK_TRAIN, training->seed, scalars->step, first, t->sets);
+        if (shard > 0 || t->made != scalars->step)
+            make_batch(t, scalars->step, shard);
         model_set_pairs(t->model, task_equations(t->task));
         model_forward(t->model, t->sets, task_pairs(t->task), t->output);
         report[shard] = task_loss(t->task, t->output, 1.0f / (float)training->batch, t->output_gradient);
@@ -271,6 +285,7 @@ static void grow(struct trainer *t)
 static void score(void *context, int first, int sets, double *numbers)
 {
     struct trainer *t = context;
+    t->made = -1;
     task_fill(t->task, TASK_HELD_OUT, t->run->training.seed, 0, first, sets);
     model_set_pairs(t->model, task_equations(t->task));
     model_forward(t->model, sets, task_pairs(t->task), t->output);
