@@ -2,8 +2,13 @@
 
 #include "kernel/columns.h"
 
-// Inputs up to which the weights and sums of a block of columns stay in registers, and of half a block.
-enum { NARROW = 4, UNROLLED = 11 };
+// Inputs that are taken at once, so that their weights or sums stay in registers beside a block of columns.
+enum { INPUTS = 6, NARROW = 4 };
+
+static inline int block_for(const int inputs)
+{
+    return inputs <= NARROW ? BLOCK : BLOCK / 2;
+}
 
 // Any number of inputs, columns from `first` on: the weights are read again for each row.
 INLINE void forward_wide(void *h, const float *x, const float *w, const float *b, int rows, int in,
@@ -18,26 +23,11 @@ INLINE void forward_wide(void *h, const float *x, const float *w, const float *b
         }
 }
 
-// Likewise, the sums gathered in memory.
-INLINE void backward_wide(float *dw, float *db, const void *dh, const void *h, const float *x, int rows,
-                          int in, size_t stride, size_t first, const enum precision precision)
-{
-    for (int row = 0; row < rows; row++, x += in)
-        for (size_t j = first; j < stride; j += LANES) {
-            size_t at = (size_t)row * stride + j;
-            float_lanes dz =
-                (float_lanes)((int_lanes)lanes_load(dh, at, precision) & (lanes_load(h, at, precision) > 0));
-            *(float_lanes *)(db + j) += dz;
-            for (int k = 0; k < in; k++)
-                *(float_lanes *)(dw + (size_t)k * stride + j) += x[k] * dz;
-        }
-}
-
 INLINE void columns_forward(void *restrict h, const float *restrict x, const float *restrict w,
                             const float *restrict b, int rows, const int in, size_t stride, size_t first,
                             const int block, const enum precision precision)
 {
-    float_lanes bias[BLOCK], weight[UNROLLED][BLOCK];
+    float_lanes bias[BLOCK], weight[INPUTS][BLOCK];
     columns_load_with(bias, b, first, block, precision);
     for (int k = 0; k < in; k++)
         columns_load_with(weight[k], w, (size_t)k * stride + first, block, precision);
@@ -56,20 +46,22 @@ INLINE void columns_forward(void *restrict h, const float *restrict x, const flo
 INLINE void forward(void *h, const float *x, const float *w, const float *b, int rows, const int in,
                     size_t stride, const enum precision precision)
 {
-    const int block = in <= NARROW ? BLOCK : BLOCK / 2;
-    size_t j = 0, columns = (size_t)block * LANES;
+    size_t j = 0, columns = (size_t)block_for(in) * LANES;
     for (; j + columns <= stride; j += columns)
-        columns_forward(h, x, w, b, rows, in, stride, j, block, precision);
+        columns_forward(h, x, w, b, rows, in, stride, j, block_for(in), precision);
     forward_wide(h, x, w, b, rows, in, stride, j, precision);
 }
 
+// `inputs` of the `in` inputs: x points at the first of them in the first row, dw at its row. db: NULL if it has been added to.
 INLINE void columns_backward(float *restrict dw, float *restrict db, const void *restrict dh,
-                             const void *restrict h, const float *restrict x, int rows, const int in,
-                             size_t stride, size_t first, const int block, const enum precision precision)
+                             const void *restrict h, const float *restrict x, int rows, int in,
+                             const int inputs, size_t stride, size_t first, const int block,
+                             const enum precision precision)
 {
-    float_lanes bias[BLOCK], weight[UNROLLED][BLOCK];
-    columns_load_with(bias, db, first, block, precision);
-    for (int k = 0; k < in; k++)
+    float_lanes bias[BLOCK] = {{0}}, weight[INPUTS][BLOCK];
+    if (db)
+        columns_load_with(bias, db, first, block, precision);
+    for (int k = 0; k < inputs; k++)
         columns_load_with(weight[k], dw, (size_t)k * stride + first, block, precision);
     for (int row = 0; row < rows; row++, x += in) {
         float_lanes dz[BLOCK], value[BLOCK];
@@ -78,48 +70,49 @@ INLINE void columns_backward(float *restrict dw, float *restrict db, const void 
         for (int l = 0; l < block; l++) {
             dz[l] = (float_lanes)((int_lanes)dz[l] & (value[l] > 0));
             bias[l] += dz[l];
-            for (int k = 0; k < in; k++)
+            for (int k = 0; k < inputs; k++)
                 weight[k][l] += x[k] * dz[l];
         }
     }
-    columns_store_with(db, first, bias, block, precision);
-    for (int k = 0; k < in; k++)
+    if (db)
+        columns_store_with(db, first, bias, block, precision);
+    for (int k = 0; k < inputs; k++)
         columns_store_with(dw, (size_t)k * stride + first, weight[k], block, precision);
 }
 
-INLINE void backward(float *dw, float *db, const void *dh, const void *h, const float *x, int rows,
-                     const int in, size_t stride, const enum precision precision)
+INLINE void backward(float *dw, float *db, const void *dh, const void *h, const float *x, int rows, int in,
+                     const int inputs, size_t stride, const enum precision precision)
 {
-    const int block = in <= NARROW ? BLOCK : BLOCK / 2;
-    size_t j = 0, columns = (size_t)block * LANES;
+    size_t j = 0, columns = (size_t)block_for(inputs) * LANES;
     for (; j + columns <= stride; j += columns)
-        columns_backward(dw, db, dh, h, x, rows, in, stride, j, block, precision);
-    backward_wide(dw, db, dh, h, x, rows, in, stride, j, precision);
+        columns_backward(dw, db, dh, h, x, rows, in, inputs, stride, j, block_for(inputs), precision);
+    for (; j < stride; j += LANES)
+        columns_backward(dw, db, dh, h, x, rows, in, inputs, stride, j, 1, precision);
 }
 
-#define EACH_WIDTH(CALL, PRECISION)                                                                          \
+#define EACH(CALL, PRECISION)                                                                                \
+    CALL(1, PRECISION)                                                                                       \
     CALL(2, PRECISION)                                                                                       \
     CALL(3, PRECISION)                                                                                       \
     CALL(4, PRECISION)                                                                                       \
     CALL(5, PRECISION)                                                                                       \
-    CALL(6, PRECISION)                                                                                       \
-    CALL(7, PRECISION) CALL(8, PRECISION) CALL(9, PRECISION) CALL(10, PRECISION) CALL(11, PRECISION)
+    CALL(6, PRECISION)
 
 #define FORWARD(IN, PRECISION)                                                                               \
     case IN:                                                                                                 \
         forward(h, x, w, b, rows, IN, (size_t)stride, PRECISION);                                            \
-        return;
-#define BACKWARD(IN, PRECISION)                                                                              \
-    case IN:                                                                                                 \
-        backward(dw, db, dh, h, x, rows, IN, (size_t)stride, PRECISION);                                     \
-        return;
+        break;
+#define BACKWARD(INPUTS, PRECISION)                                                                          \
+    case INPUTS:                                                                                             \
+        backward(dw, db, dh, h, x, rows, in, INPUTS, (size_t)stride, PRECISION);                             \
+        break;
 
 CLONES
 static void forward_fp32(float *h, const float *x, const float *w, const float *b, int rows, int in,
                          int stride)
 {
     switch (in) {
-        EACH_WIDTH(FORWARD, PRECISION_FP32)
+        EACH(FORWARD, PRECISION_FP32)
     default:
         forward_wide(h, x, w, b, rows, in, (size_t)stride, 0, PRECISION_FP32);
     }
@@ -130,7 +123,7 @@ static void forward_bf16(uint16_t *h, const float *x, const float *w, const floa
                          int stride)
 {
     switch (in) {
-        EACH_WIDTH(FORWARD, PRECISION_BF16)
+        EACH(FORWARD, PRECISION_BF16)
     default:
         forward_wide(h, x, w, b, rows, in, (size_t)stride, 0, PRECISION_BF16);
     }
@@ -138,23 +131,19 @@ static void forward_bf16(uint16_t *h, const float *x, const float *w, const floa
 
 CLONES
 static void backward_fp32(float *dw, float *db, const float *dh, const float *h, const float *x, int rows,
-                          int in, int stride)
+                          int in, int inputs, int stride)
 {
-    switch (in) {
-        EACH_WIDTH(BACKWARD, PRECISION_FP32)
-    default:
-        backward_wide(dw, db, dh, h, x, rows, in, (size_t)stride, 0, PRECISION_FP32);
+    switch (inputs) {
+        EACH(BACKWARD, PRECISION_FP32)
     }
 }
 
 CLONES
 static void backward_bf16(float *dw, float *db, const uint16_t *dh, const uint16_t *h, const float *x,
-                          int rows, int in, int stride)
+                          int rows, int in, int inputs, int stride)
 {
-    switch (in) {
-        EACH_WIDTH(BACKWARD, PRECISION_BF16)
-    default:
-        backward_wide(dw, db, dh, h, x, rows, in, (size_t)stride, 0, PRECISION_BF16);
+    switch (inputs) {
+        EACH(BACKWARD, PRECISION_BF16)
     }
 }
 
@@ -170,8 +159,12 @@ void narrow_relu_forward(void *h, const float *x, const float *w, const float *b
 void narrow_relu_backward(float *dw, float *db, const void *dh, const void *h, const float *x, int rows,
                           int in, int stride, enum precision precision)
 {
-    if (precision == PRECISION_FP32)
-        backward_fp32(dw, db, dh, h, x, rows, in, stride);
-    else
-        backward_bf16(dw, db, dh, h, x, rows, in, stride);
+    for (int k = 0; k < in; k += INPUTS) {
+        int inputs = in - k < INPUTS ? in - k : INPUTS;
+        float *sums = dw + (size_t)k * (size_t)stride, *bias = k == 0 ? db : NULL;
+        if (precision == PRECISION_FP32)
+            backward_fp32(sums, bias, dh, h, x + k, rows, in, inputs, stride);
+        else
+            backward_bf16(sums, bias, dh, h, x + k, rows, in, inputs, stride);
+    }
 }
