@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "commands/forecast.h"
 #include "commands/table.h"
 #include "kernel/gemm.h"
 #include "sweep/sweep.h"
@@ -14,15 +15,14 @@
 
 enum { ROWS_SHOWN = 40, RANKS_LISTED = 64, MOST_RANKS = 1 << 20, METADATA_BYTES = 14 * 1024 };
 
-// FLOPs a second of one core: what estimates assume, and say that they do.
-static const double assumed_rate = 80e9;
-
 struct options {
     const char *path;
     const char **set;
     int sets;
     int ranks[RANKS_LISTED];
     int rank_counts;
+    const char *rates; // a file, or NULL
+    bool timeline;
     enum table_format format;
     bool help;
 };
@@ -35,6 +35,8 @@ struct totals {
 
 struct plan {
     const struct sweep *sweep;
+    const struct options *options;
+    struct forecast *forecasts; // [options->rank_counts]
     struct column_table columns;
     struct totals totals;
 };
@@ -43,21 +45,27 @@ struct plan {
 
 static void print_help(FILE *out)
 {
-    fputs("usage: weightsweep plan SWEEP.yaml [--set KEY=VALUE]... [--ranks N[,N...]] [--format table|csv|json]\n"
-          "\n"
-          "Checks a sweep file and lists its runs with their ids and costs. Trains nothing and needs no "
-          "mpirun.\n"
-          "\n"
-          "  --set KEY=VALUE      as if the file said so, VALUE in YAML; a list makes an axis; may be "
-          "repeated\n"
-          "  --ranks N[,N...]     estimates time and efficiency on so many ranks\n"
-          "  --format FORMAT      table (the default), csv (the runs) or json (runs and totals)\n"
-          "  --help               this text\n"
-          "\n"
-          "example: weightsweep plan sweeps/quick.yaml --set steps=5000 --set seed='[1, 2, 3]' --ranks 2,8\n"
-          "\n"
-          "Settings of a sweep file; any may be an axis:\n",
-          out);
+    fputs(
+        "usage: weightsweep plan SWEEP.yaml [--set KEY=VALUE]... [--ranks N[,N...]] [--rates FILE]\n"
+        "                        [--timeline] [--format table|csv|json]\n"
+        "\n"
+        "Checks a sweep file and lists its runs with their ids and costs. Trains nothing and needs no "
+        "mpirun.\n"
+        "\n"
+        "  --set KEY=VALUE      as if the file said so, VALUE in YAML; a list makes an axis; may be "
+        "repeated\n"
+        "  --ranks N[,N...]     time and efficiency on so many ranks: the scheduler's own policy, simulated\n"
+        "  --rates FILE         how fast this machine is: what `bench --format json` printed, or a results "
+        "file\n"
+        "                       of similar runs; else 80 GFLOP/s a rank are assumed\n"
+        "  --timeline           which ranks would do what, when (with one N)\n"
+        "  --format FORMAT      table (the default), csv (the runs) or json (runs and totals)\n"
+        "  --help               this text\n"
+        "\n"
+        "example: weightsweep plan sweeps/quick.yaml --set steps=5000 --set seed='[1, 2, 3]' --ranks 2,8\n"
+        "\n"
+        "Settings of a sweep file; any may be an axis:\n",
+        out);
     struct column_table settings;
     sweep_settings(&settings);
     table_print_text(&settings, out);
@@ -88,6 +96,8 @@ static enum status parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {{"set", required_argument, NULL, 's'},
                                           {"ranks", required_argument, NULL, 'r'},
+                                          {"rates", required_argument, NULL, 'm'},
+                                          {"timeline", no_argument, NULL, 't'},
                                           {"format", required_argument, NULL, 'f'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
@@ -101,6 +111,12 @@ static enum status parse_options(int argc, char **argv, struct options *options)
         case 'r':
             TRY(parse_ranks(optarg, options));
             break;
+        case 'm':
+            options->rates = optarg;
+            break;
+        case 't':
+            options->timeline = true;
+            break;
         case 'f':
             TRY(table_format_of(optarg, &options->format));
             break;
@@ -111,6 +127,8 @@ static enum status parse_options(int argc, char **argv, struct options *options)
             return command_bad_option("plan", option, argv[optind - 1]);
         }
     }
+    if (options->timeline && options->rank_counts != 1)
+        FAIL(STATUS_USAGE, "plan --timeline: expected --ranks with one number of ranks");
     if (argc - optind != 1)
         FAIL(STATUS_USAGE, "plan: %d sweep files given; expected one: weightsweep plan SWEEP.yaml",
              argc - optind);
@@ -142,71 +160,6 @@ static void add_costs(struct plan *plan)
     int64_t row_bytes = 4 * points * 8 + 2 * plan->columns.count * 8;
     totals->file_bytes =
         totals->model_bytes + totals->checkpoint_bytes + totals->runs * (METADATA_BYTES + row_bytes);
-}
-
-// ---- time on so many ranks ----
-
-struct estimate {
-    int ranks;
-    double seconds, efficiency;
-};
-
-static int descending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x < y) - (x > y);
-}
-
-// The least of a heap has become larger: moves it down to its place.
-static void sift_down(double *heap, int count)
-{
-    double value = heap[0];
-    int i = 0;
-    for (int child; (child = 2 * i + 1) < count; i = child) {
-        if (child + 1 < count && heap[child + 1] < heap[child])
-            child++;
-        if (heap[child] >= value)
-            break;
-        heap[i] = heap[child];
-    }
-    heap[i] = value;
-}
-
-// Groups of equal size, a power of two that gives every run a group if there are ranks enough; the longest
-// run goes first, each to the group that is free first. flops [runs] are descending.
-static struct estimate estimate_time(const double *flops, int64_t runs, int most_group, int ranks)
-{
-    int group = 1;
-    while (2 * group <= most_group && 2 * group * runs <= ranks)
-        group *= 2;
-    int groups = ranks / group;
-    double *busy = memory_small((size_t)groups * sizeof *busy); // seconds, a heap
-    double total = 0, last = 0;
-    for (int64_t i = 0; i < runs; i++) {
-        busy[0] += flops[i] / (assumed_rate * group);
-        total += flops[i] / assumed_rate;
-        last = busy[0] > last ? busy[0] : last;
-        sift_down(busy, groups);
-    }
-    free(busy);
-    return (struct estimate){ranks, last, total / (last * ranks)};
-}
-
-// estimates [rank_counts]
-static void estimate_all(const struct plan *plan, const struct options *options, struct estimate *estimates)
-{
-    int64_t runs = plan->totals.runs;
-    int most_group = MOST_RANKS;
-    double *flops = memory_small((size_t)runs * sizeof *flops);
-    for (int64_t i = 0; i < runs; i++) {
-        int shards = plan->sweep->run[i].training.shards;
-        most_group = shards < most_group ? shards : most_group;
-        flops[i] = plan->sweep->cost[i].flops;
-    }
-    qsort(flops, (size_t)runs, sizeof *flops, descending);
-    for (int i = 0; i < options->rank_counts; i++)
-        estimates[i] = estimate_time(flops, runs, most_group, options->ranks[i]);
-    free(flops);
 }
 
 // ---- printing ----
@@ -256,15 +209,19 @@ static void print_bytes(double bytes, FILE *out)
     fprintf(out, "%.3g %s", bytes, units[unit]);
 }
 
-static void print_estimates(const struct estimate *estimates, int count, FILE *out)
+static void print_forecasts(const struct plan *plan, FILE *out)
 {
-    for (int i = 0; i < count; i++) {
-        fprintf(out, "%d rank%s: ", estimates[i].ranks, estimates[i].ranks == 1 ? "" : "s");
-        print_duration(estimates[i].seconds, out);
-        fprintf(out, ", efficiency %.0f %%\n", 100 * estimates[i].efficiency);
+    const struct forecast *forecast = plan->forecasts;
+    for (int i = 0; i < plan->options->rank_counts; i++) {
+        fprintf(out, "%d rank%s: ", forecast[i].ranks, forecast[i].ranks == 1 ? "" : "s");
+        print_duration(forecast[i].seconds, out);
+        fprintf(out, ", efficiency %.0f %%\n", 100 * forecast[i].efficiency);
     }
-    if (count > 0)
-        fprintf(out, "(estimated, assuming %.0f GFLOP/s a rank)\n", assumed_rate / 1e9);
+    if (plan->options->rank_counts > 0 && plan->options->rates)
+        fprintf(out, "(simulated, at the rates in %s)\n", plan->options->rates);
+    else if (plan->options->rank_counts > 0)
+        fprintf(out, "(simulated, assuming %.0f GFLOP/s a rank; --rates takes measured ones)\n",
+                rates_assumed / 1e9);
 }
 
 static bool imitates_bf16(const struct sweep *sweep)
@@ -276,7 +233,7 @@ static bool imitates_bf16(const struct sweep *sweep)
     return false;
 }
 
-static void print_text(const struct plan *plan, const struct estimate *estimates, int count, FILE *out)
+static void print_text(const struct plan *plan, FILE *out)
 {
     struct column_table view;
     const struct totals *totals = &plan->totals;
@@ -291,14 +248,16 @@ static void print_text(const struct plan *plan, const struct estimate *estimates
     fputs(", memory at most ", out);
     print_bytes((double)totals->memory_bytes, out);
     fputs(" a rank\n", out);
-    print_estimates(estimates, count, out);
+    print_forecasts(plan, out);
+    if (plan->options->timeline)
+        forecast_draw(&plan->forecasts[0], plan->sweep, out);
     if (imitates_bf16(plan->sweep))
         fputs("note: this processor has no bf16 instructions; here bf16 would be computed through fp32, "
               "rounded alike but slower\n",
               out);
 }
 
-static void print_json(const struct plan *plan, const struct estimate *estimates, int count, FILE *out)
+static void print_json(const struct plan *plan, FILE *out)
 {
     const struct totals *totals = &plan->totals;
     fputs("{\"runs\": ", out);
@@ -310,33 +269,61 @@ static void print_json(const struct plan *plan, const struct estimate *estimates
         "\"assumed_flops_per_second\": %.17g, \"ranks\": [",
         (long long)totals->runs, (long long)totals->parameters, (long long)totals->steps, totals->flops,
         (long long)totals->model_bytes, (long long)totals->checkpoint_bytes, (long long)totals->file_bytes,
-        (long long)totals->memory_bytes, assumed_rate);
-    for (int i = 0; i < count; i++)
-        fprintf(out, "%s{\"ranks\": %d, \"seconds\": %.17g, \"efficiency\": %.17g}", i > 0 ? ", " : "",
-                estimates[i].ranks, estimates[i].seconds, estimates[i].efficiency);
-    fputs("]}}\n", out);
+        (long long)totals->memory_bytes, rates_assumed);
+    for (int i = 0; i < plan->options->rank_counts; i++)
+        fprintf(out, "%s{\"ranks\": %d, \"seconds\": %.17g, \"efficiency\": %.17g, \"bound_seconds\": %.17g}",
+                i > 0 ? ", " : "", plan->forecasts[i].ranks, plan->forecasts[i].seconds,
+                plan->forecasts[i].efficiency, plan->forecasts[i].bound_seconds);
+    fputs("]}", out);
+    if (plan->options->timeline) {
+        struct column_table timeline;
+        forecast_timeline(&plan->forecasts[0], plan->sweep, &timeline);
+        fputs(",\n\"timeline\": ", out);
+        table_print_json(&timeline, out);
+        column_table_free(&timeline);
+    }
+    fputs("}\n", out);
 }
 
-static void print_plan(const struct command *command, const struct options *options,
-                       const struct sweep *sweep)
+static void print_csv(const struct plan *plan, const struct command *command)
 {
-    struct plan plan = {.sweep = sweep};
-    struct estimate estimates[RANKS_LISTED];
+    if (plan->options->timeline) {
+        struct column_table timeline;
+        forecast_timeline(&plan->forecasts[0], plan->sweep, &timeline);
+        table_print_csv(&timeline, command->out);
+        column_table_free(&timeline);
+    } else {
+        table_print_csv(&plan->columns, command->out);
+    }
+    print_forecasts(plan, command->err); // no place for it among the rows
+}
+
+static enum status print_plan(const struct command *command, const struct options *options,
+                              const struct sweep *sweep)
+{
+    struct rates rates;
+    struct forecast forecasts[RANKS_LISTED];
+    struct plan plan = {.sweep = sweep, .options = options, .forecasts = forecasts};
+    TRY(rates_read(options->rates, &rates));
     sweep_columns(sweep, &plan.columns);
     add_costs(&plan);
-    estimate_all(&plan, options, estimates);
+    for (int i = 0; i < options->rank_counts; i++)
+        forecast_make(sweep, &rates, options->ranks[i], options->timeline, &forecasts[i]);
     switch (options->format) {
     case TABLE_TEXT:
-        print_text(&plan, estimates, options->rank_counts, command->out);
+        print_text(&plan, command->out);
         break;
     case TABLE_CSV:
-        table_print_csv(&plan.columns, command->out);
-        print_estimates(estimates, options->rank_counts, command->err); // no place for it among the runs
+        print_csv(&plan, command);
         break;
     case TABLE_JSON:
-        print_json(&plan, estimates, options->rank_counts, command->out);
+        print_json(&plan, command->out);
     }
+    for (int i = 0; i < options->rank_counts; i++)
+        simulation_free(&forecasts[i].simulation);
     column_table_free(&plan.columns);
+    rates_free(&rates);
+    return STATUS_OK;
 }
 
 enum status command_plan(const struct command *command, int argc, char **argv)
@@ -352,7 +339,7 @@ enum status command_plan(const struct command *command, int argc, char **argv)
     }
     TRY_DONE(sweep_read(options.path, &text));
     TRY_DONE(sweep_create(options.path, text, options.sets, options.set, &sweep));
-    print_plan(command, &options, sweep);
+    TRY_DONE(print_plan(command, &options, sweep));
 done:
     sweep_destroy(&sweep);
     free(text);

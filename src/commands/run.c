@@ -4,8 +4,8 @@
 #include "base/stop.h"
 #include "base/text.h"
 #include "commands/commands.h"
-#include "commands/estimate.h"
 #include "commands/look.h"
+#include "commands/rates.h"
 #include "commands/repair.h"
 #include "commands/results.h"
 #include "commands/run_options.h"
@@ -317,6 +317,7 @@ static enum status work(const struct command *command, const struct run_options 
     struct recorder recorder = {.store = store, .sweep = sweep, .run_status = run_status};
     results_outcomes(sweep, &recorder.outcomes);
     struct train_run *run = memory_small(runs * sizeof *run);
+    const struct rates unknown = {0}; // the scheduler measures
     struct policy_run *estimate = memory_small(runs * sizeof *estimate);
     int64_t *todo = memory_small(runs * sizeof *todo);
     recorder.written = memory_small(runs * sizeof *recorder.written);
@@ -325,7 +326,7 @@ static enum status work(const struct command *command, const struct run_options 
     for (int64_t i = 0; i < sweep->runs; i++) {
         const struct run_spec *spec = &sweep->run[i];
         run[i] = (struct train_run){spec->task, spec->model, spec->training};
-        estimate[i] = estimate_run(spec, &sweep->cost[i], steps_done[i], estimate_default_rate);
+        estimate[i] = rates_estimate(&unknown, spec, &sweep->cost[i], steps_done[i]);
         if (to_do(options, run_status[i], spec->id))
             todo[job.todo_count++] = i;
     }

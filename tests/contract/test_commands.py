@@ -157,6 +157,31 @@ def test_plan_ranks(finished: Sweep, tmp_path: Path) -> None:
     assert "8 ranks: " in table and "efficiency" in table
 
 
+def test_plan_timeline(finished: Sweep) -> None:
+    """As `export --timeline` prints what has happened."""
+    rows = csv_rows(weightsweep("plan", finished.yaml, "--ranks", "3", "--timeline", "--format", "csv").out)
+    objects = plan(finished.yaml, "--ranks", "3", "--timeline")["timeline"]
+    assert list(rows[0]) == list(objects[0]) == ["run_id", "first_rank", "ranks", "from_step", "to_step", "start_seconds", "end_seconds"]
+    assert len(rows) == len(objects) >= 4 and {row["run_id"] for row in rows} == set(columns(finished.results)["run_id"])
+    assert all(0 <= row["first_rank"] < 3 and row["end_seconds"] >= row["start_seconds"] for row in objects)
+    assert "\n     0  " in weightsweep("plan", finished.yaml, "--ranks", "3", "--timeline").out
+
+
+def test_plan_rates(finished: Sweep, tmp_path: Path) -> None:
+    """What was measured before: by the same runs, or by bench."""
+    file = columns(finished.results)
+    (measured,) = plan(finished.yaml, "--ranks", "1", "--rates", str(finished.results))["totals"]["ranks"]
+    assert measured["seconds"] == pytest.approx(file["rank_seconds"].sum() + 0.5, rel=0.2)
+    bench = tmp_path / "bench.json"
+    seconds = []
+    for gflops in (1, 2):
+        bench.write_text(f'{{"name": "machine"}}\n{{"name": "step", "model": "deep-sets", "pooling": "mean", "precision": "fp32", "ms": 1, "gflops": {gflops}}}\n')
+        seconds.append(plan(finished.yaml, "--ranks", "1", "--rates", str(bench))["totals"]["ranks"][0]["bound_seconds"])
+    assert seconds[0] == pytest.approx(2 * seconds[1])
+    bench.write_text('{"name": "machine"}\n')
+    assert weightsweep("plan", finished.yaml, "--rates", bench).code == 2
+
+
 def test_plan_predicts_the_size_of_the_file(tmp_path: Path) -> None:
     sweep, results = write_sweep(tmp_path / "seed.yaml", SEED, training={"steps": 1, "batch": 16}, evaluation={"generators": 16}), tmp_path / "seed.h5"
     assert run(1, sweep, results, "--quiet").code == 0

@@ -93,8 +93,8 @@ static void test_json(void **state)
     expect_part(
         printed.out,
         "\"totals\": {\"runs\": 3, \"parameters\": 402861, \"steps\": 7500, \"flops\": 17025783300096");
-    expect_part(printed.out, "\"ranks\": [{\"ranks\": 1, \"seconds\": 212.8");
-    expect_part(printed.out, "\"efficiency\": 1}, {\"ranks\": 3, \"seconds\": 93.16");
+    expect_part(printed.out, "\"ranks\": [{\"ranks\": 1, \"seconds\": 213.3");
+    expect_part(printed.out, "\"efficiency\": 1, \"bound_seconds\": 212.8");
     free_printed(&printed);
 }
 
@@ -104,16 +104,16 @@ static void test_ranks(void **state)
     (void)state;
     struct printed printed;
     assert_int_equal(PLAN(&printed, "tests/unit/plan.yaml", "--ranks", "1,2,3,6,64"), STATUS_OK);
-    expect_part(printed.out, "1 rank: 3.55 min, efficiency 100 %\n"
-                             "2 ranks: 120 s, efficiency 89 %\n"   // 7.45 | 5.45 + 4.12
-                             "3 ranks: 93.2 s, efficiency 76 %\n"  // a rank each
-                             "6 ranks: 46.6 s, efficiency 76 %\n"  // two each
-                             "64 ranks: 23.3 s, efficiency 14 %\n" // four each: there are four shards
-                             "(estimated, assuming 80 GFLOP/s a rank)\n");
+    expect_part(printed.out, "1 rank: 3.56 min, efficiency 100 %\n"
+                             "2 ranks: 107 s, efficiency 100 %\n" // 7.45 | 5.45 + 4.12, and both on the last
+                             "3 ranks: 73 s, efficiency 98 %\n"
+                             "6 ranks: 37.2 s, efficiency 97 %\n"
+                             "64 ranks: 24.4 s, efficiency 14 %\n" // four each: there are four shards
+                             "(simulated, assuming 80 GFLOP/s a rank; --rates takes measured ones)\n");
     free_printed(&printed);
     assert_int_equal(PLAN(&printed, "tests/unit/plan.yaml", "--ranks", "2", "--format", "csv"), STATUS_OK);
     assert_null(strstr(printed.out, "efficiency"));
-    expect_part(printed.err, "2 ranks: 120 s, efficiency 89 %\n");
+    expect_part(printed.err, "2 ranks: 107 s, efficiency 100 %\n");
     free_printed(&printed);
 }
 
@@ -141,6 +141,9 @@ static void test_bad_usage(void **state)
         {{"a.yaml", "--ranks", "0"}, "--ranks 0: expected numbers of ranks from 1 to"},
         {{"a.yaml", "--ranks", "4,"}, "--ranks 4,: expected numbers of ranks"},
         {{"a.yaml", "--ranks", "four"}, "--ranks four: expected numbers of ranks"},
+        {{"tests/unit/plan.yaml", "--timeline"},
+         "plan --timeline: expected --ranks with one number of ranks"},
+        {{"tests/unit/plan.yaml", "--rates", "no/such"}, "--rates no/such: cannot be opened: No such file"},
         {{"a.yaml", "--format", "xml"}, "--format xml: unknown format"},
         {{"no/such.yaml"}, "no/such.yaml: cannot be opened: No such file"},
         {{"tests/unit/plan.yaml", "--set", "steps=0"}, "--set steps: `0` is too small; expected"},

@@ -1,0 +1,198 @@
+#include "commands/rates.h"
+
+#include "base/memory.h"
+#include "store/store.h"
+#include "sweep/settings.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const double rates_assumed = 80e9;
+
+static void add(struct rates *rates, const struct rate *rate)
+{
+    if (!(rate->flops > 0) || !(rate->flops_per_second > 0) || !isfinite(rate->flops_per_second))
+        return;
+    rates->rate = memory_grow(rates->rate, (size_t)(rates->count + 1) * sizeof *rates->rate);
+    rates->rate[rates->count++] = *rate;
+}
+
+void rates_free(struct rates *rates)
+{
+    free(rates->rate);
+    rates->rate = NULL;
+    rates->count = 0;
+}
+
+// ---- bench: one flat object a line ----
+
+// The value behind "key": in a line, or NULL.
+static const char *value_of(const char *line, const char *key)
+{
+    char *quoted = memory_format("\"%s\": ", key);
+    const char *at = strstr(line, quoted);
+    at = at ? at + strlen(quoted) : NULL;
+    free(quoted);
+    return at;
+}
+
+static void text_of(const char *line, const char *key, const char *otherwise, char *text, size_t size)
+{
+    const char *at = value_of(line, key);
+    if (at && *at == '"')
+        snprintf(text, size, "%.*s", (int)strcspn(at + 1, "\""), at + 1);
+    else
+        snprintf(text, size, "%s", otherwise);
+}
+
+static double number_of(const char *line, const char *key, double otherwise)
+{
+    const char *at = value_of(line, key);
+    return at ? strtod(at, NULL) : otherwise;
+}
+
+static void read_bench_line(const char *line, struct rates *rates)
+{
+    struct rate rate = {0};
+    char name[32];
+    text_of(line, "name", "", name, sizeof name);
+    double seconds = number_of(line, "ms", NAN) / 1e3, ranks = number_of(line, "ranks", 1);
+    if (strncmp(name, "step", 4) == 0) {
+        text_of(line, "model", "", rate.model, sizeof rate.model);
+        text_of(line, "pooling", "", rate.pooling, sizeof rate.pooling);
+        text_of(line, "precision", "", rate.precision, sizeof rate.precision);
+        text_of(line, "optimizer", "adam", rate.optimizer, sizeof rate.optimizer);
+        rate.flops_per_second = number_of(line, "gflops", NAN) * 1e9 / ranks;
+        rate.flops = number_of(line, "gflops", NAN) * 1e9 * seconds;
+        add(rates, &rate);
+    } else if (strcmp(name, "allreduce") == 0 && ranks >= 2) {
+        double sent = 0;
+        for (double size = 1; size < ranks; size *= 2)
+            sent += number_of(line, "bytes", NAN) / size;
+        if (sent / seconds > 0)
+            rates->network.bytes_per_second = sent / seconds;
+    }
+}
+
+static enum status read_bench(FILE *file, const char *path, struct rates *rates)
+{
+    char *line = NULL;
+    size_t size = 0;
+    while (getline(&line, &size, file) > 0)
+        read_bench_line(line, rates);
+    free(line);
+    if (rates->count == 0)
+        FAIL(STATUS_USAGE,
+             "--rates %s: no line of a step in it; expected what `weightsweep bench --format json` prints",
+             path);
+    return STATUS_OK;
+}
+
+// ---- a results file: what its finished runs took ----
+
+static void copy_text(const struct store_view *view, const char *column, int64_t run, char *text, size_t size)
+{
+    const struct column *from = column_find(&view->columns, column);
+    snprintf(text, size, "%s", from && from->type == COLUMN_TEXT ? from->texts[run] : "");
+}
+
+static double number_in(const struct store_view *view, const char *name, int64_t run)
+{
+    const struct column *column = column_find(&view->columns, name);
+    if (!column || column->type == COLUMN_TEXT || column->type == COLUMN_LIST)
+        return NAN;
+    return column->type == COLUMN_INT ? (double)column->ints[run] : column->reals[run];
+}
+
+static void read_run(const struct store_view *view, int64_t run, struct rates *rates)
+{
+    struct rate rate = {.flops = number_in(view, "flops_per_step", run), .all = true};
+    copy_text(view, "model", run, rate.model, sizeof rate.model);
+    copy_text(view, "pooling", run, rate.pooling, sizeof rate.pooling);
+    copy_text(view, "precision", run, rate.precision, sizeof rate.precision);
+    copy_text(view, "optimizer", run, rate.optimizer, sizeof rate.optimizer);
+    double steps = number_in(view, "steps_done", run);
+    // A third of a set's training is its way forward, which is all that an evaluation does.
+    double evaluated =
+        number_in(view, "evaluation_generators", run) / number_in(view, "evaluation_every", run);
+    double flops = rate.flops * (1 + evaluated / number_in(view, "batch", run) / 3);
+    rate.flops_per_second = flops * steps / number_in(view, "rank_seconds", run);
+    add(rates, &rate);
+}
+
+static enum status read_results(const char *path, struct rates *rates)
+{
+    struct store_view *view = NULL;
+    TRY(store_view_open(path, &view));
+    enum status status = STATUS_OK;
+    for (int64_t run = 0; run < view->runs; run++)
+        if (view->status[run] == RUN_DONE)
+            read_run(view, run, rates);
+    if (rates->count == 0)
+        status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
+                             "--rates %s: no run in it is done, so nothing was measured", path);
+    store_view_close(&view);
+    return status;
+}
+
+enum status rates_read(const char *path, struct rates *rates)
+{
+    *rates = (struct rates){.network = policy_network};
+    if (!path)
+        return STATUS_OK;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        FAIL(STATUS_USAGE, "--rates %s: cannot be opened: %s", path, strerror(errno));
+    int first = getc(file);
+    rewind(file);
+    enum status status = first == '{' ? read_bench(file, path, rates) : read_results(path, rates);
+    fclose(file);
+    if (status != STATUS_OK)
+        rates_free(rates);
+    return status;
+}
+
+// ---- the steps that are most like a run's ----
+
+static const char *name_of(enum setting_id id, int choice)
+{
+    return settings[id].choices[choice].name;
+}
+
+static double needed_flops(const struct run_spec *run)
+{
+    return run->training.batch * model_step_flops(&run->model);
+}
+
+// What costs most to be wrong about weighs most; then the size, as a factor.
+static double unlike(const struct rate *rate, const struct run_spec *run, const struct run_cost *cost)
+{
+    double size = rate->all ? cost->flops_per_step : needed_flops(run);
+    return 100 * (strcmp(rate->precision, name_of(SETTING_PRECISION, (int)run->model.precision)) != 0) +
+           30 * (strcmp(rate->model, name_of(SETTING_MODEL, (int)run->model.kind)) != 0) +
+           10 * (strcmp(rate->pooling, name_of(SETTING_POOLING, (int)run->model.pooling)) != 0) +
+           5 * (strcmp(rate->optimizer, name_of(SETTING_OPTIMIZER, (int)run->training.optimizer)) != 0) +
+           fabs(log(rate->flops / size));
+}
+
+struct policy_run rates_estimate(const struct rates *rates, const struct run_spec *run,
+                                 const struct run_cost *cost, int64_t steps_done)
+{
+    const struct rate *best = NULL;
+    for (int i = 0; i < rates->count; i++)
+        if (!best || unlike(&rates->rate[i], run, cost) < unlike(best, run, cost))
+            best = &rates->rate[i];
+    double steps = (double)run->training.steps, flops = cost->flops;
+    // A rate that was taken with the same optimizer has the optimizer's time in it, if not its FLOPs.
+    if (best && !best->all &&
+        strcmp(best->optimizer, name_of(SETTING_OPTIMIZER, (int)run->training.optimizer)) == 0)
+        flops -= steps * (cost->flops_per_step - needed_flops(run));
+    return (struct policy_run){.steps = steps - (double)steps_done,
+                               .step_seconds =
+                                   flops / steps / (best ? best->flops_per_second : rates_assumed),
+                               .bytes = (double)cost->parameters * sizeof(float),
+                               .most_ranks = run->training.shards};
+}

@@ -1,0 +1,174 @@
+#include "schedule/simulate.h"
+
+#include "base/memory.h"
+#include "schedule/dispatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The end of a run, unless it has grown since: then another event holds. */
+struct event {
+    double time;
+    int64_t run;
+    int version;
+};
+
+/* Where a group got the size it has. */
+struct mark {
+    int version;
+    double start, steps; // steps done
+    int size;
+};
+
+struct simulator {
+    const struct policy_run *run;
+    struct dispatch *dispatch;
+    struct event *heap; // the earliest first
+    int64_t events, room;
+    struct mark *mark; // [runs]
+    bool with_stretches;
+    struct simulation *result;
+};
+
+// ---- the events, a binary heap ----
+
+static bool earlier(const struct event *a, const struct event *b)
+{
+    return a->time < b->time || (a->time == b->time && a->run < b->run);
+}
+
+static void push(struct simulator *simulator, struct event event)
+{
+    if (simulator->events == simulator->room) {
+        simulator->room = 2 * simulator->room + 64;
+        simulator->heap = memory_grow(simulator->heap, (size_t)simulator->room * sizeof *simulator->heap);
+    }
+    int64_t i = simulator->events++;
+    for (int64_t parent; i > 0 && earlier(&event, &simulator->heap[parent = (i - 1) / 2]); i = parent)
+        simulator->heap[i] = simulator->heap[parent];
+    simulator->heap[i] = event;
+}
+
+static struct event pop(struct simulator *simulator)
+{
+    struct event *heap = simulator->heap, first = heap[0], last = heap[--simulator->events];
+    int64_t i = 0;
+    for (int64_t child; (child = 2 * i + 1) < simulator->events; i = child) {
+        if (child + 1 < simulator->events && earlier(&heap[child + 1], &heap[child]))
+            child++;
+        if (!earlier(&heap[child], &last))
+            break;
+        heap[i] = heap[child];
+    }
+    heap[i] = last;
+    return first;
+}
+
+// ---- what is kept of it ----
+
+static int ascending(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+static void add_stretch(struct simulation *result, struct simulation_stretch stretch)
+{
+    if ((result->stretches & (result->stretches - 1)) == 0) // full at every power of two
+        result->stretch =
+            memory_grow(result->stretch, 2 * (size_t)(result->stretches + 1) * sizeof *result->stretch);
+    result->stretch[result->stretches++] = stretch;
+}
+
+// The group has worked on the run from its mark until now.
+static void note(struct simulator *simulator, int64_t run, double now, double steps)
+{
+    const int *group;
+    const struct mark *mark = &simulator->mark[run];
+    dispatch_group(simulator->dispatch, run, &group);
+    if (!simulator->with_stretches)
+        return;
+    int *ranks = memory_small((size_t)mark->size * sizeof *ranks);
+    memcpy(ranks, group, (size_t)mark->size * sizeof *ranks);
+    qsort(ranks, (size_t)mark->size, sizeof *ranks, ascending);
+    for (int first = 0, count; first < mark->size; first += count) {
+        for (count = 1; first + count < mark->size && ranks[first + count] == ranks[first] + count;)
+            count++;
+        add_stretch(simulator->result, (struct simulation_stretch){run, ranks[first], count, mark->steps,
+                                                                   steps, mark->start, now});
+    }
+    free(ranks);
+}
+
+// ---- time ----
+
+static void carry_out(struct simulator *simulator, const struct dispatch_order *order, double now)
+{
+    struct mark *mark = &simulator->mark[order->run];
+    double steps = 0;
+    if (order->already > 0) {
+        double end = dispatch_end(simulator->dispatch, order->run), total = simulator->run[order->run].steps;
+        steps = mark->steps + (total - mark->steps) * (now - mark->start) / (end - mark->start);
+        note(simulator, order->run, now, steps);
+        dispatch_grown(simulator->dispatch, order->run, true, now);
+    }
+    *mark = (struct mark){mark->version + 1, now, steps, order->size};
+    push(simulator, (struct event){dispatch_end(simulator->dispatch, order->run), order->run, mark->version});
+}
+
+static void decide(struct simulator *simulator, double now)
+{
+    const struct dispatch_order *orders;
+    for (int count; (count = dispatch_decide(simulator->dispatch, now, &orders)) > 0;)
+        for (int i = 0; i < count; i++)
+            carry_out(simulator, &orders[i], now);
+}
+
+static double lower_bound(const struct policy_run *run, int64_t runs, const struct policy_network *network,
+                          int ranks, double work)
+{
+    double bound = work / ranks;
+    for (int64_t i = 0; i < runs; i++) {
+        double fastest = run[i].steps * run[i].step_seconds;
+        for (int size = 2; size <= run[i].most_ranks && size <= ranks; size *= 2) {
+            double seconds = run[i].steps * policy_step_seconds(&run[i], network, size);
+            fastest = seconds < fastest ? seconds : fastest;
+        }
+        bound = fastest > bound ? fastest : bound;
+    }
+    return bound;
+}
+
+void simulate(const struct policy_run *run, int64_t runs, const struct policy_network *network, int ranks,
+              int group, bool with_stretches, struct simulation *simulation)
+{
+    struct simulator simulator = {.run = run, .with_stretches = with_stretches, .result = simulation};
+    int64_t *todo = memory_small((size_t)runs * sizeof *todo);
+    *simulation = (struct simulation){0};
+    simulator.mark = memory_small((size_t)runs * sizeof *simulator.mark);
+    for (int64_t i = 0; i < runs; i++) {
+        todo[i] = i;
+        simulation->work_seconds += run[i].steps * run[i].step_seconds;
+    }
+    simulation->bound_seconds = lower_bound(run, runs, network, ranks, simulation->work_seconds);
+    dispatch_create(run, runs, todo, runs, network, ranks, group, &simulator.dispatch);
+    decide(&simulator, 0);
+    while (simulator.events > 0) {
+        struct event event = pop(&simulator);
+        if (event.version != simulator.mark[event.run].version)
+            continue;
+        simulation->seconds = event.time;
+        note(&simulator, event.run, event.time, run[event.run].steps);
+        dispatch_finished(simulator.dispatch, event.run);
+        decide(&simulator, event.time);
+    }
+    dispatch_destroy(&simulator.dispatch);
+    free(simulator.mark);
+    free(simulator.heap);
+    free(todo);
+}
+
+void simulation_free(struct simulation *simulation)
+{
+    free(simulation->stretch);
+    simulation->stretch = NULL;
+}
