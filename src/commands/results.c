@@ -146,7 +146,7 @@ static enum status refuse_sweep(const struct store_view *view, const struct swee
 }
 
 // By name and ids, not by `resolved`: a later version's text also names the settings that came since, at their defaults.
-static bool is_same_sweep(const struct store_view *view, const struct sweep *sweep)
+bool results_same_sweep(const struct store_view *view, const struct sweep *sweep)
 {
     char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
     bool same = strcmp(name, ours) == 0 && view->runs == sweep->runs;
@@ -158,7 +158,7 @@ static bool is_same_sweep(const struct store_view *view, const struct sweep *swe
     return same;
 }
 
-enum status results_check(const struct store_view *view, const struct sweep *sweep, bool same_arithmetic)
+static enum status refuse_archive(const struct store_view *view)
 {
     if (view->archive)
         FAIL(STATUS_RESULTS,
@@ -166,8 +166,11 @@ enum status results_check(const struct store_view *view, const struct sweep *swe
              "file that it was "
              "made from, or give the sweep a new one with -o",
              view->path);
-    if (!is_same_sweep(view, sweep))
-        return refuse_sweep(view, sweep);
+    return STATUS_OK;
+}
+
+static enum status check_arithmetic(const struct store_view *view, bool same_arithmetic)
+{
     char *begun_with = versions_find(view->versions, "arithmetic");
     bool same = strcmp(begun_with, arithmetic_name()) == 0;
     if (same || !same_arithmetic) {
@@ -181,6 +184,25 @@ enum status results_check(const struct store_view *view, const struct sweep *swe
                                      view->path, begun_with, arithmetic_name());
     free(begun_with);
     return status;
+}
+
+enum status results_check(const struct store_view *view, const struct sweep *sweep, bool same_arithmetic)
+{
+    TRY(refuse_archive(view));
+    if (!results_same_sweep(view, sweep))
+        return refuse_sweep(view, sweep);
+    return check_arithmetic(view, same_arithmetic);
+}
+
+enum status results_check_growth(const struct store_view *view, const struct sweep *sweep,
+                                 bool same_arithmetic)
+{
+    TRY(refuse_archive(view));
+    char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
+    bool same = strcmp(name, ours) == 0;
+    free(name);
+    free(ours);
+    return same ? check_arithmetic(view, same_arithmetic) : refuse_sweep(view, sweep);
 }
 
 // ---- what a run leaves ----

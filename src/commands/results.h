@@ -30,6 +30,13 @@ enum status results_create(const char *path, const struct sweep *sweep);
  * process's arithmetic. */
 enum status results_check(const struct store_view *view, const struct sweep *sweep, bool same_arithmetic);
 
+/* Whether the file holds the runs of this sweep, in its order, under its name. */
+bool results_same_sweep(const struct store_view *view, const struct sweep *sweep);
+
+/* As results_check, for a sweep of the same name that may have other runs. */
+enum status results_check_growth(const struct store_view *view, const struct sweep *sweep,
+                                 bool same_arithmetic);
+
 /* Checkpoints: the state of a run as pieces. */
 enum status results_load(struct store *store, int64_t run, struct train_state *state, bool *found);
 enum status results_checkpoint(struct store *store, int64_t run, const struct train_state *state);

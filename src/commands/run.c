@@ -4,6 +4,7 @@
 #include "base/stop.h"
 #include "base/text.h"
 #include "commands/commands.h"
+#include "commands/grow.h"
 #include "commands/look.h"
 #include "commands/rates.h"
 #include "commands/repair.h"
@@ -81,10 +82,13 @@ struct past {
 static enum status prepare_file(const struct run_options *options, const struct sweep *sweep,
                                 struct past *past)
 {
-    if (access(options->output, F_OK) == 0)
+    if (access(options->output, F_OK) == 0) {
         TRY(look_at(options->output, LOOK_ALL));
-    else
+        if (options->grow)
+            TRY(grow_file(options->output, sweep, options->other_arithmetic));
+    } else {
         TRY(results_create(options->output, sweep));
+    }
     struct store_view *view = NULL;
     TRY(store_view_open(options->output, &view));
     bool work = false; // a file that is finished needs no arithmetic

@@ -21,6 +21,8 @@ const char run_help[] =
     "      --group auto|1|2|4...   ranks that share one run (auto)\n"
     "      --time-limit S          save and stop after S seconds, with exit code 75\n"
     "      --checkpoint-every S    seconds between two checkpoints of a run (60)\n"
+    "      --grow                  the file's sweep has become larger: more runs, or more steps at a "
+    "constant rate\n"
     "      --retry                 do runs again that diverged or failed\n"
     "      --allow-other-arithmetic  continue a file that another gemm library, kernel or processor began\n"
     "      --progress auto|live|lines|none   what standard error shows (auto)\n"
@@ -106,8 +108,8 @@ enum status run_options_parse(int argc, char **argv, struct run_options *options
             TRY(parse_seconds("--checkpoint-every", optarg, &options->checkpoint_every));
             break;
         case GROW:
-            FAIL(STATUS_USAGE,
-                 "--grow is not there yet; give the larger sweep a results file of its own with -o");
+            options->grow = true;
+            break;
         case RETRY:
             options->retry = true;
             break;

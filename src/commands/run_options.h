@@ -14,7 +14,7 @@ struct run_options {
     const char *only; // run ids, separated by commas; NULL: all
     int group;        // 0: auto
     double time_limit, checkpoint_every;
-    bool retry, other_arithmetic, help;
+    bool grow, retry, other_arithmetic, help;
     enum progress_kind progress;
 };
 

@@ -1,0 +1,99 @@
+"""run --grow: the file keeps what is done and gets the rest, with the bits of a file that was made for the larger sweep at once."""
+
+import hashlib
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from harness import Result, columns, differences, promised_bits, run, send, session, start, status, weightsweep, write_sweep
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def grown(tmp_path: Path, results: Path, **changes: object) -> Result:
+    return run(2, write_sweep(tmp_path / "larger.yaml", **changes), results, "--quiet", "--grow")
+
+
+def fresh(tmp_path: Path) -> dict[str, bytes]:
+    assert run(1, tmp_path / "larger.yaml", tmp_path / "fresh.h5", "--quiet").code == 0
+    return promised_bits(tmp_path / "fresh.h5")
+
+
+def test_more_runs(tmp_path: Path) -> None:
+    results = tmp_path / "grows.h5"
+    assert run(2, write_sweep(tmp_path / "small.yaml", axes={"seed": [1, 3]}), results, "--quiet").code == 0
+    before = columns(results)
+    larger = {"axes": {"seed": [1, 2, 3], "pooling": ["mean", "sum"]}}
+    refused = run(1, write_sweep(tmp_path / "larger.yaml", **larger), results, "--quiet")
+    assert refused.code == 3 and status(results)["total"] == 2, "not without --grow"
+    assert grown(tmp_path, results, **larger).code == 0
+    after = columns(results)
+    for run_id, seconds in zip(before["run_id"], before["wall_seconds"]):
+        assert after["wall_seconds"][after["run_id"].index(run_id)] == seconds, "what was done is not done again"
+    assert weightsweep("verify", results).code == 0
+    assert differences(fresh(tmp_path), promised_bits(results)) == []
+    assert sorted(path.name for path in tmp_path.glob("grows*")) == ["grows.h5"]
+    before_again = digest(results)
+    assert grown(tmp_path, results, **larger).code == 0 and digest(results) == before_again
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_more_steps(tmp_path: Path, optimizer: str) -> None:
+    """From step 35, with a point that the longer run does not have."""
+    results = tmp_path / "grows.h5"
+    training = {"optimizer": optimizer, "warmup_steps": 7}
+    assert run(2, write_sweep(tmp_path / "small.yaml", training=training | {"steps": 35}, axes={"seed": [1, 2]}), results, "--quiet").code == 0
+    assert grown(tmp_path, results, training=training | {"steps": 85}, axes={"seed": [1, 2, 3]}).code == 0
+    rows = weightsweep("export", results, "--timeline").out.splitlines()[1:]
+    assert sum(",35," in row for row in rows) >= 4, "two ended there and two began there"
+    assert weightsweep("verify", results).code == 0
+    assert differences(fresh(tmp_path), promised_bits(results)) == []
+
+
+def test_refusals(tmp_path: Path) -> None:
+    results = tmp_path / "grows.h5"
+    cosine = {"schedule": "cosine", "steps": 30}
+    assert run(1, write_sweep(tmp_path / "small.yaml", training=cosine, axes={"seed": [1, 2]}), results, "--quiet").code == 0
+    before = digest(results)
+    decays = grown(tmp_path, results, training=cosine | {"steps": 60}, axes={"seed": [1, 2]})
+    assert decays.code == 3 and decays.says("decays", "60 steps", "constant rate")
+    fewer = grown(tmp_path, results, training=cosine, axes={"seed": [2, 3]})
+    assert fewer.code == 3 and fewer.says("--grow only adds")
+    other = grown(tmp_path, results, name="other", training=cosine, axes={"seed": [1, 2, 3]})
+    assert other.code == 3 and other.says("another sweep")
+    assert digest(results) == before
+    both = {"axes": {"steps": [30, 60], "seed": [1, 2]}, "training": {"schedule": "cosine"}}
+    assert grown(tmp_path, results, **both).code == 0
+    assert differences(fresh(tmp_path), promised_bits(results)) == []
+
+
+def test_unfinished_runs_go_on(tmp_path: Path) -> None:
+    results = tmp_path / "grows.h5"
+    training = {"steps": 3000}
+    small = write_sweep(tmp_path / "small.yaml", training=training, axes={"seed": [1, 2, 3]})
+    assert run(2, small, results, "--quiet", "--time-limit", "1").code in (0, 75)
+    assert grown(tmp_path, results, training=training, axes={"seed": [1, 2, 3, 4]}).code == 0
+    assert differences(fresh(tmp_path), promised_bits(results)) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_kill_while_it_grows(tmp_path: Path, seed: int) -> None:
+    chance, results = random.Random(seed), tmp_path / "grows.h5"
+    assert run(2, write_sweep(tmp_path / "small.yaml", axes={"seed": [1, 2]}), results, "--quiet").code == 0
+    larger = write_sweep(tmp_path / "larger.yaml", axes={"seed": list(range(1, 60))}, training={"steps": 30})
+    for _ in range(3):
+        with start(2, larger, results, "--quiet", "--grow") as job:
+            time.sleep(chance.uniform(0.1, 0.9))
+            for pid in session(job.process.pid):
+                send(pid, signal.SIGKILL)
+            job.wait()
+            job.gone()
+        assert weightsweep("verify", results).code == 0
+        assert status(results)["total"] in (2, 59) and status(results)["done"] >= 2
+    assert run(2, larger, results, "--quiet", "--grow").code == 0
+    assert differences(fresh(tmp_path), promised_bits(results)) == []
+    assert sorted(path.name for path in tmp_path.glob("grows*")) == ["grows.h5"]
