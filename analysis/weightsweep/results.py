@@ -45,7 +45,7 @@ def open_runs(path: str | Path) -> xr.Dataset:
     dataset = dataset.drop_vars([name for name, variable in dataset.items() if variable.attrs.get("role") == "checksum"])
     dataset["status"] = _flags_as_text(dataset["status"])
     for name, variable in dataset.items():
-        if variable.dtype.kind in "SO":
+        if variable.dtype.kind in "SOUT":  # newer xarrays have strings of their own
             dataset[name] = variable.copy(data=np.array([_text(value) for value in variable.values], dtype=object))
     settings = [name for name, variable in dataset.items() if variable.attrs.get("role") == "setting"]
     dataset.attrs["source"] = str(path)

@@ -6,7 +6,6 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
 
 from weightsweep.figures import style
 
@@ -37,7 +36,7 @@ def rank_timeline(runs: xr.Dataset) -> Figure:
     axes.set(xlim=(0, end), ylim=(ranks - 0.5, -0.5), xlabel="time (s, interruptions left out)", ylabel="rank")
     busy = float(((rows[:, 6] - rows[:, 5]) * rows[:, 2]).sum()) / (ranks * end) if end > 0 else 0.0
     axes.set_title(f"{len(set(rows[:, 0]))} runs on {ranks} rank{'s' if ranks > 1 else ''}: {100 * busy:.0f} % of the rank-time at work")
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
+    axes.set_yticks(range(0, ranks, -(-ranks // 12)))
     axes.grid(False)
     if len(rows):
         bar = figure.colorbar(plt.cm.ScalarMappable(norm, map_), ax=axes, label="cost of the run (TFLOP)", pad=0.01)
