@@ -18,7 +18,8 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     cluster = Slurm(tmp_path_factory.mktemp("slurm"))
     os.environ["SLURM_CONF"] = str(cluster.folder / "slurm.conf")
     # Open MPI names its shared memory after the host and the rank on that node: the three nodes are one host, and would share it.
-    os.environ |= {"OMPI_MCA_btl": "self,tcp", "OMPI_MCA_btl_tcp_if_include": "lo"}
+    # It counts cores by nodes too, and a rank that waits would keep the few real ones from the others.
+    os.environ |= {"OMPI_MCA_btl": "self,tcp", "OMPI_MCA_btl_tcp_if_include": "lo", "OMPI_MCA_mpi_yield_when_idle": "1"}
     cluster.control("start", str(os.getpid()))
     yield cluster
     cluster.control("stop")
