@@ -174,12 +174,13 @@ static enum status measure_step(struct bench *bench, const char *name, const str
     double flops = run->training.batch * model_step_flops(&run->model); // the needed ones
     struct line *line = &bench->line;
     line_begin(line, name);
-    line_text(line, "model", "deep-sets");
-    line_text(line, "pooling", settings[SETTING_POOLING].choices[run->model.pooling].name);
+    bool sets = run->model.kind == MODEL_DEEP_SETS;
+    line_text(line, "model", settings[SETTING_MODEL].choices[run->model.kind].name);
+    line_text(line, "pooling", sets ? settings[SETTING_POOLING].choices[run->model.pooling].name : "none");
     line_text(line, "precision", precision_name(run->model.precision));
     line_int(line, "unknowns", run->unknowns);
     line_int(line, "equations", run->task.equations);
-    line_int(line, "embed_dim", run->model.embed_dim);
+    line_int(line, "embed_dim", sets ? run->model.embed_dim : 0);
     if (strcmp(name, "step") != 0) {
         line_int(line, "batch", run->training.batch);
         line_text(line, "optimizer", run->training.optimizer == OPTIMIZER_MUON ? "muon" : "adam");
@@ -262,16 +263,16 @@ static enum status measure_rest(struct bench *bench, const struct run_spec *run)
 // ---- all of it ----
 
 // The seed's shapes; `axes` adds to them.
-static enum status make_sweep(const char *axes, struct sweep **sweep)
+static enum status make_sweep(const char *unknowns, int ratio, const char *axes, struct sweep **sweep)
 {
     char *text = memory_format("name: bench\n"
-                               "equation_ratio: 3\n"
+                               "equation_ratio: %d\n"
                                "training: {batch: 1024, steps: 1000000, optimizer: adam}\n"
                                "evaluation: {generators: 2, every: 1000000}\n"
                                "axes:\n"
-                               "  unknowns: [15, 50]\n"
+                               "  unknowns: %s\n"
                                "%s",
-                               axes);
+                               ratio, unknowns, axes);
     enum status status = sweep_create("bench", text, 0, NULL, sweep);
     free(text);
     return status;
@@ -279,6 +280,8 @@ static enum status make_sweep(const char *axes, struct sweep **sweep)
 
 static enum status measure_all(struct bench *bench, bool quick)
 {
+    static const char both[] = "[15, 50]";
+    static const char flat[] = "  model: [linear, x-linear, res-linear]\n  precision: [fp32, bf16]\n";
     static const char steps[] =
         "  pooling: [mean, sum, max, moments, attention]\n  precision: [fp32, bf16]\n";
     static const char batches[] = "  precision: [fp32, bf16]\n  batch: [256]\n  shards: [4]\n";
@@ -288,16 +291,19 @@ static enum status measure_all(struct bench *bench, bool quick)
     struct sweep *sweep = NULL;
     enum status status = STATUS_OK;
     show_machine(bench);
-    TRY_DONE(make_sweep(steps, &sweep));
+    TRY_DONE(make_sweep(both, 3, steps, &sweep));
     TRY_DONE(measure_products(bench, sweep));
     TRY_DONE(measure_steps(bench, "step", sweep));
     TRY_DONE(measure_rest(bench, &sweep->run[0]));
     TRY_DONE(measure_checkpoint(bench, sweep));
+    sweep_destroy(&sweep);
+    TRY_DONE(make_sweep("[15]", 2, flat, &sweep));
+    TRY_DONE(measure_steps(bench, "step", sweep));
     const char *const more[] = {batches, muon, quick_muon}, *const names[] = {"step_batch", "step_muon",
                                                                               "step_muon"};
     for (int i = 0; i < 3 && !(quick && i == 0); i++) {
         sweep_destroy(&sweep);
-        TRY_DONE(make_sweep(more[i], &sweep));
+        TRY_DONE(make_sweep(both, 3, more[i], &sweep));
         TRY_DONE(measure_steps(bench, names[i], sweep));
     }
 done:

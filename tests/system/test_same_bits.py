@@ -24,7 +24,27 @@ FURTHER: dict[str, Any] = {
     "evaluation": {"generators": 101, "inputs": ["uniform", "wide", "shifted"], "set_sizes": [5, 12, 20], "noise": [0.1, 0.5], "direct_fit": 5},
     "axes": {"task": ["mlp-inverse", "linear-inverse"]},
 }
-SWEEPS = {"adam": ADAM, "muon": MUON, "bf16": BF16, "poolings": POOLINGS, "further": FURTHER}
+FLAT: dict[str, Any] = {
+    "unknowns": 8,
+    "network": {"hidden": [21, 13]},
+    "training": {"optimizer": "muon"},
+    "axes": {"task": ["mlp-forward", "linear-inverse", "mlp-inverse"], "model": ["linear", "x-linear", "res-linear", "deep-sets"], "precision": ["fp32", "bf16"]},
+    "exclude": [{"task": "mlp-forward", "model": "deep-sets"}],
+}
+GENERATORS: dict[str, Any] = {
+    "unknowns": None,
+    "equation_range": [3, 14],
+    "training": {"eval_points": 2},
+    "axes": {
+        "generator": [
+            {"inputs": 2, "hidden": [3, 2], "activation": "leaky-relu"},
+            {"inputs": 3, "hidden": [4], "activation": "gelu", "outputs": 2},
+            {"inputs": 2, "hidden": [2], "activation": "tanh"},
+        ],
+        "objective": ["functional", "weights"],
+    },
+}
+SWEEPS = {"flat": FLAT, "generators": GENERATORS, "adam": ADAM, "muon": MUON, "bf16": BF16, "poolings": POOLINGS, "further": FURTHER}
 
 
 def make(folder: Path, changes: dict[str, Any], ranks: int, *more: str) -> dict[str, bytes]:

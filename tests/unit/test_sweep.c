@@ -673,10 +673,20 @@ static void test_files_of_the_repository(void **state)
     static const struct {
         const char *path;
         int runs, equations;
-    } files[] = {{"sweeps/quick.yaml", 3, 45},     {"sweeps/seed-table.yaml", 18, 150},
-                 {"sweeps/pooling.yaml", 36, 150}, {"sweeps/embedding.yaml", 30, 150},
-                 {"sweeps/best.yaml", 2, 150},     {"sweeps/embedding-x-pooling.yaml", 15, 150},
-                 {"sweeps/optimizer.yaml", 16, 45}};
+    } files[] = {{"sweeps/quick.yaml", 3, 45},
+                 {"sweeps/seed-table.yaml", 18, 150},
+                 {"sweeps/pooling.yaml", 36, 150},
+                 {"sweeps/embedding.yaml", 30, 150},
+                 {"sweeps/best.yaml", 2, 150},
+                 {"sweeps/embedding-x-pooling.yaml", 15, 150},
+                 {"sweeps/optimizer.yaml", 16, 45},
+                 {"sweeps/forward-linear-vs-x-linear.yaml", 4, 1},
+                 {"sweeps/forward-x-linear-vs-res-linear.yaml", 4, 1},
+                 {"sweeps/linear-inverse-equations.yaml", 6, 6},
+                 {"sweeps/naive-inverse.yaml", 4, 30},
+                 {"sweeps/nonlinearity.yaml", 8, 54},
+                 {"sweeps/set-size.yaml", 4, 45},
+                 {"sweeps/scale.yaml", 10, 600}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *text = NULL;
         assert_int_equal(sweep_read(files[i].path, &text), STATUS_OK);
