@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum status file_write_failure(const char *path, const char *what, int error)
@@ -15,7 +16,8 @@ enum status file_write_failure(const char *path, const char *what, int error)
     if (error == ENOSPC || error == EDQUOT)
         FAIL(STATUS_MACHINE, "%s: %s while writing %s; free space and run the same command again", path,
              error == ENOSPC ? "disk full" : "quota exceeded", what);
-    FAIL(STATUS_MACHINE, "%s: cannot write %s: %s", path, what, strerror(error));
+    FAIL(STATUS_MACHINE, "%s: cannot write %s: %s; once the disk can be written, run the same command again",
+         path, what, strerror(error));
 }
 
 enum status file_read(int fd, const char *path, const char *what, void *bytes, size_t length, off_t offset)
@@ -51,6 +53,29 @@ enum status file_write(int fd, const char *path, const char *what, const void *b
     return STATUS_OK;
 }
 
+enum status file_copy(int from, int to, const char *path, const char *what)
+{
+    enum { PIECE = 1 << 20 };
+    enum status status = STATUS_OK;
+    char *piece = memory_small(PIECE);
+    struct stat source;
+    off_t data = 0, hole;
+    if (fstat(from, &source) != 0)
+        TRY_DONE(file_write_failure(path, what, errno));
+    while ((data = lseek(from, data, SEEK_DATA)) >= 0 && (hole = lseek(from, data, SEEK_HOLE)) >= 0)
+        while (data < hole) {
+            size_t length = hole - data < PIECE ? (size_t)(hole - data) : PIECE;
+            TRY_DONE(file_read(from, path, what, piece, length, data));
+            TRY_DONE(file_write(to, path, what, piece, length, data));
+            data += (off_t)length;
+        }
+    if (errno != ENXIO || ftruncate(to, source.st_size) != 0) // ENXIO: behind the last of the data
+        TRY_DONE(file_write_failure(path, what, errno));
+done:
+    free(piece);
+    return status;
+}
+
 enum status file_sync(int fd, const char *path, const char *what)
 {
     if (fdatasync(fd) != 0)
@@ -58,14 +83,15 @@ enum status file_sync(int fd, const char *path, const char *what)
     return STATUS_OK;
 }
 
-static enum status sync_path(const char *path, int flags, const char *what)
+// Of the new file or its folder; a failure is the file's.
+static enum status sync_path(const char *path, int flags, const char *file, const char *what)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     if (fd < 0)
-        return file_write_failure(path, what, errno);
+        return file_write_failure(file, what, errno);
     int error = fsync(fd) == 0 || errno == EINVAL ? 0 : errno; // some file systems cannot sync a directory
     close(fd);
-    return error ? file_write_failure(path, what, error) : STATUS_OK;
+    return error ? file_write_failure(file, what, error) : STATUS_OK;
 }
 
 enum status file_create(const char *path, const char *what,
@@ -74,10 +100,10 @@ enum status file_create(const char *path, const char *what,
     enum status status = STATUS_OK;
     char *part = memory_format("%s.part", path), *copy = memory_text(path);
     TRY_DONE(make(part, context));
-    TRY_DONE(sync_path(part, 0, what));
+    TRY_DONE(sync_path(part, 0, part, what));
     if (rename(part, path) != 0)
         TRY_DONE(file_write_failure(path, what, errno));
-    TRY_DONE(sync_path(dirname(copy), O_DIRECTORY, what));
+    TRY_DONE(sync_path(dirname(copy), O_DIRECTORY, path, what));
 done:
     if (status != STATUS_OK)
         unlink(part);

@@ -13,6 +13,9 @@ enum status file_read(int fd, const char *path, const char *what, void *bytes, s
 enum status file_write(int fd, const char *path, const char *what, const void *bytes, size_t length,
                        off_t offset);
 
+/* Makes the file `to`, at `path`, the same as `from`, holes included where it had none before. */
+enum status file_copy(int from, int to, const char *path, const char *what);
+
 /* Everything written to the file so far, through whatever descriptor of this machine, is on the disk
  * afterwards. */
 enum status file_sync(int fd, const char *path, const char *what);

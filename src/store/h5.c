@@ -69,22 +69,27 @@ static int ask_hdf5(char reason[256])
     return error ? atoi(error + strlen("errno = ")) : 0;
 }
 
-// MPI-IO reports a full disk as just another error; the file system knows better.
-static bool disk_full(const char *path)
+// MPI-IO reports whatever happens as just another error. Mostly the call that failed has left its reason behind, and of
+// a full disk the file system knows, too.
+static int guess(const char *path, int left_behind)
 {
     struct statvfs fs;
-    return statvfs(path, &fs) == 0 && (fs.f_bavail == 0 || (fs.f_files && fs.f_favail == 0));
+    if (left_behind == ENOSPC || left_behind == EDQUOT || left_behind == EROFS || left_behind == EIO)
+        return left_behind;
+    bool full = statvfs(path, &fs) == 0 && (fs.f_bavail == 0 || (fs.f_files && fs.f_favail == 0));
+    return full ? ENOSPC : 0;
 }
 
 enum status h5_write_failure(const char *path, const char *what)
 {
     char reason[256];
-    int error = ask_hdf5(reason);
-    if (error == 0 && disk_full(path))
-        error = ENOSPC;
+    int left_behind = errno, error = ask_hdf5(reason);
+    if (error == 0)
+        error = guess(path, left_behind);
     if (error)
         return file_write_failure(path, what, error);
-    FAIL(STATUS_MACHINE, "%s: cannot write %s: %s", path, what, reason);
+    FAIL(STATUS_MACHINE, "%s: cannot write %s: %s; once the disk can be written, run the same command again",
+         path, what, reason);
 }
 
 enum status h5_read_failure(const char *path, const char *what)
@@ -96,13 +101,19 @@ enum status h5_read_failure(const char *path, const char *what)
     FAIL(STATUS_RESULTS, "%s is damaged: %s cannot be read (%s)", path, what, reason);
 }
 
-// HDF5 that cannot write what it still holds when it closes a file leaves ids to freed memory, over which
-// MPI_Finalize stumbles. So once the file is given up, it writes to memory instead of the disk: then closing succeeds.
+void h5_redirect(hid_t file, int fd)
+{
+    int *handle = NULL;
+    if (fd >= 0 && H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&handle) >= 0 && handle)
+        dup2(fd, *handle);
+}
+
+// HDF5 that cannot write what it still holds when it closes a file leaves ids to freed memory. So once the file is given
+// up, it writes to memory instead of the disk: then closing succeeds.
 void h5_abandon(hid_t file)
 {
-    int *handle = NULL, memory = memfd_create("abandoned", MFD_CLOEXEC);
-    if (memory >= 0 && H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&handle) >= 0 && handle)
-        dup2(memory, *handle);
+    int memory = memfd_create("abandoned", MFD_CLOEXEC);
+    h5_redirect(file, memory);
     if (memory >= 0)
         close(memory);
 }
@@ -131,12 +142,14 @@ static herr_t transfer_part(hid_t dataset, hid_t type, int rank, const hsize_t *
         result = H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, in);
     else if (result >= 0)
         result = H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, out);
-    // Closing clears HDF5's error stack, which the caller still wants to ask.
+    // Closing clears HDF5's error stack, which the caller still wants to ask, and perhaps errno.
+    int error = errno;
     hid_t stack = result < 0 ? H5Eget_current_stack() : 0;
     h5_close(&memory_space);
     h5_close(&file_space);
     if (stack > 0)
         H5Eset_current_stack(stack);
+    errno = error;
     return result;
 }
 

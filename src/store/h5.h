@@ -23,6 +23,10 @@ hid_t h5_root(void);
 /* Variable-length UTF-8. The caller closes it. */
 hid_t h5_text_type(void);
 
+/* From now on, reads and writes of a file that the serial driver has opened are those of another descriptor, which the
+ * caller keeps or closes. */
+void h5_redirect(hid_t file, int fd);
+
 /* Gives up a file that is being written, after a failure: what HDF5 still holds of it goes nowhere. */
 void h5_abandon(hid_t file);
 

@@ -1,0 +1,270 @@
+/* A bad disk under one file, for tests: a library to be named in LD_PRELOAD. Calls that change the file, its .part or
+ * their folder fail as they are told to, and those that succeed are written down, so that power cuts can be played.
+ *
+ * DISK_FILE    the file, an absolute path without links; nothing else is touched
+ * DISK_ERROR   ENOSPC, EROFS or EIO: what fails, fails with this; without it nothing fails
+ * DISK_CALLS   which calls count, of `write sync truncate allocate rename` (all)
+ * DISK_ON      `part`, `file` or `folder`: only calls on this one count
+ * DISK_FROM    and DISK_TO: only writes that touch these bytes of the file count
+ * DISK_NTH     the first of the counted calls of a process that fails (1)
+ * DISK_TIMES   how many of them fail (all from there on)
+ * DISK_RANK    the rank in which they fail (every one)
+ * DISK_TRACE   a file that all processes append records to, see struct record */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum target { OTHER, PART, FILE_ITSELF, FOLDER };
+
+/* A call as it lies in the trace, in native byte order; of a write, its bytes follow. */
+struct record {
+    char kind; // w: wrote, t: truncated to `length`, r: renamed, s and S: a sync begins and has succeeded
+    int32_t pid;
+    int64_t offset, length; // bytes
+};
+
+static const char *setting(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+static int64_t number(const char *name, int64_t otherwise)
+{
+    const char *value = setting(name);
+    return value ? strtoll(value, NULL, 10) : otherwise;
+}
+
+// ---- which file ----
+
+static enum target target_of_path(const char *path)
+{
+    const char *file = setting("DISK_FILE");
+    if (!file)
+        return OTHER;
+    size_t length = strlen(file);
+    if (strncmp(path, file, length) == 0 && path[length] == '\0')
+        return FILE_ITSELF;
+    if (strncmp(path, file, length) == 0 && strcmp(path + length, ".part") == 0)
+        return PART;
+    size_t folder = (size_t)(strrchr(file, '/') - file);
+    return strlen(path) == folder && strncmp(path, file, folder) == 0 ? FOLDER : OTHER;
+}
+
+static enum target target_of(int fd)
+{
+    char name[64], path[PATH_MAX];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    ssize_t length = setting("DISK_FILE") ? readlink(name, path, sizeof path - 1) : -1;
+    if (length < 0)
+        return OTHER;
+    path[length] = '\0';
+    return target_of_path(path);
+}
+
+// ---- what fails ----
+
+static int wanted_error(void)
+{
+    static const struct {
+        const char *name;
+        int error;
+    } errors[] = {{"ENOSPC", ENOSPC}, {"EROFS", EROFS}, {"EIO", EIO}};
+    const char *name = setting("DISK_ERROR");
+    for (size_t i = 0; name && i < sizeof errors / sizeof *errors; i++)
+        if (strcmp(name, errors[i].name) == 0)
+            return errors[i].error;
+    return 0;
+}
+
+static bool in_this_rank(void)
+{
+    const char *rank = setting("OMPI_COMM_WORLD_RANK");
+    int64_t wanted = number("DISK_RANK", -1);
+    return wanted < 0 || wanted == (rank ? strtoll(rank, NULL, 10) : 0);
+}
+
+// Sets errno if so.
+static bool fails(const char *call, enum target target, int64_t offset, int64_t length)
+{
+    static const char *const names[] = {"", "part", "file", "folder"};
+    static int64_t counted;
+    if (target == OTHER || (setting("DISK_ON") && strcmp(setting("DISK_ON"), names[target]) != 0))
+        return false;
+    const char *calls = setting("DISK_CALLS");
+    int error = wanted_error();
+    if (!error || !in_this_rank() || (calls && !strstr(calls, call)))
+        return false;
+    if (setting("DISK_FROM") &&
+        (offset >= number("DISK_TO", INT64_MAX) || offset + length <= number("DISK_FROM", 0)))
+        return false;
+    int64_t nth = number("DISK_NTH", 1), times = number("DISK_TIMES", INT64_MAX);
+    counted++;
+    if (counted < nth || counted - nth >= times)
+        return false;
+    errno = error;
+    return true;
+}
+
+// ---- what is written down ----
+
+static void note(char kind, int64_t offset, int64_t length, const struct iovec *bytes, int count)
+{
+    static int trace = -1;
+    const char *name = setting("DISK_TRACE");
+    if (!name)
+        return;
+    int saved = errno;
+    if (trace < 0)
+        trace = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    struct record record = {.kind = kind, .pid = (int32_t)getpid(), .offset = offset, .length = length};
+    struct iovec parts[1 + IOV_MAX] = {{&record, sizeof record}};
+    int used = 1;
+    for (int64_t left = count > 0 ? length : 0; left > 0 && used <= count; used++) {
+        parts[used] = bytes[used - 1];
+        if ((int64_t)parts[used].iov_len > left)
+            parts[used].iov_len = (size_t)left;
+        left -= (int64_t)parts[used].iov_len;
+    }
+    if (syscall(SYS_writev, trace, parts, used) < 0)
+        abort(); // a trace with holes would prove nothing
+    errno = saved;
+}
+
+// ---- the calls ----
+
+static bool changes(enum target target)
+{
+    return target == PART || target == FILE_ITSELF;
+}
+
+static ssize_t put(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    int64_t length = 0;
+    for (int i = 0; i < count; i++)
+        length += (int64_t)parts[i].iov_len;
+    if (fails("write", target_of(fd), offset, length))
+        return -1;
+    ssize_t written = syscall(SYS_pwritev, fd, parts, count, offset, 0);
+    if (written > 0)
+        note('w', offset, written, parts, count);
+    return written;
+}
+
+static ssize_t put_here(int fd, const struct iovec *parts, int count)
+{
+    off_t offset = lseek(fd, 0, SEEK_CUR);
+    ssize_t written = put(fd, parts, count, offset);
+    if (written > 0)
+        lseek(fd, offset + written, SEEK_SET);
+    return written;
+}
+
+ssize_t write(int fd, const void *bytes, size_t length)
+{
+    if (!changes(target_of(fd)))
+        return syscall(SYS_write, fd, bytes, length);
+    return put_here(fd, &(struct iovec){(void *)(uintptr_t)bytes, length}, 1);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    if (!changes(target_of(fd)))
+        return syscall(SYS_writev, fd, parts, count);
+    return put_here(fd, parts, count);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
+{
+    if (!changes(target_of(fd)))
+        return syscall(SYS_pwrite64, fd, bytes, length, offset);
+    return put(fd, &(struct iovec){(void *)(uintptr_t)bytes, length}, 1, offset);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t offset)
+{
+    return pwrite(fd, bytes, length, offset);
+}
+
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    if (!changes(target_of(fd)))
+        return syscall(SYS_pwritev, fd, parts, count, offset, 0);
+    return put(fd, parts, count, offset);
+}
+
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    return pwritev(fd, parts, count, offset);
+}
+
+static int sync_with(long call, int fd)
+{
+    enum target target = target_of(fd);
+    if (fails("sync", target, 0, 0))
+        return -1;
+    if (changes(target))
+        note('s', 0, 0, NULL, 0);
+    int result = (int)syscall(call, fd);
+    if (changes(target) && result == 0)
+        note('S', 0, 0, NULL, 0);
+    return result;
+}
+
+int fsync(int fd)
+{
+    return sync_with(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+    return sync_with(SYS_fdatasync, fd);
+}
+
+int ftruncate(int fd, off_t length)
+{
+    enum target target = target_of(fd);
+    if (fails("truncate", target, 0, 0))
+        return -1;
+    int result = (int)syscall(SYS_ftruncate, fd, length);
+    if (changes(target) && result == 0)
+        note('t', 0, length, NULL, 0);
+    return result;
+}
+
+int ftruncate64(int fd, off_t length)
+{
+    return ftruncate(fd, length);
+}
+
+// What it allocates reads as zeros, as a hole does.
+int fallocate(int fd, int mode, off_t offset, off_t length)
+{
+    if (fails("allocate", target_of(fd), offset, length))
+        return -1;
+    return (int)syscall(SYS_fallocate, fd, mode, offset, length);
+}
+
+int fallocate64(int fd, int mode, off_t offset, off_t length)
+{
+    return fallocate(fd, mode, offset, length);
+}
+
+int rename(const char *from, const char *to)
+{
+    enum target target = target_of_path(to);
+    if (fails("rename", target, 0, 0))
+        return -1;
+    int result = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+    if (changes(target) && result == 0)
+        note('r', 0, 0, NULL, 0);
+    return result;
+}
