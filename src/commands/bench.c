@@ -266,8 +266,10 @@ static enum status measure_rest(struct bench *bench, const struct run_spec *run)
 static enum status make_sweep(const char *unknowns, int ratio, const char *axes, struct sweep **sweep)
 {
     char *text = memory_format("name: bench\n"
-                               "equation_ratio: %d\n"
-                               "training: {batch: 1024, steps: 1000000, optimizer: adam}\n"
+                               "equation_ratio: %d
+"
+                               "training: {steps: 1000000}
+" // batch 1,024 and adam unless an axis says otherwise
                                "evaluation: {generators: 2, every: 1000000}\n"
                                "axes:\n"
                                "  unknowns: %s\n"

@@ -2,13 +2,8 @@
 
 #include "kernel/columns.h"
 
-// Inputs that are taken at once, so that their weights or sums stay in registers beside a block of columns.
-enum { INPUTS = 6, NARROW = 4 };
-
-static inline int block_for(const int inputs)
-{
-    return inputs <= NARROW ? BLOCK : BLOCK / 2;
-}
+// Inputs that are taken at once, so that their weights or sums stay in registers for a block of columns.
+enum { INPUTS = 6 };
 
 // Any number of inputs, columns from `first` on: the weights are read again for each row.
 INLINE void forward_wide(void *h, const float *x, const float *w, const float *b, int rows, int in,
@@ -46,9 +41,9 @@ INLINE void columns_forward(void *restrict h, const float *restrict x, const flo
 INLINE void forward(void *h, const float *x, const float *w, const float *b, int rows, const int in,
                     size_t stride, const enum precision precision)
 {
-    size_t j = 0, columns = (size_t)block_for(in) * LANES;
+    size_t j = 0, columns = BLOCK * LANES;
     for (; j + columns <= stride; j += columns)
-        columns_forward(h, x, w, b, rows, in, stride, j, block_for(in), precision);
+        columns_forward(h, x, w, b, rows, in, stride, j, BLOCK, precision);
     forward_wide(h, x, w, b, rows, in, stride, j, precision);
 }
 
@@ -83,9 +78,9 @@ INLINE void columns_backward(float *restrict dw, float *restrict db, const void 
 INLINE void backward(float *dw, float *db, const void *dh, const void *h, const float *x, int rows, int in,
                      const int inputs, size_t stride, const enum precision precision)
 {
-    size_t j = 0, columns = (size_t)block_for(inputs) * LANES;
+    size_t j = 0, columns = BLOCK * LANES;
     for (; j + columns <= stride; j += columns)
-        columns_backward(dw, db, dh, h, x, rows, in, inputs, stride, j, block_for(inputs), precision);
+        columns_backward(dw, db, dh, h, x, rows, in, inputs, stride, j, BLOCK, precision);
     for (; j < stride; j += LANES)
         columns_backward(dw, db, dh, h, x, rows, in, inputs, stride, j, 1, precision);
 }

@@ -19,8 +19,9 @@ INLINE void set_forward(float *restrict pooled, uint32_t *restrict signs, const 
             columns_load(value, z, (size_t)(first + p) * stride + first_column, block, precision);
             for (int l = 0; l < block; l++) {
                 value[l] += bias[l];
-                sum[l] += lanes_relu(value[l]);
-                word[l] |= (value[l] > 0) & bit;
+                int_lanes passes = ~(value[l] <= 0); // NaN, too
+                sum[l] += (float_lanes)((int_lanes)value[l] & passes);
+                word[l] |= passes & bit;
             }
         }
         for (int l = 0; l < block; l++)

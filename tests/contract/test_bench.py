@@ -1,0 +1,46 @@
+"""bench: one JSON object a line, under the contract's names, and fractions that follow from the lines above them."""
+
+import json
+
+import pytest
+from harness import weightsweep
+
+STEP = ("model", "pooling", "precision", "unknowns", "equations", "embed_dim", "ms", "gflops", "fraction")
+GEMM = ("precision", "library", "m", "n", "k", "gflops")
+
+
+@pytest.fixture(scope="module")
+def lines():
+    done = weightsweep("bench", "--quick", "--format", "json")
+    assert done.code == 0, done.err
+    return [json.loads(line) for line in done.out.splitlines()]
+
+
+def named(lines, name):
+    return [line for line in lines if line["name"] == name]
+
+
+def test_everything_is_measured(lines):
+    for name in ("machine", "gemm", "step", "step_muon", "normals", "optimizer", "allreduce", "evaluation", "checkpoint"):
+        assert named(lines, name), name
+    assert all(set(GEMM) <= set(line) and line["gflops"] > 0 for line in named(lines, "gemm"))
+    assert all(set(STEP) <= set(line) and line["ms"] > 0 for line in named(lines, "step"))
+    assert all({"batch", "optimizer"} <= set(line) for line in named(lines, "step_muon"))
+
+
+def test_one_line_for_each_combination(lines):
+    steps = [tuple(line[key] for key in STEP[:6]) for line in named(lines, "step")]
+    assert len(set(steps)) == len(steps)
+    for pooling in ("mean", "sum", "max", "moments", "attention"):
+        for precision in ("fp32", "bf16"):
+            for shape in ((15, 45), (50, 150)):
+                assert ("deep-sets", pooling, precision, *shape, 128) in steps
+
+
+def test_fractions_are_of_the_best_product_above(lines):
+    best = {}
+    for line in lines:
+        if line["name"] == "gemm":
+            best[line["precision"]] = max(best.get(line["precision"], 0), line["gflops"])
+        elif "fraction" in line:
+            assert line["fraction"] == pytest.approx(line["gflops"] / best[line["precision"]], rel=1e-3)
