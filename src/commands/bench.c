@@ -265,16 +265,15 @@ static enum status measure_rest(struct bench *bench, const struct run_spec *run)
 // The seed's shapes; `axes` adds to them.
 static enum status make_sweep(const char *unknowns, int ratio, const char *axes, struct sweep **sweep)
 {
-    char *text = memory_format("name: bench\n"
-                               "equation_ratio: %d
-"
-                               "training: {steps: 1000000}
-" // batch 1,024 and adam unless an axis says otherwise
-                               "evaluation: {generators: 2, every: 1000000}\n"
-                               "axes:\n"
-                               "  unknowns: %s\n"
-                               "%s",
-                               ratio, unknowns, axes);
+    char *text =
+        memory_format("name: bench\n"
+                      "equation_ratio: %d\n"
+                      "training: {steps: 1000000}\n" // batch 1,024 and adam unless an axis says otherwise
+                      "evaluation: {generators: 2, every: 1000000}\n"
+                      "axes:\n"
+                      "  unknowns: %s\n"
+                      "%s",
+                      ratio, unknowns, axes);
     enum status status = sweep_create("bench", text, 0, NULL, sweep);
     free(text);
     return status;
@@ -303,7 +302,7 @@ static enum status measure_all(struct bench *bench, bool quick)
     TRY_DONE(measure_steps(bench, "step", sweep));
     const char *const more[] = {batches, muon, quick_muon}, *const names[] = {"step_batch", "step_muon",
                                                                               "step_muon"};
-    for (int i = 0; i < 3 && !(quick && i == 0); i++) {
+    for (int i = quick ? 2 : 0; i < 3; i++) {
         sweep_destroy(&sweep);
         TRY_DONE(make_sweep(both, 3, more[i], &sweep));
         TRY_DONE(measure_steps(bench, names[i], sweep));
