@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "commands/commands.h"
 #include "commands/versions.h"
 
@@ -59,6 +60,17 @@ static enum status run_verb(const struct verb *verb, int argc, char **argv, int 
     return verb->run(&command, argc, argv);
 }
 
+static void print_failure(void)
+{
+    struct text message = {0};
+    text_add_visible_lines(&message, status_message()); // it may quote a file
+    text_add(&message, "\n");
+    fputs(message.chars, stderr); // bare: mistakes begin with FILE:LINE, as editors like it
+    text_free(&message);
+    if (getenv("WEIGHTSWEEP_DEBUG"))
+        fprintf(stderr, "(recorded at %s)\n", status_place());
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
@@ -79,11 +91,8 @@ int main(int argc, char **argv)
     enum status status = run_verb(verb, argc - 1, argv + 1, &rank);
     if (fflush(stdout) != 0 && status == STATUS_OK)
         status = status_fail(STATUS_MACHINE, __FILE__, __LINE__, "standard output could not be written");
-    if (status != STATUS_OK && rank == 0) {
-        fprintf(stderr, "%s\n", status_message()); // bare: mistakes begin with FILE:LINE, as editors like it
-        if (getenv("WEIGHTSWEEP_DEBUG"))
-            fprintf(stderr, "(recorded at %s)\n", status_place());
-    }
+    if (status != STATUS_OK && rank == 0)
+        print_failure();
     if (verb->needs_mpi)
         MPI_Finalize();
     return status_exit_code(status);

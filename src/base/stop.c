@@ -1,13 +1,18 @@
 #include "base/stop.h"
 
+#include "base/clock.h"
+
+#include <math.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/time.h>
 
-// Of a time limit, in seconds: three years.
-#define LONGEST 1e8
+static const double timer_longest = 1e8; // seconds: three years
+static const double margin_longest = 10; // for the last rows, the end of the ranks and of their launcher
 
 static volatile sig_atomic_t requested;
+static double end = INFINITY; // on clock_seconds()
+static double margin, longest_look, longest_saving;
 
 static void on_signal(int number)
 {
@@ -24,7 +29,21 @@ static void use_own_stack(void)
     sigaltstack(&own, NULL);
 }
 
-void stop_catch_signals(double time_limit)
+static void set_timer(void)
+{
+    if (isinf(end))
+        return;
+    double seconds = end - clock_seconds() - margin - longest_look - longest_saving;
+    seconds = seconds < timer_longest ? seconds : timer_longest;
+    struct itimerval timer = {.it_value.tv_usec = 1}; // 0 would mean never
+    if (seconds > 1e-6) {
+        timer.it_value.tv_sec = (time_t)seconds;
+        timer.it_value.tv_usec = (suseconds_t)((seconds - floor(seconds)) * 1e6);
+    }
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+void stop_catch_signals(double time_left)
 {
     use_own_stack();
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
@@ -32,15 +51,28 @@ void stop_catch_signals(double time_limit)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
-    if (time_limit > 0) {
-        sigaction(SIGALRM, &action, NULL);
-        double seconds = time_limit < LONGEST ? time_limit : LONGEST;
-        struct itimerval timer = {.it_value.tv_sec = (time_t)seconds};
-        timer.it_value.tv_usec = (suseconds_t)((seconds - (double)timer.it_value.tv_sec) * 1e6);
-        if (seconds < 1e-6)
-            timer.it_value.tv_usec = 1; // 0 would mean never
-        setitimer(ITIMER_REAL, &timer, NULL);
-    }
+    sigaction(SIGALRM, &action, NULL);
+    end = clock_seconds() + time_left;
+    margin = time_left / 10 < margin_longest ? time_left / 10 : margin_longest;
+    set_timer();
+}
+
+static void keep_longest(double *longest, double seconds)
+{
+    if (seconds <= *longest)
+        return;
+    *longest = seconds;
+    set_timer();
+}
+
+void stop_look_took(double seconds)
+{
+    keep_longest(&longest_look, seconds);
+}
+
+void stop_saving_took(double seconds)
+{
+    keep_longest(&longest_saving, seconds);
 }
 
 void stop_request(void)

@@ -7,9 +7,14 @@
 
 #include <stdbool.h>
 
-/* From now on SIGTERM, SIGINT and SIGUSR1 set the wish instead of ending the process, and so does the clock after
- * `time_limit` seconds (0: no limit). */
-void stop_catch_signals(double time_limit);
+/* From now on SIGTERM, SIGINT and SIGUSR1 set the wish instead of ending the process, and so does the clock, early enough for
+ * everything to be saved when `time_left` seconds are over (INFINITY: no limit). */
+void stop_catch_signals(double time_left);
+
+/* How early that is follows from what was measured: the longest time from one look at the wish to the next, and the longest
+ * that saving took, in seconds. Beyond that a margin is left, of a tenth of the time, at most 10 s. */
+void stop_look_took(double seconds);
+void stop_saving_took(double seconds);
 
 /* Sets the wish without a signal. */
 void stop_request(void);

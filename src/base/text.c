@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,14 +42,17 @@ void text_format(struct text *text, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    reserve(text, 0);
+    size_t room = text->capacity - text->length;
+    int length = vsnprintf(text->chars + text->length, room, format, args);
     va_end(args);
-    if (length > 0) {
+    if (length >= 0 && (size_t)length >= room) {
         reserve(text, (size_t)length);
         vsnprintf(text->chars + text->length, (size_t)length + 1, format, again);
-        text->length += (size_t)length;
     }
     va_end(again);
+    text->length += length > 0 ? (size_t)length : 0;
+    text->chars[text->length] = '\0';
 }
 
 char *text_take(struct text *text)
@@ -56,6 +60,41 @@ char *text_take(struct text *text)
     char *chars = text->chars ? text->chars : memory_text("");
     *text = (struct text){0};
     return chars;
+}
+
+// Bytes of the UTF-8 character that begins here; 0 if none does or if it is a control character.
+static int visible_bytes(const unsigned char *c)
+{
+    int bytes = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;
+    bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
+    for (int i = 1; i < bytes; i++)
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+    return control ? 0 : bytes;
+}
+
+static void add_visible(struct text *text, const char *chars, char kept)
+{
+    for (const char *c = chars; *c;) {
+        int bytes = *c == kept ? 1 : visible_bytes((const unsigned char *)c);
+        if (bytes > 0)
+            text_add_bytes(text, c, (size_t)bytes);
+        else if (*c == '\n' || *c == '\t')
+            text_add(text, *c == '\n' ? "\\n" : "\\t");
+        else
+            text_format(text, "\\x%02x", (unsigned char)*c);
+        c += bytes > 0 ? bytes : 1;
+    }
+}
+
+void text_add_visible(struct text *text, const char *chars)
+{
+    add_visible(text, chars, '\0');
+}
+
+void text_add_visible_lines(struct text *text, const char *chars)
+{
+    add_visible(text, chars, '\n');
 }
 
 void text_add_json(struct text *text, const char *chars)

@@ -22,6 +22,13 @@ char *text_take(struct text *text);
 /* `value` in decimal: for what is printed a million times, since printf is slow. */
 void text_add_int(struct text *text, int64_t value);
 
+/* `chars` for a terminal: text from outside must not move its cursor or begin a line. Control characters become \n, \t or
+ * \x1b; so do bytes that are not UTF-8. */
+void text_add_visible(struct text *text, const char *chars);
+
+/* The same, but lines stay lines. */
+void text_add_visible_lines(struct text *text, const char *chars);
+
 /* `chars` as a JSON string with its quotes. */
 void text_add_json(struct text *text, const char *chars);
 

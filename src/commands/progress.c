@@ -53,7 +53,7 @@ static char *value_text(const struct column *column, int64_t row)
     else if (column->type == COLUMN_REAL)
         text_add_real(&text, column->reals[row], "-");
     else
-        text_add(&text, column->texts[row]);
+        text_add_visible(&text, column->texts[row]);
     return text_take(&text);
 }
 

@@ -17,6 +17,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 // ---- the sweep and its file, known to all ranks ----
@@ -409,6 +410,14 @@ done:
     return status;
 }
 
+// Of the command line's limit and SLURM's. An end that has passed was put off: the variable keeps what the job began with.
+static double time_left(double limit)
+{
+    const char *job_end = getenv("SLURM_JOB_END_TIME");
+    double left = job_end ? strtod(job_end, NULL) - (double)time(NULL) : 0;
+    return left > 0 && left < limit ? left : limit;
+}
+
 enum status command_run(const struct command *command, int argc, char **argv)
 {
     struct run_options options;
@@ -420,7 +429,7 @@ enum status command_run(const struct command *command, int argc, char **argv)
         if (rank == 0)
             fputs(run_help, command->out);
     } else if (status == STATUS_OK) {
-        stop_catch_signals(options.time_limit);
+        stop_catch_signals(time_left(options.time_limit));
         gemm_setup();
         status = check_arithmetic(command->comm, options.other_arithmetic);
         if (status == STATUS_OK)

@@ -19,7 +19,9 @@ const char run_help[] =
     "      --set KEY=VALUE         as if the sweep file said so; repeatable\n"
     "      --only IDS              only these runs (run ids, separated by commas)\n"
     "      --group auto|1|2|4...   ranks that share one run (auto)\n"
-    "      --time-limit S          save and stop after S seconds, with exit code 75\n"
+    "      --time-limit S          be saved and gone after S seconds, with exit code 75; so it is too before "
+    "the end\n"
+    "                              of a SLURM job (SLURM_JOB_END_TIME, UNIX seconds)\n"
     "      --checkpoint-every S    seconds between two checkpoints of a run (60)\n"
     "      --grow                  the file's sweep has become larger: more runs, or more steps at a "
     "constant rate\n"
@@ -84,7 +86,7 @@ enum status run_options_parse(int argc, char **argv, struct run_options *options
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    *options = (struct run_options){.checkpoint_every = 60};
+    *options = (struct run_options){.checkpoint_every = 60, .time_limit = INFINITY};
     options->set = memory_small((size_t)argc * sizeof *options->set);
     optind = 0;
     for (int option; (option = getopt_long(argc, argv, ":o:h", known, NULL)) != -1;)

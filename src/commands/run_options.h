@@ -10,10 +10,11 @@
 struct run_options {
     const char *sweep, *output; // files
     int sets;
-    const char **set; // [sets]
-    const char *only; // run ids, separated by commas; NULL: all
-    int group;        // 0: auto
-    double time_limit, checkpoint_every;
+    const char **set;  // [sets]
+    const char *only;  // run ids, separated by commas; NULL: all
+    int group;         // 0: auto
+    double time_limit; // seconds; INFINITY: none
+    double checkpoint_every;
     bool grow, retry, other_arithmetic, help;
     enum progress_kind progress;
 };

@@ -40,7 +40,7 @@ static void add_cell(struct text *text, const struct column *column, int64_t row
         break;
     case COLUMN_TEXT:
     case COLUMN_LIST:
-        text_add(text, column->texts[row] ? column->texts[row] : "");
+        text_add_visible(text, column->texts[row] ? column->texts[row] : "");
     }
 }
 
@@ -77,7 +77,7 @@ void table_print_text(const struct column_table *table, FILE *out)
         for (int64_t line = 0; line <= rows; line++) {
             struct text cell = {0};
             if (line == 0)
-                text_add(&cell, column->name);
+                text_add_visible(&cell, column->name);
             else
                 add_cell(&cell, column, line - 1);
             cells[line] = text_take(&cell);

@@ -47,16 +47,19 @@ void mistakes_add(struct mistakes *mistakes, struct place place, const char *key
         text_add(&text, message);
     va_end(args);
     free(message);
+    struct text line = {0}; // one, whatever the file says
+    text_add_visible(&line, text.chars);
+    text_free(&text);
 
     for (int i = 0; i < mistakes->count; i++)
-        if (strcmp(mistakes->list[i].message, text.chars) == 0) {
-            text_free(&text);
+        if (strcmp(mistakes->list[i].message, line.chars) == 0) {
+            text_free(&line);
             return;
         }
     size_t bytes = (size_t)(mistakes->count + 1) * sizeof *mistakes->list;
     mistakes->list = memory_grow(mistakes->list, bytes);
     mistakes->list[mistakes->count] = (struct mistake){
-        .line = place.set ? INT_MAX : place.line, .index = mistakes->count, .message = text_take(&text)};
+        .line = place.set ? INT_MAX : place.line, .index = mistakes->count, .message = text_take(&line)};
     mistakes->count++;
 }
 

@@ -47,7 +47,7 @@ struct trainer {
     enum wish wish;                  // of the group, after a step
     struct held_out held_out;
     struct task_score *scores; // [evaluation_generators]
-    double clock, checkpoint_clock;
+    double clock, checkpoint_clock, poll_clock;
     enum status
         trouble; // of the leader's last checkpoint; the others learn of it with the next step's losses
 };
@@ -87,6 +87,9 @@ static bool must_leave(const struct trainer *t)
 
 static void poll(struct trainer *t)
 {
+    double now = clock_seconds();
+    stop_look_took(now - t->poll_clock);
+    t->poll_clock = now;
     t->hooks->poll(t->hooks->context, &t->state->scalars);
 }
 
@@ -188,6 +191,7 @@ static enum status write_checkpoint(struct trainer *t)
     count_time(t);
     enum status status = t->hooks->checkpoint(t->hooks->context, t->state);
     t->checkpoint_clock = clock_seconds();
+    stop_saving_took(t->checkpoint_clock - t->clock);
     return status;
 }
 
@@ -341,7 +345,7 @@ static enum status train(struct trainer *t, struct train_result *result)
 {
     const struct training *training = &t->run->training;
     struct train_scalars *scalars = &t->state->scalars;
-    t->clock = t->checkpoint_clock = clock_seconds();
+    t->clock = t->checkpoint_clock = t->poll_clock = clock_seconds();
     result->end = TRAIN_DONE;
     while (result->end == TRAIN_DONE) {
         if (evaluation_due(t)) {

@@ -46,6 +46,22 @@ static void test_text(void **state)
                                      "plain     -9223372036854775808          8        x\n");
 }
 
+static void test_text_from_outside(void **state)
+{
+    (void)state;
+    struct column_table table = {.rows = 1};
+    char *printed = NULL;
+    size_t length;
+    FILE *out = open_memstream(&printed, &length);
+    column_add(&table, "message", COLUMN_TEXT, "1", "a text")->texts[0] =
+        memory_text("\033[2J\n\007all is well");
+    table_print_text(&table, out);
+    fclose(out);
+    assert_string_equal(printed, "message\n\\x1b[2J\\n\\x07all is well\n");
+    free(printed);
+    column_table_free(&table);
+}
+
 static void test_csv(void **state)
 {
     (void)state;
@@ -90,8 +106,8 @@ static void test_formats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),       cmocka_unit_test(test_csv),     cmocka_unit_test(test_json),
-        cmocka_unit_test(test_empty_json), cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_text), cmocka_unit_test(test_text_from_outside), cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_json), cmocka_unit_test(test_empty_json),        cmocka_unit_test(test_formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
