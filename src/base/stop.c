@@ -53,7 +53,7 @@ void stop_catch_signals(double time_left)
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
     end = clock_seconds() + time_left;
-    margin = time_left / 10 < margin_longest ? time_left / 10 : margin_longest;
+    margin = time_left / 5 < margin_longest ? time_left / 5 : margin_longest;
     set_timer();
 }
 

@@ -30,7 +30,7 @@ static void test_own_stack(void **state)
     assert_false(stop_requested());
 }
 
-// Of 100 s a tenth is the margin; what was measured to take long leaves a moment of the rest.
+// Of 100 s ten are the margin; what was measured to take long leaves a moment of the rest.
 static void test_time_limit(void **state)
 {
     (void)state;
