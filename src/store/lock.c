@@ -4,6 +4,9 @@
 // closed; not flock, which NFS turns into one. OFD locks work across the nodes of NFS and of Lustre mounted
 // with `flock`. A file system without locks (Lustre without that option) leaves only the text in the file:
 // then a live pid of this host is respected, others cannot be known.
+//
+// A rank whose mpirun was killed ends by itself, but not at once: the next job waits for it instead of being refused. It is
+// known by its parent, which is no longer the one it had.
 #include "base/clock.h"
 #include "base/memory.h"
 #include "store/store.h"
@@ -19,8 +22,10 @@
 
 struct holder {
     char host[256], job[64], since[32];
-    long pid;
+    long pid, parent;
 };
+
+static const double dying_seconds = 10; // how long a rank may take that has lost its launcher
 
 // Beside the file itself, by whatever link one came to it.
 static char *lock_path(const char *path)
@@ -38,7 +43,7 @@ static struct flock whole_file(void)
 
 static void who_we_are(struct holder *holder)
 {
-    *holder = (struct holder){.pid = (long)getpid()};
+    *holder = (struct holder){.pid = (long)getpid(), .parent = (long)getppid()};
     gethostname(holder->host, sizeof holder->host - 1);
     const char *job = getenv("SLURM_JOB_ID");
     snprintf(holder->job, sizeof holder->job, "%s", job && *job ? job : "-");
@@ -51,15 +56,16 @@ static bool read_holder(int fd, struct holder *holder)
     char text[512] = "";
     ssize_t length = pread(fd, text, sizeof text - 1, 0);
     *holder = (struct holder){0};
-    return length > 0 && sscanf(text, "host %255s\npid %ld\njob %63s\nsince %31s", holder->host, &holder->pid,
-                                holder->job, holder->since) == 4;
+    return length > 0 && sscanf(text, "host %255s\npid %ld\njob %63s\nsince %31s\nparent %ld", holder->host,
+                                &holder->pid, holder->job, holder->since, &holder->parent) >= 4;
 }
 
 static enum status write_holder(int fd, const char *path)
 {
     struct holder us;
     who_we_are(&us);
-    char *text = memory_format("host %s\npid %ld\njob %s\nsince %s\n", us.host, us.pid, us.job, us.since);
+    char *text = memory_format("host %s\npid %ld\njob %s\nsince %s\nparent %ld\n", us.host, us.pid, us.job,
+                               us.since, us.parent);
     size_t length = strlen(text);
     bool written = ftruncate(fd, 0) == 0 && pwrite(fd, text, length, 0) == (ssize_t)length;
     int error = errno;
@@ -75,6 +81,27 @@ static bool alive_here(const struct holder *holder)
     who_we_are(&us);
     return strcmp(holder->host, us.host) == 0 && holder->pid != us.pid &&
            (kill((pid_t)holder->pid, 0) == 0 || errno == EPERM);
+}
+
+static long parent_of(long pid)
+{
+    char name[64], text[512] = "";
+    long parent = 0;
+    snprintf(name, sizeof name, "/proc/%ld/stat", pid);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    const char *end =
+        read(fd, text, sizeof text - 1) > 0 ? strrchr(text, ')') : NULL; // of the command's name
+    close(fd);
+    return end && sscanf(end, ") %*c %ld", &parent) == 1 ? parent : 0;
+}
+
+static bool dying(int fd)
+{
+    struct holder holder;
+    return read_holder(fd, &holder) && holder.parent > 0 && alive_here(&holder) &&
+           parent_of(holder.pid) != holder.parent;
 }
 
 static enum status refuse(const char *path, int fd)
@@ -121,6 +148,7 @@ static enum status refuse_path(const char *path, const char *name, int error)
 
 static enum status acquire(const char *path, const char *name, int *lock)
 {
+    double begun = clock_seconds();
     for (;;) {
         *lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (*lock < 0)
@@ -128,9 +156,12 @@ static enum status acquire(const char *path, const char *name, int *lock)
         enum status status = try_lock(*lock, path);
         if (status == STATUS_OK && still_there(*lock, name))
             return write_holder(*lock, path);
+        bool wait = status == STATUS_RESULTS && clock_seconds() - begun < dying_seconds && dying(*lock);
         close(*lock); // refused; or it was released, and removed, between our open and our lock
         *lock = -1;
-        if (status != STATUS_OK)
+        if (wait)
+            usleep(50000);
+        else if (status != STATUS_OK)
             return status;
     }
 }

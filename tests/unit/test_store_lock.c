@@ -1,4 +1,5 @@
 // One writer at a time, for as long as it lives.
+#include "base/clock.h"
 #include "base/memory.h"
 #include "store_fixture.h"
 
@@ -81,6 +82,37 @@ static void another_process_is_refused_until_the_holder_dies(void **state)
     assert_false(lock_file_exists(path_of(state)));
 }
 
+// A rank that outlives its launcher for a moment: the holder's own child becomes the holder, and loses its parent.
+static void start_orphan(const char *path, useconds_t lives)
+{
+    int ready[2], lock;
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t launcher = fork();
+    if (launcher == 0) {
+        if (fork() > 0)
+            pause();
+        if (store_lock_acquire(path, &lock) == STATUS_OK && write(ready[1], "x", 1) == 1)
+            usleep(lives);
+        _exit(0);
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    kill(launcher, SIGKILL);
+    waitpid(launcher, NULL, 0);
+}
+
+static void a_dying_rank_is_waited_for(void **state)
+{
+    int lock;
+    start_orphan(path_of(state), 700000);
+    double begun = clock_seconds();
+    assert_status(store_lock_acquire(path_of(state), &lock), STATUS_OK);
+    assert_true(clock_seconds() - begun > 0.3);
+    store_lock_release(path_of(state), &lock);
+}
+
 // Adds one to the number in the file, so slowly that two at a time would lose some.
 static void count_up(int fd)
 {
@@ -137,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LOCK_TEST(it_is_held_until_released),
         LOCK_TEST(another_process_is_refused_until_the_holder_dies),
+        LOCK_TEST(a_dying_rank_is_waited_for),
         LOCK_TEST(many_take_turns),
         LOCK_TEST(a_directory_that_is_not_there_is_said),
     };

@@ -1,0 +1,63 @@
+"""No hang: when a rank is gone, all are within seconds, and one message names it, its host and the cause. Ranks whose mpirun was
+killed end by themselves, and the same command, given at once, waits for them."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from harness import KILLED, LONG, Job, run, send, session, start, wait_for_training, wait_until, weightsweep, write_sweep
+
+SECONDS = 15  # on a machine with more to do; a second or two on one without
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Path:
+    return write_sweep(tmp_path / "long.yaml", training=LONG, axes={"seed": [1, 2]})
+
+
+def seconds_until_gone(job: Job) -> float:
+    begun = time.monotonic()
+    wait_until(lambda: not session(job.process.pid), "the end of all ranks", 60)
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT], ids=lambda number: number.name)
+@pytest.mark.parametrize("victim", [0, 2])
+def test_a_rank_fails(long: Path, tmp_path: Path, victim: int, number: signal.Signals) -> None:
+    """Two of three ranks train, the third waits for work."""
+    with start(3, long, tmp_path / "x.h5", "--quiet", "--group", "1") as job:
+        wait_for_training(tmp_path / "x.h5", job)
+        send(job.ranks(3)[victim], number)
+        begun = time.monotonic()
+        result = job.wait()
+        job.gone()
+        seconds = time.monotonic() - begun
+    print(f"{seconds:.2f} s until all were gone")
+    assert seconds < SECONDS and result.code in (1, 128 + number)
+    noticed = [line for line in result.err.splitlines() if "noticed that process rank" in line]
+    assert len(noticed) == 1, result.err
+    assert f"rank {victim} with PID " in noticed[0] and f"on node {os.uname().nodename} exited on signal {int(number)} " in noticed[0]
+    assert weightsweep("verify", tmp_path / "x.h5").code == 0
+
+
+def test_mpirun_is_killed(long: Path, tmp_path: Path) -> None:
+    with start(3, long, tmp_path / "x.h5", "--quiet") as job:
+        wait_for_training(tmp_path / "x.h5", job)
+        job.ranks(3)
+        send(job.process.pid, signal.SIGKILL)
+        assert job.wait().code == KILLED
+        seconds = seconds_until_gone(job)
+    print(f"the ranks lived on for {seconds:.2f} s")
+    assert seconds < SECONDS
+    assert weightsweep("verify", tmp_path / "x.h5").code == 0
+
+
+def test_the_same_command_at_once(long: Path, tmp_path: Path) -> None:
+    with start(2, long, tmp_path / "x.h5", "--quiet") as job:
+        wait_for_training(tmp_path / "x.h5", job)
+        job.ranks(2)
+        send(job.process.pid, signal.SIGKILL)
+        assert run(2, long, tmp_path / "x.h5", "--quiet", "--time-limit", "3").code == 75
+        assert not session(job.process.pid)
