@@ -157,12 +157,12 @@ def test_time_limit_again_and_again(tmp_path: Path) -> None:
 
 def test_the_end_of_a_slurm_job(long: Path, tmp_path: Path) -> None:
     """Saved and gone before it, however much time --time-limit would leave; an end that has passed was put off."""
-    results, end = tmp_path / "x.h5", int(time.time()) + 15
+    results, end = tmp_path / "x.h5", int(time.time()) + 25
     result = run(2, long, results, "--quiet", "--time-limit", "1000", env={"SLURM_JOB_END_TIME": str(end)})
     spare = end - time.time()
     print(f"gone {spare:.2f} s before the end")
     assert result.code == 75 and result.says("interrupted", "run the same command again")
-    assert 0 < spare < 5
+    assert 0 < spare < 8
     assert weightsweep("verify", results).code == 0 and columns(results)["steps_done"].min() > 0
     begun = time.monotonic()
     assert run(2, long, results, "--quiet", "--time-limit", "2", env={"SLURM_JOB_END_TIME": str(end - 60)}).code == 75
