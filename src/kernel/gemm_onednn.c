@@ -108,7 +108,8 @@ void gemm_onednn_name(enum precision operands, char *name, int size)
 
 // ---- packing ----
 
-// The order that the kernel for many rows asks for; the plain one if its blocks would need more room than the caller has.
+// The order that the kernel for many rows asks for; the plain one if its blocks would not be full, or need more room than the caller
+// has.
 static dnnl_memory_desc_t packed_layout(int n, int k, bool bf16)
 {
     enum { ROWS = 256 };
@@ -122,6 +123,10 @@ static dnnl_memory_desc_t packed_layout(int n, int k, bool bf16)
     must(dnnl_primitive_desc_create(&description, &operation, NULL, engine, NULL));
     b = *dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0);
     dnnl_primitive_desc_destroy(description);
+    // With a block that is not full, oneDNN 2.6 has no kernel for other numbers of rows but its reference, a thousand times slower.
+    enum { BLOCK = 64 };
+    if (n % BLOCK != 0)
+        return plain;
     size_t room = gemm_packed_room(n, k) * (bf16 ? sizeof(uint16_t) : sizeof(float));
     return dnnl_memory_desc_get_size(&b) <= room ? b : plain;
 }

@@ -221,7 +221,7 @@ static void receive_join(struct master *master, const MPI_Status *message)
 
 static void receive(struct master *master, const MPI_Status *message)
 {
-    struct report report;
+    struct report report = {0};
     switch ((enum tag)message->MPI_TAG) {
     case TAG_STOP:
         MPI_Recv(NULL, 0, MPI_BYTE, message->MPI_SOURCE, TAG_STOP, master->world, MPI_STATUS_IGNORE);

@@ -7,6 +7,7 @@
 #include "schedule/protocol.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static void tell(struct worker *worker, enum tag tag, const struct report *repor
     if (worker->master)
         master_report(worker->master, tag, report);
     else
-        MPI_Send(report, sizeof *report, MPI_BYTE, 0, tag, worker->world);
+        MPI_Send(report, tag == TAG_FINISHED ? sizeof *report : offsetof(struct report, sums), MPI_BYTE, 0,
+                 tag, worker->world);
 }
 
 // A worker's ear: the wish to stop comes from the master or goes to it.

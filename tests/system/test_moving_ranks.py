@@ -15,11 +15,11 @@ from harness import Job, csv_rows, differences, promised_bits, run, weightsweep,
 
 RESTLESS = os.environ.get("RESTLESS_PROGRAM", "")
 
-ADAM: dict[str, Any] = {"axes": {"unknowns": [6, 15], "seed": [1, 2, 3]}, "training": {"steps": 300, "batch": 64, "shards": 8}}
+ADAM: dict[str, Any] = {"axes": {"unknowns": [6, 15], "seed": [1, 2, 3]}, "training": {"steps": 800, "batch": 64, "shards": 8}}
 MUON: dict[str, Any] = {
     "unknowns": 8,
     "network": {"encoder": [13, 37, 21], "decoder": [19, 11]},
-    "training": {"steps": 200, "batch": 48, "shards": 8, "optimizer": "muon", "schedule": "cosine", "eval_points": 3},
+    "training": {"steps": 400, "batch": 48, "shards": 8, "optimizer": "muon", "schedule": "cosine", "eval_points": 3},
     "evaluation": {"every": 7, "generators": 101},  # ragged, and often in the middle of a move
     "axes": {"seed": [1, 2, 3]},
 }
@@ -35,7 +35,7 @@ def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def restless(seed: int, ranks: int, sweep: Path, results: Path) -> Job:
-    arguments = ["mpirun", "-n", str(ranks), RESTLESS, "run", sweep, "-o", results, "--quiet", "--checkpoint-every", "0.05"]
+    arguments = ["mpirun", "-n", str(ranks), RESTLESS, "run", sweep, "-o", results, "--quiet", "--checkpoint-every", "0.3"]
     return Job(*arguments, env={"RESTLESS": str(seed)})
 
 
