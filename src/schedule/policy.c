@@ -10,7 +10,7 @@ const struct policy_network policy_network = {.latency_seconds = 5e-6, .bytes_pe
 const double policy_report_seconds = 0.5;
 
 // A larger group has to be that much faster: the model is only a model. And moving ranks costs some milliseconds.
-static const double worthwhile = 0.9, least_saving_seconds = 0.05;
+static const double worthwhile = 0.9, moving_seconds = 0.05;
 
 static int smaller(int a, int b)
 {
@@ -41,15 +41,17 @@ static struct candidate candidate_of(const struct policy_run *run, const struct 
                               run->steps * policy_step_seconds(run, network, 2 * size)};
 }
 
-static bool may_double(const struct policy_run *run, const struct candidate *candidate, int size, int spare)
+static bool may_double(const struct policy_run *run, const struct candidate *candidate, int size, int spare,
+                       double cost)
 {
     return size > 0 && size <= spare && 2 * size <= run->most_ranks &&
            candidate->doubled < worthwhile * candidate->seconds &&
-           candidate->seconds - candidate->doubled > least_saving_seconds;
+           candidate->seconds - candidate->doubled > cost;
 }
 
-void policy_share(const struct policy_run *run, int runs, const struct policy_network *network, int spare,
-                  int *size)
+// cost: seconds that a doubling has to save at least
+static void share(const struct policy_run *run, int runs, const struct policy_network *network, int spare,
+                  double cost, int *size)
 {
     struct candidate *candidate = memory_small((size_t)runs * sizeof *candidate);
     for (int i = 0; i < runs; i++)
@@ -58,7 +60,7 @@ void policy_share(const struct policy_run *run, int runs, const struct policy_ne
     while (spare > 0) {
         int longest = -1;
         for (int i = 0; i < runs; i++)
-            if (may_double(&run[i], &candidate[i], size[i], spare) &&
+            if (may_double(&run[i], &candidate[i], size[i], spare, cost) &&
                 (longest < 0 || candidate[i].seconds > candidate[longest].seconds))
                 longest = i;
         if (longest < 0)
@@ -68,6 +70,12 @@ void policy_share(const struct policy_run *run, int runs, const struct policy_ne
         candidate[longest] = candidate_of(&run[longest], network, size[longest]);
     }
     free(candidate);
+}
+
+void policy_share(const struct policy_run *run, int runs, const struct policy_network *network, int spare,
+                  int *size)
+{
+    share(run, runs, network, spare, moving_seconds, size);
 }
 
 static int start_fixed(const struct policy_run *queue, int queued, int free_ranks, int group, int *size)
@@ -90,6 +98,6 @@ int policy_start(const struct policy_run *queue, int queued, const struct policy
     int started = smaller(queued, free_ranks);
     for (int i = 0; i < started; i++)
         size[i] = 1;
-    policy_share(queue, started, network, free_ranks - started, size);
+    share(queue, started, network, free_ranks - started, 0, size);
     return started;
 }

@@ -28,7 +28,7 @@ extern const double policy_report_seconds;
 /* Of a step that so many ranks, a power of two, share: the computing divided, and the tree's messages. */
 double policy_step_seconds(const struct policy_run *run, const struct policy_network *network, int ranks);
 
-/* Shares `spare` ranks out among groups that work already or are about to begin: each of size[i] ranks, 0 for one that
+/* Shares `spare` ranks out among groups that work already: each of size[i] ranks, 0 for one that
  * cannot grow now. In size[i] each gets what it should have from now on: the same, or a larger power of two.
  * run, size [runs] */
 void policy_share(const struct policy_run *run, int runs, const struct policy_network *network, int spare,

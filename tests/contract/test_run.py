@@ -88,7 +88,8 @@ def test_only(finished: Sweep, tmp_path: Path) -> None:
 )
 def test_group(tmp_path: Path, ranks: int, group: str, shared_by: int) -> None:
     """One run: all the ranks that may share it do. More ranks in a group than there are: as many as there are."""
-    sweep, results = write_sweep(tmp_path / "one.yaml"), tmp_path / "one.h5"
+    worth_sharing = {"network": {"encoder": [128, 256], "decoder": [64]}, "training": {"batch": 256, "steps": 10}}
+    sweep, results = write_sweep(tmp_path / "one.yaml", **worth_sharing), tmp_path / "one.h5"
     assert run(ranks, sweep, results, "--quiet", "--group", group).code == 0
     file = columns(results)
     assert file["rank_seconds"][0] == pytest.approx(shared_by * file["wall_seconds"][0])
