@@ -75,11 +75,6 @@ static void line_end(struct line *line)
     text_free(&line->table);
 }
 
-static const char *precision_name(enum precision precision)
-{
-    return precision == PRECISION_BF16 ? "bf16" : "fp32";
-}
-
 static const char *library_name(enum gemm_library library)
 {
     return library == GEMM_ONEDNN ? "oneDNN" : "OpenBLAS";
@@ -118,7 +113,7 @@ static enum status measure_gemm(struct bench *bench, enum precision precision, c
     bench->rate[precision] = fmax(bench->rate[precision], rate);
     struct line *line = &bench->line;
     line_begin(line, "gemm");
-    line_text(line, "precision", precision_name(precision));
+    line_text(line, "precision", settings_choice(SETTING_PRECISION, (int)precision));
     line_text(line, "library", library_name(gemm_library(precision)));
     line_text(line, "kernel", gemm_name(precision));
     line_int(line, "m", shape->m);
@@ -175,9 +170,9 @@ static enum status measure_step(struct bench *bench, const char *name, const str
     struct line *line = &bench->line;
     line_begin(line, name);
     bool sets = run->model.kind == MODEL_DEEP_SETS;
-    line_text(line, "model", settings[SETTING_MODEL].choices[run->model.kind].name);
-    line_text(line, "pooling", sets ? settings[SETTING_POOLING].choices[run->model.pooling].name : "none");
-    line_text(line, "precision", precision_name(run->model.precision));
+    line_text(line, "model", settings_choice(SETTING_MODEL, (int)run->model.kind));
+    line_text(line, "pooling", sets ? settings_choice(SETTING_POOLING, (int)run->model.pooling) : "none");
+    line_text(line, "precision", settings_choice(SETTING_PRECISION, (int)run->model.precision));
     line_int(line, "unknowns", run->unknowns);
     line_int(line, "equations", run->task.equations);
     line_int(line, "embed_dim", sets ? run->model.embed_dim : 0);
@@ -235,7 +230,7 @@ static enum status measure_rest(struct bench *bench, const struct run_spec *run)
                                 &seconds));
             line_begin(line, "optimizer");
             line_text(line, "optimizer", kind == OPTIMIZER_MUON ? "muon" : "adam");
-            line_text(line, "precision", precision_name((enum precision)precision));
+            line_text(line, "precision", settings_choice(SETTING_PRECISION, precision));
             line_int(line, "parameters", (long long)table.parameters);
             line_real(line, "ms", 1e3 * seconds);
             line_end(line);
@@ -252,7 +247,7 @@ static enum status measure_rest(struct bench *bench, const struct run_spec *run)
     TRY(bench_evaluation(&run->task, &run->model, run->training.batch / run->training.shards, bench->seconds,
                          &seconds));
     line_begin(line, "evaluation");
-    line_text(line, "precision", precision_name(run->model.precision));
+    line_text(line, "precision", settings_choice(SETTING_PRECISION, (int)run->model.precision));
     line_int(line, "unknowns", run->unknowns);
     line_int(line, "equations", run->task.equations);
     line_real(line, "us_each", 1e6 * seconds);

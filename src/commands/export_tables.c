@@ -90,10 +90,8 @@ done:
     return status;
 }
 
-enum status export_timeline(const struct store_view *view, struct column_table *table)
+void timeline_columns(struct column_table *table)
 {
-    struct store_stretch *stretches;
-    TRY(store_view_timeline(view, &stretches, &table->rows));
     column_add(table, "run_id", COLUMN_TEXT, "1", "run");
     column_add(table, "first_rank", COLUMN_INT, "1", "first of the ranks");
     column_add(table, "ranks", COLUMN_INT, "1", "how many, one after the other");
@@ -101,18 +99,29 @@ enum status export_timeline(const struct store_view *view, struct column_table *
     column_add(table, "to_step", COLUMN_INT, "steps", "steps done when they ended");
     column_add(table, "start_seconds", COLUMN_REAL, "s", "when they began");
     column_add(table, "end_seconds", COLUMN_REAL, "s", "when they ended");
+}
+
+void timeline_row(struct column_table *table, int64_t row, const char *run_id,
+                  const struct store_stretch *stretch)
+{
+    struct column *column = table->columns;
+    column[0].texts[row] = memory_text(run_id);
+    column[1].ints[row] = stretch->first_rank;
+    column[2].ints[row] = stretch->ranks;
+    column[3].ints[row] = stretch->from_step;
+    column[4].ints[row] = stretch->to_step;
+    column[5].reals[row] = stretch->start_seconds;
+    column[6].reals[row] = stretch->end_seconds;
+}
+
+enum status export_timeline(const struct store_view *view, struct column_table *table)
+{
+    struct store_stretch *stretches;
+    TRY(store_view_timeline(view, &stretches, &table->rows));
+    timeline_columns(table);
     const struct column *ids = column_find(&view->columns, "run_id");
-    for (int64_t row = 0; row < table->rows; row++) {
-        const struct store_stretch *stretch = &stretches[row];
-        struct column *column = table->columns;
-        column[0].texts[row] = memory_text(ids->texts[stretch->run]);
-        column[1].ints[row] = stretch->first_rank;
-        column[2].ints[row] = stretch->ranks;
-        column[3].ints[row] = stretch->from_step;
-        column[4].ints[row] = stretch->to_step;
-        column[5].reals[row] = stretch->start_seconds;
-        column[6].reals[row] = stretch->end_seconds;
-    }
+    for (int64_t row = 0; row < table->rows; row++)
+        timeline_row(table, row, ids->texts[stretches[row].run], &stretches[row]);
     free(stretches);
     return STATUS_OK;
 }

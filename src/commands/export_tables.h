@@ -10,6 +10,11 @@ void export_runs(const struct store_view *view, bool live, struct column_table *
 /* A row for each point that a run's curves reach. */
 enum status export_curves(const struct store_view *view, struct column_table *table);
 
+/* The columns of a timeline, for the table's rows, and one of these: what `export` and `plan` print alike. */
+void timeline_columns(struct column_table *table);
+void timeline_row(struct column_table *table, int64_t row, const char *run_id,
+                  const struct store_stretch *stretch);
+
 /* A row for each stretch of ranks that worked on a run. */
 enum status export_timeline(const struct store_view *view, struct column_table *table);
 

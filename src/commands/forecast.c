@@ -1,6 +1,7 @@
 #include "commands/forecast.h"
 
 #include "base/memory.h"
+#include "commands/export_tables.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -42,23 +43,17 @@ void forecast_timeline(const struct forecast *forecast, const struct sweep *swee
     const struct simulation *simulation = &forecast->simulation;
     *table = (struct column_table){.rows = simulation->stretches};
     qsort(simulation->stretch, (size_t)simulation->stretches, sizeof *simulation->stretch, by_start);
-    column_add(table, "run_id", COLUMN_TEXT, "1", "run");
-    column_add(table, "first_rank", COLUMN_INT, "1", "first of the ranks");
-    column_add(table, "ranks", COLUMN_INT, "1", "how many, one after the other");
-    column_add(table, "from_step", COLUMN_INT, "steps", "steps done when they begin");
-    column_add(table, "to_step", COLUMN_INT, "steps", "steps done when they end");
-    column_add(table, "start_seconds", COLUMN_REAL, "s", "when they begin");
-    column_add(table, "end_seconds", COLUMN_REAL, "s", "when they end");
-    struct column *column = table->columns;
+    timeline_columns(table);
     for (int64_t row = 0; row < table->rows; row++) {
         const struct simulation_stretch *stretch = &simulation->stretch[row];
-        column[0].texts[row] = memory_text(sweep->run[stretch->run].id);
-        column[1].ints[row] = stretch->first_rank;
-        column[2].ints[row] = stretch->ranks;
-        column[3].ints[row] = llround(stretch->from_step);
-        column[4].ints[row] = llround(stretch->to_step);
-        column[5].reals[row] = stretch->start_seconds;
-        column[6].reals[row] = stretch->end_seconds;
+        timeline_row(table, row, sweep->run[stretch->run].id,
+                     &(struct store_stretch){.run = stretch->run,
+                                             .first_rank = stretch->first_rank,
+                                             .ranks = stretch->ranks,
+                                             .from_step = llround(stretch->from_step),
+                                             .to_step = llround(stretch->to_step),
+                                             .start_seconds = stretch->start_seconds,
+                                             .end_seconds = stretch->end_seconds});
     }
 }
 

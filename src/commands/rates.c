@@ -157,11 +157,6 @@ enum status rates_read(const char *path, struct rates *rates)
 
 // ---- the steps that are most like a run's ----
 
-static const char *name_of(enum setting_id id, int choice)
-{
-    return settings[id].choices[choice].name;
-}
-
 static double needed_flops(const struct run_spec *run)
 {
     return run->training.batch * model_step_flops(&run->model);
@@ -171,10 +166,12 @@ static double needed_flops(const struct run_spec *run)
 static double unlike(const struct rate *rate, const struct run_spec *run, const struct run_cost *cost)
 {
     double size = rate->all ? cost->flops_per_step : needed_flops(run);
-    return 100 * (strcmp(rate->precision, name_of(SETTING_PRECISION, (int)run->model.precision)) != 0) +
-           30 * (strcmp(rate->model, name_of(SETTING_MODEL, (int)run->model.kind)) != 0) +
-           10 * (strcmp(rate->pooling, name_of(SETTING_POOLING, (int)run->model.pooling)) != 0) +
-           5 * (strcmp(rate->optimizer, name_of(SETTING_OPTIMIZER, (int)run->training.optimizer)) != 0) +
+    return 100 *
+               (strcmp(rate->precision, settings_choice(SETTING_PRECISION, (int)run->model.precision)) != 0) +
+           30 * (strcmp(rate->model, settings_choice(SETTING_MODEL, (int)run->model.kind)) != 0) +
+           10 * (strcmp(rate->pooling, settings_choice(SETTING_POOLING, (int)run->model.pooling)) != 0) +
+           5 * (strcmp(rate->optimizer, settings_choice(SETTING_OPTIMIZER, (int)run->training.optimizer)) !=
+                0) +
            fabs(log(rate->flops / size));
 }
 
@@ -188,7 +185,7 @@ struct policy_run rates_estimate(const struct rates *rates, const struct run_spe
     double steps = (double)run->training.steps, flops = cost->flops;
     // A rate that was taken with the same optimizer has the optimizer's time in it, if not its FLOPs.
     if (best && !best->all &&
-        strcmp(best->optimizer, name_of(SETTING_OPTIMIZER, (int)run->training.optimizer)) == 0)
+        strcmp(best->optimizer, settings_choice(SETTING_OPTIMIZER, (int)run->training.optimizer)) == 0)
         flops -= steps * (cost->flops_per_step - needed_flops(run));
     return (struct policy_run){.steps = steps - (double)steps_done,
                                .step_seconds =

@@ -33,6 +33,21 @@ static void prepare_first_layer(const struct model *model)
            (size_t)width * sizeof(float));
 }
 
+// Layer k after pooling: its number among all layers. The decoder's are the last ones.
+static int set_layer(const struct model *model, int k)
+{
+    if (k == 0)
+        return model->description.encoder.count;
+    return model->table.count / 2 - deep_sets_set_layers(&model->description) + k;
+}
+
+// Attention folds what lies between the encoder's hidden layers and the decoder; nothing is multiplied with it as it is.
+static bool is_packed(const struct model *model, int layer)
+{
+    return model->description.pooling != POOLING_ATTENTION || layer < set_layer(model, 0) ||
+           layer >= set_layer(model, 1);
+}
+
 static void pack_weight(const struct model *model, int layer)
 {
     const struct tensor *weight = layer_weight(model, layer);
@@ -56,7 +71,8 @@ static void use(struct model *model)
         memcpy(workspace_at(model, layout_of(model)->last_bias), parameters + bias_offset(model, last),
                (size_t)d->encoder.width[last] * sizeof(float));
     for (int layer = 1; layer < model->table.count / 2; layer++)
-        pack_weight(model, layer);
+        if (is_packed(model, layer))
+            pack_weight(model, layer);
     if (pooling_of(model)->use)
         pooling_of(model)->use(model);
 }
@@ -197,14 +213,6 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
 }
 
 // ---- after pooling: layer k of the encoder's last (linear; 0), the decoder's hidden (ReLU) and last (linear) ----
-
-static int set_layer(const struct model *model,
-                     int k) // its number among all layers; the decoder's are the last ones
-{
-    if (k == 0)
-        return model->description.encoder.count;
-    return model->table.count / 2 - deep_sets_set_layers(&model->description) + k;
-}
 
 static bool has_relu(const struct model *model, int k)
 {

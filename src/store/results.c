@@ -176,19 +176,28 @@ done:
     return status;
 }
 
+enum status writer_model(struct store *store, int64_t run, hid_t *group, struct h5_names *names)
+{
+    char *run_id = NULL, *name = NULL;
+    *names = (struct h5_names){0};
+    *group = 0;
+    TRY(writer_run_id(store, run, &run_id));
+    name = memory_format(LAYOUT_MODELS "/%s", run_id);
+    *group = H5Gopen2(store->file, name, H5P_DEFAULT);
+    enum status status =
+        *group < 0 ? h5_read_failure(store->path, name) : h5_names_read(*group, store->path, names);
+    free(name);
+    free(run_id);
+    return status;
+}
+
 static enum status write_tensors(struct store *store, int64_t run, const float *parameters, int64_t *sum)
 {
     enum status status = STATUS_OK;
-    struct h5_names names = {0};
-    hid_t group = 0;
-    char *run_id = NULL, *name = NULL;
+    struct h5_names names;
+    hid_t group;
     size_t offset = 0, count;
-    TRY_DONE(writer_run_id(store, run, &run_id));
-    name = memory_format(LAYOUT_MODELS "/%s", run_id);
-    group = H5Gopen2(store->file, name, H5P_DEFAULT);
-    if (group < 0)
-        TRY_DONE(h5_read_failure(store->path, name));
-    TRY_DONE(h5_names_read(group, store->path, &names));
+    TRY_DONE(writer_model(store, run, &group, &names));
     for (int i = 0; i < names.count; i++) {
         TRY_DONE(write_tensor(store, group, names.name[i], parameters + offset, &count));
         offset += count;
@@ -197,8 +206,6 @@ static enum status write_tensors(struct store *store, int64_t run, const float *
 done:
     h5_names_free(&names);
     h5_close(&group);
-    free(name);
-    free(run_id);
     return status;
 }
 

@@ -35,23 +35,15 @@ done:
 static enum status model_crc(struct store *store, int64_t run, uint32_t *crc)
 {
     enum status status = STATUS_OK;
-    struct h5_names names = {0};
-    char *run_id = NULL, *name = NULL;
-    hid_t group = 0;
+    struct h5_names names;
+    hid_t group;
     *crc = 0;
-    TRY_DONE(writer_run_id(store, run, &run_id));
-    name = memory_format(LAYOUT_MODELS "/%s", run_id);
-    group = H5Gopen2(store->file, name, H5P_DEFAULT);
-    if (group < 0)
-        TRY_DONE(h5_read_failure(store->path, name));
-    TRY_DONE(h5_names_read(group, store->path, &names));
+    TRY_DONE(writer_model(store, run, &group, &names));
     for (int i = 0; i < names.count; i++)
         TRY_DONE(add_tensor(store, group, names.name[i], crc));
 done:
     h5_names_free(&names);
     h5_close(&group);
-    free(name);
-    free(run_id);
     return status;
 }
 

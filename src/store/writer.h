@@ -3,6 +3,7 @@
 #define STORE_WRITER_H
 
 #include "store/checkpoint.h"
+#include "store/h5.h"
 #include "store/layout.h"
 #include "store/store.h"
 
@@ -34,5 +35,9 @@ enum status writer_curve_crc(struct store *store, int64_t run, int64_t points, u
 
 /* The id of a run, which the caller frees. */
 enum status writer_run_id(struct store *store, int64_t run, char **run_id);
+
+/* Opens a run's group of tensors and reads their names, in the order of the flat vector; the caller closes and frees both,
+ * also after a failure. */
+enum status writer_model(struct store *store, int64_t run, hid_t *group, struct h5_names *names);
 
 #endif

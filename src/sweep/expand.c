@@ -71,14 +71,14 @@ static bool is_given_otherwise_than_default(const struct grid *grid, enum settin
 static void refuse_unused(const struct expansion *expansion, enum setting_id id, enum setting_id user,
                           unsigned users, int64_t found)
 {
-    const struct choice *choices = settings[user].choices;
+    const char *const *choices = settings[user].choices;
     struct text names = {0};
     char name[64];
-    for (int i = 0; choices[i].name; i++)
+    for (int i = 0; choices[i]; i++)
         if (users & 1u << i)
-            text_format(&names, "%s`%s`", names.length ? ", " : "", choices[i].name);
+            text_format(&names, "%s`%s`", names.length ? ", " : "", choices[i]);
     mistakes_add(expansion->mistakes, grid_place(expansion->grid, id), settings_name(id, name),
-                 "is not used by `%s`; expected it only with %s %s", choices[found].name, settings[user].key,
+                 "is not used by `%s`; expected it only with %s %s", choices[found], settings[user].key,
                  names.chars);
     text_free(&names);
 }

@@ -51,11 +51,6 @@ static bool sound(const struct check *check, enum setting_id id)
     return grid_sound(check->grid, id);
 }
 
-static const char *choice_name(enum setting_id id, int64_t choice)
-{
-    return settings[id].choices[choice].name;
-}
-
 // ---- the generator ----
 
 static int nearest_with_shape(int unknowns, int outputs, int direction)
@@ -231,7 +226,7 @@ static void check_range(const struct check *check)
     if (run->task.equation_range.count > 0 && run->model.kind != MODEL_DEEP_SETS)
         ADD(check, SETTING_EQUATION_RANGE, SETTING_MODEL,
             "`%s` reads a fixed number of pairs; expected model `deep-sets`, or no range",
-            choice_name(SETTING_MODEL, run->model.kind));
+            settings_choice(SETTING_MODEL, (int)run->model.kind));
 }
 
 // ---- what has to fit ----
@@ -242,7 +237,8 @@ static void check_model_fits(const struct check *check)
     if (run->task.kind == TASK_MLP_FORWARD && run->model.kind == MODEL_DEEP_SETS)
         ADD(check, SETTING_MODEL, SETTING_TASK,
             "`%s` reads a set of pairs, and `%s` has none; expected `linear`, `x-linear` or `res-linear`",
-            choice_name(SETTING_MODEL, run->model.kind), choice_name(SETTING_TASK, run->task.kind));
+            settings_choice(SETTING_MODEL, (int)run->model.kind),
+            settings_choice(SETTING_TASK, (int)run->task.kind));
     if (run->task.kind == TASK_MLP_FORWARD && run->task.objective == OBJECTIVE_WEIGHTS)
         ADD(check, SETTING_OBJECTIVE, SETTING_TASK,
             "`mlp-forward` predicts no weights; expected `functional`");
@@ -290,12 +286,6 @@ static void check_heads(const struct check *check)
         divisor_up_to(model->embed_dim, model->heads < model->embed_dim ? model->heads : model->embed_dim));
 }
 
-static bool is_available(const struct run_spec *run)
-{
-    return settings[SETTING_MODEL].choices[run->model.kind].available &&
-           settings[SETTING_POOLING].choices[run->model.pooling].available;
-}
-
 bool resolve_muon_fits(const struct tensor_table *table)
 {
     for (int i = 0; i < table->count; i++)
@@ -310,7 +300,7 @@ static void check_optimizer(const struct check *check, const struct tensor_table
     if (run->training.optimizer == OPTIMIZER_MUON && !resolve_muon_fits(table))
         ADD(check, SETTING_OPTIMIZER, SETTING_MODEL,
             "`muon` moves hidden matrices, and this `%s` has none; expected `adam`, or more layers",
-            choice_name(SETTING_MODEL, run->model.kind));
+            settings_choice(SETTING_MODEL, (int)run->model.kind));
 }
 
 static void check_size(const struct check *check, enum setting_id first, enum setting_id second,
@@ -369,8 +359,6 @@ void resolve_run(const struct grid *grid, const struct value *const chosen[SETTI
     run->model.pair_width = task_pair_width(&run->task);
     run->model.pairs = task_most_equations(&run->task);
     run->model.outputs = task_outputs(&run->task);
-    if (!is_available(run))
-        return;
     struct tensor_table table;
     model_tensors(&run->model, &table);
     check_optimizer(&check, &table);

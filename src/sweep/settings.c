@@ -4,21 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-// What is false here has a name and a place, and an implementation still to come.
-static const struct choice tasks[] = {
-    {"mlp-forward", true}, {"linear-inverse", true}, {"mlp-inverse", true}, {0}};
-static const struct choice models[] = {
-    {"linear", true}, {"x-linear", true}, {"res-linear", true}, {"deep-sets", true}, {0}};
-static const struct choice poolings[] = {{"mean", true},    {"sum", true},       {"max", true},
-                                         {"moments", true}, {"attention", true}, {0}};
-static const struct choice inits[] = {{"lecun", true}, {"normal", true}, {0}};
-static const struct choice activations[] = {
-    {"relu", true}, {"leaky-relu", true}, {"tanh", true}, {"gelu", true}, {0}};
-static const struct choice objectives[] = {{"functional", true}, {"weights", true}, {0}};
-static const struct choice optimizers[] = {{"adam", true}, {"muon", true}, {0}};
-static const struct choice schedules[] = {{"constant", true}, {"cosine", true}, {0}};
-static const struct choice distributions[] = {{"uniform", true}, {"wide", true}, {"shifted", true}, {0}};
-static const struct choice precisions[] = {{"fp32", true}, {"bf16", true}, {0}};
+static const char *const tasks[] = {"mlp-forward", "linear-inverse", "mlp-inverse", NULL};
+static const char *const models[] = {"linear", "x-linear", "res-linear", "deep-sets", NULL};
+static const char *const poolings[] = {"mean", "sum", "max", "moments", "attention", NULL};
+static const char *const inits[] = {"lecun", "normal", NULL};
+static const char *const activations[] = {"relu", "leaky-relu", "tanh", "gelu", NULL};
+static const char *const objectives[] = {"functional", "weights", NULL};
+static const char *const optimizers[] = {"adam", "muon", NULL};
+static const char *const schedules[] = {"constant", "cosine", NULL};
+static const char *const distributions[] = {"uniform", "wide", "shifted", NULL};
+static const char *const precisions[] = {"fp32", "bf16", NULL};
 
 enum {
     SETS = 1u << MODEL_DEEP_SETS,

@@ -61,31 +61,32 @@ enum setting_type {
     SETTING_CHOICES, // a list of different names, in any order: bits
 };
 
-struct choice {
-    const char *name; // NULL ends a list of choices
-    bool available;   // false: a name that will mean something, but does not yet
-};
-
 struct setting {
     enum setting_group group;
     const char *key;
     const char *column; // its name in the results file
     const char *units, *long_name;
     enum setting_type type;
-    const char *standard;         // the default as a file would write it; NULL: none
-    double least, most;           // of an integer and of each width; reals are above `least`
-    int most_widths;              // length of a list of widths or reals
-    bool may_be_empty;            // such a list
-    bool power_of_two;            // nothing else will do
-    bool range;                   // two widths, the first not above the second
-    const struct choice *choices; // in the order of the enum
-    size_t offset, size;          // of the field in struct run_spec
-    unsigned models;              // bits of the model kinds that use it; 0: all do
-    unsigned poolings;            // likewise of the poolings
-    bool outside_id;              // a run's id holds what follows from it instead
+    const char *standard;       // the default as a file would write it; NULL: none
+    double least, most;         // of an integer and of each width; reals are above `least`
+    int most_widths;            // length of a list of widths or reals
+    bool may_be_empty;          // such a list
+    bool power_of_two;          // nothing else will do
+    bool range;                 // two widths, the first not above the second
+    const char *const *choices; // names in the order of the enum, then NULL
+    size_t offset, size;        // of the field in struct run_spec
+    unsigned models;            // bits of the model kinds that use it; 0: all do
+    unsigned poolings;          // likewise of the poolings
+    bool outside_id;            // a run's id holds what follows from it instead
 };
 
 extern const struct setting settings[SETTINGS];
+
+/* What a file calls a choice. */
+static inline const char *settings_choice(enum setting_id id, int choice)
+{
+    return settings[id].choices[choice];
+}
 extern const char *const setting_groups[GROUPS]; // NULL for the top level
 
 /* "steps" at top level, "training.steps" in a group: for messages. `name` is only a place to write to. */

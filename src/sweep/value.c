@@ -22,17 +22,10 @@ static void print_range(const struct setting *setting, struct text *text)
     print_number(text, setting->most);
 }
 
-static void print_choices(const struct choice *choices, struct text *text)
+static void print_choices(const char *const *choices, struct text *text)
 {
-    int count = 0, listed = 0;
-    for (const struct choice *choice = choices; choice->name; choice++)
-        count += choice->available;
-    for (const struct choice *choice = choices; choice->name; choice++) {
-        if (!choice->available)
-            continue;
-        listed++;
-        text_format(text, "%s`%s`", listed == 1 ? "" : listed == count ? " or " : ", ", choice->name);
-    }
+    for (int i = 0; choices[i]; i++)
+        text_format(text, "%s`%s`", i == 0 ? "" : choices[i + 1] ? ", " : " or ", choices[i]);
 }
 
 void value_expected(enum setting_id id, struct text *text)
@@ -141,20 +134,16 @@ static bool parse_real(enum setting_id id, const struct node *node, struct mista
 static bool parse_choice(enum setting_id id, const struct node *node, struct mistakes *mistakes,
                          int64_t *integer)
 {
-    const struct choice *choices = settings[id].choices;
+    const char *const *choices = settings[id].choices;
     if (node->type != NODE_SCALAR || node->scalar[0] == '\0')
         return refuse(id, node, mistakes, "is no name");
     struct nearest nearest = {.word = node->scalar};
-    for (int i = 0; choices[i].name; i++) {
-        if (strcmp(choices[i].name, node->scalar) != 0) {
-            if (choices[i].available)
-                nearest_try(&nearest, choices[i].name);
-            continue;
+    for (int i = 0; choices[i]; i++) {
+        if (strcmp(choices[i], node->scalar) == 0) {
+            *integer = i;
+            return true;
         }
-        *integer = i;
-        if (!choices[i].available)
-            refuse(id, node, mistakes, "is not there yet");
-        return true; // its meaning is known, so that checks against other settings can go on
+        nearest_try(&nearest, choices[i]);
     }
     struct text expected = {0};
     value_expected(id, &expected);
@@ -281,12 +270,12 @@ static void print_reals(const struct reals *reals, const char *between, struct t
     }
 }
 
-static void print_chosen(const struct choice *choices, int64_t bits, const char *between, struct text *text)
+static void print_chosen(const char *const *choices, int64_t bits, const char *between, struct text *text)
 {
     bool any = false;
-    for (int i = 0; choices[i].name; i++)
+    for (int i = 0; choices[i]; i++)
         if (bits & (int64_t)1 << i) {
-            text_format(text, "%s%s", any ? between : "", choices[i].name);
+            text_format(text, "%s%s", any ? between : "", choices[i]);
             any = true;
         }
 }
@@ -312,7 +301,7 @@ void value_print(enum setting_id id, const struct value *value, struct text *tex
         text_add_real(text, value->real, "nan");
         break;
     case SETTING_CHOICE:
-        text_add(text, setting->choices[value->integer].name);
+        text_add(text, setting->choices[value->integer]);
         break;
     case SETTING_WIDTHS:
     case SETTING_REALS:

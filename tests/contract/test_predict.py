@@ -276,8 +276,6 @@ def test_an_archive_predicts_the_same(good: Sweep, tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", ["linear", "x-linear", "res-linear"])
 def test_flat_models_want_their_number(tmp_path: Path, model: str) -> None:
     sweep, results = write_sweep(tmp_path / "flat.yaml", model=model, embed_dim=None, network=None), tmp_path / "flat.h5"
-    if weightsweep("plan", sweep).says("not there yet"):
-        pytest.skip(f"{model} is not there yet")
     assert run(1, sweep, results, "--quiet").code == 0
     path, _, _ = some_pairs(tmp_path, [2, 2, 1], 12)
     assert predict(results, path).code == 0
@@ -289,8 +287,6 @@ def test_flat_models_want_their_number(tmp_path: Path, model: str) -> None:
 def test_forward_runs_infer_nothing(tmp_path: Path) -> None:
     sweep = write_sweep(tmp_path / "forward.yaml", task="mlp-forward", model="linear", embed_dim=None, network=None, equation_ratio=None)
     results = tmp_path / "forward.h5"
-    if weightsweep("plan", sweep).says("not there yet"):
-        pytest.skip("mlp-forward is not there yet")
     result = run(1, sweep, results, "--quiet")
     assert result.code == 0, result.err
     path, _, _ = some_pairs(tmp_path, [2, 2, 1])
