@@ -2,10 +2,16 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "bench"))
+from programs import BenchError, torch_python  # noqa: E402
 
 STEPS = 10
 RATE = 0.01
@@ -51,29 +57,21 @@ def problem() -> Problem:
     return Problem()
 
 
-def torchs(problem: Problem, names: set[str], make: Callable) -> Iterator[Tensors]:
-    """The parameters after each step of the optimizer of PyTorch that `make` makes."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    parameters = {name: torch.nn.Parameter(torch.zeros(problem.shapes[name])) for name in sorted(names)}
-    optimizer = make(torch)(list(parameters.values()))
-    for gradient in problem.gradients:
-        parts = problem.split(gradient)
-        for name, parameter in parameters.items():
-            parameter.grad = torch.tensor(parts[name])
-        optimizer.step()
-        yield {name: parameter.detach().numpy().copy() for name, parameter in parameters.items()}
-
-
-def make_adam(torch):
-    return lambda parameters: torch.optim.Adam(parameters, lr=RATE)
-
-
-def make_muon(torch):
-    if not hasattr(torch.optim, "Muon"):
-        pytest.skip(f"PyTorch {torch.__version__} has no Muon (2.9 has)")
-    return lambda parameters: torch.optim.Muon(
-        parameters, lr=RATE, weight_decay=0, adjust_lr_fn="match_rms_adamw"
-    )
+def torchs(problem: Problem, names: set[str], optimizer: str, folder: Path) -> Iterator[Tensors]:
+    """The parameters after each step of PyTorch's optimizer."""
+    try:
+        python = torch_python(None)
+    except BenchError:
+        pytest.skip("no Python with PyTorch (TORCH_PYTHON names one)")
+    gradients = [problem.split(gradient) for gradient in problem.gradients]
+    np.savez(folder / "gradients.npz", **{name: np.array([parts[name] for parts in gradients]) for name in names})
+    command = [python, HERE / "torch_optimizer.py", optimizer, str(RATE), folder / "gradients.npz", folder / "parameters.npz"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if "has no Muon" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    path = dict(np.load(folder / "parameters.npz"))
+    return ({name: path[name][step] for name in names} for step in range(STEPS))
 
 
 def compare(problem: Problem, ours: Iterator[Tensors], theirs: Iterator[Tensors], tolerance: float) -> None:
@@ -85,17 +83,17 @@ def compare(problem: Problem, ours: Iterator[Tensors], theirs: Iterator[Tensors]
     assert steps == STEPS
 
 
-def test_adam(problem: Problem) -> None:
-    compare(problem, problem.ours("adam"), torchs(problem, set(problem.shapes), make_adam), ADAM_TOLERANCE)
+def test_adam(problem: Problem, tmp_path: Path) -> None:
+    compare(problem, problem.ours("adam"), torchs(problem, set(problem.shapes), "adam", tmp_path), ADAM_TOLERANCE)
 
 
-def test_muon(problem: Problem) -> None:
-    compare(problem, problem.ours("muon"), torchs(problem, problem.hidden, make_muon), MUON_BF16_TOLERANCE)
+def test_muon(problem: Problem, tmp_path: Path) -> None:
+    compare(problem, problem.ours("muon"), torchs(problem, problem.hidden, "muon", tmp_path), MUON_BF16_TOLERANCE)
 
 
-def test_muon_leaves_the_rest_to_adam(problem: Problem) -> None:
+def test_muon_leaves_the_rest_to_adam(problem: Problem, tmp_path: Path) -> None:
     rest = set(problem.shapes) - problem.hidden
-    compare(problem, problem.ours("muon"), torchs(problem, rest, make_adam), ADAM_TOLERANCE)
+    compare(problem, problem.ours("muon"), torchs(problem, rest, "adam", tmp_path), ADAM_TOLERANCE)
 
 
 def orthogonalised(u: np.ndarray) -> np.ndarray:
