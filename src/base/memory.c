@@ -5,9 +5,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-enum { CACHE_LINE = 64 };
+enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
+
+// Large buffers lie in huge pages where the system gives them when it is asked to: a tile's parts then miss the TLB less, and do not
+// fight by chance for the same sets of the second cache. A step is some per cent shorter.
+static void *alloc_aligned(size_t size)
+{
+    void *memory = NULL;
+    if (posix_memalign(&memory, size < HUGE_PAGE ? CACHE_LINE : HUGE_PAGE, size) != 0)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    if (size >= HUGE_PAGE)
+        madvise(memory, size, MADV_HUGEPAGE); // refused: ordinary pages
+#endif
+    return memory;
+}
 
 enum status memory_alloc(size_t bytes, void **out)
 {
@@ -17,7 +32,7 @@ enum status memory_alloc(size_t bytes, void **out)
     size_t size = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     if (size == 0)
         size = CACHE_LINE;
-    void *memory = aligned_alloc(CACHE_LINE, size);
+    void *memory = alloc_aligned(size);
     if (!memory)
         FAIL(STATUS_MEMORY, "no memory for %.1f MiB; use more ranks or nodes, or a smaller batch",
              (double)size / (1 << 20));

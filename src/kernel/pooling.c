@@ -1,8 +1,13 @@
 #include "kernel/pooling.h"
 
 #include "kernel/columns.h"
+#include "kernel/operand.h"
 
-enum { WORD = 32 };
+enum { WORD = POOLING_WORD };
+
+// A set's pairs start at any number of a transposed row.
+typedef float lanes_anywhere __attribute__((vector_size(64), aligned(4)));
+typedef uint16_t halves_anywhere __attribute__((vector_size(32), aligned(2)));
 
 INLINE void set_forward(float *restrict pooled, uint32_t *restrict signs, const void *restrict z,
                         const float *restrict b, float scale, int pairs, size_t stride, size_t first_column,
@@ -95,6 +100,77 @@ INLINE void backward(void *dz, float *db, const float *dpooled, const uint32_t *
         signs += words * stride;
         dz = (char *)dz + (size_t)pairs * stride * precision_bytes(precision);
     }
+}
+
+// ---- the gradient's transpose ----
+
+// In which column of a row of signs column `at` is kept, as columns_load splits a block of bf16.
+INLINE int sign_column(int at, int stride, const enum precision precision)
+{
+    enum { TWO = 2 * LANES };
+    int block = at / (BLOCK * LANES) * BLOCK;
+    if (!columns_split(BLOCK, precision) || (block + BLOCK) * LANES > stride)
+        return at;
+    return at / TWO * TWO + at % 2 * LANES + at % TWO / 2;
+}
+
+// value where a bit is set, for 32 pairs.
+INLINE void store_word(void *to, float value, uint32_t word, const enum precision precision)
+{
+    for (int half = 0; half < 2; half++, word >>= LANES)
+        if (precision == PRECISION_FP32) {
+            const int_lanes bit = {1 << 0, 1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+                                   1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
+            int_lanes set = (bit & (int32_t)word) != 0;
+            *(lanes_anywhere *)((float *)to + half * LANES) =
+                (float_lanes)((int_lanes)((float_lanes){0} + value) & set);
+        } else {
+            const half_lanes bit = {1 << 0, 1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+                                    1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
+            half_lanes set = (half_lanes)((bit & (uint16_t)word) != 0);
+            *(halves_anywhere *)((uint16_t *)to + half * LANES) = set & operand_round_one(value);
+        }
+}
+
+// Whole words are stored, whose ends the next set or column overwrites: so column by column, in order.
+INLINE void transposed(void *restrict dz, const float *restrict dpooled, const uint32_t *restrict signs,
+                       float scale, int sets, int pairs, size_t stride, int width, size_t ld,
+                       const enum precision precision)
+{
+    size_t bytes = precision_bytes(precision), words = (size_t)pooling_words(pairs);
+    for (int j = 0; j < width; j++) {
+        const uint32_t *word = signs + sign_column(j, (int)stride, precision);
+        char *row = (char *)dz + (size_t)j * ld * bytes;
+        for (int set = 0; set < sets; set++, row += (size_t)pairs * bytes)
+            for (size_t w = 0; w < words; w++, word += stride)
+                store_word(row + w * WORD * bytes, scale * dpooled[(size_t)set * stride + (size_t)j], *word,
+                           precision);
+        store_word(row, 0, 0, precision);
+    }
+}
+
+CLONES
+static void transposed_fp32(float *dz, const float *dpooled, const uint32_t *signs, float scale, int sets,
+                            int pairs, int stride, int width, int ld)
+{
+    transposed(dz, dpooled, signs, scale, sets, pairs, (size_t)stride, width, (size_t)ld, PRECISION_FP32);
+}
+
+CLONES
+static void transposed_bf16(uint16_t *dz, const float *dpooled, const uint32_t *signs, float scale, int sets,
+                            int pairs, int stride, int width, int ld)
+{
+    transposed(dz, dpooled, signs, scale, sets, pairs, (size_t)stride, width, (size_t)ld, PRECISION_BF16);
+}
+
+void pooling_sum_backward_transposed(void *dz, const float *dpooled, const uint32_t *signs, float scale,
+                                     int sets, int pairs, int stride, int width, int ld,
+                                     enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        transposed_fp32(dz, dpooled, signs, scale, sets, pairs, stride, width, ld);
+    else
+        transposed_bf16(dz, dpooled, signs, scale, sets, pairs, stride, width, ld);
 }
 
 CLONES

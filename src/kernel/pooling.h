@@ -9,10 +9,12 @@
 
 #include <stdint.h>
 
+enum { POOLING_WORD = 32 };
+
 /* 32-bit words that keep the signs of one column of a set. */
 static inline int pooling_words(int pairs)
 {
-    return (pairs + 31) / 32;
+    return (pairs + POOLING_WORD - 1) / POOLING_WORD;
 }
 
 /* pooled = scale * sum over the pairs of relu(z + b); signs for the way back.
@@ -24,5 +26,11 @@ void pooling_sum_forward(float *pooled, uint32_t *signs, const void *z, const fl
  * dz [sets, pairs, stride] in `precision`, dpooled [sets, stride], db [stride] */
 void pooling_sum_backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale,
                           int sets, int pairs, int stride, enum precision precision);
+
+/* The same dz transposed, [width, ld], and zeros up to ld, sets * pairs rounded up by less than POOLING_WORD: as a product with it from the left
+ * wants it. The buffer has room for POOLING_WORD numbers more. */
+void pooling_sum_backward_transposed(void *dz, const float *dpooled, const uint32_t *signs, float scale,
+                                     int sets, int pairs, int stride, int width, int ld,
+                                     enum precision precision);
 
 #endif

@@ -125,13 +125,20 @@ static void middle_layer_backward(const struct model *model, int i, int rows, vo
     bias_gradient(db, dh, rows, width, stride, d->precision);
 }
 
-// A tile's rows on the way back: all of them, or those that the pooling picked, gathered, and zeros up to a round number, so that
-// there are few shapes of products.
+// A tile's rows on the way back: all of them, or those that the pooling picked, gathered; and rows of zero gradient up to a round
+// number, which products over the rows like, and so that there are few shapes of them.
 struct rows {
     int count;
     const int32_t *picked; // NULL: all
     int gathered;          // before the zeros
 };
+
+static void clear_rest(const struct model *model, const struct rows *rows, void *matrix, int stride)
+{
+    size_t bytes = (size_t)stride * precision_bytes(model->description.precision);
+    memset((char *)matrix + (size_t)rows->gathered * bytes, 0,
+           (size_t)(rows->count - rows->gathered) * bytes);
+}
 
 static const float *gather_pairs(const struct model *model, const struct rows *rows, const float *pairs)
 {
@@ -141,12 +148,10 @@ static const float *gather_pairs(const struct model *model, const struct rows *r
     float *to = workspace_at(model, layout_of(model)->picked_pairs);
     for (int r = 0; r < rows->gathered; r++)
         memcpy(to + (size_t)r * width, pairs + (size_t)rows->picked[r] * width, width * sizeof(float));
-    memset(to + (size_t)rows->gathered * width, 0,
-           (size_t)(rows->count - rows->gathered) * width * sizeof(float));
     return to;
 }
 
-// Activations of a hidden layer before the last, as the rows want them.
+// Activations of a hidden layer before the last, as the rows want them; behind the last of them, any finite numbers.
 static const void *gather_activation(const struct model *model, const struct rows *rows, int i, int set)
 {
     size_t bytes = (size_t)lanes_stride(model->description.encoder.width[i]) *
@@ -159,24 +164,34 @@ static const void *gather_activation(const struct model *model, const struct row
     char *to = (char *)workspace_at(model, layout_of(model)->picked_activation);
     for (int r = 0; r < rows->gathered; r++)
         memcpy(to + (size_t)r * bytes, from + (size_t)rows->picked[r] * bytes, bytes);
-    memset(to + (size_t)rows->gathered * bytes, 0, (size_t)(rows->count - rows->gathered) * bytes);
+    clear_rest(model, rows, to, lanes_stride(model->description.encoder.width[i]));
     return to;
 }
 
 static struct rows pooled_rows(struct model *model, int set, int sets, void *dz, float *gradient)
 {
-    enum { ROUND = 32 };
     struct rows rows = {.picked = NULL};
-    size_t bytes = (size_t)last_hidden_stride(model) * precision_bytes(model->description.precision);
-    int all = sets * model->description.pairs;
-    rows.count = rows.gathered =
-        pooling_of(model)->encode_backward(model, set, sets, dz, gradient, &rows.picked);
-    if (!rows.picked)
-        return rows;
-    rows.count = (rows.gathered + ROUND - 1) / ROUND * ROUND;
-    rows.count = rows.count < all ? rows.count : all;
-    memset((char *)dz + (size_t)rows.gathered * bytes, 0, (size_t)(rows.count - rows.gathered) * bytes);
+    rows.gathered = pooling_of(model)->encode_backward(model, set, sets, dz, gradient, &rows.picked);
+    rows.count = deep_sets_round_rows(rows.gathered, model->description.precision);
+    clear_rest(model, &rows, dz, last_hidden_stride(model));
     return rows;
+}
+
+// The gradient of layer i's weight; h is its input. Of the last hidden layer some poolings know dz transposed already.
+static void weight_gradient(struct model *model, int i, int set, int sets, int rows, const void *dz,
+                            const void *h, float *gradient, bool add)
+{
+    const struct model_description *d = &model->description;
+    int in = d->encoder.width[i - 1], out = d->encoder.width[i];
+    float *dw = gradient + layer_weight(model, i)->offset;
+    bool last = i == d->encoder.count - 1;
+    const void *transposed = last && pooling_of(model)->transposed_gradient
+                                 ? pooling_of(model)->transposed_gradient(model, set, sets, rows)
+                                 : NULL;
+    if (transposed)
+        gemm_nn(to_fp32(model), out, in, rows, transposed, rows, h, lanes_stride(in), dw, in, add);
+    else
+        gemm_tn(to_fp32(model), out, in, rows, dz, lanes_stride(out), h, lanes_stride(in), dw, in, add);
 }
 
 // Gradients of the encoder's hidden layers from a tile. `add`: not the first tile.
@@ -191,13 +206,13 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
     int rows = picked.count;
     const float *x = gather_pairs(model, &picked, pairs);
     void *first = workspace_at(model, layout_of(model)->first_again); // later tiles have overwritten it
-    first_layer(model, x, rows, first);
+    first_layer(model, x, picked.gathered, first);
+    clear_rest(model, &picked, first, first_stride);
     for (int i = last; i > 0; i--) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i];
         int in_stride = lanes_stride(in), out_stride = lanes_stride(out);
         const void *h = gather_activation(model, &picked, i - 1, set);
-        gemm_tn(to_fp32(model), out, in, rows, dz, out_stride, h, in_stride,
-                gradient + layer_weight(model, i)->offset, in, add);
+        weight_gradient(model, i, set, sets, rows, dz, h, gradient, add);
         gemm_packed(to_activation(model), rows, in, out, dz, out_stride, backward_weight(model, i), dh,
                     in_stride);
         if (i > 1)
@@ -209,7 +224,7 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
     // With one hidden layer dz has passed its ReLU already; passing it again by its own signs changes nothing.
     float *dw = workspace_at(model, layout_of(model)->first_gradient),
           *db = dw + d->pair_width * first_stride;
-    narrow_relu_backward(dw, db, dz, first, x, rows, d->pair_width, first_stride, d->precision);
+    narrow_relu_backward(dw, db, dz, first, x, picked.gathered, d->pair_width, first_stride, d->precision);
 }
 
 // ---- after pooling: layer k of the encoder's last (linear; 0), the decoder's hidden (ReLU) and last (linear) ----

@@ -119,7 +119,8 @@ static void take_max(const struct model_description *model, size_t sets, struct 
     layout->count = take(total, pairs + 1, 1);
     layout->picked_pairs = take(total, tile * pairs, (size_t)model->pair_width);
     layout->picked_activation =
-        take_numbers(total, tile * pairs, (size_t)lanes_stride(widest(&middle)), model->precision);
+        take_numbers(total, (size_t)deep_sets_round_rows((int)(tile * pairs), model->precision),
+                     (size_t)lanes_stride(widest(&middle)), model->precision);
     layout->last_weight = take_numbers(total, width, last, model->precision);
     layout->last_weight_gradient = take(total, width, last);
 }
@@ -162,6 +163,7 @@ void deep_sets_layout(const struct model_description *model, int sets, struct de
     size_t all = (size_t)sets, pairs = (size_t)model->pairs;
     *layout = (struct deep_sets_layout){.tile_sets = model_tile_sets(model, sets)};
     size_t tile_pairs = (size_t)layout->tile_sets * pairs;
+    size_t tile_rows = (size_t)deep_sets_round_rows((int)tile_pairs, precision);
 
     size_t total = 0;
     take_weights(&table, precision, layout, &total);
@@ -171,15 +173,15 @@ void deep_sets_layout(const struct model_description *model, int sets, struct de
     layout->first_gradient = take(&total, (size_t)model->pair_width + 1, first);
     layout->last_bias_gradient = take(&total, 1, last);
     for (int i = 0; i < encoder->count; i++) {
-        size_t rows = deep_sets_keeps(model, i) ? all * pairs : tile_pairs;
+        size_t rows = deep_sets_keeps(model, i) ? all * pairs + tile_rows - tile_pairs : tile_rows;
         layout->activation[i] =
             take_numbers(&total, rows, (size_t)lanes_stride(encoder->width[i]), precision);
     }
     for (int i = 0; i < 2; i++)
         layout->gradient[i] =
-            take_numbers(&total, tile_pairs, (size_t)lanes_stride(widest(encoder)), precision);
-    layout->first_again = deep_sets_keeps(model, 0) ? take_numbers(&total, tile_pairs, first, precision)
-                                                    : layout->activation[0];
+            take_numbers(&total, tile_rows, (size_t)lanes_stride(widest(encoder)), precision);
+    layout->first_again =
+        deep_sets_keeps(model, 0) ? take_numbers(&total, tile_rows, first, precision) : layout->activation[0];
     take_set_layers(model, all, layout, &total);
     switch (model->pooling) {
     case POOLING_MAX:
@@ -194,6 +196,7 @@ void deep_sets_layout(const struct model_description *model, int sets, struct de
         break;
     default:
         layout->signs = take(&total, all * (size_t)pooling_words(model->pairs), last);
+        layout->transposed_gradient = take_numbers(&total, 1, last * tile_rows + POOLING_WORD, precision);
     }
     layout->total = total;
 }

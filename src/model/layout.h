@@ -4,7 +4,7 @@
 
 #include "model/description.h"
 
-/* Offsets in floats, whatever is stored there. S sets, n pairs, T sets a tile, widths w1..wk of the encoder's hidden
+/* Offsets in floats, whatever is stored there. S sets, n pairs, T sets a tile, R = T n rounded up, widths w1..wk of the encoder's hidden
  * layers, padded to lanes. "p": stored in the model's precision. */
 struct deep_sets_layout {
     int tile_sets;
@@ -16,9 +16,9 @@ struct deep_sets_layout {
     size_t last_bias;              // [wk]
     size_t first_gradient;         // [pair_width + 1, w1], of weight and bias
     size_t last_bias_gradient;     // [wk]
-    size_t activation[WIDTHS_MAX]; // p [T n, wi]; [S n, wi] where they are kept
-    size_t first_again;            // p [T n, w1], on the way back
-    size_t gradient[2];            // p [T n, max w], by turns
+    size_t activation[WIDTHS_MAX]; // p [R, wi]; [S n + R - T n, wi] where they are kept
+    size_t first_again;            // p [R, w1], on the way back
+    size_t gradient[2];            // p [R, max w], by turns
     size_t set_input[WIDTHS_MAX +
                      2]; // [S, in], of the layers after pooling: what is pooled, the embedding, the decoder's
     size_t set_operand[WIDTHS_MAX + 2]; // p, the same; the inputs themselves where p is fp32
@@ -26,7 +26,8 @@ struct deep_sets_layout {
     size_t set_gradient_operand;        // p [S, widest]
 
     // Mean and sum. Pooled: [S, wk].
-    size_t signs; // [S, words, wk], 32-bit words
+    size_t signs;               // [S, words, wk], 32-bit words
+    size_t transposed_gradient; // p [wk, R] and a word's pairs more
 
     // Max and moments. E padded. Pooled: [S, E], [S, 2, E].
     size_t embedding;            // p, without bias: [T n, E]; of moments [S n, E]
@@ -34,7 +35,7 @@ struct deep_sets_layout {
     size_t row, first, column;   // struct pooling_winners, of a tile
     size_t count;                // [n + 1], to work in
     size_t picked_pairs;         // [T n, pair_width]
-    size_t picked_activation;    // p [T n, widest between the first and the last]
+    size_t picked_activation;    // p [R, widest between the first and the last]
     size_t last_weight;          // p [E, wk]
     size_t last_weight_gradient; // [E, wk]
 
@@ -53,6 +54,13 @@ struct deep_sets_layout {
     size_t heads_operand; // p, the same
     size_t total;
 };
+
+/* Rows of a tile on the way back, with those that are filled up: with whole blocks of rows, products over them are quickest. */
+static inline int deep_sets_round_rows(int rows, enum precision precision)
+{
+    int block = precision == PRECISION_FP32 ? 16 : 32;
+    return (rows + block - 1) / block * block;
+}
 
 void deep_sets_layout(const struct model_description *model, int sets, struct deep_sets_layout *layout);
 

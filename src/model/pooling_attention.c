@@ -290,4 +290,9 @@ static void finish(struct model *model, float *gradient)
     }
 }
 
-const struct pooling pooling_attention = {use, encode, embed, embed_backward, encode_backward, finish};
+const struct pooling pooling_attention = {.use = use,
+                                          .encode = encode,
+                                          .embed = embed,
+                                          .embed_backward = embed_backward,
+                                          .encode_backward = encode_backward,
+                                          .finish = finish};

@@ -93,4 +93,9 @@ static void finish(struct model *model, float *gradient)
         memcpy(gradient + weight->offset + row * columns, dw + row * stride, columns * sizeof *dw);
 }
 
-const struct pooling pooling_max = {use, encode, embed, embed_backward, encode_backward, finish};
+const struct pooling pooling_max = {.use = use,
+                                    .encode = encode,
+                                    .embed = embed,
+                                    .embed_backward = embed_backward,
+                                    .encode_backward = encode_backward,
+                                    .finish = finish};

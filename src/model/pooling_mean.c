@@ -61,5 +61,20 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     return sets * d->pairs;
 }
 
-const struct pooling pooling_mean = {
-    .encode = encode, .embed = embed, .embed_backward = embed_backward, .encode_backward = encode_backward};
+static const void *transposed_gradient(struct model *model, int set, int sets, int rows)
+{
+    const struct model_description *d = &model->description;
+    int stride = last_hidden_stride(model);
+    const float *dpooled = workspace_at(model, layout_of(model)->set_gradient[0]);
+    void *transposed = workspace_at(model, layout_of(model)->transposed_gradient);
+    pooling_sum_backward_transposed(transposed, dpooled + (size_t)set * (size_t)stride, signs_of(model, set),
+                                    mean_scale(model), sets, d->pairs, stride,
+                                    d->encoder.width[d->encoder.count - 1], rows, d->precision);
+    return transposed;
+}
+
+const struct pooling pooling_mean = {.encode = encode,
+                                     .embed = embed,
+                                     .embed_backward = embed_backward,
+                                     .encode_backward = encode_backward,
+                                     .transposed_gradient = transposed_gradient};

@@ -82,4 +82,5 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     return rows;
 }
 
-const struct pooling pooling_moments = {NULL, encode, embed, embed_backward, encode_backward, NULL};
+const struct pooling pooling_moments = {
+    .encode = encode, .embed = embed, .embed_backward = embed_backward, .encode_backward = encode_backward};

@@ -220,6 +220,23 @@ static void test_narrow(void **state)
 
 // ---- pooling ----
 
+// The transpose has the very numbers of `dz`, and zeros behind them.
+static void check_transposed(const void *dz, const float *dpooled, const uint32_t *signs, float scale,
+                             int sets, int pairs, int stride, int width, enum precision precision)
+{
+    int rows = sets * pairs, ld = (rows + POOLING_WORD - 1) / POOLING_WORD * POOLING_WORD;
+    size_t size = (size_t)(width * ld) + POOLING_WORD, dz_size = (size_t)(rows * stride);
+    float *before = filled(size, 7);
+    void *transposed = stored(before, size, precision);
+    pooling_sum_backward_transposed(transposed, dpooled, signs, scale, sets, pairs, stride, width, ld,
+                                    precision);
+    float *got = loaded(transposed, size, precision), *want = loaded(dz, dz_size, precision);
+    for (int j = 0; j < width; j++)
+        for (int row = 0; row < ld; row++)
+            assert_true(got[j * ld + row] == (row < rows ? want[row * stride + j] : 0));
+    FREE_ALL(before, transposed, got, want);
+}
+
 static void check_pooling(int sets, int pairs, int width, enum precision precision)
 {
     int stride = lanes_stride(width), words = pooling_words(pairs), rows = sets * pairs;
@@ -249,13 +266,14 @@ static void check_pooling(int sets, int pairs, int width, enum precision precisi
     assert_close(pooled, want, pooled_size, sum_threshold);
     expect_stored(dz_stored, dz_want, z_size, precision);
     assert_close(db, db_want, all, sum_threshold);
+    check_transposed(dz_stored, dpooled, signs, scale, sets, pairs, stride, width, precision);
     FREE_ALL(z, z_stored, b, pooled, signs, dpooled, dz_stored, db, want, dz_want, db_want);
 }
 
 static void test_pooling(void **state)
 {
     (void)state;
-    static const int pairs[] = {1, 31, 32, 33, 45, 150}, widths[] = {16, 32, 48, 256, 13, 33};
+    static const int pairs[] = {1, 31, 32, 33, 45, 63, 150}, widths[] = {16, 32, 48, 256, 13, 33};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         for (size_t j = 0; j < sizeof widths / sizeof *widths; j++)
             for (int p = 0; p < 2; p++)
