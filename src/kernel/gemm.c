@@ -176,13 +176,24 @@ void gemm_tn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int 
     multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 1, 0, add, 0}, a, b, c);
 }
 
+static void transpose_halves(uint16_t *restrict to, const uint16_t *restrict from, int rows, int columns)
+{
+    for (int j = 0; j < columns; j++)
+        for (int i = 0; i < rows; i++)
+            to[j * rows + i] = from[i * columns + j];
+}
+
 // OpenBLAS packs in every call, and tells nobody how.
-void gemm_pack(enum precision operands, int n, int k, const void *b, void *packed)
+void gemm_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed)
 {
     if (library[operands] == GEMM_ONEDNN)
-        gemm_onednn_pack(operands, n, k, b, packed);
-    else
+        gemm_onednn_pack(operands, n, k, b, transposed, packed);
+    else if (!transposed)
         memcpy(packed, b, (size_t)n * (size_t)k * precision_bytes(operands));
+    else if (operands == PRECISION_FP32)
+        operand_transpose(packed, b, n, k, PRECISION_FP32);
+    else
+        transpose_halves(packed, b, n, k);
 }
 
 void gemm_packed(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *packed,

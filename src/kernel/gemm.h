@@ -49,8 +49,9 @@ void gemm_tn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int 
              void *c, int ldc, bool add);
 
 /* A right-hand operand that many products share (a weight, during a step), brought once into the order in which the library's kernel
- * reads it; each call of the others does that anew. b [k, n], dense, in `operands`; packed: gemm_packed_room numbers, the caller's. */
-void gemm_pack(enum precision operands, int n, int k, const void *b, void *packed);
+ * reads it; each call of the others does that anew. b [k, n], or transposed [n, k], dense, in `operands`; packed: gemm_packed_room
+ * numbers, the caller's. */
+void gemm_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed);
 static inline size_t gemm_packed_room(int n, int k)
 {
     enum { BLOCK = 64 }; // the library fills up its blocks

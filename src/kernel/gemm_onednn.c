@@ -1,5 +1,7 @@
 #include "kernel/gemm_onednn.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
 #include <dnnl.h>
 #include <omp.h>
@@ -10,6 +12,7 @@
 enum {
     SLOTS = 512,
     PACKINGS = 64,
+    BLOCK = 64, // columns of a packed matrix
     ARGUMENTS = 3
 }; // more shapes than a run has; when they are full, all are made anew
 
@@ -24,12 +27,12 @@ static dnnl_stream_t stream;
 static struct product products[SLOTS];
 static int used;
 
-// How a right-hand operand of one shape is packed.
+// How a right-hand operand of one shape is packed, from [k, n] and from [n, k].
 struct packing {
     int n, k, bf16;
     dnnl_memory_desc_t layout;
-    dnnl_primitive_t reorder; // NULL: free
-    dnnl_memory_t from, to;
+    dnnl_primitive_t reorder[2]; // NULL: free
+    dnnl_memory_t from[2], to;
 };
 
 static struct packing packings[PACKINGS];
@@ -124,7 +127,6 @@ static dnnl_memory_desc_t packed_layout(int n, int k, bool bf16)
     b = *dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0);
     dnnl_primitive_desc_destroy(description);
     // With a block that is not full, oneDNN 2.6 has no kernel for other numbers of rows but its reference, a thousand times slower.
-    enum { BLOCK = 64 };
     if (n % BLOCK != 0)
         return plain;
     size_t room = gemm_packed_room(n, k) * (bf16 ? sizeof(uint16_t) : sizeof(float));
@@ -133,10 +135,12 @@ static dnnl_memory_desc_t packed_layout(int n, int k, bool bf16)
 
 static void forget_packings(void)
 {
-    for (int i = 0; i < PACKINGS && packings[i].reorder; i++) {
-        dnnl_memory_destroy(packings[i].from);
+    for (int i = 0; i < PACKINGS && packings[i].to; i++) {
+        for (int transposed = 0; transposed < 2; transposed++) {
+            dnnl_memory_destroy(packings[i].from[transposed]);
+            dnnl_primitive_destroy(packings[i].reorder[transposed]);
+        }
         dnnl_memory_destroy(packings[i].to);
-        dnnl_primitive_destroy(packings[i].reorder);
     }
     memset(packings, 0, sizeof packings);
 }
@@ -144,7 +148,7 @@ static void forget_packings(void)
 static const struct packing *packing_of(int n, int k, bool bf16)
 {
     int i = 0;
-    for (; i < PACKINGS && packings[i].reorder; i++)
+    for (; i < PACKINGS && packings[i].to; i++)
         if (packings[i].n == n && packings[i].k == k && packings[i].bf16 == bf16)
             return &packings[i];
     if (i == PACKINGS) {
@@ -152,25 +156,29 @@ static const struct packing *packing_of(int n, int k, bool bf16)
         i = 0;
     }
     struct packing *packing = &packings[i];
-    dnnl_memory_desc_t plain = matrix(k, n, n, false, bf16);
-    dnnl_primitive_desc_t description;
     packing->n = n, packing->k = k, packing->bf16 = bf16;
     packing->layout = packed_layout(n, k, bf16);
-    must(dnnl_reorder_primitive_desc_create(&description, &plain, engine, &packing->layout, engine, NULL));
-    must(dnnl_primitive_create(&packing->reorder, description));
-    must(dnnl_memory_create(&packing->from, &plain, engine, DNNL_MEMORY_NONE));
     must(dnnl_memory_create(&packing->to, &packing->layout, engine, DNNL_MEMORY_NONE));
-    dnnl_primitive_desc_destroy(description);
+    for (int transposed = 0; transposed < 2; transposed++) {
+        dnnl_memory_desc_t plain = matrix(k, n, transposed ? k : n, transposed, bf16);
+        dnnl_primitive_desc_t description;
+        must(
+            dnnl_reorder_primitive_desc_create(&description, &plain, engine, &packing->layout, engine, NULL));
+        must(dnnl_primitive_create(&packing->reorder[transposed], description));
+        must(dnnl_memory_create(&packing->from[transposed], &plain, engine, DNNL_MEMORY_NONE));
+        dnnl_primitive_desc_destroy(description);
+    }
     return packing;
 }
 
-void gemm_onednn_pack(enum precision operands, int n, int k, const void *b, void *packed)
+void gemm_onednn_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed)
 {
     const struct packing *packing = packing_of(n, k, operands == PRECISION_BF16);
-    must(dnnl_memory_set_data_handle(packing->from, (void *)b));
+    must(dnnl_memory_set_data_handle(packing->from[transposed], (void *)b));
     must(dnnl_memory_set_data_handle(packing->to, packed));
-    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, packing->from}, {DNNL_ARG_TO, packing->to}};
-    must(dnnl_primitive_execute(packing->reorder, stream, 2, arguments));
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, packing->from[transposed]},
+                                         {DNNL_ARG_TO, packing->to}};
+    must(dnnl_primitive_execute(packing->reorder[transposed], stream, 2, arguments));
 }
 
 // ---- products ----
@@ -229,7 +237,7 @@ static struct product *find(const struct gemm_shape *shape)
     }
 }
 
-void gemm_onednn(const struct gemm_shape *shape, const void *a, const void *b, void *c)
+static void execute(const struct gemm_shape *shape, const void *a, const void *b, void *c)
 {
     struct product *product = find(shape);
     // oneDNN's handles are not const; it does not write to sources.
@@ -239,4 +247,55 @@ void gemm_onednn(const struct gemm_shape *shape, const void *a, const void *b, v
     const dnnl_exec_arg_t arguments[ARGUMENTS] = {
         {DNNL_ARG_SRC, product->a}, {DNNL_ARG_WEIGHTS, product->b}, {DNNL_ARG_DST, product->c}};
     must(dnnl_primitive_execute(product->primitive, stream, ARGUMENTS, arguments));
+}
+
+// ---- packed, with rows that are further apart than they are long ----
+
+static void copy_rows(void *to, int to_ld, const void *from, int from_ld, int rows, int columns,
+                      size_t number)
+{
+    for (size_t row = 0; row < (size_t)rows; row++)
+        memcpy((char *)to + row * (size_t)to_ld * number, (const char *)from + row * (size_t)from_ld * number,
+               (size_t)columns * number);
+}
+
+// Room for a dense matrix; grows to the largest and stays.
+static void *dense_room(int which, size_t bytes)
+{
+    static void *room[2];
+    static size_t size[2];
+    if (bytes > size[which]) {
+        room[which] = memory_grow(room[which], bytes);
+        size[which] = bytes;
+    }
+    return room[which];
+}
+
+// With a packed B oneDNN 2.6 has no kernel for such rows but its reference, a thousand times slower than copying.
+static void execute_dense(const struct gemm_shape *shape, const void *a, const void *b, void *c)
+{
+    struct gemm_shape dense = *shape;
+    size_t from = shape->numbers == GEMM_FP32 ? sizeof(float) : sizeof(uint16_t),
+           to = shape->numbers == GEMM_BF16 ? sizeof(uint16_t) : sizeof(float);
+    void *dense_c = c;
+    dense.lda = shape->k, dense.ldc = shape->n;
+    if (shape->lda != shape->k) {
+        void *room = dense_room(0, (size_t)shape->m * (size_t)shape->k * from);
+        copy_rows(room, shape->k, a, shape->lda, shape->m, shape->k, from);
+        a = room;
+    }
+    if (shape->ldc != shape->n)
+        dense_c = dense_room(1, (size_t)shape->m * (size_t)shape->n * to);
+    execute(&dense, a, b, dense_c);
+    if (dense_c != c)
+        copy_rows(c, shape->ldc, dense_c, shape->n, shape->m, shape->n, to);
+}
+
+void gemm_onednn(const struct gemm_shape *shape, const void *a, const void *b, void *c)
+{
+    bool dense = shape->lda == shape->k && shape->ldc == shape->n;
+    if (shape->packed && !dense && shape->n % BLOCK == 0)
+        execute_dense(shape, a, b, c);
+    else
+        execute(shape, a, b, c);
 }

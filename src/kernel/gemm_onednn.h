@@ -17,7 +17,7 @@ bool gemm_onednn_setup(void);
 /* "2.6.3 brg:avx512_core": version and kernel for such operands; "" if it has none of its own for this processor. */
 void gemm_onednn_name(enum precision operands, char *name, int size);
 
-void gemm_onednn_pack(enum precision operands, int n, int k, const void *b, void *packed);
+void gemm_onednn_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed);
 
 void gemm_onednn(const struct gemm_shape *shape, const void *a, const void *b, void *c);
 

@@ -13,9 +13,9 @@ void gemm_onednn_name(enum precision operands, char *name, int size)
         name[0] = '\0';
 }
 
-void gemm_onednn_pack(enum precision operands, int n, int k, const void *b, void *packed)
+void gemm_onednn_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed)
 {
-    (void)operands, (void)n, (void)k, (void)b, (void)packed;
+    (void)operands, (void)n, (void)k, (void)b, (void)transposed, (void)packed;
 }
 
 void gemm_onednn(const struct gemm_shape *shape, const void *a, const void *b, void *c)

@@ -55,10 +55,9 @@ static void pack_weight(const struct model *model, int layer)
     int out = weight->rows, in = weight->columns;
     enum precision precision = model->description.precision;
     void *staging = workspace_at(model, layout_of(model)->staging);
-    operand_transpose(staging, values, out, in, precision);
-    gemm_pack(precision, out, in, staging, forward_weight(model, layer));
     operand_copy(staging, values, tensor_size(weight), precision);
-    gemm_pack(precision, in, out, staging, backward_weight(model, layer));
+    gemm_pack(precision, out, in, staging, true, forward_weight(model, layer));
+    gemm_pack(precision, in, out, staging, false, backward_weight(model, layer));
 }
 
 static void use(struct model *model)

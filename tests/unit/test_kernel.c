@@ -111,26 +111,42 @@ static void check_gemm(const struct product *product, enum gemm_numbers numbers,
     FREE_ALL(a, b, c, a_stored, b_stored, c_stored, a_wide, b_wide, want, got);
 }
 
-// A product as gemm_nn is one, by way of packing. It does not add.
+// By way of packing; b's rows lie so far apart.
+static void packed_product(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda,
+                           const void *b, int ldb, bool transposed, void *c, int ldc)
+{
+    enum precision operands = numbers == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
+    size_t number = precision_bytes(operands), rows = (size_t)(transposed ? n : k),
+           row = (size_t)(transposed ? k : n) * number;
+    char *dense = memory_small(rows * row);
+    void *packed = reference_floats(gemm_packed_room(n, k));
+    for (size_t i = 0; i < rows; i++)
+        memcpy(dense + i * row, (const char *)b + i * (size_t)ldb * number, row);
+    gemm_pack(operands, n, k, dense, transposed, packed);
+    gemm_packed(numbers, m, n, k, a, lda, packed, c, ldc);
+    FREE_ALL(dense, packed);
+}
+
+// A product as gemm_nn is one, and as gemm_nt, packed. They do not add.
 static void packed_nn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b,
                       int ldb, void *c, int ldc, bool add)
 {
-    enum precision operands = numbers == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
-    size_t number = precision_bytes(operands), row = (size_t)n * number;
-    char *dense = memory_small((size_t)k * row);
-    void *packed = reference_floats(gemm_packed_room(n, k));
-    for (size_t i = 0; i < (size_t)k; i++)
-        memcpy(dense + i * row, (const char *)b + i * (size_t)ldb * number, row);
     assert_false(add);
-    gemm_pack(operands, n, k, dense, packed);
-    gemm_packed(numbers, m, n, k, a, lda, packed, c, ldc);
-    FREE_ALL(dense, packed);
+    packed_product(numbers, m, n, k, a, lda, b, ldb, false, c, ldc);
+}
+
+static void packed_nt(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b,
+                      int ldb, void *c, int ldc, bool add)
+{
+    assert_false(add);
+    packed_product(numbers, m, n, k, a, lda, b, ldb, true, c, ldc);
 }
 
 static void check_products(enum gemm_numbers numbers)
 {
     static const struct product products[] = {
         {gemm_nn, false, false}, {gemm_nt, false, true}, {gemm_tn, true, false}};
+    static const struct product packed[] = {{packed_nn, false, false}, {packed_nt, false, true}};
     static const int sizes[][3] = {{1, 1, 1},     {3, 5, 7},      {33, 17, 45},
                                    {180, 33, 20}, {13, 128, 257}, {64, 256, 128}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
@@ -138,8 +154,8 @@ static void check_products(enum gemm_numbers numbers)
             for (int add = 0; add <= (numbers != GEMM_BF16); add++)
                 check_gemm(&products[p], numbers, sizes[s][0], sizes[s][1], sizes[s][2], add);
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        check_gemm(&(struct product){packed_nn, false, false}, numbers, sizes[s][0], sizes[s][1], sizes[s][2],
-                   false);
+        for (size_t p = 0; p < sizeof packed / sizeof *packed; p++)
+            check_gemm(&packed[p], numbers, sizes[s][0], sizes[s][1], sizes[s][2], false);
 }
 
 static void test_gemm(void **state)
