@@ -12,11 +12,17 @@ static void add(float *restrict sum, const float *restrict more, size_t count)
         sum[i] += more[i];
 }
 
+// By pieces that stay in the first cache while they are carried on.
 int tree_carry(float *const *level, int depth, int shard, size_t count)
 {
-    for (; shard & 1; shard >>= 1, depth--)
-        add(level[depth - 2], level[depth - 1], count);
-    return depth;
+    enum { PIECE = 2048 };
+    int left = depth;
+    for (; shard & 1; shard >>= 1)
+        left--;
+    for (size_t at = 0; at < count; at += PIECE)
+        for (int i = depth - 1; i >= left; i--)
+            add(level[i - 1] + at, level[i] + at, count - at < PIECE ? count - at : PIECE);
+    return left;
 }
 
 struct slice {
