@@ -6,8 +6,15 @@
 enum { WORD = POOLING_WORD };
 
 // A set's pairs start at any number of a transposed row.
-typedef float lanes_anywhere __attribute__((vector_size(64), aligned(4)));
-typedef uint16_t halves_anywhere __attribute__((vector_size(32), aligned(2)));
+typedef int32_t lanes_anywhere __attribute__((vector_size(64), aligned(4)));
+typedef uint16_t halves_anywhere __attribute__((vector_size(64), aligned(2)));
+
+// The bit of pair p in its word: by turns from the low and the high half, so that the halves of a word that is in all lanes lie beside
+// each other like the pairs they stand for.
+INLINE int32_t sign_bit(int p)
+{
+    return (int32_t)(1u << (p % 2 * 16 + p / 2));
+}
 
 INLINE void set_forward(float *restrict pooled, uint32_t *restrict signs, const void *restrict z,
                         const float *restrict b, float scale, int pairs, size_t stride, size_t first_column,
@@ -20,7 +27,7 @@ INLINE void set_forward(float *restrict pooled, uint32_t *restrict signs, const 
         int_lanes word[BLOCK] = {{0}};
         for (int p = 0; p < count; p++) {
             float_lanes value[BLOCK];
-            int32_t bit = (int32_t)(1u << p);
+            int32_t bit = sign_bit(p);
             columns_load(value, z, (size_t)(first + p) * stride + first_column, block, precision);
             for (int l = 0; l < block; l++) {
                 value[l] += bias[l];
@@ -75,7 +82,7 @@ INLINE void set_backward(void *restrict dz, float *restrict db, const float *res
         }
         for (int p = 0; p < count; p++) {
             float_lanes value[BLOCK];
-            int32_t bit = (int32_t)(1u << p);
+            int32_t bit = sign_bit(p);
             for (int l = 0; l < block; l++)
                 value[l] = (float_lanes)((int_lanes)rounded[l] & ((word[l] & bit) != 0));
             columns_store_exact(dz, (size_t)(first + p) * stride + first_column, value, block, precision);
@@ -115,21 +122,32 @@ INLINE int sign_column(int at, int stride, const enum precision precision)
 }
 
 // value where a bit is set, for 32 pairs.
+INLINE void store_word_fp32(float *to, float value, uint32_t word)
+{
+    const int_lanes bit = {1 << 0, 1 << 16, 1 << 1, 1 << 17, 1 << 2, 1 << 18, 1 << 3, 1 << 19,
+                           1 << 4, 1 << 20, 1 << 5, 1 << 21, 1 << 6, 1 << 22, 1 << 7, 1 << 23};
+    const int_lanes all = (int_lanes)((float_lanes){0} + value);
+    *(lanes_anywhere *)to = all & ((bit & (int32_t)word) != 0);
+    *(lanes_anywhere *)(to + LANES) = all & ((bit & (int32_t)(word >> 8)) != 0);
+}
+
+INLINE void store_word_bf16(uint16_t *to, float value, uint32_t word)
+{
+    typedef uint16_t halves __attribute__((vector_size(64)));
+    const halves bit = {1 << 0,  1 << 0,  1 << 1,  1 << 1,  1 << 2,  1 << 2,  1 << 3,  1 << 3,
+                        1 << 4,  1 << 4,  1 << 5,  1 << 5,  1 << 6,  1 << 6,  1 << 7,  1 << 7,
+                        1 << 8,  1 << 8,  1 << 9,  1 << 9,  1 << 10, 1 << 10, 1 << 11, 1 << 11,
+                        1 << 12, 1 << 12, 1 << 13, 1 << 13, 1 << 14, 1 << 14, 1 << 15, 1 << 15};
+    halves words = (halves)((word_lanes){0} + word);
+    *(halves_anywhere *)to = operand_round_one(value) & (halves)((bit & words) != 0);
+}
+
 INLINE void store_word(void *to, float value, uint32_t word, const enum precision precision)
 {
-    for (int half = 0; half < 2; half++, word >>= LANES)
-        if (precision == PRECISION_FP32) {
-            const int_lanes bit = {1 << 0, 1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
-                                   1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
-            int_lanes set = (bit & (int32_t)word) != 0;
-            *(lanes_anywhere *)((float *)to + half * LANES) =
-                (float_lanes)((int_lanes)((float_lanes){0} + value) & set);
-        } else {
-            const half_lanes bit = {1 << 0, 1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
-                                    1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
-            half_lanes set = (half_lanes)((bit & (uint16_t)word) != 0);
-            *(halves_anywhere *)((uint16_t *)to + half * LANES) = set & operand_round_one(value);
-        }
+    if (precision == PRECISION_FP32)
+        store_word_fp32(to, value, word);
+    else
+        store_word_bf16(to, value, word);
 }
 
 // Whole words are stored, whose ends the next set or column overwrites: so column by column, in order.
