@@ -2,12 +2,10 @@
 
 #include "base/memory.h"
 #include "commands/results.h"
+#include "store/file.h"
 #include "store/store.h"
 #include "sweep/canonical.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,20 +253,6 @@ done:
     return status;
 }
 
-static enum status put_in_place(const char *next, const char *path)
-{
-    if (rename(next, path) != 0)
-        FAIL(STATUS_MACHINE, "%s cannot be renamed to %s: %s", next, path, strerror(errno));
-    char *copy = memory_text(path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(copy);
-    if (fd >= 0) {
-        fsync(fd); // some file systems cannot; the rename itself is whole either way
-        close(fd);
-    }
-    return STATUS_OK;
-}
-
 static enum status grow(struct growth *growth)
 {
     enum status status = STATUS_OK;
@@ -285,7 +269,7 @@ static enum status grow(struct growth *growth)
     TRY_DONE(match(growth));
     unlink(next); // of a growth that was killed
     TRY_DONE(fill(growth, next));
-    TRY_DONE(put_in_place(next, growth->view->path));
+    TRY_DONE(file_rename(next, growth->view->path, "the larger results file"));
 done:
     if (status != STATUS_OK)
         unlink(next);

@@ -289,7 +289,7 @@ done:
     h5_close(&from);
     h5_close(&properties);
     h5_close(&access);
-    return h5_close_new(&archive->file, archive->path, status);
+    return h5_settle(h5_close_new(&archive->file, archive->path, status), archive->view->path);
 }
 
 static enum status make_archive(const char *part, const void *context)

@@ -94,20 +94,29 @@ static enum status sync_path(const char *path, int flags, const char *file, cons
     return error ? file_write_failure(file, what, error) : STATUS_OK;
 }
 
-enum status file_create(const char *path, const char *what,
-                        enum status (*make)(const char *part, const void *context), const void *context)
+enum status file_rename(const char *part, const char *path, const char *what)
 {
     enum status status = STATUS_OK;
-    char *part = memory_format("%s.part", path), *copy = memory_text(path);
-    TRY_DONE(make(part, context));
+    char *copy = memory_text(path);
     TRY_DONE(sync_path(part, 0, part, what));
     if (rename(part, path) != 0)
         TRY_DONE(file_write_failure(path, what, errno));
     TRY_DONE(sync_path(dirname(copy), O_DIRECTORY, path, what));
 done:
+    free(copy);
+    return status;
+}
+
+enum status file_create(const char *path, const char *what,
+                        enum status (*make)(const char *part, const void *context), const void *context)
+{
+    enum status status = STATUS_OK;
+    char *part = memory_format("%s.part", path);
+    TRY_DONE(make(part, context));
+    TRY_DONE(file_rename(part, path, what));
+done:
     if (status != STATUS_OK)
         unlink(part);
-    free(copy);
     free(part);
     return status;
 }

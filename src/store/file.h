@@ -20,8 +20,11 @@ enum status file_copy(int from, int to, const char *path, const char *what);
  * afterwards. */
 enum status file_sync(int fd, const char *path, const char *what);
 
-/* Has `make` write a new file beside its name, PATH.part, and renames it: whoever opens the name finds what was there
- * before or the new file, whole and on the disk. Leaves nothing behind after a failure. */
+/* Gives a new file, which lies beside it, its name: whoever opens the name finds what was there before or the new file, whole and
+ * on the disk. */
+enum status file_rename(const char *part, const char *path, const char *what);
+
+/* Has `make` write a new file beside its name, PATH.part, and renames it. Leaves nothing behind after a failure. */
 enum status file_create(const char *path, const char *what,
                         enum status (*make)(const char *part, const void *context), const void *context);
 

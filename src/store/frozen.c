@@ -100,7 +100,7 @@ done:
     return status;
 }
 
-static enum status read_pieces(hid_t file, const char *path, struct frozen_piece **pieces, int *count)
+static enum status read_pieces(hid_t file, int fd, const char *path, struct frozen_piece **pieces, int *count)
 {
     static const char name[] = LAYOUT_INTERNAL "/" LAYOUT_FROZEN;
     enum status status = STATUS_OK;
@@ -112,8 +112,7 @@ static enum status read_pieces(hid_t file, const char *path, struct frozen_piece
     TRY_DONE(h5_expect(dataset, path, name, 2, shape, H5T_INTEGER, sizeof(int64_t)));
     *count = (int)shape[0];
     *pieces = memory_small((size_t)*count * sizeof **pieces);
-    if (H5Dread(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, *pieces) < 0)
-        TRY_DONE(h5_read_failure(path, name));
+    TRY_DONE(h5_read_bytes(dataset, fd, path, name, 0, *pieces, (size_t)*count * sizeof **pieces));
 done:
     h5_close(&space);
     h5_close(&dataset);
@@ -128,7 +127,7 @@ enum status frozen_check(hid_t file, const char *path)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         FAIL(STATUS_RESULTS, "%s: %s", path, strerror(errno));
-    TRY_DONE(read_pieces(file, path, &pieces, &count));
+    TRY_DONE(read_pieces(file, fd, path, &pieces, &count));
     for (int i = 0; i < count; i++) {
         int64_t sum = CHECKSUM_NONE;
         if (pieces[i].offset >= 0 && pieces[i].length >= 0)

@@ -13,12 +13,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-void h5_begin(void)
-{
-    H5dont_atexit(); // everything is closed here; a file that was given up would only trip it
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-}
-
 void h5_close(hid_t *id)
 {
     if (*id > 0)
@@ -51,6 +45,8 @@ hid_t h5_text_type(void)
     H5Tset_cset(type, H5T_CSET_UTF8);
     return type;
 }
+
+// ---- failures ----
 
 static herr_t innermost(unsigned n, const H5E_error2_t *error, void *reason)
 {
@@ -92,10 +88,49 @@ enum status h5_write_failure(const char *path, const char *what)
          path, what, reason);
 }
 
+static bool is_of_disk(int error)
+{
+    return error == EIO || error == ESTALE;
+}
+
+// What the disk could not give since the last h5_begin or h5_settle.
+static int met;
+
+// HDF5 calls it whenever one of its functions fails. Many of those failures mean no more than that something is not there.
+static herr_t remember(hid_t stack, void *context)
+{
+    (void)stack, (void)context;
+    char reason[256];
+    int left_behind = errno, error = ask_hdf5(reason);
+    error = error ? error : left_behind; // MPI-IO tells nothing
+    if (is_of_disk(error))
+        met = error;
+    return 0;
+}
+
+void h5_begin(void)
+{
+    H5dont_atexit(); // everything is closed here; a file that was given up would only trip it
+    H5Eset_auto2(H5E_DEFAULT, remember, NULL);
+    met = 0;
+    errno = 0;
+}
+
+enum status h5_settle(enum status status, const char *path)
+{
+    int error = met;
+    met = 0;
+    if (error && (status == STATUS_OK || status == STATUS_RESULTS))
+        FAIL(STATUS_MACHINE, "%s cannot be read: %s", path, strerror(error));
+    return status;
+}
+
 enum status h5_read_failure(const char *path, const char *what)
 {
     char reason[256];
-    int error = ask_hdf5(reason);
+    int left_behind = errno, error = ask_hdf5(reason);
+    if (!error && is_of_disk(left_behind))
+        error = left_behind;
     if (error)
         FAIL(STATUS_MACHINE, "%s: cannot read %s: %s", path, what, strerror(error));
     FAIL(STATUS_RESULTS, "%s is damaged: %s cannot be read (%s)", path, what, reason);
@@ -163,6 +198,15 @@ herr_t h5_write_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, 
                      const void *values)
 {
     return transfer_part(dataset, type, rank, start, count, NULL, values);
+}
+
+enum status h5_read_bytes(hid_t dataset, int fd, const char *path, const char *name, size_t start,
+                          void *bytes, size_t length)
+{
+    haddr_t offset = H5Dget_offset(dataset);
+    if (offset == HADDR_UNDEF)
+        FAIL(STATUS_RESULTS, "%s is damaged: `%s` is nowhere in the file", path, name);
+    return file_read(fd, path, name, bytes, length, (off_t)(offset + start));
 }
 
 static bool shape_is(hid_t dataset, int rank, const hsize_t *shape)

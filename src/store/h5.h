@@ -37,14 +37,23 @@ enum status h5_close_new(hid_t *file, const char *path, enum status status);
 /* The failure of the HDF5 call just made to write `what` into the file at `path`, in a sentence. */
 enum status h5_write_failure(const char *path, const char *what);
 
-/* Likewise to read it: the file is damaged. */
+/* Likewise to read it: the file is damaged, or the disk cannot give it. */
 enum status h5_read_failure(const char *path, const char *what);
+
+/* After several calls, some of which may have failed because something is not there: if the disk could not be read meanwhile, that
+ * is the failure. Else it is `status`. */
+enum status h5_settle(enum status status, const char *path);
 
 /* Reads or writes count[] elements from start[] on; `type` is that of memory, rank 1 or 2. */
 herr_t h5_read_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
                     void *values);
 herr_t h5_write_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
                      const void *values);
+
+/* Reads some bytes of a dataset that is not chunked, as they lie in the file, from `fd`. MPI-IO would not do: of a disk that cannot be
+ * read it makes zeros, and no failure (Open MPI 4.1.4). */
+enum status h5_read_bytes(hid_t dataset, int fd, const char *path, const char *name, size_t start,
+                          void *bytes, size_t length);
 
 /* Fails unless the dataset has this shape, elements of class and size, and a place that lies inside the file.
  * size 0: variable-length text. */

@@ -1,5 +1,6 @@
 // Everything of a file that libhdf5 has to interpret, once, before anybody relies on it.
 #include "store/checkpoint.h"
+#include "store/h5.h"
 #include "store/layout.h"
 #include "store/view.h"
 
@@ -24,7 +25,7 @@ enum status store_look(const char *path, bool runs, void (*alive)(void))
     enum status status = STATUS_OK;
     for (int64_t run = 0; runs && run < view->runs && status == STATUS_OK; run++) {
         alive();
-        status = look_at_run(view, run);
+        status = h5_settle(look_at_run(view, run), path);
     }
     store_view_close(&view);
     return status;

@@ -188,11 +188,11 @@ enum status store_open(const char *path, MPI_Comm comm, struct store **out)
     // agreement.
     enum status status = agree(open_descriptor(store), comm);
     if (status == STATUS_OK)
-        status = agree(open_hdf5(store), comm);
+        status = agree(h5_settle(open_hdf5(store), path), comm);
     if (status == STATUS_OK)
-        status = agree(check_contents(store), comm);
+        status = agree(h5_settle(check_contents(store), path), comm);
     if (status == STATUS_OK)
-        status = agree(open_datasets(store), comm);
+        status = agree(h5_settle(open_datasets(store), path), comm);
     if (status != STATUS_OK) {
         release(store);
         return status;

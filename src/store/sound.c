@@ -8,9 +8,7 @@
 
 static enum status read_sum(struct store *store, hid_t column, const char *name, int64_t run, int64_t *sum)
 {
-    if (h5_read_part(column, H5T_NATIVE_INT64, 1, &(hsize_t){(hsize_t)run}, &(hsize_t){1}, sum) < 0)
-        return h5_read_failure(store->path, name);
-    return STATUS_OK;
+    return h5_read_bytes(column, store->fd, store->path, name, (size_t)run * sizeof *sum, sum, sizeof *sum);
 }
 
 static enum status add_tensor(struct store *store, hid_t group, const char *name, uint32_t *crc)
@@ -22,8 +20,7 @@ static enum status add_tensor(struct store *store, hid_t group, const char *name
     if (count < 0)
         TRY_DONE(h5_read_failure(store->path, name));
     TRY_DONE(memory_alloc((size_t)count * sizeof *values, (void **)&values));
-    if (H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
-        TRY_DONE(h5_read_failure(store->path, name));
+    TRY_DONE(h5_read_bytes(dataset, store->fd, store->path, name, 0, values, (size_t)count * sizeof *values));
     *crc = hash_crc32(*crc, values, (size_t)count * sizeof *values);
 done:
     memory_free((void **)&values);
@@ -47,7 +44,7 @@ done:
     return status;
 }
 
-enum status store_check_run(struct store *store, int64_t run, enum run_status status, bool *sound)
+static enum status check_run(struct store *store, int64_t run, enum run_status status, bool *sound)
 {
     int64_t curve, model;
     uint32_t crc;
@@ -61,4 +58,9 @@ enum status store_check_run(struct store *store, int64_t run, enum run_status st
     TRY(model_crc(store, run, &crc));
     *sound = model == crc;
     return STATUS_OK;
+}
+
+enum status store_check_run(struct store *store, int64_t run, enum run_status status, bool *sound)
+{
+    return h5_settle(check_run(store, run, status, sound), store->path);
 }

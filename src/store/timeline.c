@@ -93,7 +93,7 @@ enum status store_view_timeline(const struct store_view *view, struct store_stre
     *count = 0;
     int64_t segments = h5_dimension(view->file, LAYOUT_SEGMENT);
     if (segments <= 0)
-        return STATUS_OK;
+        return h5_settle(STATUS_OK, view->path);
     int64_t *values[TIMELINE_COLUMNS];
     for (int i = 0; i < TIMELINE_COLUMNS; i++)
         values[i] = memory_small((size_t)segments * sizeof **values);

@@ -45,6 +45,7 @@ __attribute__((format(printf, 2, 3))) static void fault(struct verification *ver
 // A failure to read is a fault of the file like any other; a failure of the machine ends the verification.
 static enum status note(struct verification *verification, enum status status)
 {
+    status = h5_settle(status, verification->view->path);
     if (status != STATUS_RESULTS)
         return status;
     fault(verification, "%s", status_message());

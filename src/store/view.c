@@ -229,7 +229,7 @@ enum status view_open(const char *path, struct store_view **out)
     h5_begin();
     struct store_view *view = memory_small(sizeof *view);
     view->path = memory_text(path);
-    enum status status = read_all(view);
+    enum status status = h5_settle(read_all(view), path);
     if (status != STATUS_OK)
         store_view_close(&view);
     *out = view;

@@ -128,7 +128,7 @@ enum status store_view_curves(const struct store_view *view, int64_t run, int64_
         step[i] = steps[i] >= 0 && steps[i] < 0x1p62 ? (int64_t)steps[i] : -1;
 done:
     free(steps);
-    return status;
+    return h5_settle(status, view->path);
 }
 
 enum status view_curve_crc(const struct store_view *view, int64_t run, int64_t points, uint32_t *crc)
@@ -218,12 +218,11 @@ done:
 
 enum status store_view_parameters(const struct store_view *view, int64_t run, struct store_parameters **out)
 {
-    TRY(view_parameters(view, run, true, out));
-    if (view->status[run] != RUN_DONE)
-        return STATUS_OK;
-    const struct store_parameters *parameters = *out;
-    uint32_t crc = hash_crc32(0, parameters->values, parameters->count * sizeof *parameters->values);
-    enum status status = compare(view, run, LAYOUT_MODEL_CHECKSUM, crc, "parameters do");
+    enum status status = h5_settle(view_parameters(view, run, true, out), view->path);
+    if (status == STATUS_OK && view->status[run] == RUN_DONE) {
+        uint32_t crc = hash_crc32(0, (*out)->values, (*out)->count * sizeof *(*out)->values);
+        status = compare(view, run, LAYOUT_MODEL_CHECKSUM, crc, "parameters do");
+    }
     if (status != STATUS_OK)
         store_parameters_free(out);
     return status;

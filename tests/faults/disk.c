@@ -1,11 +1,11 @@
-/* A bad disk under one file, for tests: a library to be named in LD_PRELOAD. Calls that change the file, its .part or
- * their folder fail as they are told to, and those that succeed are written down, so that power cuts can be played.
+/* A bad disk under one file, for tests: a library to be named in LD_PRELOAD. Calls that read or change the file, its .part, its .grown or
+ * their folder fail as they are told to, and changes that succeed are written down, so that power cuts can be played.
  *
  * DISK_FILE    the file, an absolute path without links; nothing else is touched
  * DISK_ERROR   ENOSPC, EROFS or EIO: what fails, fails with this; without it nothing fails
- * DISK_CALLS   which calls count, of `write sync truncate allocate rename` (all)
- * DISK_ON      `part`, `file` or `folder`: only calls on this one count
- * DISK_FROM    and DISK_TO: only writes that touch these bytes of the file count
+ * DISK_CALLS   which calls count, of `write sync truncate allocate rename` (all of these), or `read`
+ * DISK_ON      `part`, `grown`, `file` or `folder`: only calls on this one count
+ * DISK_FROM    and DISK_TO: only reads and writes that touch these bytes of the file count
  * DISK_NTH     the first of the counted calls of a process that fails (1)
  * DISK_TIMES   how many of them fail (all from there on)
  * DISK_RANK    the rank in which they fail (every one)
@@ -22,7 +22,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum target { OTHER, PART, FILE_ITSELF, FOLDER };
+enum target { OTHER, PART, GROWN, FILE_ITSELF, FOLDER };
 
 /* A call as it lies in the trace, in native byte order; of a write, its bytes follow. */
 struct record {
@@ -51,10 +51,15 @@ static enum target target_of_path(const char *path)
     if (!file)
         return OTHER;
     size_t length = strlen(file);
-    if (strncmp(path, file, length) == 0 && path[length] == '\0')
-        return FILE_ITSELF;
-    if (strncmp(path, file, length) == 0 && strcmp(path + length, ".part") == 0)
-        return PART;
+    if (strncmp(path, file, length) == 0) {
+        const char *rest = path + length;
+        if (*rest == '\0')
+            return FILE_ITSELF;
+        if (strcmp(rest, ".part") == 0)
+            return PART;
+        if (strcmp(rest, ".grown") == 0 || strcmp(rest, ".grown.part") == 0)
+            return GROWN;
+    }
     size_t folder = (size_t)(strrchr(file, '/') - file);
     return strlen(path) == folder && strncmp(path, file, folder) == 0 ? FOLDER : OTHER;
 }
@@ -95,13 +100,13 @@ static bool in_this_rank(void)
 // Sets errno if so.
 static bool fails(const char *call, enum target target, int64_t offset, int64_t length)
 {
-    static const char *const names[] = {"", "part", "file", "folder"};
+    static const char *const names[] = {"", "part", "grown", "file", "folder"};
     static int64_t counted;
     if (target == OTHER || (setting("DISK_ON") && strcmp(setting("DISK_ON"), names[target]) != 0))
         return false;
     const char *calls = setting("DISK_CALLS");
     int error = wanted_error();
-    if (!error || !in_this_rank() || (calls && !strstr(calls, call)))
+    if (!error || !in_this_rank() || !strstr(calls ? calls : "write sync truncate allocate rename", call))
         return false;
     if (setting("DISK_FROM") &&
         (offset >= number("DISK_TO", INT64_MAX) || offset + length <= number("DISK_FROM", 0)))
@@ -143,7 +148,7 @@ static void note(char kind, int64_t offset, int64_t length, const struct iovec *
 
 static bool changes(enum target target)
 {
-    return target == PART || target == FILE_ITSELF;
+    return target == PART || target == GROWN || target == FILE_ITSELF;
 }
 
 static ssize_t put(int fd, const struct iovec *parts, int count, off_t offset)
@@ -166,6 +171,53 @@ static ssize_t put_here(int fd, const struct iovec *parts, int count)
     if (written > 0)
         lseek(fd, offset + written, SEEK_SET);
     return written;
+}
+
+// Of the folder nothing is read.
+static bool cannot_read(int fd, int64_t offset, const struct iovec *parts, int count)
+{
+    int64_t length = 0;
+    for (int i = 0; i < count; i++)
+        length += (int64_t)parts[i].iov_len;
+    return fails("read", target_of(fd), offset, length);
+}
+
+ssize_t read(int fd, void *bytes, size_t length)
+{
+    if (cannot_read(fd, lseek(fd, 0, SEEK_CUR), &(struct iovec){bytes, length}, 1))
+        return -1;
+    return syscall(SYS_read, fd, bytes, length);
+}
+
+ssize_t readv(int fd, const struct iovec *parts, int count)
+{
+    if (cannot_read(fd, lseek(fd, 0, SEEK_CUR), parts, count))
+        return -1;
+    return syscall(SYS_readv, fd, parts, count);
+}
+
+ssize_t pread(int fd, void *bytes, size_t length, off_t offset)
+{
+    if (cannot_read(fd, offset, &(struct iovec){bytes, length}, 1))
+        return -1;
+    return syscall(SYS_pread64, fd, bytes, length, offset);
+}
+
+ssize_t pread64(int fd, void *bytes, size_t length, off_t offset)
+{
+    return pread(fd, bytes, length, offset);
+}
+
+ssize_t preadv(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    if (cannot_read(fd, offset, parts, count))
+        return -1;
+    return syscall(SYS_preadv, fd, parts, count, offset, 0);
+}
+
+ssize_t preadv64(int fd, const struct iovec *parts, int count, off_t offset)
+{
+    return preadv(fd, parts, count, offset);
 }
 
 ssize_t write(int fd, const void *bytes, size_t length)
