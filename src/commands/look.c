@@ -1,6 +1,5 @@
 #include "commands/look.h"
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "commands/commands.h"
@@ -20,6 +19,8 @@
 static const double patience = 5; // seconds from one sign of life to the next
 static const double start_patience =
     30; // to the first: a cluster's file system may take its time with our libraries
+
+static const double listen_seconds = 0.1;
 
 // ---- the child: `weightsweep look [--all] FILE` ----
 
@@ -82,17 +83,20 @@ static int spawn(const char *path, enum look what, int fd, pid_t *child)
     return error;
 }
 
-// Gathers the child's message until it closes the pipe. False if it was silent for too long.
+// Gathers the child's message until it closes the pipe. False if it was silent for too long, counted in looks at the pipe rather than
+// by the clock: both may have been stopped meanwhile (Ctrl-Z, a suspended job), and nothing is wrong with the file then.
 static bool listen_to(int fd, struct text *message)
 {
-    double deadline = clock_seconds() + start_patience;
-    for (;;) {
+    for (double left = start_patience; left > 0;) {
         char bytes[4096];
-        double left = deadline - clock_seconds();
         struct pollfd pipe = {.fd = fd, .events = POLLIN};
-        int ready = poll(&pipe, 1, left > 0 ? (int)(left * 1e3) + 1 : 0);
+        int ready = poll(&pipe, 1, (int)(listen_seconds * 1e3));
         if (ready < 0 && errno == EINTR)
             continue;
+        if (ready == 0) {
+            left -= listen_seconds;
+            continue;
+        }
         ssize_t length = ready > 0 ? read(fd, bytes, sizeof bytes) : -1;
         if (length == 0)
             return true;
@@ -101,8 +105,9 @@ static bool listen_to(int fd, struct text *message)
         for (ssize_t i = 0; i < length; i++)
             if (bytes[i]) // else a sign of life
                 text_add_bytes(message, &bytes[i], 1);
-        deadline = clock_seconds() + patience;
+        left = patience;
     }
+    return false;
 }
 
 static const char look_elsewhere[] =
