@@ -3,6 +3,7 @@
 #include "kernel/gemm.h"
 #include "kernel/lanes.h"
 #include "kernel/pooling.h"
+#include "kernel/pooling_attention.h"
 #include "model/flat_layout.h"
 
 // Room for rows x row numbers of four bytes each; what follows starts at whole lanes.
@@ -137,14 +138,21 @@ static void take_attention(const struct model_description *model, size_t sets,
     layout->key_query_gradient = take(total, queries, width);
     layout->value = take_numbers(total, width, in, model->precision);
     layout->value_forward = take_numbers(total, width, in, model->precision);
-    layout->last_forward = take_numbers(total, width, in, model->precision);
+    size_t last_room = gemm_packed_room(model->embed_dim, last_width(model)),
+           output_room = gemm_packed_room(model->embed_dim, model->embed_dim);
+    layout->last_packed = take_numbers(total, 1, last_room, model->precision);
+    layout->last_packed_fp32 =
+        model->precision == PRECISION_FP32 ? layout->last_packed : take(total, 1, last_room);
+    layout->output_forward = take_numbers(total, 1, output_room, model->precision);
+    layout->output_backward = take_numbers(total, 1, output_room, model->precision);
     layout->value_gradient = take(total, width, in);
     layout->value_bias = take(total, width, 1);
     layout->fold = take(total, width, in > width ? in : width);
     if (model->precision != PRECISION_FP32)
         layout->rounded = take_numbers(total, width, in + 2 * width, model->precision);
     layout->weights = take(total, sets * pairs, padded);
-    layout->scratch = take(total, pairs, padded);
+    layout->scratch =
+        take(total, 1, pooling_attention_scratch(model->pairs, (int)queries, (int)last, model->precision));
     for (int i = 0; i < 2; i++)
         layout->heads[i] = take(total, rows, width);
     layout->heads_operand = model->precision == PRECISION_FP32

@@ -44,12 +44,13 @@ struct deep_sets_layout {
     size_t key_query, key_query_gradient; // [Q H, E], the same before the encoder's last layer
     size_t value, value_forward; // p [E, wk], folded: value.weight times the encoder's last; transposed
     size_t value_gradient;       // [E, wk]
-    size_t last_forward;         // p [wk, E], the encoder's last, transposed
-    size_t value_bias;           // [E], folded
-    size_t fold;                 // [E, max(wk, E)], to work in
+    size_t last_packed, last_packed_fp32;   // p and fp32, packed [wk, E], the encoder's last
+    size_t output_forward, output_backward; // p, packed [E, E]
+    size_t value_bias;                      // [E], folded
+    size_t fold;                            // [E, max(wk, E)], to work in
     size_t rounded;       // p [E, wk], [E, E], [E, E]: encoder's last, value, output; where p is not fp32
     size_t weights;       // [S n, W]
-    size_t scratch;       // [n, W]
+    size_t scratch;       // pooling_attention_scratch
     size_t heads[2];      // [S Q, E], all heads of a query side by side, and their gradient
     size_t heads_operand; // p, the same
     size_t total;

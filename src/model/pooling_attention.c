@@ -55,32 +55,46 @@ static const void *numbers(const void *array, const struct sizes *s, int index)
 }
 
 // The encoder's last weight, the value weight and the output weight as operands: themselves, or rounded, one behind the other.
-static const void *operand_of(const struct model *model, const struct tensor *weight)
+static const void *last_operand(const struct model *model, const struct sizes *s)
 {
-    struct sizes s = sizes_of(model);
-    if (s.precision == PRECISION_FP32)
-        return model->parameters + weight->offset;
-    int before = 0;
-    if (weight != last_weight(model))
-        before = s.embedding * s.in;
-    if (weight->offset == offset_of(model, OUTPUT))
-        before += s.embedding * s.embedding;
-    return numbers(at(model, layout_of(model)->rounded), &s, before);
+    if (s->precision == PRECISION_FP32)
+        return model->parameters + last_weight(model)->offset;
+    return at(model, layout_of(model)->rounded);
 }
 
-static const struct tensor *weight_of(const struct model *model, enum part part)
+static const void *operand_of(const struct model *model, const struct sizes *s, enum part part)
 {
-    return &model->table.tensors[2 * (model->description.encoder.count + 1) + (int)part];
+    if (s->precision == PRECISION_FP32)
+        return model->parameters + offset_of(model, part);
+    int before = s->embedding * s->in + (part == OUTPUT ? s->embedding * s->embedding : 0);
+    return numbers(at(model, layout_of(model)->rounded), s, before);
 }
 
-static void round_weights(const struct model *model)
+static void round_weights(const struct model *model, const struct sizes *s)
 {
-    const struct tensor *const weights[] = {last_weight(model), weight_of(model, VALUE),
-                                            weight_of(model, OUTPUT)};
-    if (model->description.precision != PRECISION_FP32)
-        for (int i = 0; i < 3; i++)
-            operand_copy((void *)operand_of(model, weights[i]), model->parameters + weights[i]->offset,
-                         tensor_size(weights[i]), model->description.precision);
+    size_t square = (size_t)s->embedding * (size_t)s->embedding;
+    if (s->precision == PRECISION_FP32)
+        return;
+    operand_copy((void *)last_operand(model, s), model->parameters + last_weight(model)->offset,
+                 tensor_size(last_weight(model)), s->precision);
+    operand_copy((void *)operand_of(model, s, VALUE), model->parameters + offset_of(model, VALUE), square,
+                 s->precision);
+    operand_copy((void *)operand_of(model, s, OUTPUT), model->parameters + offset_of(model, OUTPUT), square,
+                 s->precision);
+}
+
+// For the products of each shard with a weight on the right.
+static void pack_weights(const struct model *model, const struct sizes *s)
+{
+    const struct deep_sets_layout *layout = layout_of(model);
+    const void *output = operand_of(model, s, OUTPUT);
+    int e = s->embedding;
+    gemm_pack(s->precision, e, s->in, last_operand(model, s), true, at(model, layout->last_packed));
+    if (s->precision != PRECISION_FP32) // the gradients at the queries are fp32 in both
+        gemm_pack(PRECISION_FP32, e, s->in, model->parameters + last_weight(model)->offset, true,
+                  at(model, layout->last_packed_fp32));
+    gemm_pack(s->precision, e, e, output, true, at(model, layout->output_forward));
+    gemm_pack(s->precision, e, e, output, false, at(model, layout->output_backward));
 }
 
 static float score_scale(const struct sizes *s)
@@ -117,10 +131,8 @@ static void fold_values(const struct model *model, const struct sizes *s)
     const float *value = model->parameters + offset_of(model, VALUE),
                 *value_bias = model->parameters + offset_of(model, VALUE_BIAS),
                 *last_bias = model->parameters + bias_offset(model, model->description.encoder.count);
-    gemm_nn(to_fp32(model), s->embedding, s->in, s->embedding, operand_of(model, weight_of(model, VALUE)),
-            s->embedding, operand_of(model, last_weight(model)), s->in, fold, s->in, false);
-    operand_transpose(at(model, layout->last_forward), model->parameters + last_weight(model)->offset,
-                      s->embedding, s->in, s->precision); // products with it from the right are faster
+    gemm_nn(to_fp32(model), s->embedding, s->in, s->embedding, operand_of(model, s, VALUE), s->embedding,
+            last_operand(model, s), s->in, fold, s->in, false);
     operand_copy(at(model, layout->value), fold, (size_t)(s->embedding * s->in), s->precision);
     operand_transpose(at(model, layout->value_forward), fold, s->embedding, s->in, s->precision);
     for (int i = 0; i < s->embedding; i++) {
@@ -133,7 +145,8 @@ static void fold_values(const struct model *model, const struct sizes *s)
 static void use(struct model *model)
 {
     struct sizes s = sizes_of(model);
-    round_weights(model);
+    round_weights(model, &s);
+    pack_weights(model, &s);
     fold_queries(model, &s);
     fold_values(model, &s);
 }
@@ -157,7 +170,8 @@ static void encode(struct model *model, int set, int sets)
     pooling_attention_forward(at(model, layout->set_input[0]) + pooled_row(model, set),
                               weights_of(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
                               at(model, layout->last_bias), at(model, layout->query), sets, d->pairs,
-                              deep_sets_queries(d), last_hidden_stride(model), d->precision);
+                              deep_sets_queries(d), last_hidden_stride(model), at(model, layout->scratch),
+                              d->precision);
 }
 
 // The pooled rows of one head begin here, and are `heads` strides apart: [sets queries, heads, stride].
@@ -182,8 +196,8 @@ static void embed(struct model *model, int sets)
     bias_add(heads, at(model, layout->value_bias), rows, e, e, PRECISION_FP32);
     if (s.precision != PRECISION_FP32)
         operand_copy(at(model, layout->heads_operand), heads, (size_t)(rows * e), s.precision);
-    gemm_nt(to_fp32(model), rows, e, e, at(model, layout->heads_operand), e,
-            operand_of(model, weight_of(model, OUTPUT)), e, embedding, e, false);
+    gemm_packed(to_fp32(model), rows, e, e, at(model, layout->heads_operand), e,
+                at(model, layout->output_forward), embedding, e);
     bias_add(embedding, model->parameters + offset_of(model, OUTPUT_BIAS), rows, e, e, PRECISION_FP32);
 }
 
@@ -213,8 +227,8 @@ static void unfold_values(const struct model *model, const struct sizes *s, floa
     float *dvalue = gradient + offset_of(model, VALUE), *dlast_bias = gradient + bias_offset(model, last);
     const void *folded = rounded(at(model, layout->value_gradient), at(model, layout->fold),
                                  (size_t)(e * s->in), s->precision);
-    gemm_nn(to_fp32(model), e, e, s->in, folded, s->in, at(model, layout->last_forward), e, dvalue, e, false);
-    gemm_tn(to_fp32(model), e, s->in, e, operand_of(model, weight_of(model, VALUE)), e, folded, s->in,
+    gemm_packed(to_fp32(model), e, e, s->in, folded, s->in, at(model, layout->last_packed), dvalue, e);
+    gemm_tn(to_fp32(model), e, s->in, e, operand_of(model, s, VALUE), e, folded, s->in,
             gradient + last_weight(model)->offset, s->in, false);
     memset(dlast_bias, 0, (size_t)e * sizeof *dlast_bias);
     for (int i = 0; i < e; i++)
@@ -235,8 +249,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding, flo
     const void *operand = rounded(dembedding, at(model, layout->set_gradient_operand), count, s.precision);
     gemm_tn(to_fp32(model), e, e, rows, operand, e, at(model, layout->heads_operand), e,
             gradient + offset_of(model, OUTPUT), e, false);
-    gemm_nn(to_fp32(model), rows, e, e, operand, e, operand_of(model, weight_of(model, OUTPUT)), e, dheads, e,
-            false);
+    gemm_packed(to_fp32(model), rows, e, e, operand, e, at(model, layout->output_backward), dheads, e);
     sum_rows(gradient + offset_of(model, VALUE_BIAS), dheads, rows, e);
     operand = rounded(dheads, at(model, layout->heads_operand), count, s.precision);
     if (s.stride != s.in)
@@ -280,8 +293,8 @@ static void finish(struct model *model, float *gradient)
     scale_rows(dfolded, score_scale(&s), all * s.stride);
     gemm_tn(GEMM_FP32, e, s.in, all, key_query, e, dfolded, s.stride, gradient + last_weight(model)->offset,
             s.in, true);
-    gemm_nt(GEMM_FP32, all, e, s.in, dfolded, s.stride, model->parameters + last_weight(model)->offset, s.in,
-            dkey_query, e, false);
+    gemm_packed(GEMM_FP32, all, e, s.in, dfolded, s.stride, at(model, layout->last_packed_fp32), dkey_query,
+                e);
     for (int head = 0; head < s.heads; head++) {
         gemm_nt(GEMM_FP32, s.queries, s.slice, e, dkey_query + head * e, s.heads * e,
                 key + head * s.slice * e, e, dquery + head * s.slice, e, false);

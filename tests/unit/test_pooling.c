@@ -239,11 +239,13 @@ static void check_attention_of(int queries, int pairs, int width, enum precision
           *dpooled = filled_rows(SETS * (size_t)queries, width, 4);
     float *db = filled_rows(1, width, 5), *dv = filled_rows((size_t)queries, width, 6); // added to
     float *pooled = filled(SETS * q_size, 7), *weights = filled(SETS * (size_t)pairs * padded, 8);
-    float *dz = reference_floats(size), *scratch = reference_floats((size_t)pairs * padded);
+    float *dz = reference_floats(size),
+          *scratch = reference_floats(pooling_attention_scratch(pairs, queries, (int)stride, precision));
     void *h_stored = stored(z, size, precision);
     double *want = doubles(SETS * q_size), *dz_want = doubles(size), *db_want = as_doubles(db, stride),
            *dv_want = as_doubles(dv, q_size);
-    pooling_attention_forward(pooled, weights, h_stored, b, v, SETS, pairs, queries, (int)stride, precision);
+    pooling_attention_forward(pooled, weights, h_stored, b, v, SETS, pairs, queries, (int)stride, scratch,
+                              precision);
     float *h = loaded(h_stored, size, precision);
     for (size_t i = 0; i < size; i++)
         assert_true(fabs((double)h[i] - fmax((double)z[i] + (double)b[i % stride], 0)) <=
