@@ -18,7 +18,7 @@ BF16: dict[str, Any] = {"training": {"optimizer": "muon", "precision": "bf16"}, 
 POOLINGS: dict[str, Any] = {
     "network": {"encoder": [13, 21], "decoder": [19], "heads": 3, "queries": 2},
     "embed_dim": 12,
-    "axes": {"pooling": ["max", "moments", "attention"], "precision": ["fp32", "bf16"]},
+    "axes": {"pooling": ["sum", "max", "moments", "attention"], "precision": ["fp32", "bf16"], "equation_range": [[], [3, 14]]},
 }
 FURTHER: dict[str, Any] = {
     "evaluation": {"generators": 101, "inputs": ["uniform", "wide", "shifted"], "set_sizes": [5, 12, 20], "noise": [0.1, 0.5], "direct_fit": 5},

@@ -384,6 +384,17 @@ static void test_tasks(void **state)
         {BASE "equation_range: 20\n", NULL,
          "f.yaml:4: equation_range: `20` is no list; expected [least, most]"},
         {BASE "equation_range: [0, 20]\n", NULL, "f.yaml:4: equation_range: `0` is too small; expected"},
+        {BASE "equation_range: [20, 45]\nmodel: linear\n", NULL,
+         "f.yaml:4: equation_range: `linear` reads a fixed number of pairs; expected model `deep-sets`, or "
+         "no "
+         "range"},
+        {BASE "model: x-linear\naxes: {seed: [1, 2]}\nequation_range: [20, 45]\n", NULL,
+         "f.yaml:6: equation_range: `x-linear` reads a fixed number of pairs; expected model `deep-sets`, or "
+         "no range"},
+        {BASE "axes:\n  model: [deep-sets, res-linear]\nequation_range: [20, 45]\n", NULL,
+         "f.yaml:6: equation_range: `res-linear` reads a fixed number of pairs; expected model `deep-sets`, "
+         "or "
+         "no range"},
     };
     EXPECT_ALL(cases);
 }
