@@ -1,7 +1,8 @@
-"""Runs where PyTorch is; needs nothing else. Takes a folder of models (settings.json, model.npz, pairs.npy) and says, a JSON line
-each, what the module predicts, which R^2 it has on fresh generators, and how its loss moves when it is trained further.
+"""Runs where PyTorch is; needs nothing else. Takes folders, a model each (settings.json, model.npz, pairs.npy), and says, a JSON line
+each, what the module predicts, which R^2 it has on fresh generators, the error there, and the error after it was trained further.
+Those behind --classes are loaded by the founding experiment's classes, and said is what these predict.
 
-torch_check.py FOLDER..."""
+torch_check.py FOLDER... --classes FOLDER..."""
 
 import json
 import sys
@@ -9,61 +10,83 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis" / "weightsweep"))
+from seed_classes import CLASSES  # noqa: E402
 from torch_models import torch_model  # noqa: E402
+from torch_tasks import Settings, answer, draw_weights, losses, outputs, truth  # noqa: E402
 
-GENERATORS = 16384
+GENERATORS = 8192
 BATCH = 1024
 STEPS = 20
+RATE_AFTER_COSINE = 1e-4  # of what has come to rest; a constant rate goes on
 
 
-def generators(settings: dict, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weights of fresh generators, LeCun normal, and pairs of each."""
-    d, h = settings["generator_inputs"], int(settings["generator_hidden"])
-    weights = torch.cat([torch.randn(count, d * h) / d**0.5, torch.randn(count, h) / h**0.5], 1)
-    x = torch.randn(count, settings["equations"], d)
-    return weights, torch.cat([x, apply(weights, x, h)[..., None]], 2)
+def fresh(settings: Settings, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What the model sees of so many new generators, their weights, and one probe of each."""
+    weights = draw_weights(settings, count)
+    probes = torch.randn(count, 1, settings["generator_inputs"])
+    if settings["task"] == "mlp-forward":
+        return torch.cat([probes, weights[:, None]], 2), weights, probes
+    x = torch.randn(count, settings["equations"], settings["generator_inputs"])
+    return torch.cat([x, outputs(settings, weights, x)], 2), weights, probes
 
 
-def apply(weights: torch.Tensor, x: torch.Tensor, h: int) -> torch.Tensor:
-    """y [count, points] of x [count, points, d]"""
-    d = x.shape[2]
-    hidden = torch.relu(torch.einsum("bpd,bdh->bph", x, weights[:, : d * h].view(-1, d, h)))
-    return torch.einsum("bph,bh->bp", hidden, weights[:, d * h :])
+def score(settings: Settings, model: torch.nn.Module) -> dict[str, float]:
+    """R^2 over the numbers that the task asks for, with its standard error over the generators; their mean squared error."""
+    errors, numbers = [], []
+    for _ in range(GENERATORS // BATCH):
+        seen, weights, probes = fresh(settings, BATCH)
+        numbers.append(truth(settings, weights, probes))
+        errors.append((answer(settings, model(seen), probes) - numbers[-1]).square().mean(1))
+    error, number = torch.cat(errors).double(), torch.cat(numbers).double()
+    spread = (number - number.mean()).square().mean(1)
+    ratio = error.mean() / spread.mean()
+    stderr = (error - ratio * spread).std() / GENERATORS**0.5 / spread.mean()
+    return {"r2": 1 - ratio.item(), "r2_stderr": stderr.item(), "error": error.mean().item()}
 
 
-def functional_loss(model: torch.nn.Module, settings: dict, count: int) -> torch.Tensor:
-    """Squared error of each of `count` fresh generators at one fresh input."""
-    weights, pairs = generators(settings, count)
-    h = int(settings["generator_hidden"])
-    x = torch.randn(count, 1, settings["generator_inputs"])
-    return (apply(model(pairs), x, h) - apply(weights, x, h)).square().squeeze(1)
+def train(settings: Settings, model: torch.nn.Module) -> None:
+    rate = RATE_AFTER_COSINE if settings["schedule"] == "cosine" else settings["learning_rate"]
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    for _ in range(STEPS):
+        seen, weights, probes = fresh(settings, BATCH)
+        optimizer.zero_grad()
+        losses(settings, model(seen), weights, probes).mean().backward()
+        optimizer.step()
+
+
+@torch.no_grad()
+def score_again(settings: Settings, model: torch.nn.Module) -> dict[str, float]:
+    """Always on the same generators."""
+    torch.manual_seed(1)
+    return score(settings, model)
+
+
+def check(settings: Settings, tensors: dict[str, np.ndarray], pairs: Tensor) -> dict[str, object]:
+    model = torch_model(settings, tensors)
+    found = {"output": model(pairs).tolist(), **score_again(settings, model)}
+    train(settings, model)
+    return {**found, "error_after": score_again(settings, model)["error"]}
+
+
+def check_class(settings: Settings, tensors: dict[str, np.ndarray], pairs: Tensor) -> dict[str, object]:
+    model = CLASSES[str(settings["model"])](settings["equations"], settings["generator_inputs"] + 1, settings["unknowns"])
+    model.load_state_dict({name: torch.from_numpy(values) for name, values in tensors.items()})
+    return {"output": model(pairs).tolist()}
 
 
 def main() -> None:
-    torch.manual_seed(1)
     torch.set_num_threads(1)
-    for folder in map(Path, sys.argv[1:]):
+    divide = sys.argv.index("--classes")
+    for place, folder in enumerate(map(Path, sys.argv)):
+        if place in (0, divide):
+            continue
         settings = json.loads((folder / "settings.json").read_text())
-        model = torch_model(settings, dict(np.load(folder / "model.npz")))
-        answer: dict = {"folder": folder.name}
-        with torch.no_grad():
-            answer["weights"] = model(torch.from_numpy(np.load(folder / "pairs.npy"))).tolist()
-            if settings["task"] == "mlp-inverse":
-                errors = torch.cat([functional_loss(model, settings, BATCH) for _ in range(GENERATORS // BATCH)]) / 0.5
-                answer["r2"], answer["r2_stderr"] = 1 - errors.mean().item(), errors.std().item() / GENERATORS**0.5
-        if settings["task"] == "mlp-inverse":
-            optimizer = torch.optim.Adam(model.parameters(), lr=3e-4)
-            losses = []
-            for _ in range(STEPS):
-                optimizer.zero_grad()
-                loss = functional_loss(model, settings, BATCH).mean()
-                loss.backward()
-                optimizer.step()
-                losses.append(loss.item())
-            answer["losses"] = losses
-        print(json.dumps(answer))
+        says = check if place < divide else check_class
+        found = says(settings, dict(np.load(folder / "model.npz")), torch.from_numpy(np.load(folder / "pairs.npy")))
+        print(json.dumps({"folder": f"{folder.parent.name}/{folder.name}", **found}))
 
 
 if __name__ == "__main__":
