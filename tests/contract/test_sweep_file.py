@@ -1,5 +1,6 @@
 """The sweep file, as `plan` reads it: axes, exclude, defaults, --set, the shape rule, run ids, and every mistake's sentence."""
 
+import re
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -295,4 +296,8 @@ def test_no_sweep_file(tmp_path: Path, content: bytes | None) -> None:
 
 @pytest.mark.parametrize("sweep", sorted((HOME / "sweeps").glob("*.yaml")), ids=lambda path: path.stem)
 def test_sweeps_of_the_repository(sweep: Path) -> None:
-    assert plan(sweep)["totals"]["runs"] > 0
+    """Each says in the comment at its head what it costs, and that is what `plan` says."""
+    comment = " ".join(line.removeprefix("#").strip() for line in sweep.read_text().splitlines() if line.startswith("#"))
+    costs = re.search(r"Costs ([\d,]+) TFLOP", comment)
+    assert costs is not None
+    assert float(costs[1].replace(",", "")) == pytest.approx(plan(sweep)["totals"]["flops"] / 1e12, rel=0.03)
