@@ -1,10 +1,9 @@
 #include "kernel/pooling_moments.h"
 
-#include "kernel/lanes.h"
+#include "kernel/columns.h"
 
 #include <math.h>
 
-enum { BLOCK = 4 }; // so many vectors of a row at a time
 static const float variance_floor = 1e-6f;
 
 INLINE float_lanes root(float_lanes value)
@@ -19,22 +18,26 @@ INLINE void set_forward(float *restrict moments, const void *restrict z, int pai
 {
     float_lanes mean[BLOCK] = {{0}}, variance[BLOCK] = {{0}};
     float each = 1.0f / (float)pairs;
-    for (int p = 0; p < pairs; p++)
+    for (int p = 0; p < pairs; p++) {
+        float_lanes value[BLOCK];
+        columns_load(value, z, (size_t)p * stride + column, block, precision);
         for (int l = 0; l < block; l++)
-            mean[l] += lanes_load(z, (size_t)p * stride + column + (size_t)l * LANES, precision);
+            mean[l] += value[l];
+    }
     for (int l = 0; l < block; l++)
         mean[l] *= each;
-    for (int p = 0; p < pairs; p++)
+    for (int p = 0; p < pairs; p++) {
+        float_lanes value[BLOCK];
+        columns_load(value, z, (size_t)p * stride + column, block, precision);
         for (int l = 0; l < block; l++) {
-            float_lanes distance =
-                lanes_load(z, (size_t)p * stride + column + (size_t)l * LANES, precision) - mean[l];
+            float_lanes distance = value[l] - mean[l];
             variance[l] += distance * distance;
         }
-    for (int l = 0; l < block; l++) {
-        size_t at = column + (size_t)l * LANES;
-        lanes_store(moments, at, mean[l], PRECISION_FP32);
-        lanes_store(moments, stride + at, root(each * variance[l] + variance_floor), PRECISION_FP32);
     }
+    for (int l = 0; l < block; l++)
+        variance[l] = root(each * variance[l] + variance_floor);
+    columns_store_with(moments, column, mean, block, precision);
+    columns_store_with(moments, stride + column, variance, block, precision);
 }
 
 INLINE void forward(float *moments, const void *z, int sets, int pairs, size_t stride,
@@ -56,20 +59,24 @@ INLINE void set_backward(void *restrict z, const float *restrict dmoments, const
                          int pairs, size_t stride, size_t column, const int block,
                          const enum precision precision)
 {
-    float_lanes mean[BLOCK], constant[BLOCK], slope[BLOCK];
+    float_lanes mean[BLOCK], deviation[BLOCK], constant[BLOCK], slope[BLOCK];
     float each = 1.0f / (float)pairs;
+    columns_load_with(mean, moments, column, block, precision);
+    columns_load_with(deviation, moments, stride + column, block, precision);
+    columns_load_with(constant, dmoments, column, block, precision);
+    columns_load_with(slope, dmoments, stride + column, block, precision);
     for (int l = 0; l < block; l++) {
-        size_t at = column + (size_t)l * LANES;
-        mean[l] = lanes_load(moments, at, PRECISION_FP32);
-        constant[l] = each * lanes_load(dmoments, at, PRECISION_FP32);
-        slope[l] = each * lanes_load(dmoments, stride + at, PRECISION_FP32) /
-                   lanes_load(moments, stride + at, PRECISION_FP32);
+        constant[l] *= each;
+        slope[l] *= each / deviation[l];
     }
-    for (int p = 0; p < pairs; p++)
-        for (int l = 0; l < block; l++) {
-            size_t at = (size_t)p * stride + column + (size_t)l * LANES;
-            lanes_store(z, at, constant[l] + slope[l] * (lanes_load(z, at, precision) - mean[l]), precision);
-        }
+    for (int p = 0; p < pairs; p++) {
+        float_lanes value[BLOCK];
+        size_t at = (size_t)p * stride + column;
+        columns_load(value, z, at, block, precision);
+        for (int l = 0; l < block; l++)
+            value[l] = constant[l] + slope[l] * (value[l] - mean[l]);
+        columns_store(z, at, value, block, precision);
+    }
 }
 
 INLINE void backward(void *z, const float *dmoments, const float *moments, int sets, int pairs, size_t stride,

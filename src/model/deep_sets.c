@@ -48,6 +48,12 @@ static bool is_packed(const struct model *model, int layer)
            layer >= set_layer(model, 1);
 }
 
+// Past max only few rows of the encoder's last layer go back, not as a product.
+static bool has_way_back(const struct model *model, int layer)
+{
+    return model->description.pooling != POOLING_MAX || layer != set_layer(model, 0);
+}
+
 static void pack_weight(const struct model *model, int layer)
 {
     const struct tensor *weight = layer_weight(model, layer);
@@ -57,7 +63,8 @@ static void pack_weight(const struct model *model, int layer)
     void *staging = workspace_at(model, layout_of(model)->staging);
     operand_copy(staging, values, tensor_size(weight), precision);
     gemm_pack(precision, out, in, staging, true, forward_weight(model, layer));
-    gemm_pack(precision, in, out, staging, false, backward_weight(model, layer));
+    if (has_way_back(model, layer))
+        gemm_pack(precision, in, out, staging, false, backward_weight(model, layer));
 }
 
 static void use(struct model *model)
