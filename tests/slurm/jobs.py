@@ -11,6 +11,8 @@ from harness import HOME, PROGRAM, Result, call, checkpoint, differences, promis
 PATIENCE = 240  # seconds: what takes longer hangs. Two cores may be shared with many
 GOING_ON = ("", "PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "REQUEUED", "PREEMPTED", "NODE_FAIL")  # "": SLURM is busy
 NETWORK = {"encoder": [64, 64], "decoder": [64]}
+# No shared runs either: ranks that wait for each other at each step take many times as long where others use the cores, too.
+OFTEN = ("--checkpoint-every", "0.5", "--group", "1")
 
 
 @dataclass
@@ -71,7 +73,7 @@ class Work:
         own.write_text(self.settings)
         return call(HOME / "jobs" / script, *words, env={"WEIGHTSWEEP_SETTINGS": str(own)}, cwd=self.folder)
 
-    def submit(self, *options: str, run: tuple[str, ...] = ("--checkpoint-every", "0.5")) -> str:
+    def submit(self, *options: str, run: tuple[str, ...] = OFTEN) -> str:
         result = self.call("submit", self.yaml, "--tasks", "2", *options, "--", *run)
         assert result.code == 0, result.err
         return result.out.strip()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness import HOME, PROGRAM, call, differences, promised_bits, send, status, wait_until, weightsweep
-from jobs import PATIENCE, Slurm, Undisturbed, Work
+from jobs import OFTEN, PATIENCE, Slurm, Undisturbed, Work
 
 
 def give_usr1(job: str) -> None:
@@ -109,7 +109,7 @@ def test_names_with_spaces_and_worse(slurm: Slurm, tmp_path: Path, work: Work) -
 def test_chain(slurm: Slurm, work: Work, some_seconds: Undisturbed) -> None:
     """One after the other: each starts when the one before has ended well, not when it has been requeued."""
     sweeps = [Work(slurm, work.folder, steps, name=name) for steps, name in ((some_seconds.steps, "first"), (30, "second"), (30, "third"))]
-    result = work.call("submit", *(each.yaml for each in sweeps), "--chain", "--tasks", "2", "--", "--checkpoint-every", "0.5")
+    result = work.call("submit", *(each.yaml for each in sweeps), "--chain", "--tasks", "2", "--", *OFTEN)
     jobs = result.out.split()
     assert len(jobs) == 3, result.err
     sweeps[0].wait_for_training(jobs[0])
@@ -135,7 +135,7 @@ def test_after_a_job_that_fails(slurm: Slurm, work: Work) -> None:
 def test_array_of_three(slurm: Slurm, work: Work, some_seconds: Undisturbed) -> None:
     """Side by side, each with rounds of its own."""
     sweeps = [Work(slurm, work.folder, some_seconds.steps, name=name) for name in ("one", "two", "three")]
-    result = work.call("submit", *(each.yaml for each in sweeps), "--tasks", "2", "--", "--checkpoint-every", "0.5")
+    result = work.call("submit", *(each.yaml for each in sweeps), "--tasks", "2", "--", *OFTEN)
     assert result.code == 0, result.err
     tasks = [f"{result.out.strip()}_{index}" for index in range(3)]
     name = "one-and-2-more"
