@@ -19,8 +19,8 @@ from harness import KILLED, LIMIT, Job, checkpoint, columns, differences, promis
 ROUNDS = int(os.environ.get("CAMPAIGN", "10"))
 KILLS = 3  # of a round at most, before it may end undisturbed
 
-# Some seconds on one core, half of them in checkpoints of half a megabyte.
-TRAINING = {"steps": 600, "shards": 8, "optimizer": "muon"}
+# Two seconds on one core, half of them in checkpoints of half a megabyte.
+TRAINING = {"steps": 300, "shards": 8, "optimizer": "muon"}
 NETWORK = {"encoder": [128, 256], "decoder": [64]}
 
 
@@ -55,7 +55,7 @@ def any_running(results: Path) -> bool:
 def wait_for_a_moment(chance: random.Random, job: Job, results: Path) -> None:
     """Mostly within the training, sometimes while MPI starts and the file is made."""
     if chance.random() < 0.8:
-        wait(job, lambda: any_running(results), chance.uniform(0, 0.8))
+        wait(job, lambda: any_running(results), chance.uniform(0, 0.5))
     else:
         wait(job, lambda: True, chance.uniform(0, 0.6))
 
