@@ -1,32 +1,38 @@
-"""An optimizer of PyTorch's on given gradients; runs where PyTorch is, and needs nothing else. Parameters start at zero. GRADIENTS and
-PARAMETERS, after each step, are .npz files: each tensor [steps, ...].
+"""PyTorch's optimizers on given gradients; runs where PyTorch is, and needs nothing else. Parameters start at zero. GRADIENTS.npz holds
+each tensor [steps, ...]; adam.npz and muon.npz in FOLDER will hold the parameters after each step likewise: muon's are the
+matrices alone, and where this PyTorch has no Muon there is no such file.
 
-torch_optimizer.py adam|muon RATE GRADIENTS PARAMETERS"""
+torch_optimizer.py RATE GRADIENTS.npz FOLDER"""
 
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 
 
-def main() -> None:
-    kind, rate, gradients, parameters = sys.argv[1:]
-    if kind == "muon" and not hasattr(torch.optim, "Muon"):
-        sys.exit(f"PyTorch {torch.__version__} has no Muon (2.9 has)")
-    moves = {name: torch.from_numpy(values) for name, values in np.load(gradients).items()}
-    tensors = {name: torch.nn.Parameter(torch.zeros(values.shape[1:])) for name, values in moves.items()}
-    if kind == "muon":
-        optimizer = torch.optim.Muon(tensors.values(), lr=float(rate), weight_decay=0, adjust_lr_fn="match_rms_adamw")
-    else:
-        optimizer = torch.optim.Adam(tensors.values(), lr=float(rate))
+def trace(gradients: dict[str, torch.Tensor], make: Callable[[list[torch.nn.Parameter]], torch.optim.Optimizer]) -> dict[str, np.ndarray]:
+    tensors = {name: torch.nn.Parameter(torch.zeros(values.shape[1:])) for name, values in gradients.items()}
+    optimizer = make(list(tensors.values()))
     path: dict[str, list] = {name: [] for name in tensors}
-    for step in range(len(next(iter(moves.values())))):
+    for step in range(len(next(iter(gradients.values())))):
         for name, tensor in tensors.items():
-            tensor.grad = moves[name][step].clone()
+            tensor.grad = gradients[name][step].clone()
         optimizer.step()
         for name, tensor in tensors.items():
             path[name].append(tensor.detach().numpy().copy())
-    np.savez(parameters, **{name: np.array(values) for name, values in path.items()})
+    return {name: np.array(values) for name, values in path.items()}
+
+
+def main() -> None:
+    rate, folder = float(sys.argv[1]), Path(sys.argv[3])
+    gradients = {name: torch.from_numpy(values) for name, values in np.load(sys.argv[2]).items()}
+    np.savez(folder / "adam.npz", **trace(gradients, lambda tensors: torch.optim.Adam(tensors, lr=rate)))
+    if hasattr(torch.optim, "Muon"):
+        matrices = {name: values for name, values in gradients.items() if values.ndim == 3}
+        muon = trace(matrices, lambda tensors: torch.optim.Muon(tensors, lr=rate, weight_decay=0, adjust_lr_fn="match_rms_adamw"))
+        np.savez(folder / "muon.npz", **muon)
 
 
 if __name__ == "__main__":
