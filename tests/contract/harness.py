@@ -119,10 +119,11 @@ class Job:
 
     def wait(self, limit: float = LIMIT) -> Result:
         try:
-            code = self.process.wait(limit)
-        except subprocess.TimeoutExpired:
+            wait_until(lambda: self.process.poll() is not None, "its end", limit)
+        except AssertionError:
             self.end()
             raise AssertionError(f"{self.process.args} hangs\n{self.text(self._err)}") from None
+        code = self.process.returncode
         return Result(code if code >= 0 else 128 - code, self.text(self._out), self.text(self._err))
 
     @staticmethod
@@ -146,9 +147,12 @@ def send(pid: int, number: int) -> None:
 
 
 def wait_until(condition: Callable[[], bool], what: str, limit: float = LIMIT) -> None:
-    end = time.monotonic() + limit
+    left, before = limit, time.monotonic()
     while not condition():
-        assert time.monotonic() < end, f"waited {limit} s for {what}"
+        now = time.monotonic()
+        left -= min(now - before, 1)  # what took longer may have been a machine that was suspended
+        before = now
+        assert left > 0, f"waited {limit} s for {what}"
         time.sleep(0.005)
 
 
