@@ -11,19 +11,22 @@ INLINE void set_forward(float *restrict pooled, int32_t *restrict winner, const 
                         size_t stride, size_t column, const int block, const enum precision precision)
 {
     float_lanes best[BLOCK];
-    int_lanes first[BLOCK] = {{0}};
-    for (int l = 0; l < block; l++)
+    int_lanes first[BLOCK] = {{0}}, nan[BLOCK]; // NaN wins for good
+    for (int l = 0; l < block; l++) {
         best[l] = lanes_load(z, column + (size_t)l * LANES, precision);
+        nan[l] = best[l] != best[l];
+    }
     for (int p = 1; p < pairs; p++)
         for (int l = 0; l < block; l++) {
             float_lanes value = lanes_load(z, (size_t)p * stride + column + (size_t)l * LANES, precision);
-            int_lanes wins = ~(value <= best[l]) & (best[l] == best[l]); // NaN wins, and stays
-            best[l] = (float_lanes)(((int_lanes)value & wins) | ((int_lanes)best[l] & ~wins));
-            first[l] = (wins & p) | (first[l] & ~wins);
+            int_lanes stays = value <= best[l]; // joined with the next, GCC 12 compares number by number
+            nan[l] |= value != value;
+            best[l] = (float_lanes)(((int_lanes)value & ~stays) | ((int_lanes)best[l] & stays));
+            first[l] = (~stays & p) | (first[l] & stays);
         }
     for (int l = 0; l < block; l++) {
         size_t at = column + (size_t)l * LANES;
-        lanes_store(pooled, at, best[l], PRECISION_FP32);
+        lanes_store(pooled, at, (float_lanes)((int_lanes)best[l] | nan[l]), PRECISION_FP32);
         *(int_lanes *)(winner + at) = first[l];
     }
 }
