@@ -26,10 +26,10 @@ _SEEDS_OWN_SETS = {"embed_dim": 128, "pooling": "mean", "encoder": "128,256", "d
 
 @dataclass(frozen=True)
 class Ours:
-    """The finished runs of one published case in one precision."""
+    """The finished runs of one published case in one setting: the precision, and the generators' weights where it is not known which were used."""
 
     case: Case
-    precision: str
+    setting: str
     runs: list[Row]
     archives: list[str]
 
@@ -47,13 +47,18 @@ def read(folder: Path) -> dict[str, list[Row]]:
 
 
 def ours(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
-    """Our repetitions of a published case, a row for each precision; empty where there is none."""
-    by_precision: dict[str, list[tuple[str, Row]]] = {}
+    """Our repetitions of a published case, a row for each setting; empty where there is none."""
+    by_setting: dict[str, list[tuple[str, Row]]] = {}
     for name, rows in archives.items():
         for row in rows:
             if _repeats(case, row):
-                by_precision.setdefault(str(row["precision"].item()), []).append((name, row))
-    return [Ours(case, precision, [row for _, row in pairs], sorted({name for name, _ in pairs})) for precision, pairs in sorted(by_precision.items())]
+                by_setting.setdefault(_setting(case, row), []).append((name, row))
+    return [Ours(case, setting, [row for _, row in pairs], sorted({name for name, _ in pairs})) for setting, pairs in sorted(by_setting.items())]
+
+
+def _setting(case: Case, row: Row) -> str:
+    precision = str(row["precision"].item())
+    return f"{precision}, init {row['generator_init'].item()}" if case.task == "mlp-forward" and "generator_init" in row else precision
 
 
 def _repeats(case: Case, row: Row) -> bool:
@@ -70,7 +75,7 @@ def _repeats(case: Case, row: Row) -> bool:
 
 def rows(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
     """Head and cells of the table: every published figure, in its order, and what is missing by its name."""
-    head = ["task", "model", "unknowns", "equations", "steps", "measure", "published", "ours", "difference", "runs", "precision", "archive"]
+    head = ["task", "model", "unknowns", "equations", "steps", "measure", "published", "ours", "difference", "runs", "setting", "archive"]
     cells = []
     for case in published.cases():
         percent = case.measure == "r2"
@@ -82,7 +87,7 @@ def rows(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
             digits = ".2f" if percent else ".4f"
             mean = format(values.mean(), digits) + (f" ({values.min():{digits}} to {values.max():{digits}})" if len(values) > 1 else "")
             middle = scale * (case.low + case.high) / 2
-            cells.append([*left, mean, format(values.mean() - middle, f"+{digits}"), str(len(values)), each.precision, ", ".join(each.archives)])
+            cells.append([*left, mean, format(values.mean() - middle, f"+{digits}"), str(len(values)), each.setting, ", ".join(each.archives)])
         if not ours(case, archives):
             cells.append([*left, "no archive has it yet", "-", "0", "-", "-"])
     return head, cells

@@ -43,11 +43,11 @@ def r2(archives: dict[str, list[Row]]) -> Figure:
     for place, case in enumerate(cases):
         axes.plot([100 * case.low], [place], color=style.GREY, marker="|", markersize=18, markeredgewidth=2.5, linestyle="none", label=None if place else "published")
         for each in compare.ours(case, archives):
-            index = ["fp32", "bf16"].index(each.precision) if each.precision in ("fp32", "bf16") else 2
+            index = ["fp32", "bf16"].index(each.setting) if each.setting in ("fp32", "bf16") else 2
             values = 100 * each.values
             looks = style.series(index) | {"linestyle": "none"}
-            label = None if each.precision in named else f"ours, {each.precision}"
-            named.add(each.precision)
+            label = None if each.setting in named else f"ours, {each.setting}"
+            named.add(each.setting)
             at = place + 0.16 * (1 - 2 * index)
             axes.errorbar([values.mean()], [at], xerr=np.array([[values.mean() - values.min()], [values.max() - values.mean()]]), **looks, capsize=3, label=label)
     missing = [not compare.ours(case, archives) for case in cases]
