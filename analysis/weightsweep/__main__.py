@@ -24,8 +24,11 @@ def _plot(arguments: argparse.Namespace) -> None:
     if unknown:
         arguments.verb.error(f"no figure '{unknown[0]}'; there are {', '.join(known)}")
     files = [open_runs(path) for path in arguments.results]
-    for path in figures.save(files, arguments.output or arguments.results[0].parent, arguments.figure):
+    written = figures.save(files, arguments.output or arguments.results[0].parent, arguments.figure)
+    for path in written:
         print(path)
+    if not written:
+        print("weightsweep: no figure: no run has come as far as one would show", file=sys.stderr)
 
 
 def _report(arguments: argparse.Namespace) -> None:
@@ -42,7 +45,15 @@ def _watch(arguments: argparse.Namespace) -> None:
     watch.serve(arguments.results, arguments.port)
 
 
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is no port; expected 0 to 65535")
+
+
 def _compare_seed(arguments: argparse.Namespace) -> None:
+    if arguments.archives != compare.ARCHIVES and not arguments.archives.is_dir():
+        raise ResultsError(f"{arguments.archives}: no such folder")
     archives = compare.read(arguments.archives)
     if arguments.output:
         from weightsweep import figures
@@ -74,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.set_defaults(run=_report)
     verb = verbs.add_parser("watch", help="a local page that follows the sweep while it runs")
     verb.add_argument("results", type=Path, metavar="RESULTS.h5")
-    verb.add_argument("--port", type=int, default=8080, help="on 127.0.0.1; 0 takes a free one (8080)")
+    verb.add_argument("--port", type=_port, default=8080, help="on 127.0.0.1; 0 takes a free one (8080)")
     verb.set_defaults(run=_watch)
     verb = verbs.add_parser("compare-seed", help="the founding experiment's tables and curves beside ours")
     verb.add_argument("--archives", type=Path, default=compare.ARCHIVES, metavar="DIR", help=f"finished sweeps, DIR/*.h5 (default: {compare.ARCHIVES})")

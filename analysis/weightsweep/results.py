@@ -40,10 +40,10 @@ def open_runs(path: str | Path) -> xr.Dataset:
     try:
         with open_file(path):
             dataset = xr.load_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError, KeyError) as error:
-        raise ResultsError(f"{path}: not a file that xarray can read ({error})") from error
+        dataset["status"] = _flags_as_text(dataset["status"])
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ResultsError(f"{path}: damaged ({error}); `weightsweep verify` says more") from error
     dataset = dataset.drop_vars([name for name, variable in dataset.items() if variable.attrs.get("role") == "checksum"])
-    dataset["status"] = _flags_as_text(dataset["status"])
     for name, variable in dataset.items():
         if variable.dtype.kind in "SOUT":  # newer xarrays have strings of their own
             dataset[name] = variable.copy(data=np.array([_text(value) for value in variable.values], dtype=object))
@@ -65,7 +65,7 @@ def open_sweep(path: str | Path) -> xr.Dataset:
 def open_file(path: str | Path) -> Iterator[h5py.File]:
     """The file in h5py, for reading. ResultsError where it is not one of ours."""
     if not Path(path).is_file():
-        raise ResultsError(f"{path}: no such file")
+        raise ResultsError(f"{path}: " + ("a folder, not a file" if Path(path).is_dir() else "no such file"))
     try:
         file = h5py.File(path, "r")
     except OSError as error:

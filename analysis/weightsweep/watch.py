@@ -48,7 +48,11 @@ class _Handler(BaseHTTPRequestHandler):
 def serve(path: Path, port: int) -> None:
     """Serves until Ctrl-C. `port` 0 takes a free one."""
     results.open_runs(path)  # what cannot be read is said here, not on the page
-    with _Server(("127.0.0.1", port), _Handler) as server:
+    try:
+        server = _Server(("127.0.0.1", port), _Handler)
+    except OSError as error:
+        raise OSError(f"port {port} of 127.0.0.1: {error.strerror}; --port takes another one, --port 0 any that is free") from error
+    with server:
         server.results = path
         print(f"{path} at http://127.0.0.1:{server.server_port}/ (Ctrl-C ends)", flush=True)
         try:

@@ -93,8 +93,14 @@ def test_open_sweep_refuses(tmp_path: Path) -> None:
         file["x"] = [1, 2]
     with pytest.raises(ResultsError, match="no results of weightsweep"):
         open_runs(other)
+    with pytest.raises(ResultsError, match="a folder"):
+        open_runs(tmp_path)
     newer = tmp_path / "newer.h5"
     make_results(newer, grid(seed=[1]))
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes(newer.read_bytes().replace(b"SNOD", b"SNOW"))
+    with pytest.raises(ResultsError, match="damaged"):
+        open_runs(damaged)
     with h5py.File(newer, "r+") as file:
         file.attrs["schema_version"] = 99
     with pytest.raises(ResultsError, match="newer weightsweep"):
@@ -190,6 +196,25 @@ def test_figures(seed_table: Path, unfinished: Path, tmp_path: Path, name: str) 
     assert all(file.stat().st_size > 5000 for file in written)
 
 
+def test_legends_cover_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "full.h5"
+    make_results(path, grid(unknowns=[15, 50], equation_ratio=[1.33, 2.0, 3.0], embed_dim=[32, 64, 128, 256], seed=[1, 2, 3]), ranks=2)
+    for name in ("loss", "r2", "embedding", "weights", "shift", "optimizer"):
+        with figures.drawn([open_runs(path)], name) as figure:
+            figure.draw_without_rendering()
+            legends = [axes for axes in figure.axes if axes.get_legend()]
+            assert legends and not any(figures.style.covers(axes.get_legend(), axes) for axes in legends), name
+
+
+def test_a_map_wants_two_axes(tmp_path: Path) -> None:
+    path = tmp_path / "one.h5"
+    make_results(path, [run | {"status": "pending"} for run in grid(equation_ratio=[1.33, 2.0])])
+    refused = run("plot", path, "--figure", "heatmap")
+    assert refused.returncode == 3 and "equation_ratio alone varies" in refused.stderr and "Traceback" not in refused.stderr
+    nothing = run("plot", path)
+    assert nothing.returncode == 0 and nothing.stdout == "" and "no figure" in nothing.stderr
+
+
 def test_loss_curves_show_what_is_there(seed_table: Path) -> None:
     figure = figures.loss.loss_curves(open_runs(seed_table))
     assert [panel.get_title() for panel in figure.axes] == ["Training loss, 15 unknowns", "Training loss, 50 unknowns"]
@@ -244,7 +269,8 @@ def test_compare_seed(tmp_path: Path) -> None:
     assert {Path(line).name for line in drawn.stdout.split()} == {f"seed-{name}.{kind}" for name in ("curves", "r2") for kind in ("png", "pdf")}
     text = document.read_text()
     assert text.count("| mlp-inverse | deep-sets |") == 5 and "mlp-forward linear 10,000 steps" in text
-    none = run("compare-seed", "--archives", tmp_path / "nowhere")
+    assert run("compare-seed", "--archives", tmp_path / "nowhere").returncode == 3
+    none = run("compare-seed", "--archives", tmp_path / "figures")
     assert none.returncode == 0 and none.stdout.count("no archive has it yet") == 12
 
 

@@ -12,12 +12,12 @@ from weightsweep.figures import style
 
 def embedding(runs: xr.Dataset) -> Figure:
     """R^2 against the width of the embedding."""
-    return _ablation(runs, "embed_dim", "Width of the embedding")
+    return _ablation(runs, "embed_dim", "Explained variance against the width of the embedding")
 
 
 def pooling(runs: xr.Dataset) -> Figure:
     """R^2 of each pooling."""
-    return _ablation(runs, "pooling", "Pooling over the pairs")
+    return _ablation(runs, "pooling", "Explained variance of each pooling")
 
 
 def _ablation(runs: xr.Dataset, name: str, title: str) -> Figure:

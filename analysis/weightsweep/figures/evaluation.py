@@ -33,7 +33,7 @@ def weight_match(runs: xr.Dataset) -> Figure:
         label = style.label(group[0], kept) or "runs"
         axes.errorbar([x.mean], [y.mean], [y.bar], [x.bar], **looks, markersize=7, capsize=2.5, label=label)
     _chance(runs, axes)
-    axes.set(xlabel=style.R2_LABEL, ylabel="weight match", title=f"Are the predicted weights the true ones?\n{style.averaged(runs, names, kept)}")
+    axes.set(xlabel=style.R2_LABEL, ylabel="cosine of predicted and true weights", title=f"Are the predicted weights the true ones?\n{style.averaged(runs, names, kept)}")
     axes.margins(0.1)
     style.legend(axes)
     return figure
@@ -65,7 +65,7 @@ def distribution_shift(runs: xr.Dataset) -> Figure:
     for edge in np.arange(0.5, len(columns) - 1):
         axes.axvline(edge, color="0.8", linewidth=0.8)
     axes.grid(False, axis="x")
-    axes.set(xlabel="inputs of the evaluation", ylabel=style.R2_LABEL, title=f"Explained variance under other distributions\n{style.averaged(runs, names, kept)}")
+    axes.set(xlabel="conditions of the evaluation", ylabel=style.R2_LABEL, title=f"Explained variance under other conditions\n{style.averaged(runs, names, kept)}")
     if axes.get_ylim()[0] < -100:
         axes.set_ylim(bottom=-100)  # worse than the mean is all that one wants to know
     if len(groups) > 1 or not groups:

@@ -22,6 +22,8 @@ def axes_of(runs: xr.Dataset) -> list[str]:
 def heat_map(runs: xr.Dataset) -> Figure:
     """Mean R^2 of the finished runs; a panel for each combination of the other axes, or their mean where that would be too many."""
     names = axes_of(runs)[:2]
+    if len(names) < 2:
+        raise results.ResultsError(f"{runs.attrs['source']}: a heat map wants two settings that vary; here {names[0] + ' alone varies' if names else 'none varies'}")
     rest = axes_of(runs)[2:]
     finished = results.rows(style.done(runs))
     combinations = style.groups(finished, rest) if rest else [finished]

@@ -12,8 +12,8 @@ TRAINING = ("optimizer", "learning_rate", "schedule", "batch", "precision", "eva
 
 
 def varied(runs: xr.Dataset) -> list[str]:
-    """The settings of the training that differ between runs."""
-    return [name for name in results.axes(runs) if name in TRAINING]
+    """The settings of the training that differ between runs, the optimizer first."""
+    return sorted((name for name in results.axes(runs) if name in TRAINING), key=TRAINING.index)
 
 
 def r2_by_optimizer(runs: xr.Dataset) -> Figure:
@@ -39,5 +39,5 @@ def r2_by_optimizer(runs: xr.Dataset) -> Figure:
         style.log_scale(axes.xaxis)
         style.r2_scale(axes)
     panels[1].set_ylabel("")
-    style.legend(panels[1] if len(groups) > style.LEGEND_ROWS else panels[0])
+    style.legend(panels[1])
     return figure

@@ -14,7 +14,9 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
@@ -30,6 +32,7 @@ GREY = "0.55"
 MAP = "cividis"  # as light in grey as in colour
 LEGEND_ROWS = 6  # a longer legend stands beside its panel
 MOST_SERIES = 12  # that can be told apart
+_REFERENCES = ("chance", "ideal")  # what stands below the series in a legend, as what was published does
 R2_LABEL = "explained variance R² (%)"
 
 STYLE: dict[str, Any] = {
@@ -143,18 +146,34 @@ def others(runs: xr.Dataset, *drawn: str) -> list[str]:
 
 
 def legend(axes: Axes, extra: list[Line2D] | None = None, rows: int = LEGEND_ROWS) -> None:
-    """Inside, where there is room, or to the right of the panel when it is long; says so where nothing is drawn."""
+    """Inside, where it covers nothing, or to the right of the panel; says so where nothing is drawn. To be called last: it looks at
+    the panel as it will be."""
     handles, labels = axes.get_legend_handles_labels()
-    ours_first = sorted(range(len(handles)), key=lambda index: "published" in labels[index])
+    ours_first = sorted(range(len(handles)), key=lambda index: labels[index].startswith(_REFERENCES) or "published" in labels[index])
     handles = [*(handles[index] for index in ours_first), *(extra or [])]
-    if len(handles) > rows or len(axes.lines) > 60:  # or nowhere a free place
-        figure = axes.get_figure()
-        figure.set_size_inches(figure.get_figwidth() + 3.2, figure.get_figheight())
-        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
-    elif handles:
-        axes.legend(handles=handles, loc="best")
+    if handles:
+        inside = axes.legend(handles=handles, loc="best")
+        if len(handles) > rows or len(axes.lines) > 60 or covers(inside, axes):
+            width = inside.get_window_extent().width / axes.get_figure().dpi
+            inside.remove()
+            figure = axes.get_figure()
+            figure.set_size_inches(figure.get_figwidth() + width, figure.get_figheight())
+            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
     if not axes.lines and not axes.containers:
         nothing(axes)
+
+
+def covers(legend_: Legend, axes: Axes) -> bool:
+    """Whether the legend lies on a line, a marker or an error bar."""
+    axes.get_figure().draw_without_rendering()
+    box = legend_.get_window_extent()
+    for line in axes.lines:
+        path = line.get_transform().transform_path(line.get_path())
+        drawn = line.get_linestyle() not in ("None", "none", " ", "") and len(path.vertices) > 1
+        if path.intersects_bbox(box, filled=False) if drawn else box.count_contains(path.vertices):
+            return True
+    bars = [collection for collection in axes.collections if isinstance(collection, LineCollection)]
+    return any(path.transformed(bar.get_transform()).intersects_bbox(box, filled=False) for bar in bars for path in bar.get_paths() if len(path.vertices))
 
 
 def nothing(axes: Axes) -> None:
@@ -164,7 +183,7 @@ def nothing(axes: Axes) -> None:
 
 def panels(count: int, height: float = 3.8, width: float = 4.3) -> tuple[Figure, list[Axes]]:
     """That many panels, three in a row at most."""
-    columns = max(1, min(count, 3))
+    columns = 2 if count == 4 else max(1, min(count, 3))
     rows = max(1, -(-count // columns))
     figure, grid = plt.subplots(rows, columns, figsize=(6.0 if columns == 1 else width * columns, height * rows), squeeze=False, layout="constrained")
     for axes in grid.flat[max(count, 1) :]:
@@ -185,11 +204,16 @@ def r2_scale(axes: Axes) -> None:
     axes.set_ylabel(R2_LABEL)
 
 
+def number(value: float, _: int | None = None) -> str:
+    """On an axis: 0.05, 2.5, 10,000."""
+    return f"{value:,.10g}" if abs(value) >= 1 else f"{value:g}"
+
+
 def log_scale(axis: Axis) -> None:
     """Logarithmic, with plain numbers: 1, 2 and 5 of each decade where there are few, else the decades."""
     getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
     low, high = sorted(axis.get_view_interval())
     few = high / max(low, high * 1e-12) < 70
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(number))
     axis.set_minor_formatter(NullFormatter())

@@ -6,6 +6,7 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter
 
 from weightsweep.figures import style
 
@@ -35,12 +36,14 @@ def rank_timeline(runs: xr.Dataset) -> Figure:
             axes.text((start + stop) / 2, first + (count - 1) / 2, f"{int(run)}", ha="center", va="center", fontsize=9, color="white" if shade < 0.5 else "black", clip_on=True)
     axes.set(xlim=(0, end), ylim=(ranks - 0.5, -0.5), xlabel="time (s, interruptions left out)", ylabel="rank")
     busy = float(((rows[:, 6] - rows[:, 5]) * rows[:, 2]).sum()) / (ranks * end) if end > 0 else 0.0
-    axes.set_title(f"{len(set(rows[:, 0]))} runs on {ranks} rank{'s' if ranks > 1 else ''}: {100 * busy:.0f} % of the rank-time at work")
+    count = len(set(rows[:, 0]))
+    axes.set_title(f"{count} run{'' if count == 1 else 's'} on {ranks} rank{'s' if ranks > 1 else ''}: {100 * busy:.0f} % of the rank-time at work")
+    axes.xaxis.set_major_formatter(FuncFormatter(style.number))
     axes.set_yticks(range(0, ranks, -(-ranks // 12)))
     axes.grid(False)
-    if len(rows):
+    if len(rows) and cost.max() > cost.min():
         bar = figure.colorbar(plt.cm.ScalarMappable(norm, map_), ax=axes, label="cost of the run (TFLOP)", pad=0.01)
         style.log_scale(bar.ax.yaxis)
-    else:
+    if not len(rows):
         style.nothing(axes)
     return figure
