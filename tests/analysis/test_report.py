@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -130,11 +131,11 @@ def test_filters_table_and_curves(browser: Any, page: Path) -> None:
     assert set(column(browser, "pooling")) == {"max"} and set(column(browser, "embed_dim")) == {"128", "256"}
     assert "2" not in column(browser, "seed")
     legend = browser.execute_script("return [...document.querySelectorAll('#plot .legendtext')].map((text) => text.textContent)")
-    assert legend == ["embed_dim 128", "embed_dim 256"]
+    assert legend == ["embed_dim 128", "embed_dim 256", "published"]
     show(browser, "GRÖSSER".replace("SS", "ß").lower())
     assert column(browser, "status") == ["failed"]
     show(browser, "nothing_of_the_kind>1")
-    assert browser.execute_script("return document.getElementById('filter').validationMessage") == "no column 'nothing_of_the_kind'"
+    assert browser.find_element("id", "shown").text == "no column 'nothing_of_the_kind'"
     show(browser, "")
     assert len(column(browser, "run_id")) == 1000
 
@@ -203,3 +204,12 @@ def test_watch_refuses_what_is_not_there(tmp_path: Path) -> None:
     server = weightsweep("watch", tmp_path / "none.h5", "--port", 0)
     _, errors = server.communicate(timeout=60)
     assert server.returncode == 3 and "no such file" in errors
+
+
+def test_watch_on_a_port_that_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "small.h5"
+    make_results(path, grid(seed=[1]))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = weightsweep("watch", path, "--port", taken.getsockname()[1])
+        _, errors = server.communicate(timeout=60)
+    assert server.returncode == 4 and "--port 0 any that is free" in errors and "Traceback" not in errors

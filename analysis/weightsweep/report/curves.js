@@ -6,9 +6,10 @@ const curves = (() => {
   const element = (id) => document.getElementById(id);
   let content, loaded = false, places = [];
 
-  const published = (horizontal, vertical) => horizontal !== "step" || vertical !== "loss" ? [] : content.published.map((curve) => ({
-    x: curve.step, y: curve.loss, name: `published: ${curve.unknowns} unknowns, ${curve.equations} equations`, mode: "lines",
-    line: { color: "#999999", width: 1 }, showlegend: false, hoverinfo: "name+x+y",
+  const published = (horizontal, vertical) => horizontal !== "step" || vertical !== "loss" ? [] : content.published.map((curve, place) => ({
+    x: curve.step, y: curve.loss, name: "published", mode: "lines", line: { color: "#999999", width: 1 },
+    legendgroup: "published", showlegend: place === 0, legendrank: 2000, // last, and once for all
+    hovertemplate: `published: ${curve.unknowns} unknowns, ${curve.equations} equations<br>%{x}: %{y}<extra></extra>`,
   }));
 
   function traces() {
@@ -39,7 +40,7 @@ const curves = (() => {
   function draw() {
     if (!loaded) return;
     const name = (id) => element(id).selectedOptions[0].textContent, logarithmic = element("vertical").value === "loss";
-    const axis = { gridcolor: "#e5e5e5", zeroline: false, linecolor: "#444444", ticks: "outside" };
+    const axis = { gridcolor: "#e5e5e5", zeroline: false, linecolor: "#444444", ticks: "outside", exponentformat: "none", separatethousands: true };
     const layout = {
       font: { family: "system-ui, sans-serif", size: 13 }, margin: { l: 70, r: 20, t: 34, b: 50 }, showlegend: true, hovermode: "closest",
       uirevision: element("vertical").value + element("horizontal").value, // a refresh keeps the zoom

@@ -13,14 +13,14 @@ from weightsweep import published, results
 POINTS = 200  # of a curve, evenly chosen
 DIGITS = 5
 _OUTCOMES = ("steps_done", "loss_ema", "r2", "r2_stderr")
-_LAST = ("wall_seconds", "status", "message")
+_LAST = ("wall_seconds", "message")
 _OPTIONAL = ("r2_", "weight_match")  # how the columns of further evaluations begin
 
 
 def content(runs: xr.Dataset) -> dict[str, object]:
     """Everything but the figures."""
     axes = results.axes(runs)
-    names = ["run_id", *dict.fromkeys(["unknowns", "equations", *axes]), *_OUTCOMES, *_further(runs), *_LAST]
+    names = ["run_id", "status", *dict.fromkeys(["unknowns", "equations", *axes]), *_OUTCOMES, *_further(runs), *_LAST]
     cells = [_column(runs[name].values) for name in names]
     return {
         "name": _name(runs),

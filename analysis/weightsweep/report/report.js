@@ -17,7 +17,7 @@
     const axes = content.axes.filter((name) => name !== "run_id");
     const settings = (row) => axes.map((name) => `${name} ${row[at[name]]}`).join(", ");
     list("failures", "li", lost.length ? lost.map((row) =>
-      `${row[at.run_id]}${axes.length ? ` (${settings(row)})` : ""}: ${row[at.status]} after ${row[at.steps_done].toLocaleString("en")} steps${row[at.message] ? `: ${row[at.message]}` : ""}`)
+      `${row[at.run_id]}${axes.length ? ` (${settings(row)})` : ""}: ${row[at.status]} after ${row[at.steps_done].toLocaleString("en")} step${row[at.steps_done] === 1 ? "" : "s"}${row[at.message] ? `: ${row[at.message]}` : ""}`)
       : ["Nothing."]);
   }
 

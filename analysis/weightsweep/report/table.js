@@ -89,8 +89,9 @@ const table = (() => {
       filter.addEventListener("input", () => {
         const parsed = parse(filter.value), wrong = parsed.find((term) => term.mistake);
         filter.setCustomValidity(wrong ? wrong.mistake : "");
-        filter.title = wrong ? wrong.mistake : "";
-        if (!wrong) {
+        if (wrong) {
+          element("shown").textContent = wrong.mistake; // what is shown stays as it was
+        } else {
           terms = parsed;
           changed();
         }
