@@ -101,6 +101,7 @@ def test_opens_quickly_and_asks_for_nothing(browser: Any, page: Path) -> None:
     assert len(column(browser, "run_id")) == 1000
     assert browser.find_element("id", "shown").text == "1,000 of 1,000 runs"
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
+    assert browser.execute_script("return document.querySelectorAll('#plot .modebar-btn').length") == 7  # none that sends anything anywhere
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 

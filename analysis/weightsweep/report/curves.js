@@ -47,7 +47,8 @@ const curves = (() => {
       xaxis: { ...axis, title: { text: name("horizontal") }, type: "log" },
       yaxis: { ...axis, title: { text: name("vertical") }, type: logarithmic ? "log" : "linear" },
     };
-    Plotly.react("plot", traces(), layout, { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d"] });
+    const buttons = [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]]; // none that shares: newer Plotlys offer it
+    Plotly.react("plot", traces(), layout, { displaylogo: false, responsive: true, modeBarButtons: buttons });
     element("drawn").textContent = places.length > MOST ? `The first ${MOST} of ${places.length.toLocaleString("en")} runs are drawn; filter the table to see others.` : "";
   }
 
