@@ -12,19 +12,24 @@ from weightsweep.results import Row
 
 
 def side_by_side(archives: dict[str, list[Row]]) -> Figure:
-    """A panel for each published plot: grey what was published, in colour every run of ours with the same settings."""
+    """A panel for each published plot: grey what was published, in colour every run of ours with the same settings. The dash
+    says which series it repeats, the colour also in which setting."""
     plots = [(name, list(cases)) for name, cases in groupby(published.cases(), key=lambda case: case.plot)]
     figure, panels = style.panels(len(plots), height=3.9, width=4.6)
     for panel, (name, cases) in zip(panels, plots):
-        missing = []
+        missing, drawn = [], []
         for index, case in enumerate(cases):
             looks = style.series(index)
             panel.plot(case.curve.step, case.curve.loss_ema, color=style.GREY, linestyle=looks["linestyle"], linewidth=1.0, zorder=1)
-            found = [run for each in compare.ours(case, archives) for run in each.runs]
-            missing += [] if found else [case.series]
-            for place, run in enumerate(found):
-                label = case.series + (f" ({len(found)} runs)" if len(found) > 1 else "") if place == 0 else None
-                panel.plot(run["curve_step"], run["curve_loss"], **looks, markevery=(0.05 * (index + 1), 0.25), linewidth=1.2, label=label, zorder=2)
+            repeated = compare.ours(case, archives)
+            missing += [] if repeated else [case.series]
+            for each in repeated:
+                colour = style.series(len(drawn)) | {"linestyle": looks["linestyle"]}
+                drawn.append(case.series)
+                called = ", ".join([case.series, *([each.setting] if len(repeated) > 1 else [])]) + (f" ({len(each.runs)} runs)" if len(each.runs) > 1 else "")
+                for place, run in enumerate(each.runs):
+                    label = None if place else called
+                    panel.plot(run["curve_step"], run["curve_loss"], **colour, markevery=(0.05 * len(drawn), 0.25), linewidth=1.2, label=label, zorder=2)
         handles, _ = panel.get_legend_handles_labels()
         grey = Line2D([], [], color=style.GREY, linewidth=1.0, label="published (same dashes)")
         panel.legend(handles=[*handles, grey, *(Line2D([], [], linestyle="none", label=f"{series}: not computed yet") for series in missing)], loc="best", fontsize=9)
