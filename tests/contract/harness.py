@@ -21,7 +21,8 @@ import numpy as np
 
 HOME = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("WEIGHTSWEEP") or str(HOME / "build" / "release" / "weightsweep")
-LIMIT = 120  # seconds: what takes longer hangs
+SANITIZED = "ASAN_OPTIONS" in os.environ  # tests/run --sanitize
+LIMIT = 600 if SANITIZED else 120  # seconds: what takes longer hangs
 KILLED = 128 + signal.SIGKILL
 
 STATUS = ["pending", "running", "done", "diverged", "failed"]
