@@ -94,6 +94,18 @@ INLINE int_lanes lanes_count(word_lanes bits)
     return (int_lanes)(bits * 0x01010101 >> 24);
 }
 
+/* Two vectors rounded by the processor's own instruction, for functions of BF16_TARGET: `low` in the first sixteen halves. The bits are
+ * lanes_round's but for numbers below 2^-126, which become 0. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define BF16_TARGET __attribute__((target("arch=x86-64-v4,avx512bf16")))
+INLINE word_lanes lanes_round_two(float_lanes low, float_lanes high)
+{
+    word_lanes two;
+    __asm__("vcvtne2ps2bf16 %2, %1, %0" : "=v"(two) : "v"(high), "v"(low));
+    return two;
+}
+#endif
+
 /* One clone for each level of x86-64; the loader picks once, by the processor. Sanitizers cannot run that early. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))

@@ -20,12 +20,13 @@ INLINE void forward_wide(void *h, const float *x, const float *w, const float *b
 
 INLINE void columns_forward(void *restrict h, const float *restrict x, const float *restrict w,
                             const float *restrict b, int rows, const int in, size_t stride, size_t first,
-                            const int block, const enum precision precision)
+                            const int block, const enum precision precision, const bool native)
 {
+    const enum precision order = native ? PRECISION_FP32 : precision; // the instruction takes neighbours
     float_lanes bias[BLOCK], weight[INPUTS][BLOCK];
-    columns_load_with(bias, b, first, block, precision);
+    columns_load_with(bias, b, first, block, order);
     for (int k = 0; k < in; k++)
-        columns_load_with(weight[k], w, (size_t)k * stride + first, block, precision);
+        columns_load_with(weight[k], w, (size_t)k * stride + first, block, order);
     for (int row = 0; row < rows; row++, x += in) {
         float_lanes sum[BLOCK];
         for (int l = 0; l < block; l++) {
@@ -34,16 +35,19 @@ INLINE void columns_forward(void *restrict h, const float *restrict x, const flo
                 sum[l] += x[k] * weight[k][l];
             sum[l] = lanes_relu(sum[l]);
         }
-        columns_store(h, (size_t)row * stride + first, sum, block, precision);
+        if (native)
+            columns_round_store(h, (size_t)row * stride + first, sum, block);
+        else
+            columns_store(h, (size_t)row * stride + first, sum, block, precision);
     }
 }
 
 INLINE void forward(void *h, const float *x, const float *w, const float *b, int rows, const int in,
-                    size_t stride, const enum precision precision)
+                    size_t stride, const enum precision precision, const bool native)
 {
     size_t j = 0, columns = BLOCK * LANES;
     for (; j + columns <= stride; j += columns)
-        columns_forward(h, x, w, b, rows, in, stride, j, BLOCK, precision);
+        columns_forward(h, x, w, b, rows, in, stride, j, BLOCK, precision, native);
     forward_wide(h, x, w, b, rows, in, stride, j, precision);
 }
 
@@ -95,7 +99,7 @@ INLINE void backward(float *dw, float *db, const void *dh, const void *h, const 
 
 #define FORWARD(IN, PRECISION)                                                                               \
     case IN:                                                                                                 \
-        forward(h, x, w, b, rows, IN, (size_t)stride, PRECISION);                                            \
+        forward(h, x, w, b, rows, IN, (size_t)stride, PRECISION, false);                                     \
         break;
 #define BACKWARD(INPUTS, PRECISION)                                                                          \
     case INPUTS:                                                                                             \
@@ -124,6 +128,24 @@ static void forward_bf16(uint16_t *h, const float *x, const float *w, const floa
     }
 }
 
+#ifdef BF16_TARGET
+#define FORWARD_NATIVE(IN, PRECISION)                                                                        \
+    case IN:                                                                                                 \
+        forward(h, x, w, b, rows, IN, (size_t)stride, PRECISION, true);                                      \
+        break;
+
+BF16_TARGET
+static void forward_bf16_native(uint16_t *h, const float *x, const float *w, const float *b, int rows, int in,
+                                int stride)
+{
+    switch (in) {
+        EACH(FORWARD_NATIVE, PRECISION_BF16)
+    default:
+        forward_wide(h, x, w, b, rows, in, (size_t)stride, 0, PRECISION_BF16);
+    }
+}
+#endif
+
 CLONES
 static void backward_fp32(float *dw, float *db, const float *dh, const float *h, const float *x, int rows,
                           int in, int inputs, int stride)
@@ -147,6 +169,10 @@ void narrow_relu_forward(void *h, const float *x, const float *w, const float *b
 {
     if (precision == PRECISION_FP32)
         forward_fp32(h, x, w, b, rows, in, stride);
+#ifdef BF16_TARGET
+    else if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16"))
+        forward_bf16_native(h, x, w, b, rows, in, stride);
+#endif
     else
         forward_bf16(h, x, w, b, rows, in, stride);
 }
