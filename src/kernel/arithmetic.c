@@ -1,6 +1,7 @@
 #include "kernel/arithmetic.h"
 
 #include "kernel/gemm.h"
+#include "kernel/lanes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ static const char *instruction_set(void)
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("x86-64-v4"))
-        return __builtin_cpu_supports("avx512bf16") ? "x86-64-v4 avx512_bf16" : "x86-64-v4";
+        return lanes_has_bf16() ? "x86-64-v4 avx512_bf16" : "x86-64-v4";
     if (__builtin_cpu_supports("x86-64-v3"))
         return "x86-64-v3";
 #endif

@@ -52,14 +52,12 @@ INLINE void columns_store(void *row, size_t at, const float_lanes *value, const 
             lanes_round_high(value[l]) >> 16 | (lanes_round_high(value[l + 1]) & 0xffff0000);
 }
 
-#ifdef BF16_TARGET
-/* Likewise in bf16, for vectors in the order of the columns. */
+/* Likewise in bf16, for vectors in the order of the columns; in functions of BF16_TARGET. */
 INLINE void columns_round_store(uint16_t *row, size_t at, const float_lanes *value, const int block)
 {
     for (int l = 0; l < block; l += 2)
         *(row_words *)(row + at + (size_t)l * LANES) = lanes_round_two(value[l], value[l + 1]);
 }
-#endif
 
 /* Likewise for values that lanes_rounded has been through: nothing is left to round. */
 INLINE void columns_store_exact(void *row, size_t at, const float_lanes *value, const int block,

@@ -8,6 +8,7 @@
 
 #include "base/precision.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { LANES = 16 };
@@ -24,6 +25,13 @@ static inline int lanes_stride(int width)
 }
 
 #define INLINE static inline __attribute__((always_inline))
+
+/* Lanes of a (0 to 15) and b (16 to 31), by their numbers. */
+#ifdef __clang__
+#define lanes_shuffle(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define lanes_shuffle(a, b, ...) __builtin_shuffle(a, b, (int_lanes){__VA_ARGS__})
+#endif
 
 /* bfloat16, rounded to nearest, ties to even, in the high half of each word; the low halves are left over. NaN stays NaN: the
  * processor's own has no low bits to carry over. */
@@ -94,23 +102,42 @@ INLINE int_lanes lanes_count(word_lanes bits)
     return (int_lanes)(bits * 0x01010101 >> 24);
 }
 
-/* Two vectors rounded by the processor's own instruction, for functions of BF16_TARGET: `low` in the first sixteen halves. The bits are
- * lanes_round's but for numbers below 2^-126, which become 0. */
+/* One clone for each level of x86-64; the loader picks once, by the processor. Sanitizers cannot run that early. Clones cannot ask for
+ * the instruction that rounds to bfloat16: a function of BF16_TARGET has it, and is called only where lanes_has_bf16(). */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define CLONES      __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #define BF16_TARGET __attribute__((target("arch=x86-64-v4,avx512bf16")))
+
+INLINE bool lanes_has_bf16(void)
+{
+    return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16");
+}
+
+/* Two vectors rounded by that instruction: `low` in the first sixteen halves. The bits are lanes_round's but for numbers below 2^-126,
+ * which become 0. */
 INLINE word_lanes lanes_round_two(float_lanes low, float_lanes high)
 {
     word_lanes two;
     __asm__("vcvtne2ps2bf16 %2, %1, %0" : "=v"(two) : "v"(high), "v"(low));
     return two;
 }
-#endif
-
-/* One clone for each level of x86-64; the loader picks once, by the processor. Sanitizers cannot run that early. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define CLONES
+#define BF16_TARGET
+
+INLINE bool lanes_has_bf16(void)
+{
+    return false;
+}
+
+INLINE word_lanes lanes_round_two(float_lanes low, float_lanes high)
+{
+    union {
+        half_lanes half[2];
+        word_lanes two;
+    } rounded = {.half = {lanes_round(low), lanes_round(high)}};
+    return rounded.two;
+}
 #endif
 
 #endif

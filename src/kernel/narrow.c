@@ -128,7 +128,6 @@ static void forward_bf16(uint16_t *h, const float *x, const float *w, const floa
     }
 }
 
-#ifdef BF16_TARGET
 #define FORWARD_NATIVE(IN, PRECISION)                                                                        \
     case IN:                                                                                                 \
         forward(h, x, w, b, rows, IN, (size_t)stride, PRECISION, true);                                      \
@@ -144,7 +143,6 @@ static void forward_bf16_native(uint16_t *h, const float *x, const float *w, con
         forward_wide(h, x, w, b, rows, in, (size_t)stride, 0, PRECISION_BF16);
     }
 }
-#endif
 
 CLONES
 static void backward_fp32(float *dw, float *db, const float *dh, const float *h, const float *x, int rows,
@@ -169,10 +167,8 @@ void narrow_relu_forward(void *h, const float *x, const float *w, const float *b
 {
     if (precision == PRECISION_FP32)
         forward_fp32(h, x, w, b, rows, in, stride);
-#ifdef BF16_TARGET
-    else if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16"))
+    else if (lanes_has_bf16())
         forward_bf16_native(h, x, w, b, rows, in, stride);
-#endif
     else
         forward_bf16(h, x, w, b, rows, in, stride);
 }
