@@ -18,37 +18,60 @@ INLINE void forward_wide(void *h, const float *x, const float *w, const float *b
         }
 }
 
+// One row of a block of columns, after its ReLU.
+INLINE void row_forward(float_lanes *h, const float *x, float_lanes weight[][BLOCK], const float_lanes *bias,
+                        const int in, const int block)
+{
+    for (int l = 0; l < block; l++) {
+        h[l] = bias[l];
+        for (int k = 0; k < in; k++)
+            h[l] += x[k] * weight[k][l];
+        h[l] = lanes_relu(h[l]);
+    }
+}
+
 INLINE void columns_forward(void *restrict h, const float *restrict x, const float *restrict w,
                             const float *restrict b, int rows, const int in, size_t stride, size_t first,
-                            const int block, const enum precision precision, const bool native)
+                            const int block, const enum precision precision)
 {
-    const enum precision order = native ? PRECISION_FP32 : precision; // the instruction takes neighbours
     float_lanes bias[BLOCK], weight[INPUTS][BLOCK];
-    columns_load_with(bias, b, first, block, order);
+    columns_load_with(bias, b, first, block, precision);
     for (int k = 0; k < in; k++)
-        columns_load_with(weight[k], w, (size_t)k * stride + first, block, order);
+        columns_load_with(weight[k], w, (size_t)k * stride + first, block, precision);
     for (int row = 0; row < rows; row++, x += in) {
-        float_lanes sum[BLOCK];
-        for (int l = 0; l < block; l++) {
-            sum[l] = bias[l];
-            for (int k = 0; k < in; k++)
-                sum[l] += x[k] * weight[k][l];
-            sum[l] = lanes_relu(sum[l]);
-        }
-        if (native)
-            columns_round_store(h, (size_t)row * stride + first, sum, block);
-        else
-            columns_store(h, (size_t)row * stride + first, sum, block, precision);
+        float_lanes value[BLOCK];
+        row_forward(value, x, weight, bias, in, block);
+        columns_store(h, (size_t)row * stride + first, value, block, precision);
     }
 }
 
 INLINE void forward(void *h, const float *x, const float *w, const float *b, int rows, const int in,
-                    size_t stride, const enum precision precision, const bool native)
+                    size_t stride, const enum precision precision)
 {
     size_t j = 0, columns = BLOCK * LANES;
     for (; j + columns <= stride; j += columns)
-        columns_forward(h, x, w, b, rows, in, stride, j, BLOCK, precision, native);
+        columns_forward(h, x, w, b, rows, in, stride, j, BLOCK, precision);
     forward_wide(h, x, w, b, rows, in, stride, j, precision);
+}
+
+// Likewise in bf16 with the processor's own rounding, which takes neighbouring vectors: they keep the order of the columns.
+INLINE void forward_native(uint16_t *restrict h, const float *restrict x, const float *restrict w,
+                           const float *restrict b, int rows, const int in, size_t stride)
+{
+    float_lanes bias[BLOCK], weight[INPUTS][BLOCK];
+    size_t j = 0, columns = BLOCK * LANES;
+    for (; j + columns <= stride; j += columns) {
+        const float *input = x;
+        columns_load(bias, b, j, BLOCK, PRECISION_FP32);
+        for (int k = 0; k < in; k++)
+            columns_load(weight[k], w, (size_t)k * stride + j, BLOCK, PRECISION_FP32);
+        for (int row = 0; row < rows; row++, input += in) {
+            float_lanes value[BLOCK];
+            row_forward(value, input, weight, bias, in, BLOCK);
+            columns_round_store(h, (size_t)row * stride + j, value, BLOCK);
+        }
+    }
+    forward_wide(h, x, w, b, rows, in, stride, j, PRECISION_BF16);
 }
 
 // `inputs` of the `in` inputs: x points at the first of them in the first row, dw at its row. db: NULL if it has been added to.
@@ -99,7 +122,7 @@ INLINE void backward(float *dw, float *db, const void *dh, const void *h, const 
 
 #define FORWARD(IN, PRECISION)                                                                               \
     case IN:                                                                                                 \
-        forward(h, x, w, b, rows, IN, (size_t)stride, PRECISION, false);                                     \
+        forward(h, x, w, b, rows, IN, (size_t)stride, PRECISION);                                            \
         break;
 #define BACKWARD(INPUTS, PRECISION)                                                                          \
     case INPUTS:                                                                                             \
@@ -130,7 +153,7 @@ static void forward_bf16(uint16_t *h, const float *x, const float *w, const floa
 
 #define FORWARD_NATIVE(IN, PRECISION)                                                                        \
     case IN:                                                                                                 \
-        forward(h, x, w, b, rows, IN, (size_t)stride, PRECISION, true);                                      \
+        forward_native(h, x, w, b, rows, IN, (size_t)stride);                                                \
         break;
 
 BF16_TARGET
