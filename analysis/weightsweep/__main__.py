@@ -1,10 +1,10 @@
-"""python3 -m weightsweep table|plot|report|watch RESULTS.h5, python3 -m weightsweep compare-seed"""
+"""python3 -m weightsweep table|plot|report|watch RESULTS.h5, python3 -m weightsweep compare-seed|findings"""
 
 import argparse
 import sys
 from pathlib import Path
 
-from weightsweep import ResultsError, compare, open_runs, table
+from weightsweep import ResultsError, compare, findings, open_runs, table
 
 
 def _table(arguments: argparse.Namespace) -> None:
@@ -66,6 +66,13 @@ def _compare_seed(arguments: argparse.Namespace) -> None:
         sys.stdout.write(compare.as_text(archives))
 
 
+def _findings(arguments: argparse.Namespace) -> None:
+    if not arguments.archives.is_dir():
+        raise ResultsError(f"{arguments.archives}: no such folder")
+    for path in findings.fill(arguments.page, arguments.archives, arguments.output):
+        print(path)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m weightsweep", description="Tables and figures of a results file.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
@@ -77,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("plot", help="the figures the sweep calls for, as PNG and PDF", epilog="Example: python3 -m weightsweep plot results/quick.h5 --figure loss -o figures")
     verb.add_argument("results", type=Path, nargs="+", metavar="RESULTS.h5")
     verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to (default: beside the results)")
-    verb.add_argument("--figure", action="append", metavar="NAME", help="only this one (repeatable): loss, r2, heatmap, embedding, pooling, optimizer, weights, shift, timeline; scaling, of several files")
+    verb.add_argument("--figure", action="append", metavar="NAME", help="only this one (repeatable): loss, r2, heatmap, embedding, pooling, activation, optimizer, weights, shift, timeline; scaling, of several files")
     verb.set_defaults(run=_plot, verb=verb)
     verb = verbs.add_parser("report", help="one self-contained HTML page: runs, curves, figures, failures")
     verb.add_argument("results", type=Path, metavar="RESULTS.h5")
@@ -92,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="draw the curves and the R² as PNG and PDF there")
     verb.add_argument("--into", type=Path, metavar="FILE.md", help=f"put the table between {' and '.join(compare.BLOCK)} of that file")
     verb.set_defaults(run=_compare_seed)
+    verb = verbs.add_parser("findings", help="the page of questions, answered from the archives")
+    verb.add_argument("--archives", type=Path, default=compare.ARCHIVES, metavar="DIR", help=f"finished sweeps, DIR/*.h5 (default: {compare.ARCHIVES})")
+    verb.add_argument("--into", dest="page", type=Path, default=findings.PAGE, metavar="FILE.md", help=f"whose blocks `<!-- finding NAME:begin -->` ... `:end -->` are filled (default: {findings.PAGE})")
+    verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="draw a figure for each there, too, and show it")
+    verb.set_defaults(run=_findings)
     return parser
 
 

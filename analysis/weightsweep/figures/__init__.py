@@ -29,6 +29,7 @@ FIGURES: dict[str, Kind] = {
     "heatmap": Kind(heatmap.heat_map, lambda runs: len([name for name in heatmap.axes_of(runs) if _differ(runs, name)]) > 1),
     "embedding": Kind(ablation.embedding, lambda runs: _differ(runs, "embed_dim")),
     "pooling": Kind(ablation.pooling, lambda runs: _differ(runs, "pooling")),
+    "activation": Kind(ablation.activation, lambda runs: _differ(runs, "generator_activation")),
     "optimizer": Kind(progress.r2_by_optimizer, lambda runs: bool(progress.varied(runs)) and bool(np.isfinite(runs["curve_r2"].values).any())),
     "weights": Kind(evaluation.weight_match, evaluation.has_weight_match),
     "shift": Kind(evaluation.distribution_shift, lambda runs: bool(evaluation.shifts(runs))),

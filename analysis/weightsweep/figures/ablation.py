@@ -1,4 +1,4 @@
-"""One setting varied, everything else the same: embedding and pooling."""
+"""One setting varied, everything else the same: embedding, pooling, the generators' activation."""
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,11 @@ def embedding(runs: xr.Dataset) -> Figure:
 def pooling(runs: xr.Dataset) -> Figure:
     """R^2 of each pooling."""
     return _ablation(runs, "pooling", "Explained variance of each pooling")
+
+
+def activation(runs: xr.Dataset) -> Figure:
+    """R^2 of each activation of the generators."""
+    return _ablation(runs, "generator_activation", "Explained variance of generators of each activation")
 
 
 def _ablation(runs: xr.Dataset, name: str, title: str) -> Figure:

@@ -68,8 +68,8 @@ _FORMS = {
 
 
 def label(run: Row, names: list[str]) -> str:
-    """What tells a run from the others: `30 equations, muon`."""
-    return ", ".join(_FORMS.get(name, name.replace("_", " ") + " {}").format(text(run[name].item())) for name in names)
+    """What tells a run from the others: `30 equations, muon`, without settings that are empty lists."""
+    return ", ".join(_FORMS.get(name, name.replace("_", " ") + " {}").format(text(run[name].item())) for name in names if run[name].item() != "")
 
 
 def text(value: object) -> str:

@@ -1,0 +1,68 @@
+"""The page of findings: made from the archives, with their numbers, and not older than they are."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+HOME = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(HOME / "analysis"))
+from weightsweep import ResultsError, compare, figures, findings, open_runs
+
+
+def without_pictures(text: str) -> str:
+    return re.sub(r"\n!\[.*\n", "", text)
+
+
+def test_page_is_what_the_archives_say(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(findings.PAGE.read_text())
+    findings.fill(page, compare.ARCHIVES, None)
+    assert page.read_text() == without_pictures(findings.PAGE.read_text()), "stale: jobs/python -m weightsweep findings -o analysis/figures"
+
+
+def test_pictures_are_there():
+    shown = re.findall(r"!\[.*\]\((.*)\)", findings.PAGE.read_text())
+    assert shown and all((findings.PAGE.parent / picture).is_file() for picture in shown)
+
+
+def test_numbers_are_the_files(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- finding best:begin -->\n<!-- finding best:end -->\n")
+    findings.fill(page, compare.ARCHIVES, tmp_path / "figures")
+    with h5py.File(compare.ARCHIVES / "best.h5") as file:
+        best = sorted(100 * value for value in file["r2"][:] if np.isfinite(value))
+    text = page.read_text()
+    assert f"Best: R² {best[-1]:.2f} %" in text and f"worst: R² {best[0]:.2f} %" in text
+    picture = re.search(r"!\[best\]\((.*)\)", text).group(1)
+    assert (tmp_path / picture).stat().st_size > 10_000
+
+
+def test_seeds_of_a_setting_are_one_row():
+    head, cells = findings.rows(open_runs(compare.ARCHIVES / "seed-table.h5"))
+    counts = {(row[head.index("unknowns")], row[head.index("equations")]): row[head.index("seeds")] for row in cells}
+    assert counts == {(u, e): s for u, s, sizes in (("15", "3", (20, 30, 45)), ("50", "2", (67, 100, 150))) for e in map(str, sizes)}
+
+
+def test_missing_archives_are_named_and_other_pages_refused(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- finding none:begin -->\nold\n<!-- finding none:end -->\n")
+    findings.fill(page, tmp_path, None)
+    assert "Not in the archives yet." in page.read_text() and "old" not in page.read_text()
+    page.write_text("no block")
+    with pytest.raises(ResultsError, match="has no block"):
+        findings.fill(page, tmp_path, None)
+    refused = subprocess.run([sys.executable, "-m", "weightsweep", "findings", "--archives", "nowhere"], cwd=HOME / "analysis", capture_output=True, text=True)
+    assert refused.returncode == 3 and refused.stderr == "weightsweep: nowhere: no such folder\n"
+
+
+def test_weights_figure_skips_runs_that_have_no_match():
+    runs = open_runs(compare.ARCHIVES / "nonlinearity.h5")
+    assert np.isnan(runs["weight_match"].values).any()
+    with figures.drawn([runs], "weights") as figure:
+        labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels and not any("tanh" in label for label in labels)
