@@ -29,6 +29,7 @@ SETTINGS: dict[str, tuple[str, str, Any]] = {
     "seed": ("1", "seed of all random numbers", 1),
     "generator_inputs": ("1", "inputs of a generator", 2),
     "generator_hidden": ("1", "hidden widths of a generator", "5"),
+    "generator_activation": ("1", "activation of a generator's hidden units", "relu"),
     "generator_init": ("1", "distribution of a generator's weights", "lecun"),
     "steps": ("steps", "training steps", 30000),
     "batch": ("1", "generators a step", 1024),

@@ -20,7 +20,7 @@ class Kind:
 
 
 def _differ(runs: xr.Dataset, name: str) -> bool:
-    return len(set(style.done(runs)[name].values)) > 1
+    return name in runs.variables and len(set(style.done(runs)[name].values)) > 1
 
 
 FIGURES: dict[str, Kind] = {

@@ -25,7 +25,7 @@ def weight_match(runs: xr.Dataset) -> Figure:
     """How near the predicted weights come to the true ones, up to the symmetries, against how near the functions are."""
     names = style.others(runs)
     figure, axes = plt.subplots(figsize=(6.0, 4.2), layout="constrained")
-    finished = [run for run in results.rows(style.done(runs)) if np.isfinite(run["weight_match"])]  # of relu generators alone
+    finished = [run for run in results.rows(style.done(runs)) if np.isfinite(run.get("weight_match", np.nan))]  # only some generators have it
     kept, groups = style.series_of(finished, names)
     for index, group in enumerate(groups):
         looks = style.series(index) | {"linestyle": "none"}
