@@ -24,9 +24,10 @@ def fill(page: Path, archives: Path, drawings: Path | None) -> list[Path]:
     if not names:
         raise ResultsError(f"{page}: has no block {_MARK.format('NAME', 'begin')} ... {_MARK.format('NAME', 'end')}")
     for name in names:
-        path, text = archives / f"{name}.h5", "Not in the archives yet.\n"
-        if path.is_file():
-            runs = _finished(results.open_runs(path))
+        path, text = archives / f"{name}.h5", f"Not in the archives yet: {name}.\n"
+        if path.is_file() and not (runs := _finished(results.open_runs(path))).sizes["run"]:
+            text = f"No run of {name} has finished.\n"
+        elif path.is_file():
             text = f"{answer(runs)}\n\n{table.markdown(*rows(runs))}"
             if drawings:
                 written.append(_draw(runs, drawings))

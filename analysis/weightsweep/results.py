@@ -159,8 +159,8 @@ def axes(dataset: xr.Dataset) -> list[str]:
     """The settings that differ between runs, unknowns and equations first, without those that only restate another one."""
     kept: list[str] = []
     for name in _by_preference(dataset):
-        values = dataset[name].values
-        if len(set(values)) > 1 and not any(_follows(values, dataset[other].values) for other in kept):
+        values = _numbered(dataset, name)
+        if len(set(values)) > 1 and not any(_follows(values, _numbered(dataset, other)) for other in kept):
             kept.append(name)
     if "equations" in kept and "equation_ratio" in kept:
         kept.remove("equation_ratio")
@@ -173,6 +173,11 @@ def _settings(dataset: xr.Dataset) -> list[str]:
 
 def _by_preference(dataset: xr.Dataset) -> list[str]:
     return sorted(_settings(dataset), key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+
+
+def _numbered(dataset: xr.Dataset, name: str) -> np.ndarray:
+    """A number for each value; one for all NaN, which does not equal itself."""
+    return np.unique(dataset[name].values, return_inverse=True)[1]
 
 
 def _follows(values: np.ndarray, other: np.ndarray) -> bool:

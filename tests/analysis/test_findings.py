@@ -1,6 +1,7 @@
 """The page of findings: made from the archives, with their numbers, and not older than they are."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / "analysis"))
 from weightsweep import ResultsError, compare, figures, findings, open_runs
+from weightsweep.results import axes
 
 
 def without_pictures(text: str) -> str:
@@ -52,12 +54,28 @@ def test_missing_archives_are_named_and_other_pages_refused(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("<!-- finding none:begin -->\nold\n<!-- finding none:end -->\n")
     findings.fill(page, tmp_path, None)
-    assert "Not in the archives yet." in page.read_text() and "old" not in page.read_text()
+    assert "Not in the archives yet: none." in page.read_text() and "old" not in page.read_text()
     page.write_text("no block")
     with pytest.raises(ResultsError, match="has no block"):
         findings.fill(page, tmp_path, None)
     refused = subprocess.run([sys.executable, "-m", "weightsweep", "findings", "--archives", "nowhere"], cwd=HOME / "analysis", capture_output=True, text=True)
     assert refused.returncode == 3 and refused.stderr == "weightsweep: nowhere: no such folder\n"
+
+
+def test_archive_without_a_finished_run_is_named(tmp_path):
+    shutil.copy(compare.ARCHIVES / "best.h5", tmp_path)
+    with h5py.File(tmp_path / "best.h5", "r+") as file:
+        file["status"][:] = list(file["status"].attrs["flag_meanings"].split()).index("failed")
+    page = tmp_path / "page.md"
+    page.write_text("<!-- finding best:begin -->\n<!-- finding best:end -->\n")
+    findings.fill(page, tmp_path, tmp_path / "figures")
+    assert "No run of best has finished." in page.read_text()
+
+
+def test_a_setting_that_no_run_has_is_not_varied():
+    runs = open_runs(compare.ARCHIVES / "forward-linear-vs-x-linear.h5")
+    assert np.isnan(runs["equation_ratio"].values).all()
+    assert set(axes(runs)) == {"model", "generator_init"}
 
 
 def test_weights_figure_skips_runs_that_have_no_match():
