@@ -164,17 +164,37 @@ plan_json() {
 }
 plan_check() { plan_json "$@" >/dev/null; }
 
+# end_without_ranks LAUNCHER: ends an mpirun whose children have all been dead for ten seconds. Open MPI's own can lock itself up at its
+# end when a rank was killed while it connected (seen in 4.1.4 with PMIx 4.2.2); it would stay until the job's time is over.
+end_without_ranks() {
+  local dead=0 child state states
+  while [ "$dead" -lt 5 ]; do
+    sleep 2 >/dev/null 2>&1
+    states=
+    for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null || true); do
+      state=$(sed 's/.*) //; s/ .*//' "/proc/$child/stat" 2>/dev/null || true)
+      states+=${state:-Z}
+    done
+    if [[ $states =~ ^Z+$ ]]; then dead=$((dead + 1)); else dead=0; fi
+  done
+  say "All ranks have ended, but the launcher has not: ending it."
+  kill -KILL "$1" 2>/dev/null || true
+}
+
 # run_ranks COMMAND...: its exit code, in code. Signals that the caller traps are handled while it waits; its pid is in ranks.
 ranks=
 signals=0 # the traps count them: a signal ends `wait` early
 run_ranks() {
-  local before=
+  local before= watch
   "$@" </dev/null &
   ranks=$!
+  end_without_ranks "$ranks" </dev/null >/dev/null &
+  watch=$!
   while [ "$before" != "$signals" ]; do
     before=$signals
     wait "$ranks" && code=0 || code=$?
   done
+  kill "$watch" 2>/dev/null || true
 }
 
 # explain CODE RESULTS: what an exit code of the ranks that leaves work to do means. 2 and 3 the program has explained itself.

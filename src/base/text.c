@@ -62,15 +62,23 @@ char *text_take(struct text *text)
     return chars;
 }
 
-// Bytes of the UTF-8 character that begins here; 0 if none does or if it is a control character.
-static int visible_bytes(const unsigned char *c)
+// Bytes of the UTF-8 character that begins here; 0 if none does (RFC 3629: no longer form than needed, no surrogate, up to U+10FFFF).
+static int utf8_bytes(const unsigned char *c)
 {
     int bytes = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;
-    bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
     for (int i = 1; i < bytes; i++)
         if ((c[i] & 0xc0) != 0x80)
             return 0;
-    return control ? 0 : bytes;
+    bool wrong = (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] >= 0xa0) || (*c == 0xf0 && c[1] < 0x90) ||
+                 (*c == 0xf4 && c[1] >= 0x90);
+    return wrong ? 0 : bytes;
+}
+
+// Likewise; 0 for a control character, too.
+static int visible_bytes(const unsigned char *c)
+{
+    bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
+    return control ? 0 : utf8_bytes(c);
 }
 
 static void add_visible(struct text *text, const char *chars, char kept)
@@ -97,16 +105,31 @@ void text_add_visible_lines(struct text *text, const char *chars)
     add_visible(text, chars, '\n');
 }
 
+void text_add_utf8(struct text *text, const char *bytes, size_t length)
+{
+    for (const char *c = bytes, *end = bytes + length; c < end;) {
+        int count = utf8_bytes((const unsigned char *)c);
+        if (count > 0)
+            text_add_bytes(text, c, (size_t)count);
+        else
+            text_add(text, "\xef\xbf\xbd");
+        c += count > 0 ? count : 1;
+    }
+}
+
 void text_add_json(struct text *text, const char *chars)
 {
     text_add(text, "\"");
-    for (const unsigned char *c = (const unsigned char *)chars; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            text_format(text, "\\%c", *c);
-        else if (*c < 0x20)
-            text_format(text, "\\u%04x", *c);
-        else
-            text_add_bytes(text, (const char *)c, 1);
+    while (*chars) {
+        size_t plain = 0;
+        while ((unsigned char)chars[plain] >= 0x20 && chars[plain] != '"' && chars[plain] != '\\')
+            plain++;
+        text_add_utf8(text, chars, plain);
+        chars += plain;
+        if (*chars == '"' || *chars == '\\')
+            text_format(text, "\\%c", *chars++);
+        else if (*chars)
+            text_format(text, "\\u%04x", *chars++);
     }
     text_add(text, "\"");
 }

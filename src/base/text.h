@@ -29,7 +29,10 @@ void text_add_visible(struct text *text, const char *chars);
 /* The same, but lines stay lines. */
 void text_add_visible_lines(struct text *text, const char *chars);
 
-/* `chars` as a JSON string with its quotes. */
+/* `length` bytes for a program to read: bytes that are not UTF-8 become U+FFFD, the replacement character. */
+void text_add_utf8(struct text *text, const char *bytes, size_t length);
+
+/* `chars` as a JSON string with its quotes; likewise. */
 void text_add_json(struct text *text, const char *chars);
 
 /* `value` in the shortest decimal form that reads back to the same double; NaN and infinities become `nan`. */

@@ -118,14 +118,15 @@ static void add_real(struct text *row, double value, struct last_real *last)
 
 static void add_csv_text(struct text *row, const char *text)
 {
-    if (!strpbrk(text, ",\"\n\r")) {
-        text_add(row, text);
-        return;
+    bool quoted = strpbrk(text, ",\"\n\r") != NULL;
+    text_add(row, quoted ? "\"" : "");
+    for (size_t length; *text; text += length) {
+        length = strcspn(text, "\"");
+        text_add_utf8(row, text, length);
+        if (text[length] == '"')
+            text_add(row, "\"\""), length++;
     }
-    text_add(row, "\"");
-    for (; *text; text++)
-        text_add_bytes(row, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-    text_add(row, "\"");
+    text_add(row, quoted ? "\"" : "");
 }
 
 static void add_csv_row(struct text *line, const struct column_table *table, int64_t row,

@@ -3,12 +3,15 @@ killed end by themselves, and the same command, given at once, waits for them.""
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from harness import KILLED, LONG, Job, run, send, session, start, wait_for_training, wait_until, weightsweep, write_sweep
 
+HOME = Path(__file__).resolve().parents[2]
 SECONDS = 15  # on a machine with more to do; a second or two on one without
 
 
@@ -61,3 +64,14 @@ def test_the_same_command_at_once(long: Path, tmp_path: Path) -> None:
         send(job.process.pid, signal.SIGKILL)
         assert run(2, long, tmp_path / "x.h5", "--quiet", "--time-limit", "3").code == 75
         assert not session(job.process.pid)
+
+
+def test_a_launcher_that_stays_when_its_ranks_are_dead(tmp_path: Path) -> None:
+    """mpirun can lock itself up at its end (Open MPI 4.1); here is one that certainly does. The jobs' scripts end it."""
+    stuck = tmp_path / "stuck.py"
+    stuck.write_text("import os, time\nfor _ in range(3):\n    os.fork() or os._exit(0)\ntime.sleep(300)\n")
+    script = f'. {HOME}/jobs/common.sh; run_ranks {sys.executable} {stuck} 2>&1; echo "code $code"'
+    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=120)
+    assert "code 137" in done.stdout and "All ranks have ended, but the launcher has not" in done.stdout + done.stderr
+    sound = subprocess.run(["bash", "-euc", f'. {HOME}/jobs/common.sh; run_ranks bash -c "sleep 13 & sleep 13; exit 7"; echo "code $code"'], capture_output=True, text=True, timeout=120)
+    assert sound.stdout == "code 7\n" and sound.stderr == ""
