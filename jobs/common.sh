@@ -185,7 +185,7 @@ end_without_ranks() {
 ranks=
 signals=0 # the traps count them: a signal ends `wait` early
 run_ranks() {
-  local before= watch
+  local watch before=
   "$@" </dev/null &
   ranks=$!
   end_without_ranks "$ranks" </dev/null >/dev/null &
