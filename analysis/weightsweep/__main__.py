@@ -73,6 +73,10 @@ def _findings(arguments: argparse.Namespace) -> None:
         print(path)
 
 
+def _add_archives(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--archives", type=Path, default=compare.ARCHIVES, metavar="DIR", help=f"finished sweeps, DIR/*.h5 (default: {compare.ARCHIVES})")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m weightsweep", description="Tables and figures of a results file.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
@@ -95,12 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--port", type=_port, default=8080, help="on 127.0.0.1; 0 takes a free one (8080)")
     verb.set_defaults(run=_watch)
     verb = verbs.add_parser("compare-seed", help="the founding experiment's tables and curves beside ours")
-    verb.add_argument("--archives", type=Path, default=compare.ARCHIVES, metavar="DIR", help=f"finished sweeps, DIR/*.h5 (default: {compare.ARCHIVES})")
+    _add_archives(verb)
     verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="draw the curves and the R² as PNG and PDF there")
     verb.add_argument("--into", type=Path, metavar="FILE.md", help=f"put the table between {' and '.join(compare.BLOCK)} of that file")
     verb.set_defaults(run=_compare_seed)
     verb = verbs.add_parser("findings", help="the page of questions, answered from the archives")
-    verb.add_argument("--archives", type=Path, default=compare.ARCHIVES, metavar="DIR", help=f"finished sweeps, DIR/*.h5 (default: {compare.ARCHIVES})")
+    _add_archives(verb)
     verb.add_argument("--into", dest="page", type=Path, default=findings.PAGE, metavar="FILE.md", help=f"whose blocks `<!-- finding NAME:begin -->` ... `:end -->` are filled (default: {findings.PAGE})")
     verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="draw a figure for each there, too, and show it")
     verb.set_defaults(run=_findings)

@@ -42,7 +42,7 @@ def read(folder: Path) -> dict[str, list[Row]]:
     """The finished runs of every archive, by its name."""
     found = {}
     for path in sorted(folder.glob("*.h5")):
-        found[path.stem] = [row for row in results.rows(results.open_runs(path)) if row["status"].item() == "done"]
+        found[path.stem] = results.rows(results.done(results.open_runs(path)))
     return found
 
 

@@ -1,6 +1,7 @@
 """What the archived sweeps found: a page of questions, under each its answer as a line, a table and a figure."""
 
 import math
+import os
 import re
 from pathlib import Path
 
@@ -24,14 +25,17 @@ def fill(page: Path, archives: Path, drawings: Path | None) -> list[Path]:
     if not names:
         raise ResultsError(f"{page}: has no block {_MARK.format('NAME', 'begin')} ... {_MARK.format('NAME', 'end')}")
     for name in names:
-        path, text = archives / f"{name}.h5", f"Not in the archives yet: {name}.\n"
-        if path.is_file() and not (runs := _finished(results.open_runs(path))).sizes["run"]:
+        path = archives / f"{name}.h5"
+        runs = results.done(results.open_runs(path)) if path.is_file() else None
+        if runs is None:
+            text = f"Not in the archives yet: {name}.\n"
+        elif not runs.sizes["run"]:
             text = f"No run of {name} has finished.\n"
-        elif path.is_file():
+        else:
             text = f"{answer(runs)}\n\n{table.markdown(*rows(runs))}"
             if drawings:
                 written.append(_draw(runs, drawings))
-                text += f"\n![{name}]({_relative(written[-1], page.parent)})\n"
+                text += f"\n![{name}]({os.path.relpath(written[-1], page.parent)})\n"
         table.fill_block(page, text, (_MARK.format(name, "begin"), _MARK.format(name, "end")))
     return [page, *written]
 
@@ -62,20 +66,13 @@ def rows(runs: xr.Dataset) -> tuple[list[str], list[list[str]]]:
     return head, cells
 
 
-def _finished(runs: xr.Dataset) -> xr.Dataset:
-    return runs.isel(run=np.flatnonzero(runs["status"].values == "done"))
-
-
 def _varied(runs: xr.Dataset) -> list[str]:
     return [name for name in results.axes(runs) if name != "seed"] or ["unknowns", "equations"]
 
 
 def _groups(runs: xr.Dataset) -> list[list[Row]]:
     """Runs that differ in their seed alone."""
-    groups: dict[tuple[object, ...], list[Row]] = {}
-    for row in results.rows(runs):
-        groups.setdefault(tuple(row[name].item() for name in _varied(runs)), []).append(row)
-    return list(groups.values())
+    return list(results.groups(results.rows(runs), _varied(runs)).values())
 
 
 def _label(runs: xr.Dataset, row: Row) -> str:
@@ -102,7 +99,3 @@ def _draw(runs: xr.Dataset, folder: Path) -> Path:
     picture, document = figures.save([runs], folder, [name])
     document.unlink()  # a page shows pictures
     return picture
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return path.resolve().relative_to(folder.resolve()).as_posix() if path.resolve().is_relative_to(folder.resolve()) else str(path)

@@ -1,7 +1,7 @@
 """A results file as an xarray.Dataset. The only module that knows how the file is laid out."""
 
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +93,18 @@ def rows(runs: xr.Dataset) -> list[Row]:
     """Each run by itself: what its columns hold, and its curves [point]."""
     columns = {str(name): variable.values for name, variable in runs.variables.items() if variable.dims[:1] == ("run",)}
     return [{name: np.asarray(values[run]) for name, values in columns.items()} for run in range(runs.sizes["run"])]
+
+
+def done(runs: xr.Dataset) -> xr.Dataset:
+    return runs.isel(run=np.flatnonzero(runs["status"].values == "done"))
+
+
+def groups(runs: Iterable[Row], names: list[str]) -> dict[tuple[object, ...], list[Row]]:
+    """Runs that agree in these settings, by their values."""
+    found: dict[tuple[object, ...], list[Row]] = {}
+    for run in runs:
+        found.setdefault(tuple(run[name].item() for name in names), []).append(run)
+    return found
 
 
 def as_grid(runs: xr.Dataset) -> xr.Dataset:

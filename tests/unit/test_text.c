@@ -43,31 +43,21 @@ static void test_what_is_not_utf8(void **state)
     expect(text_add_visible, "\300\233\370", "\\xc0\\x9b\\xf8");
 }
 
-static void expect_utf8(const char *bytes, const char *wanted)
+static void add_utf8(struct text *text, const char *chars)
 {
-    struct text text = {0};
-    text_add_utf8(&text, bytes, strlen(bytes));
-    assert_string_equal(text.chars, wanted);
-    text_free(&text);
-}
-
-static void expect_json(const char *bytes, const char *wanted)
-{
-    struct text text = {0};
-    text_add_json(&text, bytes);
-    assert_string_equal(text.chars, wanted);
-    text_free(&text);
+    text_add_utf8(text, chars, strlen(chars));
 }
 
 static void test_programs_read_utf8(void **state)
 {
     (void)state;
-    expect_utf8("é, 中文, 🦆\n", "é, 中文, 🦆\n");
-    expect_utf8("one\304NN", "one\357\277\275NN");
-    expect_utf8("\340\200\200", "\357\277\275\357\277\275\357\277\275");                 // longer than needed
-    expect_utf8("\355\240\200", "\357\277\275\357\277\275\357\277\275");                 // a surrogate
-    expect_utf8("\364\220\200\200", "\357\277\275\357\277\275\357\277\275\357\277\275"); // above U+10FFFF
-    expect_json("a \"b\\\304\n", "\"a \\\"b\\\\\357\277\275\\u000a\"");
+    expect(add_utf8, "é, 中文, 🦆\n", "é, 中文, 🦆\n");
+    expect(add_utf8, "one\304NN", "one\357\277\275NN");
+    expect(add_utf8, "\340\200\200", "\357\277\275\357\277\275\357\277\275"); // longer than needed
+    expect(add_utf8, "\355\240\200", "\357\277\275\357\277\275\357\277\275"); // a surrogate
+    expect(add_utf8, "\364\220\200\200",
+           "\357\277\275\357\277\275\357\277\275\357\277\275"); // above U+10FFFF
+    expect(text_add_json, "a \"b\\\304\n", "\"\"\"a \\\"b\\\\\357\277\275\\u000a\"");
 }
 
 int main(void)

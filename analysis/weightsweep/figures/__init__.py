@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from weightsweep import results
 from weightsweep.figures import ablation, evaluation, heatmap, loss, progress, ratio, scaling, seed, style, timeline
 from weightsweep.results import Row
 
@@ -20,7 +21,7 @@ class Kind:
 
 
 def _differ(runs: xr.Dataset, name: str) -> bool:
-    return name in runs.variables and len(set(style.done(runs)[name].values)) > 1
+    return name in runs.variables and len(set(results.done(runs)[name].values)) > 1
 
 
 FIGURES: dict[str, Kind] = {

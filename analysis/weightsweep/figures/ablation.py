@@ -30,7 +30,7 @@ def _ablation(runs: xr.Dataset, name: str, title: str) -> Figure:
     names = style.others(runs, name)
     if "equations" in names and "unknowns" not in names and len(set(runs["unknowns"].values)) > 1:
         names.insert(0, "unknowns")
-    kept, groups = style.series_of(results.rows(style.done(runs)), names)
+    kept, groups = style.series_of(results.rows(results.done(runs)), names)
     values = sorted(set(runs[name].values))
     numbers = not isinstance(values[0], str)
     figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")

@@ -25,7 +25,7 @@ def weight_match(runs: xr.Dataset) -> Figure:
     """How near the predicted weights come to the true ones, up to the symmetries, against how near the functions are."""
     names = style.others(runs)
     figure, axes = plt.subplots(figsize=(6.0, 4.2), layout="constrained")
-    finished = [run for run in results.rows(style.done(runs)) if np.isfinite(run.get("weight_match", np.nan))]  # only some generators have it
+    finished = [run for run in results.rows(results.done(runs)) if np.isfinite(run.get("weight_match", np.nan))]  # only some generators have it
     kept, groups = style.series_of(finished, names)
     for index, group in enumerate(groups):
         looks = style.series(index) | {"linestyle": "none"}
@@ -53,7 +53,7 @@ def distribution_shift(runs: xr.Dataset) -> Figure:
     """R^2 where the network was trained, and beside it under the other conditions of `evaluation`; seeds are averaged."""
     columns = ["r2", *shifts(runs)]
     names = style.others(runs)
-    kept, groups = style.series_of(results.rows(style.done(runs)), names)
+    kept, groups = style.series_of(results.rows(results.done(runs)), names)
     figure, axes = plt.subplots(figsize=(max(6.0, 1.6 + 1.1 * len(columns)), 4.2), layout="constrained")
     for index, group in enumerate(groups):
         at = np.arange(len(columns)) + 0.6 * ((index + 0.5) / len(groups) - 0.5)

@@ -25,7 +25,7 @@ def heat_map(runs: xr.Dataset) -> Figure:
     if len(names) < 2:
         raise results.ResultsError(f"{runs.attrs['source']}: a heat map wants two settings that vary; here {names[0] + ' alone varies' if names else 'none varies'}")
     rest = axes_of(runs)[2:]
-    finished = results.rows(style.done(runs))
+    finished = results.rows(results.done(runs))
     combinations = style.groups(finished, rest) if rest else [finished]
     if len(combinations) > PANELS:
         combinations, rest = [finished], []

@@ -15,7 +15,7 @@ def r2_against_ratio(runs: xr.Dataset) -> Figure:
     """A line for each number of unknowns; several seeds are averaged and their spread is the bar; published figures are hollow."""
     names = ["unknowns", *style.others(runs, "unknowns", "equations")]
     figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
-    finished = results.rows(style.done(runs))
+    finished = results.rows(results.done(runs))
     kept, groups = style.series_of(finished, names)
     for index, group in enumerate(groups):
         cells = style.groups(group, ["equations"])

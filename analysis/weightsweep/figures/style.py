@@ -88,15 +88,9 @@ def series(index: int) -> dict[str, Any]:
     return {"color": COLOURS[place], "marker": MARKERS[(place + round_) % len(MARKERS)], "linestyle": DASHES[(place + round_) % len(DASHES)]}
 
 
-def done(runs: xr.Dataset) -> xr.Dataset:
-    return runs.isel(run=np.flatnonzero(runs["status"].values == "done"))
-
-
 def groups(runs: Iterable[Row], names: list[str]) -> list[list[Row]]:
     """Runs that agree in these settings; settings that are numbers ascend."""
-    found: dict[tuple[object, ...], list[Row]] = {}
-    for run in runs:
-        found.setdefault(tuple(run[name].item() for name in names), []).append(run)
+    found = results.groups(runs, names)
     return [found[key] for key in sorted(found, key=lambda key: [(isinstance(part, str), part) for part in key])]
 
 
