@@ -102,6 +102,22 @@ INLINE int_lanes lanes_count(word_lanes bits)
     return (int_lanes)(bits * 0x01010101 >> 24);
 }
 
+/* Lane i: the sum of the lanes of vector i. Each round adds the halves of two vectors' parts into one vector. */
+INLINE float_lanes lane_sums(float_lanes v[LANES])
+{
+    for (int i = 0; i < 8; i++)
+        v[i] = lanes_shuffle(v[i], v[i + 8], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+               lanes_shuffle(v[i], v[i + 8], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    for (int i = 0; i < 4; i++)
+        v[i] = lanes_shuffle(v[i], v[i + 4], 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
+               lanes_shuffle(v[i], v[i + 4], 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+    for (int i = 0; i < 2; i++)
+        v[i] = lanes_shuffle(v[i], v[i + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+               lanes_shuffle(v[i], v[i + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    return lanes_shuffle(v[0], v[1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
+           lanes_shuffle(v[0], v[1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+}
+
 /* One clone for each level of x86-64; the loader picks once, by the processor. Sanitizers cannot run that early. Clones cannot ask for
  * the instruction that rounds to bfloat16: a function of BF16_TARGET has it, and is called only where lanes_has_bf16(). */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)

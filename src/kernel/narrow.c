@@ -112,6 +112,57 @@ INLINE void backward(float *dw, float *db, const void *dh, const void *h, const 
         columns_backward(dw, db, dh, h, x, rows, in, inputs, stride, j, 1, precision);
 }
 
+// ---- the way back, transposed: a lane is a row ----
+
+enum { UNITS = 2 }; // that share the loads of x
+
+// Of a block of units, over the rows: sum[0] of the gradient before the ReLU, sum[1 + k] of it times input first + k.
+INLINE void units_backward(float_lanes (*restrict sum)[LANES], const float *restrict dh,
+                           const float *restrict x, const float *restrict w, const float *restrict b,
+                           size_t rows, const int in, int first, const int inputs, size_t stride,
+                           const int units)
+{
+    float_lanes total[1 + INPUTS][UNITS] = {{{0}}};
+    for (size_t row = 0; row < rows; row += LANES)
+        for (int u = 0; u < units; u++) {
+            float_lanes z = (float_lanes){0} + b[u];
+            for (size_t k = 0; k < (size_t)in; k++)
+                z += lanes_load(x, k * rows + row, PRECISION_FP32) * w[k * stride + (size_t)u];
+            float_lanes dz = lanes_load(dh, (size_t)u * rows + row, PRECISION_FP32);
+            dz = (float_lanes)((int_lanes)dz & (z > 0));
+            total[0][u] += dz;
+            for (int k = 0; k < inputs; k++)
+                total[1 + k][u] += lanes_load(x, (size_t)(first + k) * rows + row, PRECISION_FP32) * dz;
+        }
+    for (int k = 0; k <= inputs; k++)
+        for (int u = 0; u < units; u++)
+            sum[k][u] = total[k][u];
+}
+
+// Sixteen units at a time, whose lanes are summed together. The bias's sum is the same in every round of inputs.
+INLINE void backward_transposed(float *restrict dw, float *restrict db, const float *restrict dh,
+                                const float *restrict x, const float *restrict w, const float *restrict b,
+                                size_t rows, const int in, int first, const int inputs, int width,
+                                size_t stride)
+{
+    for (int j = 0; j < width; j += LANES) {
+        float_lanes sum[1 + INPUTS][LANES] = {{{0}}};
+        int end = width - j < LANES ? width : j + LANES;
+        for (int u = j; u < end; u += UNITS) {
+            float_lanes(*of_block)[LANES] = (float_lanes(*)[LANES]) & sum[0][u - j];
+            const float *from = dh + (size_t)u * rows;
+            if (u + UNITS <= end)
+                units_backward(of_block, from, x, w + u, b + u, rows, in, first, inputs, stride, UNITS);
+            else
+                units_backward(of_block, from, x, w + u, b + u, rows, in, first, inputs, stride, 1);
+        }
+        if (first == 0)
+            *(float_lanes *)(db + j) += lane_sums(sum[0]);
+        for (int k = 0; k < inputs; k++)
+            *(float_lanes *)(dw + (size_t)(first + k) * stride + (size_t)j) += lane_sums(sum[1 + k]);
+    }
+}
+
 #define EACH(CALL, PRECISION)                                                                                \
     CALL(1, PRECISION)                                                                                       \
     CALL(2, PRECISION)                                                                                       \
@@ -185,6 +236,26 @@ static void backward_bf16(float *dw, float *db, const uint16_t *dh, const uint16
     }
 }
 
+#define BACKWARD_TRANSPOSED(IN, PRECISION)                                                                   \
+    case IN:                                                                                                 \
+        backward_transposed(dw, db, dh, x, w, b, (size_t)rows, IN, 0, IN, width, (size_t)stride);            \
+        break;
+
+CLONES
+static void backward_transposed_fp32(float *dw, float *db, const float *dh, const float *x, const float *w,
+                                     const float *b, int rows, int in, int width, int stride)
+{
+    switch (in) {
+        EACH(BACKWARD_TRANSPOSED, PRECISION_FP32)
+    default:
+        for (int k = 0; k < in; k += k + INPUTS <= in ? INPUTS : 1)
+            if (k + INPUTS <= in)
+                backward_transposed(dw, db, dh, x, w, b, (size_t)rows, in, k, INPUTS, width, (size_t)stride);
+            else
+                backward_transposed(dw, db, dh, x, w, b, (size_t)rows, in, k, 1, width, (size_t)stride);
+    }
+}
+
 void narrow_relu_forward(void *h, const float *x, const float *w, const float *b, int rows, int in,
                          int stride, enum precision precision)
 {
@@ -207,4 +278,10 @@ void narrow_relu_backward(float *dw, float *db, const void *dh, const void *h, c
         else
             backward_bf16(sums, bias, dh, h, x + k, rows, in, inputs, stride);
     }
+}
+
+void narrow_relu_backward_transposed(float *dw, float *db, const float *dh, const float *x, const float *w,
+                                     const float *b, int rows, int in, int width, int stride)
+{
+    backward_transposed_fp32(dw, db, dh, x, w, b, rows, in, width, stride);
 }

@@ -16,4 +16,9 @@ void narrow_relu_forward(void *h, const float *x, const float *w, const float *b
 void narrow_relu_backward(float *dw, float *db, const void *dh, const void *h, const float *x, int rows,
                           int in, int stride, enum precision precision);
 
+/* The same in fp32 from a transposed gradient. Whether a unit was positive is found anew: its few inputs cost less than reading it.
+ * dh [width, rows], x [in, rows]: rows filled up to whole lanes, with zeros in dh; w and b as in the forward pass. */
+void narrow_relu_backward_transposed(float *dw, float *db, const float *dh, const float *x, const float *w,
+                                     const float *b, int rows, int in, int width, int stride);
+
 #endif

@@ -121,14 +121,15 @@ INLINE int sign_column(int at, int stride, const enum precision precision)
     return at / TWO * TWO + at % 2 * LANES + at % TWO / 2;
 }
 
-// value where a bit is set, for 32 pairs.
-INLINE void store_word_fp32(float *to, float value, uint32_t word)
+// value where a bit is set, for 32 pairs; for `pairs` of them at least.
+INLINE void store_word_fp32(float *to, float value, uint32_t word, int pairs)
 {
     const int_lanes bit = {1 << 0, 1 << 16, 1 << 1, 1 << 17, 1 << 2, 1 << 18, 1 << 3, 1 << 19,
                            1 << 4, 1 << 20, 1 << 5, 1 << 21, 1 << 6, 1 << 22, 1 << 7, 1 << 23};
     const int_lanes all = (int_lanes)((float_lanes){0} + value);
     *(lanes_anywhere *)to = all & ((bit & (int32_t)word) != 0);
-    *(lanes_anywhere *)(to + LANES) = all & ((bit & (int32_t)(word >> 8)) != 0);
+    if (pairs > LANES)
+        *(lanes_anywhere *)(to + LANES) = all & ((bit & (int32_t)(word >> 8)) != 0);
 }
 
 INLINE void store_word_bf16(uint16_t *to, float value, uint32_t word)
@@ -142,53 +143,61 @@ INLINE void store_word_bf16(uint16_t *to, float value, uint32_t word)
     *(halves_anywhere *)to = operand_round_one(value) & (halves)((bit & words) != 0);
 }
 
-INLINE void store_word(void *to, float value, uint32_t word, const enum precision precision)
+INLINE void store_word(void *to, float value, uint32_t word, int pairs, const enum precision precision)
 {
     if (precision == PRECISION_FP32)
-        store_word_fp32(to, value, word);
+        store_word_fp32(to, value, word, pairs);
     else
         store_word_bf16(to, value, word);
 }
 
-// Whole words are stored, whose ends the next set or column overwrites: so column by column, in order.
-INLINE void transposed(void *restrict dz, const float *restrict dpooled, const uint32_t *restrict signs,
-                       float scale, int sets, int pairs, size_t stride, int width, size_t ld,
-                       const enum precision precision)
+// Whole vectors are stored, whose ends the next set or column overwrites: so column by column, in order.
+INLINE void transposed(void *restrict dz, float *restrict db, const float *restrict dpooled,
+                       const uint32_t *restrict signs, float scale, int sets, int pairs, size_t stride,
+                       int width, size_t ld, const enum precision precision)
 {
-    size_t bytes = precision_bytes(precision), words = (size_t)pooling_words(pairs);
+    size_t bytes = precision_bytes(precision);
     for (int j = 0; j < width; j++) {
         const uint32_t *word = signs + sign_column(j, (int)stride, precision);
         char *row = (char *)dz + (size_t)j * ld * bytes;
-        for (int set = 0; set < sets; set++, row += (size_t)pairs * bytes)
-            for (size_t w = 0; w < words; w++, word += stride)
-                store_word(row + w * WORD * bytes, scale * dpooled[(size_t)set * stride + (size_t)j], *word,
-                           precision);
-        store_word(row, 0, 0, precision);
+        float sum = 0;
+        for (int set = 0; set < sets; set++, row += (size_t)pairs * bytes) {
+            float value = scale * dpooled[(size_t)set * stride + (size_t)j];
+            int positives = 0;
+            for (int first = 0; first < pairs; first += WORD, word += stride) {
+                store_word(row + (size_t)first * bytes, value, *word, pairs - first, precision);
+                positives += __builtin_popcount(*word);
+            }
+            sum += value * (float)positives;
+        }
+        store_word(row, 0, 0, WORD, precision);
+        if (db)
+            db[j] += sum;
     }
 }
 
 CLONES
-static void transposed_fp32(float *dz, const float *dpooled, const uint32_t *signs, float scale, int sets,
-                            int pairs, int stride, int width, int ld)
+static void transposed_fp32(float *dz, float *db, const float *dpooled, const uint32_t *signs, float scale,
+                            int sets, int pairs, int stride, int width, int ld)
 {
-    transposed(dz, dpooled, signs, scale, sets, pairs, (size_t)stride, width, (size_t)ld, PRECISION_FP32);
+    transposed(dz, db, dpooled, signs, scale, sets, pairs, (size_t)stride, width, (size_t)ld, PRECISION_FP32);
 }
 
 CLONES
-static void transposed_bf16(uint16_t *dz, const float *dpooled, const uint32_t *signs, float scale, int sets,
-                            int pairs, int stride, int width, int ld)
+static void transposed_bf16(uint16_t *dz, float *db, const float *dpooled, const uint32_t *signs, float scale,
+                            int sets, int pairs, int stride, int width, int ld)
 {
-    transposed(dz, dpooled, signs, scale, sets, pairs, (size_t)stride, width, (size_t)ld, PRECISION_BF16);
+    transposed(dz, db, dpooled, signs, scale, sets, pairs, (size_t)stride, width, (size_t)ld, PRECISION_BF16);
 }
 
-void pooling_sum_backward_transposed(void *dz, const float *dpooled, const uint32_t *signs, float scale,
-                                     int sets, int pairs, int stride, int width, int ld,
+void pooling_sum_backward_transposed(void *dz, float *db, const float *dpooled, const uint32_t *signs,
+                                     float scale, int sets, int pairs, int stride, int width, int ld,
                                      enum precision precision)
 {
     if (precision == PRECISION_FP32)
-        transposed_fp32(dz, dpooled, signs, scale, sets, pairs, stride, width, ld);
+        transposed_fp32(dz, db, dpooled, signs, scale, sets, pairs, stride, width, ld);
     else
-        transposed_bf16(dz, dpooled, signs, scale, sets, pairs, stride, width, ld);
+        transposed_bf16(dz, db, dpooled, signs, scale, sets, pairs, stride, width, ld);
 }
 
 CLONES

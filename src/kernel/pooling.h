@@ -28,9 +28,9 @@ void pooling_sum_backward(void *dz, float *db, const float *dpooled, const uint3
                           int sets, int pairs, int stride, enum precision precision);
 
 /* The same dz transposed, [width, ld], and zeros up to ld, sets * pairs rounded up by less than POOLING_WORD: as a product with it from the left
- * wants it. The buffer has room for POOLING_WORD numbers more. */
-void pooling_sum_backward_transposed(void *dz, const float *dpooled, const uint32_t *signs, float scale,
-                                     int sets, int pairs, int stride, int width, int ld,
+ * wants it. The buffer has room for POOLING_WORD numbers more. db: NULL if it has been added to. */
+void pooling_sum_backward_transposed(void *dz, float *db, const float *dpooled, const uint32_t *signs,
+                                     float scale, int sets, int pairs, int stride, int width, int ld,
                                      enum precision precision);
 
 #endif

@@ -54,6 +54,14 @@ static bool has_way_back(const struct model *model, int layer)
     return model->description.pooling != POOLING_MAX || layer != set_layer(model, 0);
 }
 
+// From a gradient that is known transposed, the whole way back through the encoder's two hidden layers: one form of it is enough, and its
+// products are plain ones. In bf16 a product whose right operand is not packed takes longer than writing the other form.
+static bool goes_back_transposed(const struct model *model)
+{
+    const struct model_description *d = &model->description;
+    return pooling_of(model)->transposed_gradient && d->encoder.count == 2 && d->precision == PRECISION_FP32;
+}
+
 static void pack_weight(const struct model *model, int layer)
 {
     const struct tensor *weight = layer_weight(model, layer);
@@ -63,7 +71,9 @@ static void pack_weight(const struct model *model, int layer)
     void *staging = workspace_at(model, layout_of(model)->staging);
     operand_copy(staging, values, tensor_size(weight), precision);
     gemm_pack(precision, out, in, staging, true, forward_weight(model, layer));
-    if (has_way_back(model, layer))
+    if (layer == 1 && goes_back_transposed(model))
+        operand_transpose(backward_weight(model, layer), values, out, in, precision);
+    else if (has_way_back(model, layer))
         gemm_pack(precision, in, out, staging, false, backward_weight(model, layer));
 }
 
@@ -192,7 +202,7 @@ static void weight_gradient(struct model *model, int i, int set, int sets, int r
     float *dw = gradient + layer_weight(model, i)->offset;
     bool last = i == d->encoder.count - 1;
     const void *transposed = last && pooling_of(model)->transposed_gradient
-                                 ? pooling_of(model)->transposed_gradient(model, set, sets, rows)
+                                 ? pooling_of(model)->transposed_gradient(model, set, sets, rows, false)
                                  : NULL;
     if (transposed)
         gemm_nn(to_fp32(model), out, in, rows, transposed, rows, h, lanes_stride(in), dw, in, add);
@@ -200,11 +210,60 @@ static void weight_gradient(struct model *model, int i, int set, int sets, int r
         gemm_tn(to_fp32(model), out, in, rows, dz, lanes_stride(out), h, lanes_stride(in), dw, in, add);
 }
 
+// x [width, ld], zeros behind the pairs
+static void transpose_pairs(float *restrict x, const float *restrict pairs, int rows, int width, int ld)
+{
+    for (int k = 0; k < width; k++) {
+        for (int row = 0; row < rows; row++)
+            x[k * ld + row] = pairs[row * width + k];
+        for (int row = rows; row < ld; row++)
+            x[k * ld + row] = 0;
+    }
+}
+
+static float *first_gradient(const struct model *model)
+{
+    return workspace_at(model, layout_of(model)->first_gradient);
+}
+
+static float *first_bias_gradient(const struct model *model)
+{
+    const struct model_description *d = &model->description;
+    return first_gradient(model) + d->pair_width * lanes_stride(d->encoder.width[0]);
+}
+
+static void encode_tile_backward_transposed(struct model *model, int set, int sets, const float *pairs,
+                                            float *gradient, bool add)
+{
+    const struct model_description *d = &model->description;
+    const struct deep_sets_layout *layout = layout_of(model);
+    int in = d->encoder.width[0], out = d->encoder.width[1], stride = lanes_stride(in);
+    struct rows all = {.gathered = sets * d->pairs};
+    int rows = all.count = deep_sets_round_rows(all.gathered, d->precision);
+    const float *dz = pooling_of(model)->transposed_gradient(model, set, sets, rows, true); // [out, rows]
+    float *h = workspace_at(model, layout->first_again);                                    // [rows, stride]
+    float *dh = workspace_at(model, layout->gradient[0]);                                   // [in, rows]
+    float *x = workspace_at(model, layout->transposed_pairs); // [pair_width, rows]
+    first_layer(model, pairs, all.gathered, h);
+    clear_rest(model, &all, h, stride);
+    transpose_pairs(x, pairs, all.gathered, d->pair_width, rows);
+    gemm_nn(GEMM_FP32, out, in, rows, dz, rows, h, stride, gradient + layer_weight(model, 1)->offset, in,
+            add);
+    gemm_nn(GEMM_FP32, in, rows, out, backward_weight(model, 1), out, dz, rows, dh, rows, false);
+    narrow_relu_backward_transposed(first_gradient(model), first_bias_gradient(model), dh, x,
+                                    workspace_at(model, layout->first_weight),
+                                    workspace_at(model, layout->first_bias), rows, d->pair_width, in, stride);
+}
+
 // Gradients of the encoder's hidden layers from a tile. `add`: not the first tile.
 static void encode_tile_backward(struct model *model, int set, int sets, const float *pairs, float *gradient,
                                  bool add)
 {
     const struct model_description *d = &model->description;
+    if (goes_back_transposed(model)) {
+        encode_tile_backward_transposed(model, set, sets, pairs, gradient, add);
+        return;
+    }
     int last = d->encoder.count - 1, first_stride = lanes_stride(d->encoder.width[0]);
     void *dz = workspace_at(model, layout_of(model)->gradient[0]),
          *dh = workspace_at(model, layout_of(model)->gradient[1]);
@@ -228,9 +287,8 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
         dh = swap;
     }
     // With one hidden layer dz has passed its ReLU already; passing it again by its own signs changes nothing.
-    float *dw = workspace_at(model, layout_of(model)->first_gradient),
-          *db = dw + d->pair_width * first_stride;
-    narrow_relu_backward(dw, db, dz, first, x, picked.gathered, d->pair_width, first_stride, d->precision);
+    narrow_relu_backward(first_gradient(model), first_bias_gradient(model), dz, first, x, picked.gathered,
+                         d->pair_width, first_stride, d->precision);
 }
 
 // ---- after pooling: layer k of the encoder's last (linear; 0), the decoder's hidden (ReLU) and last (linear) ----

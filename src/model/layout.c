@@ -205,6 +205,7 @@ void deep_sets_layout(const struct model_description *model, int sets, struct de
     default:
         layout->signs = take(&total, all * (size_t)pooling_words(model->pairs), last);
         layout->transposed_gradient = take_numbers(&total, 1, last * tile_rows + POOLING_WORD, precision);
+        layout->transposed_pairs = take(&total, (size_t)model->pair_width, tile_rows);
     }
     layout->total = total;
 }

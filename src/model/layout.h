@@ -28,6 +28,7 @@ struct deep_sets_layout {
     // Mean and sum. Pooled: [S, wk].
     size_t signs;               // [S, words, wk], 32-bit words
     size_t transposed_gradient; // p [wk, R] and a word's pairs more
+    size_t transposed_pairs;    // [pair_width, R]
 
     // Max and moments. E padded. Pooled: [S, E], [S, 2, E].
     size_t embedding;            // p, without bias: [T n, E]; of moments [S n, E]

@@ -21,9 +21,9 @@ struct pooling {
     int (*encode_backward)(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **picked);
     void (*finish)(struct model *model, float *gradient); // after all tiles; NULL: nothing left
-    /* dz of a tile transposed, [wk, rows], zeros where there are no more pairs; NULL: costs as much as a product takes to do it. After
-     * encode_backward. */
-    const void *(*transposed_gradient)(struct model *model, int set, int sets, int rows);
+    /* dz of a tile transposed, [wk, rows], zeros where there are no more pairs; NULL: costs as much as a product takes to do it. Behind
+     * encode_backward, or `alone`, in place of it. */
+    const void *(*transposed_gradient)(struct model *model, int set, int sets, int rows, bool alone);
 };
 
 /* Mean and sum; maximum; mean and standard deviation; learned queries. */

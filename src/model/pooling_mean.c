@@ -61,14 +61,15 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     return sets * d->pairs;
 }
 
-static const void *transposed_gradient(struct model *model, int set, int sets, int rows)
+static const void *transposed_gradient(struct model *model, int set, int sets, int rows, bool alone)
 {
     const struct model_description *d = &model->description;
     int stride = last_hidden_stride(model);
     const float *dpooled = workspace_at(model, layout_of(model)->set_gradient[0]);
     void *transposed = workspace_at(model, layout_of(model)->transposed_gradient);
-    pooling_sum_backward_transposed(transposed, dpooled + (size_t)set * (size_t)stride, signs_of(model, set),
-                                    mean_scale(model), sets, d->pairs, stride,
+    float *db = alone ? workspace_at(model, layout_of(model)->last_bias_gradient) : NULL;
+    pooling_sum_backward_transposed(transposed, db, dpooled + (size_t)set * (size_t)stride,
+                                    signs_of(model, set), mean_scale(model), sets, d->pairs, stride,
                                     d->encoder.width[d->encoder.count - 1], rows, d->precision);
     return transposed;
 }

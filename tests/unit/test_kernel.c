@@ -186,6 +186,30 @@ static void clear_padding(float *rows, int count, int width, int stride)
         memset(rows + i * stride + width, 0, (size_t)(stride - width) * sizeof *rows);
 }
 
+static void *aligned_copy(const float *from, size_t count)
+{
+    float *to = reference_floats(count);
+    memcpy(to, from, count * sizeof *to);
+    return to;
+}
+
+// The way back from x [rows, in] and dh [rows, stride], both transposed and filled up.
+static void narrow_back_transposed(float *dw, float *db, const float *dh, const float *x, const float *w,
+                                   const float *b, int rows, int in, int width)
+{
+    int stride = lanes_stride(width), ld = lanes_stride(rows);
+    float *turned_dh = reference_floats((size_t)(width * ld)),
+          *turned_x = reference_floats((size_t)(in * ld));
+    for (int row = 0; row < ld; row++) {
+        for (int j = 0; j < width; j++)
+            turned_dh[j * ld + row] = row < rows ? dh[row * stride + j] : 0;
+        for (int k = 0; k < in; k++)
+            turned_x[k * ld + row] = row < rows ? x[row * in + k] : 0;
+    }
+    narrow_relu_backward_transposed(dw, db, turned_dh, turned_x, w, b, ld, in, width, stride);
+    FREE_ALL(turned_dh, turned_x);
+}
+
 static void check_narrow(int rows, int in, int width, enum precision precision)
 {
     int stride = lanes_stride(width);
@@ -216,10 +240,16 @@ static void check_narrow(int rows, int in, int width, enum precision precision)
             for (int k = 0; k < in; k++)
                 dw_want[k * stride + j] += (double)x[row * in + k] * dz;
         }
+    float *dw_too = aligned_copy(dw, w_size), *db_too = aligned_copy(db, all);
     narrow_relu_backward(dw, db, dh_stored, h_stored, x, rows, in, stride, precision);
     assert_close(dw, dw_want, w_size, sum_threshold);
     assert_close(db, db_want, all, sum_threshold);
-    FREE_ALL(x, w, b, h, h_stored, dh, dh_stored, dw, db, want, dw_want, db_want);
+    if (precision == PRECISION_FP32) {
+        narrow_back_transposed(dw_too, db_too, dh, x, w, b, rows, in, width);
+        assert_close(dw_too, dw_want, w_size, sum_threshold);
+        assert_close(db_too, db_want, all, sum_threshold);
+    }
+    FREE_ALL(x, w, b, h, h_stored, dh, dh_stored, dw, db, dw_too, db_too, want, dw_want, db_want);
 }
 
 static void test_narrow(void **state)
@@ -236,15 +266,19 @@ static void test_narrow(void **state)
 
 // ---- pooling ----
 
-// The transpose has the very numbers of `dz`, and zeros behind them.
-static void check_transposed(const void *dz, const float *dpooled, const uint32_t *signs, float scale,
-                             int sets, int pairs, int stride, int width, enum precision precision)
+// The transpose has the very numbers of `dz`, and zeros behind them; its sums are added to db.
+static void check_transposed(const void *dz, float *db, const double *db_want, const float *dpooled,
+                             const uint32_t *signs, float scale, int sets, int pairs, int stride, int width,
+                             enum precision precision)
 {
     int rows = sets * pairs, ld = (rows + POOLING_WORD - 1) / POOLING_WORD * POOLING_WORD;
     size_t size = (size_t)(width * ld) + POOLING_WORD, dz_size = (size_t)(rows * stride);
     float *before = filled(size, 7);
     void *transposed = stored(before, size, precision);
-    pooling_sum_backward_transposed(transposed, dpooled, signs, scale, sets, pairs, stride, width, ld,
+    pooling_sum_backward_transposed(transposed, db, dpooled, signs, scale, sets, pairs, stride, width, ld,
+                                    precision);
+    assert_close(db, db_want, (size_t)width, sum_threshold);
+    pooling_sum_backward_transposed(transposed, NULL, dpooled, signs, scale, sets, pairs, stride, width, ld,
                                     precision);
     float *got = loaded(transposed, size, precision), *want = loaded(dz, dz_size, precision);
     for (int j = 0; j < width; j++)
@@ -278,12 +312,14 @@ static void check_pooling(int sets, int pairs, int width, enum precision precisi
                 dz_want[row * stride + j] = gradient;
                 db_want[j] += gradient;
             }
+    float *db_too = aligned_copy(db, all);
     pooling_sum_backward(dz_stored, db, dpooled, signs, scale, sets, pairs, stride, precision);
     assert_close(pooled, want, pooled_size, sum_threshold);
     expect_stored(dz_stored, dz_want, z_size, precision);
     assert_close(db, db_want, all, sum_threshold);
-    check_transposed(dz_stored, dpooled, signs, scale, sets, pairs, stride, width, precision);
-    FREE_ALL(z, z_stored, b, pooled, signs, dpooled, dz_stored, db, want, dz_want, db_want);
+    check_transposed(dz_stored, db_too, db_want, dpooled, signs, scale, sets, pairs, stride, width,
+                     precision);
+    FREE_ALL(z, z_stored, b, pooled, signs, dpooled, dz_stored, db, db_too, want, dz_want, db_want);
 }
 
 static void test_pooling(void **state)
