@@ -1,9 +1,11 @@
 """A local page that follows a sweep while it runs: the report without its figures, refreshed every few seconds. 127.0.0.1 only."""
 
 import json
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from weightsweep import report, results
 from weightsweep.report import data
@@ -15,6 +17,12 @@ _HOSTS = ("127.0.0.1", "localhost")  # another name for this address would be an
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     results: Path
+    ends = False
+
+    def handle_error(self, *request_and_address: Any) -> None:
+        """A page that was closed amid an answer, or an answer that Ctrl-C cut short, is no error."""
+        if not self.ends and not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(*request_and_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -58,4 +66,5 @@ def serve(path: Path, port: int) -> None:
         try:
             server.serve_forever()
         except KeyboardInterrupt:
+            server.ends = True
             print()
