@@ -26,7 +26,7 @@ def activation(runs: xr.Dataset) -> Figure:
 
 
 def _ablation(runs: xr.Dataset, name: str, title: str) -> Figure:
-    """Mean over seeds with their standard deviation as bar; a series for each combination of the other axes."""
+    """Mean over seeds with their standard deviation as bar, stretched towards 100 %; a series for each combination of the other axes."""
     names = style.others(runs, name)
     if "equations" in names and "unknowns" not in names and len(set(runs["unknowns"].values)) > 1:
         names.insert(0, "unknowns")
@@ -42,7 +42,9 @@ def _ablation(runs: xr.Dataset, name: str, title: str) -> Figure:
             at = [values.index(value) + 0.6 * ((index + 0.5) / len(groups) - 0.5) for value in at]
         looks = style.series(index) | ({} if numbers else {"linestyle": "none"})
         label = style.label(group[0], kept) or "R²"
-        axes.errorbar(at, [each.mean for each in spreads], [each.bar for each in spreads], **looks, capsize=2.5, label=label)
+        rest = np.clip([1 - each.mean / 100 for each in spreads], None, 1)  # R² below 0 stands at 0
+        bars = np.array([each.bar / 100 for each in spreads])
+        axes.errorbar(at, rest, [np.minimum(bars, 0.9 * rest), np.minimum(bars, 1 - rest)], **looks, capsize=2.5, clip_on=False, label=label)
     if numbers:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(FixedLocator(values))
@@ -54,7 +56,8 @@ def _ablation(runs: xr.Dataset, name: str, title: str) -> Figure:
         for edge in np.arange(0.5, len(values) - 1):
             axes.axvline(edge, color="0.8", linewidth=0.8)
         axes.grid(False, axis="x")
-    axes.set(xlabel=style.name_of(runs, name), ylabel=style.R2_LABEL)
+    axes.set_xlabel(style.name_of(runs, name))
+    style.r2_scale(axes)
     axes.set_title(f"{title}\n{style.averaged(runs, names, kept)}")
     if len(groups) > 1 or not groups:
         style.legend(axes)
