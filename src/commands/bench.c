@@ -105,6 +105,9 @@ static void show_machine(struct bench *bench)
 
 // ---- products ----
 
+static const char *const product_names[] = {
+    [BENCH_PACKED] = "A B, B packed", [BENCH_PLAIN] = "A B", [BENCH_ADDED] = "C + A B"};
+
 static enum status measure_gemm(struct bench *bench, enum precision precision, const struct bench_gemm *shape)
 {
     double seconds;
@@ -119,20 +122,24 @@ static enum status measure_gemm(struct bench *bench, enum precision precision, c
     line_int(line, "m", shape->m);
     line_int(line, "n", shape->n);
     line_int(line, "k", shape->k);
-    line_text(line, "product", shape->kind == BENCH_NN ? "A B" : "A^T B");
+    line_text(line, "product", product_names[shape->kind]);
     line_real(line, "gflops", rate / 1e9);
     line_end(line);
     return STATUS_OK;
 }
 
-// The products of a tile: activations, their gradients, and the gradient of the weights.
+// The products of a tile, as the step with mean pooling does them: activations, their gradients (in fp32 transposed), and the gradient of
+// the weights.
 static enum status measure_tile(struct bench *bench, enum precision precision,
                                 const struct model_description *model)
 {
-    int pairs = model_tile_sets(model, 64) * model->pairs;
+    int pairs = model_tile_sets(model, 64) * model->pairs, rows = model_round_rows(pairs, precision);
     int in = model->encoder.width[0], out = model->encoder.width[1];
-    const struct bench_gemm shapes[] = {
-        {BENCH_NN, pairs, out, in}, {BENCH_NN, pairs, in, out}, {BENCH_TN, out, in, pairs}};
+    const struct bench_gemm back_fp32 = {BENCH_PLAIN, in, rows, out},
+                            back_bf16 = {BENCH_PACKED, rows, in, out};
+    const struct bench_gemm shapes[] = {{BENCH_PACKED, pairs, out, in},
+                                        precision == PRECISION_FP32 ? back_fp32 : back_bf16,
+                                        {BENCH_ADDED, out, in, rows}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         TRY(measure_gemm(bench, precision, &shapes[i]));
     return STATUS_OK;

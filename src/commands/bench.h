@@ -6,9 +6,10 @@
 #include "sweep/sweep.h"
 #include "train/train.h"
 
-enum bench_kind { BENCH_NN, BENCH_TN };
+/* How the training step does a product: with a packed right-hand operand, plain, or plain and added to C. */
+enum bench_kind { BENCH_PACKED, BENCH_PLAIN, BENCH_ADDED };
 
-/* A product of the training step: C [m, n] from operands with k. */
+/* C [m, n] from operands with k. */
 struct bench_gemm {
     enum bench_kind kind;
     int m, n, k;

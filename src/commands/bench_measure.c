@@ -67,17 +67,17 @@ static enum status random_numbers(size_t count, enum precision precision, void *
 struct product {
     const struct bench_gemm *shape;
     enum gemm_numbers numbers;
-    void *a, *b, *c;
+    void *a, *b, *packed, *c;
 };
 
 static void multiply(void *context)
 {
     const struct product *p = context;
     const struct bench_gemm *s = p->shape;
-    if (s->kind == BENCH_NN)
-        gemm_nn(p->numbers, s->m, s->n, s->k, p->a, s->k, p->b, s->n, p->c, s->n, false);
+    if (s->kind == BENCH_PACKED)
+        gemm_packed(p->numbers, s->m, s->n, s->k, p->a, s->k, p->packed, p->c, s->n);
     else
-        gemm_tn(p->numbers, s->m, s->n, s->k, p->a, s->m, p->b, s->n, p->c, s->n, true);
+        gemm_nn(p->numbers, s->m, s->n, s->k, p->a, s->k, p->b, s->n, p->c, s->n, s->kind == BENCH_ADDED);
 }
 
 enum status bench_gemm(enum precision precision, const struct bench_gemm *shape, double seconds, double *each)
@@ -85,15 +85,19 @@ enum status bench_gemm(enum precision precision, const struct bench_gemm *shape,
     size_t m = (size_t)shape->m, n = (size_t)shape->n, k = (size_t)shape->k;
     struct product product = {.shape = shape, .numbers = GEMM_FP32};
     if (precision == PRECISION_BF16)
-        product.numbers = shape->kind == BENCH_NN ? GEMM_BF16 : GEMM_BF16_FP32;
+        product.numbers = shape->kind == BENCH_ADDED ? GEMM_BF16_FP32 : GEMM_BF16;
     enum status status = STATUS_OK;
     TRY_DONE(random_numbers(m * k, precision, &product.a));
     TRY_DONE(random_numbers(k * n, precision, &product.b));
+    TRY_DONE(
+        memory_alloc(gemm_packed_room(shape->n, shape->k) * precision_bytes(precision), &product.packed));
     TRY_DONE(memory_alloc(m * n * sizeof(float), &product.c));
+    gemm_pack(precision, shape->n, shape->k, product.b, false, product.packed);
     *each = measure(multiply, &product, seconds);
 done:
     memory_free(&product.a);
     memory_free(&product.b);
+    memory_free(&product.packed);
     memory_free(&product.c);
     return status;
 }

@@ -22,10 +22,9 @@ enum status command_info(const struct command *command, int argc, char **argv)
     fputs(text.chars, command->out);
     text_free(&text);
     fprintf(command->out, "%-14s 1 a rank\n", "threads");
-    if (gemm_library(PRECISION_BF16) == GEMM_OPENBLAS)
-        fprintf(command->out,
-                "%-14s no bf16 instructions here: bf16 is computed through fp32, rounded alike but slower\n",
-                "bf16");
+    if (gemm_why_widened())
+        fprintf(command->out, "%-14s computed through fp32, rounded alike but slower: %s\n", "bf16",
+                gemm_why_widened());
     if (arithmetic_forced())
         fprintf(command->out,
                 "%-14s OPENBLAS_CORETYPE=%s chooses OpenBLAS's kernel; without it the library chooses by the "

@@ -224,12 +224,11 @@ static void print_forecasts(const struct plan *plan, FILE *out)
                 rates_assumed / 1e9);
 }
 
-static bool imitates_bf16(const struct sweep *sweep)
+static bool has_bf16(const struct sweep *sweep)
 {
-    gemm_setup();
     for (int64_t run = 0; run < sweep->runs; run++)
         if (sweep->run[run].model.precision == PRECISION_BF16)
-            return gemm_library(PRECISION_BF16) == GEMM_OPENBLAS;
+            return true;
     return false;
 }
 
@@ -251,10 +250,10 @@ static void print_text(const struct plan *plan, FILE *out)
     print_forecasts(plan, out);
     if (plan->options->timeline)
         forecast_draw(&plan->forecasts[0], plan->sweep, out);
-    if (imitates_bf16(plan->sweep))
-        fputs("note: this processor has no bf16 instructions; here bf16 would be computed through fp32, "
-              "rounded alike but slower\n",
-              out);
+    gemm_setup();
+    if (has_bf16(plan->sweep) && gemm_why_widened())
+        fprintf(out, "note: bf16 would be computed through fp32 here, rounded alike but slower: %s\n",
+                gemm_why_widened());
 }
 
 static void print_json(const struct plan *plan, FILE *out)

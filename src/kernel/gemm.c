@@ -64,6 +64,14 @@ bool gemm_use(enum precision operands, enum gemm_library wanted)
     return true;
 }
 
+const char *gemm_why_widened(void)
+{
+    if (library[PRECISION_BF16] == GEMM_ONEDNN)
+        return NULL;
+    return has_bf16() ? "this program was built without oneDNN (libdnnl-dev)"
+                      : "this processor has no bf16 instructions";
+}
+
 // openblas_get_config() says "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ... Haswell MAX_THREADS=64".
 static void openblas_name(char *name, size_t size)
 {

@@ -29,6 +29,9 @@ enum gemm_library gemm_library(enum precision operands);
 /* False if the library is not there. */
 bool gemm_use(enum precision operands, enum gemm_library library);
 
+/* Why products of bf16 operands run through fp32, in words; NULL where they do not. */
+const char *gemm_why_widened(void);
+
 /* "oneDNN 2.6.3 brg:avx512_core", "OpenBLAS 0.3.21 Haswell": library, version and kernel for such operands. Valid for the
  * life of the process. */
 const char *gemm_name(enum precision operands);

@@ -26,7 +26,9 @@ INLINE void set_forward(float *restrict pooled, int32_t *restrict winner, const 
         }
     for (int l = 0; l < block; l++) {
         size_t at = column + (size_t)l * LANES;
-        lanes_store(pooled, at, (float_lanes)((int_lanes)best[l] | nan[l]), PRECISION_FP32);
+        int_lanes value =
+            ((int_lanes)best[l] & ~nan[l]) | (nan[l] & 0x7fc00000); // one that rounding leaves NaN
+        lanes_store(pooled, at, (float_lanes)value, PRECISION_FP32);
         *(int_lanes *)(winner + at) = first[l];
     }
 }

@@ -188,7 +188,7 @@ static struct rows pooled_rows(struct model *model, int set, int sets, void *dz,
 {
     struct rows rows = {.picked = NULL};
     rows.gathered = pooling_of(model)->encode_backward(model, set, sets, dz, gradient, &rows.picked);
-    rows.count = deep_sets_round_rows(rows.gathered, model->description.precision);
+    rows.count = model_round_rows(rows.gathered, model->description.precision);
     clear_rest(model, &rows, dz, last_hidden_stride(model));
     return rows;
 }
@@ -239,7 +239,7 @@ static void encode_tile_backward_transposed(struct model *model, int set, int se
     const struct deep_sets_layout *layout = layout_of(model);
     int in = d->encoder.width[0], out = d->encoder.width[1], stride = lanes_stride(in);
     struct rows all = {.gathered = sets * d->pairs};
-    int rows = all.count = deep_sets_round_rows(all.gathered, d->precision);
+    int rows = all.count = model_round_rows(all.gathered, d->precision);
     const float *dz = pooling_of(model)->transposed_gradient(model, set, sets, rows, true); // [out, rows]
     float *h = workspace_at(model, layout->first_again);                                    // [rows, stride]
     float *dh = workspace_at(model, layout->gradient[0]);                                   // [in, rows]

@@ -60,6 +60,13 @@ double model_step_flops(const struct model_description *model);
 /* Sets that go through the encoder together: a function of the shapes alone, since the bits depend on it. At least 1, at most `sets`. */
 int model_tile_sets(const struct model_description *model, int sets);
 
+/* Rows of a tile on the way back, with those that are filled up: with whole blocks of rows, products over them are quickest. */
+static inline int model_round_rows(int rows, enum precision precision)
+{
+    int block = precision == PRECISION_FP32 ? 16 : 32;
+    return (rows + block - 1) / block * block;
+}
+
 /* Bytes of a model's workspace for `sets` sets at a time. */
 size_t model_workspace_bytes(const struct model_description *model, int sets);
 

@@ -120,7 +120,7 @@ static void take_max(const struct model_description *model, size_t sets, struct 
     layout->count = take(total, pairs + 1, 1);
     layout->picked_pairs = take(total, tile * pairs, (size_t)model->pair_width);
     layout->picked_activation =
-        take_numbers(total, (size_t)deep_sets_round_rows((int)(tile * pairs), model->precision),
+        take_numbers(total, (size_t)model_round_rows((int)(tile * pairs), model->precision),
                      (size_t)lanes_stride(widest(&middle)), model->precision);
     layout->last_weight = take_numbers(total, width, last, model->precision);
     layout->last_weight_gradient = take(total, width, last);
@@ -171,7 +171,7 @@ void deep_sets_layout(const struct model_description *model, int sets, struct de
     size_t all = (size_t)sets, pairs = (size_t)model->pairs;
     *layout = (struct deep_sets_layout){.tile_sets = model_tile_sets(model, sets)};
     size_t tile_pairs = (size_t)layout->tile_sets * pairs;
-    size_t tile_rows = (size_t)deep_sets_round_rows((int)tile_pairs, precision);
+    size_t tile_rows = (size_t)model_round_rows((int)tile_pairs, precision);
 
     size_t total = 0;
     take_weights(&table, precision, layout, &total);

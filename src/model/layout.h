@@ -57,13 +57,6 @@ struct deep_sets_layout {
     size_t total;
 };
 
-/* Rows of a tile on the way back, with those that are filled up: with whole blocks of rows, products over them are quickest. */
-static inline int deep_sets_round_rows(int rows, enum precision precision)
-{
-    int block = precision == PRECISION_FP32 ? 16 : 32;
-    return (rows + block - 1) / block * block;
-}
-
 void deep_sets_layout(const struct model_description *model, int sets, struct deep_sets_layout *layout);
 
 /* Whether the activations of the encoder's hidden layer i stay for the way back, those of the whole shard. */

@@ -130,8 +130,10 @@ static void test_nan_wins(void **state)
             z[bad * LANES + 3] = NAN;
             void *z_stored = stored(z, PAIRS * LANES, either(p));
             pooling_max_forward(pooled, winner, z_stored, 1, PAIRS, LANES, either(p));
-            for (int j = 0; j < LANES; j++)
+            for (int j = 0; j < LANES; j++) {
                 assert_int_equal(isnan(pooled[j]), j == 3);
+                assert_int_equal(isnan(operand_widen_one(operand_round_one(pooled[j]))), j == 3);
+            }
             pooling_moments_forward(pooled, z_stored, 1, PAIRS, LANES, either(p));
             for (int j = 0; j < 2 * LANES; j++)
                 assert_int_equal(isnan(pooled[j]), j % LANES == 3);
