@@ -15,6 +15,8 @@ enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
 static void *alloc_aligned(size_t size)
 {
     void *memory = NULL;
+    if (size >= HUGE_PAGE / 2)
+        size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     if (posix_memalign(&memory, size < HUGE_PAGE ? CACHE_LINE : HUGE_PAGE, size) != 0)
         return NULL;
 #ifdef MADV_HUGEPAGE
