@@ -26,7 +26,8 @@ _SEEDS_OWN_SETS = {"embed_dim": 128, "pooling": "mean", "encoder": "128,256", "d
 
 @dataclass(frozen=True)
 class Ours:
-    """The finished runs of one published case in one setting: the precision, and the generators' weights where it is not known which were used."""
+    """The finished runs of one published case in one setting: the precision, and what the founding experiment does not state of its forward
+    task, the generators' weights and the predictor's widths."""
 
     case: Case
     setting: str
@@ -58,7 +59,11 @@ def ours(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
 
 def _setting(case: Case, row: Row) -> str:
     precision = str(row["precision"].item())
-    return f"{precision}, init {row['generator_init'].item()}" if case.task == "mlp-forward" and "generator_init" in row else precision
+    if case.task != "mlp-forward" or "generator_init" not in row:
+        return precision
+    widths = str(row["network_hidden"].item()).split(",") if "network_hidden" in row else []
+    hidden = f", {len(widths)} layers of {widths[0]}" if widths else ""
+    return f"{precision}, init {row['generator_init'].item()}{hidden}"
 
 
 def _repeats(case: Case, row: Row) -> bool:

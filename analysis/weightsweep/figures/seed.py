@@ -18,6 +18,8 @@ def side_by_side(archives: dict[str, list[Row]]) -> Figure:
     figure, panels = style.panels(len(plots), height=3.9, width=4.6)
     for panel, (name, cases) in zip(panels, plots):
         missing, drawn = [], []
+        settings = [set(each.setting.split(", ")) for case in cases for each in compare.ours(case, archives)]
+        shared = set.intersection(*settings) if settings else set()
         for index, case in enumerate(cases):
             looks = style.series(index)
             panel.plot(case.curve.step, case.curve.loss_ema, color=style.GREY, linestyle=looks["linestyle"], linewidth=1.0, zorder=1)
@@ -26,13 +28,18 @@ def side_by_side(archives: dict[str, list[Row]]) -> Figure:
             for each in repeated:
                 colour = style.series(len(drawn)) | {"linestyle": looks["linestyle"]}
                 drawn.append(case.series)
-                called = ", ".join([case.series, *([each.setting] if len(repeated) > 1 else [])]) + (f" ({len(each.runs)} runs)" if len(each.runs) > 1 else "")
+                own = [part for part in each.setting.split(", ") if part not in shared]
+                called = ", ".join([case.series, *own]) + (f" ({len(each.runs)} runs)" if len(each.runs) > 1 else "")
                 for place, run in enumerate(each.runs):
                     label = None if place else called
                     panel.plot(run["curve_step"], run["curve_loss"], **colour, markevery=(0.05 * len(drawn), 0.25), linewidth=1.2, label=label, zorder=2)
         handles, _ = panel.get_legend_handles_labels()
         grey = Line2D([], [], color=style.GREY, linewidth=1.0, label="published (same dashes)")
-        panel.legend(handles=[*handles, grey, *(Line2D([], [], linestyle="none", label=f"{series}: not computed yet") for series in missing)], loc="best", fontsize=9)
+        handles += [grey, *(Line2D([], [], linestyle="none", label=f"{series}: not computed yet") for series in missing)]
+        if len(handles) <= style.LEGEND_ROWS:
+            panel.legend(handles=handles, loc="best", fontsize=9)
+        else:
+            panel.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8)
         panel.set(xlabel="training step", ylabel="training loss (moving average)", title=name)
         panel.set_xlim(left=max(100, min(min(case.curve.step) for case in cases)))
         style.log_scale(panel.xaxis)
