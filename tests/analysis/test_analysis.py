@@ -264,7 +264,7 @@ def test_compare_seed(tmp_path: Path) -> None:
         assert difference == pytest.approx(mean - known, abs=0.0051) and row[head.index("archive")] == "seed-table"
     make_results(archives / "half.h5", grid(equation_ratio=[3.0], precision=["bf16"]))
     panel = figures.seed.side_by_side(compare.read(archives)).axes[3]
-    assert {text.get_text() for text in panel.get_legend().get_texts()} >= {"30 equations (2 runs)", "45 equations, fp32 (2 runs)", "45 equations, bf16"}
+    assert {text.get_text() for text in panel.get_legend().get_texts()} >= {"30 equations, fp32 (2 runs)", "45 equations, fp32 (2 runs)", "45 equations, bf16"}
     (archives / "half.h5").unlink()
     document = tmp_path / "page.md"
     document.write_text("\n".join(compare.BLOCK))
