@@ -102,6 +102,16 @@ class Job:
         self.process.wait(LIMIT)
         self.gone()
 
+    def end_if_stuck(self) -> None:
+        """Open MPI's mpirun can lock itself up at its end when a rank was killed while it connected: jobs/common.sh ends it then, and so do
+        we. Ranks that live on are another matter."""
+        try:
+            wait_until(lambda: self.process.poll() is not None, "mpirun's end", 30)
+        except AssertionError:
+            if set(session(self.process.pid)) == {self.process.pid}:
+                print("mpirun was stuck without a rank")
+                send(self.process.pid, signal.SIGKILL)
+
     def gone(self) -> None:
         """Waits until nothing of it lives: when mpirun is killed, or once it has its code, ranks take a moment longer."""
         wait_until(lambda: not session(self.process.pid), "the end of all ranks", 30)

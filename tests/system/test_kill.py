@@ -60,23 +60,12 @@ def wait_for_a_moment(chance: random.Random, job: Job, results: Path) -> None:
         wait(job, lambda: True, chance.uniform(0, 0.6))
 
 
-def end_if_stuck(job: Job) -> None:
-    """Open MPI's mpirun can lock itself up at its end when a rank was killed while it connected: jobs/common.sh ends it then, and so do we.
-    Ranks that live on are another matter."""
-    try:
-        wait_until(lambda: job.process.poll() is not None, "mpirun's end", 30)
-    except AssertionError:
-        if set(session(job.process.pid)) == {job.process.pid}:
-            print("mpirun was stuck without a rank")
-            send(job.process.pid, signal.SIGKILL)
-
-
 def kill_somebody(chance: random.Random, job: Job) -> int:
     """One of the ranks, or mpirun. Returns mpirun's code."""
     victims = sorted(session(job.process.pid))
     if victims:
         send(chance.choice(victims), signal.SIGKILL)
-    end_if_stuck(job)
+    job.end_if_stuck()
     code = job.wait().code
     job.gone()
     return code

@@ -54,11 +54,14 @@ def check(results: Path, bits: dict[str, bytes]) -> None:
 @pytest.mark.parametrize("ranks", [2, 3, 5, 8])
 def test_moves_change_no_bit(alone: tuple[Path, dict[str, bytes]], tmp_path: Path, ranks: int) -> None:
     sweep, bits = alone
-    results = tmp_path / "moved.h5"
-    with restless(ranks, ranks, sweep, results) as job:
-        assert job.wait().code == 0
-    check(results, bits)
-    assert moves(results) > 0, "nobody has moved"
+    for attempt in range(5):  # on a busy machine the runs may be over before anybody is free to move
+        results = tmp_path / f"moved{attempt}.h5"
+        with restless(10 * attempt + ranks, ranks, sweep, results) as job:
+            assert job.wait().code == 0
+        check(results, bits)
+        if moves(results) > 0:
+            return
+    pytest.fail("nobody has moved")
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("CAMPAIGN", "2"))))
@@ -70,6 +73,7 @@ def test_stops_and_kills_while_ranks_move(alone: tuple[Path, dict[str, bytes]], 
             time.sleep(chance.uniform(0.3, 1.5))
             if job.process.poll() is None:
                 job.process.send_signal(chance.choice([signal.SIGUSR1, signal.SIGKILL]))
+            job.end_if_stuck()
             job.wait()
             job.gone()
         if results.exists():
