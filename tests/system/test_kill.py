@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 from conftest import Sweep
-from harness import KILLED, LIMIT, Job, checkpoint, columns, differences, promised_bits, run, send, session, start, wait_until, weightsweep, write_sweep
+from harness import KILLED, LIMIT, Job, checkpoint, columns, differences, promised_bits, run, send, session, start, weightsweep, write_sweep
 
 ROUNDS = int(os.environ.get("CAMPAIGN", "10"))
 KILLS = 3  # of a round at most, before it may end undisturbed
