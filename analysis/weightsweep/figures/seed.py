@@ -15,7 +15,7 @@ def side_by_side(archives: dict[str, list[Row]]) -> Figure:
     """A panel for each published plot: grey what was published, in colour every run of ours with the same settings. The dash
     says which series it repeats, the colour also in which setting."""
     plots = [(name, list(cases)) for name, cases in groupby(published.cases(), key=lambda case: case.plot)]
-    figure, panels = style.panels(len(plots), height=3.9, width=4.6)
+    figure, panels = style.panels(len(plots), height=4.1, width=5.6)
     for panel, (name, cases) in zip(panels, plots):
         missing, drawn = [], []
         settings = [set(each.setting.split(", ")) for case in cases for each in compare.ours(case, archives)]
