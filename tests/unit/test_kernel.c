@@ -271,7 +271,8 @@ static void check_transposed(const void *dz, float *db, const double *db_want, c
                              const uint32_t *signs, float scale, int sets, int pairs, int stride, int width,
                              enum precision precision)
 {
-    int rows = sets * pairs, ld = (rows + POOLING_WORD - 1) / POOLING_WORD * POOLING_WORD;
+    int rows = sets * pairs, block = precision == PRECISION_FP32 ? LANES : POOLING_WORD;
+    int ld = (rows + block - 1) / block * block;
     size_t size = (size_t)(width * ld) + POOLING_WORD, dz_size = (size_t)(rows * stride);
     float *before = filled(size, 7);
     void *transposed = stored(before, size, precision);
