@@ -28,7 +28,7 @@ parse_arguments() {
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) usage && exit 0 ;;
-      --) run_options=("${@:2}") && return ;;
+      --) run_options=("${@:2}") && check_run_options && return ;;
       --*=*)
         listed "${1%%=*}" ${takes_value+"${takes_value[@]}"} || unknown_option "$1"
         option[${1%%=*}]=${1#*=}
@@ -48,6 +48,13 @@ parse_arguments() {
         ;;
       *) sweeps+=("$1") && shift ;;
     esac
+  done
+}
+# The results file is these scripts' own: they look at it, too.
+check_run_options() {
+  local word
+  for word in ${run_options+"${run_options[@]}"}; do
+    case $word in -o* | --output*) fail 2 "'$word' after --: name the results file before it" ;; esac
   done
 }
 unknown_option() { fail 2 "unknown option '$1': options of 'weightsweep run' follow after -- (--help shows the usage)"; }
@@ -162,7 +169,21 @@ plan_json() {
   "$(program)" plan "$sweep" --format json ${set+"${set[@]}"} || code=$?
   return "$code"
 }
-plan_check() { plan_json "$@" >/dev/null; }
+plan_check() {
+  plan_json "$@" >/dev/null || return $?
+  known_run_options "${@:2}"
+}
+
+# known_run_options OPTIONS...: what the program would refuse when the job begins is refused now.
+known_run_options() {
+  local word help
+  help=$("$(program)" run --help)
+  for word in "$@"; do
+    case $word in
+      --*) [[ $help == *"${word%%=*}"* ]] || fail 2 "'${word%%=*}' after --: 'weightsweep run' knows no such option; see weightsweep run --help" ;;
+    esac
+  done
+}
 
 # end_without_ranks LAUNCHER: ends an mpirun whose children have all been dead for ten seconds. Open MPI's own can lock itself up at its
 # end when a rank was killed while it connected (seen in 4.1.4 with PMIx 4.2.2); it would stay until the job's time is over.

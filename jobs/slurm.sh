@@ -21,6 +21,7 @@ read_settings() {
   setting account "$account" '^[A-Za-z0-9_.,-]*$' 'a name'
   setting time "$time" '^([0-9]+-[0-9]+(:[0-9]+){0,2}|[0-9]+(:[0-9]+){0,2}|)$' 'minutes, H:M:S or D-H, such as 4:00:00'
   setting lead "$lead" '^[1-9][0-9]{0,4}$' 'seconds, such as 120'
+  check_lead
   setting nodes "$nodes" '^([1-9][0-9]*(-[1-9][0-9]*)?|)$' 'a number, or the least and the most, such as 2-4'
   setting tasks "$tasks" '^([1-9][0-9]*|)$' 'a number of ranks from 1 up'
   setting launcher "$launcher" '^(mpirun|srun)( |$)' "mpirun or srun with its options, such as 'srun --mpi=pmix'"
@@ -30,6 +31,21 @@ read_settings() {
     *--kill-on-bad-exit* | mpirun*) ;;
     srun*) launcher=${launcher/srun/srun --kill-on-bad-exit=1} ;; # else the ranks would wait for one that is lost
   esac
+}
+# A job whose whole time lies before its end by `lead` would save before it has begun.
+check_lead() {
+  local days=0 clock=$time hours=0 minutes=0 seconds=0
+  case $time in '' | 0) return ;; esac # 0: no limit
+  case $time in
+    *-*)
+      days=${time%%-*} clock=${time#*-}
+      IFS=: read -r hours minutes seconds <<<"$clock"
+      ;;
+    *:*:*) IFS=: read -r hours minutes seconds <<<"$clock" ;;
+    *) IFS=: read -r minutes seconds <<<"$clock" ;;
+  esac
+  seconds=$((10#$days * 86400 + 10#${hours:-0} * 3600 + 10#${minutes:-0} * 60 + 10#${seconds:-0}))
+  [ "$seconds" -gt "$lead" ] || fail 2 "time: '$time' is no longer than the $lead seconds before its end at which the job saves: give it more, or a smaller lead in the settings"
 }
 setting() { # setting NAME VALUE PATTERN EXPECTED
   [[ $2 =~ $3 ]] || fail 2 "$1: expected $4, not '$2' (in jobs/settings, your own settings, or --$1)"

@@ -1,7 +1,9 @@
+#include "base/stop.h"
 #include "base/text.h"
 #include "commands/commands.h"
 #include "commands/versions.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +56,8 @@ static enum status run_verb(const struct verb *verb, int argc, char **argv, int 
     struct command command = {.out = stdout, .err = stderr, .comm = MPI_COMM_NULL};
     if (!verb->needs_mpi)
         return verb->run(&command, argc, argv);
+    if (verb->run == command_run) // a wish to stop may come while MPI starts
+        stop_catch_signals(INFINITY);
     MPI_Init(&argc, &argv);
     command.comm = MPI_COMM_WORLD;
     MPI_Comm_rank(command.comm, rank);

@@ -14,6 +14,7 @@
 #include "kernel/arithmetic.h"
 #include "kernel/gemm.h"
 #include "schedule/schedule.h"
+#include "store/file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +84,9 @@ struct past {
 static enum status prepare_file(const struct run_options *options, const struct sweep *sweep,
                                 struct past *past)
 {
-    if (access(options->output, F_OK) == 0) {
+    bool exists;
+    TRY(file_exists(options->output, &exists));
+    if (exists) {
         TRY(look_at(options->output, LOOK_ALL));
         if (options->grow)
             TRY(grow_file(options->output, sweep, options->other_arithmetic));

@@ -316,7 +316,9 @@ done:
 // An archive can be made again; whatever else is there may be somebody's only copy.
 static enum status check_target(const char *path)
 {
-    if (access(path, F_OK) != 0)
+    bool exists;
+    TRY(file_exists(path, &exists));
+    if (!exists)
         return STATUS_OK;
     struct store_view *there = NULL;
     bool archive = store_view_open(path, &there) == STATUS_OK && there->archive;

@@ -175,7 +175,9 @@ done:
 
 enum status store_create(const char *path, const struct store_plan *plan)
 {
-    if (access(path, F_OK) == 0)
+    bool exists;
+    TRY(file_exists(path, &exists));
+    if (exists)
         FAIL(STATUS_RESULTS, "%s exists already", path);
     h5_begin();
     return file_create(path, "a new results file", create_part, plan);

@@ -83,6 +83,24 @@ enum status file_sync(int fd, const char *path, const char *what)
     return STATUS_OK;
 }
 
+enum status file_exists(const char *path, bool *exists)
+{
+    struct stat file;
+    *exists = stat(path, &file) == 0;
+    if (*exists)
+        return STATUS_OK;
+    int error = errno;
+    if (error == ENOENT && lstat(path, &file) == 0)
+        FAIL(STATUS_RESULTS, "%s is a link to a file that is not there; remove it, or name that file", path);
+    if (error == ENOENT)
+        return STATUS_OK;
+    if (error == ENOTDIR || error == EACCES || error == ELOOP || error == ENAMETOOLONG)
+        FAIL(STATUS_RESULTS, "%s: %s", path, strerror(error));
+    FAIL(STATUS_MACHINE,
+         "whether %s is there cannot be said: %s; once the file system answers, run the same command again",
+         path, strerror(error));
+}
+
 // Of the new file or its folder; a failure is the file's.
 static enum status sync_path(const char *path, int flags, const char *file, const char *what)
 {

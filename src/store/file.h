@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,6 +20,10 @@ enum status file_copy(int from, int to, const char *path, const char *what);
 /* Everything written to the file so far, through whatever descriptor of this machine, is on the disk
  * afterwards. */
 enum status file_sync(int fd, const char *path, const char *what);
+
+/* Whether there is a file of that name. What hides it is not its absence: a network file system that does not answer is
+ * STATUS_MACHINE, and a path that cannot lead anywhere, or a link to nothing, STATUS_RESULTS. */
+enum status file_exists(const char *path, bool *exists);
 
 /* Gives a new file, which lies beside it, its name: whoever opens the name finds what was there before or the new file, whole and
  * on the disk. */

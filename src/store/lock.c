@@ -139,8 +139,10 @@ static enum status try_lock(int fd, const char *path)
 // A path that leads nowhere, or where nobody lets us write, stays so however often one tries.
 static enum status refuse_path(const char *path, const char *name, int error)
 {
-    bool mistaken = error == ENOENT || error == ENOTDIR || error == EISDIR || error == EACCES ||
-                    error == EPERM || error == EROFS || error == ENAMETOOLONG;
+    bool mistaken = error == ENOTDIR || error == EISDIR || error == EACCES || error == EPERM ||
+                    error == EROFS || error == ENAMETOOLONG;
+    if (error == ENOENT)
+        FAIL(STATUS_RESULTS, "%s: its folder is not there; create it, or give another name with -o", path);
     if (mistaken)
         FAIL(STATUS_RESULTS, "%s: no lock can be made beside it: %s", path, strerror(error));
     FAIL(STATUS_MACHINE, "%s cannot be opened: %s", name, strerror(error));

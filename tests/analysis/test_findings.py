@@ -75,7 +75,7 @@ def test_archive_without_a_finished_run_is_named(tmp_path):
 def test_a_setting_that_no_run_has_is_not_varied():
     runs = open_runs(compare.ARCHIVES / "forward-linear-vs-x-linear.h5")
     assert np.isnan(runs["equation_ratio"].values).all()
-    assert set(axes(runs)) == {"model", "generator_init"}
+    assert set(axes(runs)) == {"model", "generator_init", "network_hidden"}
 
 
 def test_weights_figure_skips_runs_that_have_no_match():

@@ -3,7 +3,7 @@
  *
  * DISK_FILE    the file, an absolute path without links; nothing else is touched
  * DISK_ERROR   ENOSPC, EROFS or EIO: what fails, fails with this; without it nothing fails
- * DISK_CALLS   which calls count, of `write sync truncate allocate rename` (all of these), or `read`
+ * DISK_CALLS   which calls count, of `write sync truncate allocate rename` (all of these), or `read`, or `look` (whether it is there)
  * DISK_ON      `part`, `grown`, `file` or `folder`: only calls on this one count
  * DISK_FROM    and DISK_TO: only reads and writes that touch these bytes of the file count
  * DISK_NTH     the first of the counted calls of a process that fails (1)
@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -308,6 +309,13 @@ int fallocate(int fd, int mode, off_t offset, off_t length)
 int fallocate64(int fd, int mode, off_t offset, off_t length)
 {
     return fallocate(fd, mode, offset, length);
+}
+
+int stat(const char *path, struct stat *buffer)
+{
+    if (fails("look", target_of_path(path), 0, 0))
+        return -1;
+    return (int)syscall(SYS_newfstatat, AT_FDCWD, path, buffer, 0);
 }
 
 int rename(const char *from, const char *to)

@@ -118,3 +118,14 @@ def test_run(sweep: Sweep, tmp_path: Path, seed: int) -> None:
     ranks = chance.choice([1, 2])
     check(run(ranks, sweep.yaml, results, *OFTEN, env=unreadable(results, chance, rank=chance.choice([None, *range(ranks)]))), results)
     go_on(sweep, results)
+
+
+@pytest.mark.parametrize("words", [["run"], ["export", "--archive"]], ids=["run", "archive"])
+def test_a_file_that_does_not_answer_is_not_taken_for_absent(sweep: Sweep, tmp_path: Path, words: list[str]) -> None:
+    """A network file system that fails over says EIO when it is asked whether the file is there: nothing may be put in its place."""
+    file = tmp_path / "results.h5"
+    file.write_bytes(sweep.half.read_bytes())
+    source = [sweep.yaml, *OFTEN] if words == ["run"] else [sweep.half]
+    result = weightsweep(words[0], *source, *words[1:], "-o", file, env=bad_disk(file, error="EIO", calls="look"))
+    assert result.code == 4 and result.says(file.name, "whether", "Input/output error", "run the same command again"), result
+    assert file.read_bytes() == sweep.half.read_bytes()

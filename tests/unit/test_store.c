@@ -339,6 +339,14 @@ static void a_file_that_exists_is_not_made_again(void **state)
     assert_int_equal(file_crc(path), before);
 }
 
+static void a_link_to_nothing_is_not_replaced(void **state)
+{
+    const char *path = path_of(state);
+    assert_int_equal(symlink("nowhere/r.h5", path), 0);
+    assert_status(fixture_create(path, ""), STATUS_RESULTS);
+    assert_message("is a link to a file that is not there");
+}
+
 // ---- damage ----
 
 static void flip_is_found(const char *path, const void *bytes, size_t length, size_t at, const char *text)
@@ -486,6 +494,7 @@ int main(void)
         STORE_TEST(other_hdf5_files_are_refused),
         STORE_TEST(a_truncated_file_is_refused),
         STORE_TEST(a_file_that_exists_is_not_made_again),
+        STORE_TEST(a_link_to_nothing_is_not_replaced),
         STORE_TEST(every_flipped_bit_is_found),
         STORE_TEST(all_faults_are_listed),
         STORE_TEST(a_file_that_cannot_be_made_leaves_nothing),

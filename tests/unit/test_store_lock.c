@@ -159,7 +159,7 @@ static void a_directory_that_is_not_there_is_said(void **state)
     char path[128];
     snprintf(path, sizeof path, "%s/missing/r.h5", ((struct fixture *)*state)->directory);
     assert_status(store_lock_acquire(path, &lock), STATUS_RESULTS);
-    assert_message("No such file or directory");
+    assert_message("its folder is not there; create it");
     assert_false(store_lock_held(path));
 }
 
