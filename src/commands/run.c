@@ -238,6 +238,7 @@ static enum status on_progress(void *context, int64_t run, const struct train_sc
     if (now - recorder->written[run] < record_seconds)
         return STATUS_OK;
     recorder->written[run] = now;
+    TRY(store_check_name(recorder->store));
     TRY(timeline_at(recorder->timeline, run, scalars->step));
     return results_progress(recorder->store, run, scalars);
 }

@@ -201,12 +201,30 @@ enum status store_open(const char *path, MPI_Comm comm, struct store **out)
     return STATUS_OK;
 }
 
+// A file system that does not answer for a moment has lost nothing.
+enum status store_check_name(const struct store *store)
+{
+    struct stat ours, named;
+    if (fstat(store->fd, &ours) != 0)
+        return STATUS_OK;
+    bool there = stat(store->path, &named) == 0;
+    bool another = there && (named.st_ino != ours.st_ino || named.st_dev != ours.st_dev);
+    if (another || (!there && errno == ENOENT))
+        FAIL(STATUS_RESULTS,
+             "%s was removed, renamed or replaced while it was written; what was computed is not under that "
+             "name any more",
+             store->path);
+    return STATUS_OK;
+}
+
 enum status store_close(struct store **store)
 {
     if (!*store)
         return STATUS_OK;
     MPI_Comm comm = (*store)->comm;
     enum status status = file_sync((*store)->fd, (*store)->path, "the results file");
+    if (status == STATUS_OK)
+        status = store_check_name(*store);
     enum status released = release(*store);
     *store = NULL;
     return agree(status != STATUS_OK ? status : released, comm);

@@ -63,7 +63,9 @@ struct store;
 
 /* Collective on comm. STATUS_RESULTS on every rank if any of them cannot use the file. */
 enum status store_open(const char *path, MPI_Comm comm, struct store **store);
-/* Collective on the communicator of store_open. */
+/* STATUS_RESULTS once the file was removed or renamed, or another one has its name: what is written would be lost, or somebody else's. */
+enum status store_check_name(const struct store *store);
+/* Collective on the communicator of store_open. Looks at the name, too. */
 enum status store_close(struct store **store);
 
 /* Not collective: only the leader of the run's group calls these. */

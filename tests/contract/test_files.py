@@ -50,3 +50,14 @@ def test_only_the_output_s_folder(tmp_path: Path) -> None:
     assert {name: everything(folder[name]) for name in before} == before
     assert [path.name for path in folder["results"].iterdir()] == ["four.h5"]
     assert not [path for path in folder["tmp"].rglob("*") if path.is_file()], "temporary files are left"
+
+
+def test_a_file_that_is_taken_away_is_missed(tmp_path: Path) -> None:
+    """Rather than say that all is saved in a file that has another name by now, or none."""
+    results = tmp_path / "long.h5"
+    with start(1, write_sweep(tmp_path / "long.yaml", training=LONG), results, "--quiet") as job:
+        wait_for_training(results, job)
+        results.rename(tmp_path / "moved.h5")
+        result = job.wait()
+    assert result.code == 3 and result.says("long.h5", "removed, renamed or replaced"), result
+    assert weightsweep("verify", tmp_path / "moved.h5").code == 0
