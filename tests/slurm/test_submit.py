@@ -71,6 +71,10 @@ def test_a_bad_sweep_is_refused_at_once(work: Work) -> None:
         (["--after", "x"], "after"),
         (["--partion", "debug"], "--partion"),
         (["--time"], "--time"),
+        (["--time", "0:00:10"], "lead"),
+        (["-o", "/tmp"], "is a folder"),
+        (["--", "--bogus"], "knows no such option"),
+        (["--", "-o", "other.h5"], "name the results file before it"),
     ],
 )
 def test_bad_options(work: Work, options: list[str], words: str) -> None:
