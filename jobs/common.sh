@@ -177,6 +177,7 @@ plan_check() {
 # known_run_options OPTIONS...: what the program would refuse when the job begins is refused now.
 known_run_options() {
   local word help
+  [ $# != 0 ] || return 0
   help=$("$(program)" run --help) || return 0 # it will say itself what it lacks
   for word in "$@"; do
     case $word in

@@ -101,6 +101,15 @@ enum status file_exists(const char *path, bool *exists)
          path, strerror(error));
 }
 
+bool file_is_at(int fd, const char *path)
+{
+    struct stat ours, named;
+    if (fstat(fd, &ours) != 0 || stat(path, &named) != 0)
+        return false;
+    errno = 0;
+    return ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+}
+
 // Of the new file or its folder; a failure is the file's.
 static enum status sync_path(const char *path, int flags, const char *file, const char *what)
 {

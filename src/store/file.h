@@ -25,6 +25,9 @@ enum status file_sync(int fd, const char *path, const char *what);
  * STATUS_MACHINE, and a path that cannot lead anywhere, or a link to nothing, STATUS_RESULTS. */
 enum status file_exists(const char *path, bool *exists);
 
+/* Whether the name leads to this open file. If not, errno says why it leads nowhere, or is 0 where it leads to another one. */
+bool file_is_at(int fd, const char *path);
+
 /* Gives a new file, which lies beside it, its name: whoever opens the name finds what was there before or the new file, whole and
  * on the disk. */
 enum status file_rename(const char *part, const char *path, const char *what);

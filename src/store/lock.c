@@ -9,6 +9,7 @@
 // known by its parent, which is no longer the one it had.
 #include "base/clock.h"
 #include "base/memory.h"
+#include "store/file.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct holder {
@@ -114,14 +114,6 @@ static enum status refuse(const char *path, int fd)
          holder.pid, holder.host, job ? " (job " : "", job ? holder.job : "", job ? ")" : "", holder.since);
 }
 
-// Whether the name still leads to this file: its last holder removes it.
-static bool still_there(int fd, const char *name)
-{
-    struct stat ours, theirs;
-    return fstat(fd, &ours) == 0 && stat(name, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
-           ours.st_dev == theirs.st_dev;
-}
-
 // Whether this open file now holds the lock, or, where there are no locks, nobody known does.
 static enum status try_lock(int fd, const char *path)
 {
@@ -156,7 +148,7 @@ static enum status acquire(const char *path, const char *name, int *lock)
         if (*lock < 0)
             return refuse_path(path, name, errno);
         enum status status = try_lock(*lock, path);
-        if (status == STATUS_OK && still_there(*lock, name))
+        if (status == STATUS_OK && file_is_at(*lock, name)) // its last holder removes it
             return write_holder(*lock, path);
         bool wait = status == STATUS_RESULTS && clock_seconds() - begun < dying_seconds && dying(*lock);
         close(*lock); // refused; or it was released, and removed, between our open and our lock
@@ -184,7 +176,7 @@ void store_lock_release(const char *path, int *lock)
     if (*lock < 0)
         return;
     char *name = lock_path(path);
-    if (still_there(*lock, name))
+    if (file_is_at(*lock, name))
         unlink(name); // while it is held: whoever opened it already finds, once it is free, that it is gone
     close(*lock);
     free(name);

@@ -204,12 +204,7 @@ enum status store_open(const char *path, MPI_Comm comm, struct store **out)
 // A file system that does not answer for a moment has lost nothing.
 enum status store_check_name(const struct store *store)
 {
-    struct stat ours, named;
-    if (fstat(store->fd, &ours) != 0)
-        return STATUS_OK;
-    bool there = stat(store->path, &named) == 0;
-    bool another = there && (named.st_ino != ours.st_ino || named.st_dev != ours.st_dev);
-    if (another || (!there && errno == ENOENT))
+    if (!file_is_at(store->fd, store->path) && (errno == 0 || errno == ENOENT))
         FAIL(STATUS_RESULTS,
              "%s was removed, renamed or replaced while it was written; what was computed is not under that "
              "name any more",

@@ -9,9 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import KILLED, LONG, Job, run, send, session, start, wait_for_training, wait_until, weightsweep, write_sweep
+from harness import HOME, KILLED, LONG, Job, run, send, session, start, wait_for_training, wait_until, weightsweep, write_sweep
 
-HOME = Path(__file__).resolve().parents[2]
 SECONDS = 15  # on a machine with more to do; a second or two on one without
 
 

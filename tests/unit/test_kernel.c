@@ -186,13 +186,6 @@ static void clear_padding(float *rows, int count, int width, int stride)
         memset(rows + i * stride + width, 0, (size_t)(stride - width) * sizeof *rows);
 }
 
-static void *aligned_copy(const float *from, size_t count)
-{
-    float *to = reference_floats(count);
-    memcpy(to, from, count * sizeof *to);
-    return to;
-}
-
 // The way back from x [rows, in] and dh [rows, stride], both transposed and filled up.
 static void narrow_back_transposed(float *dw, float *db, const float *dh, const float *x, const float *w,
                                    const float *b, int rows, int in, int width)
@@ -240,7 +233,7 @@ static void check_narrow(int rows, int in, int width, enum precision precision)
             for (int k = 0; k < in; k++)
                 dw_want[k * stride + j] += (double)x[row * in + k] * dz;
         }
-    float *dw_too = aligned_copy(dw, w_size), *db_too = aligned_copy(db, all);
+    float *dw_too = loaded(dw, w_size, PRECISION_FP32), *db_too = loaded(db, all, PRECISION_FP32);
     narrow_relu_backward(dw, db, dh_stored, h_stored, x, rows, in, stride, precision);
     assert_close(dw, dw_want, w_size, sum_threshold);
     assert_close(db, db_want, all, sum_threshold);
@@ -313,7 +306,7 @@ static void check_pooling(int sets, int pairs, int width, enum precision precisi
                 dz_want[row * stride + j] = gradient;
                 db_want[j] += gradient;
             }
-    float *db_too = aligned_copy(db, all);
+    float *db_too = loaded(db, all, PRECISION_FP32);
     pooling_sum_backward(dz_stored, db, dpooled, signs, scale, sets, pairs, stride, precision);
     assert_close(pooled, want, pooled_size, sum_threshold);
     expect_stored(dz_stored, dz_want, z_size, precision);
