@@ -25,7 +25,7 @@ const char *arithmetic_name(void)
 {
     static char name[256];
     if (!name[0])
-        snprintf(name, sizeof name, "fp32 %s, bf16 %s, loops %s, L2 %ld KiB, %s %s",
+        snprintf(name, sizeof name, "weightsweep %s, fp32 %s, bf16 %s, loops %s, L2 %ld KiB, %s %s", VERSION,
                  gemm_name(PRECISION_FP32), gemm_name(PRECISION_BF16), instruction_set(),
                  sysconf(_SC_LEVEL2_CACHE_SIZE) >> 10, COMPILER, BUILD_TYPE);
     return name;

@@ -2,8 +2,9 @@
 #ifndef KERNEL_ARITHMETIC_H
 #define KERNEL_ARITHMETIC_H
 
-/* Gemm library, its version and the kernel it chose, for fp32 and for bf16 operands; instruction set of our own loops; second
- * cache, by which the libraries cut long sums; compiler. After gemm_setup. Valid for the life of the process. */
+/* The program's version, which is raised whenever a change of our own changes a run's bits; gemm library, its version and the
+ * kernel it chose, for fp32 and for bf16 operands; instruction set of our own loops; second cache, by which the libraries cut
+ * long sums; compiler. After gemm_setup. Valid for the life of the process. */
 const char *arithmetic_name(void);
 
 /* The processor's model name, or its architecture. Valid for the life of the process. */
