@@ -44,12 +44,17 @@ static double measure(void (*call)(void *context), void *context, double seconds
     return median(sample, SAMPLES);
 }
 
+static void fill_random(float *numbers, size_t count)
+{
+    const struct random_stream stream = {.seed = 1, .purpose = RANDOM_PARAMETERS};
+    random_uniform(numbers, &stream, 0, (int64_t)count);
+}
+
 static enum status random_numbers(size_t count, enum precision precision, void **numbers)
 {
     float *uniform;
-    const struct random_stream stream = {.seed = 1, .purpose = RANDOM_PARAMETERS};
     TRY(memory_alloc(count * sizeof(float), (void **)&uniform));
-    random_uniform(uniform, &stream, 0, (int64_t)count);
+    fill_random(uniform, count);
     *numbers = uniform;
     if (precision == PRECISION_FP32)
         return STATUS_OK;
@@ -196,14 +201,16 @@ enum status bench_normals(double seconds, double *each)
 
 struct update {
     struct optimizer *optimizer;
-    int64_t step;
-    float *parameters, *gradient, *first, *second;
+    struct train_state state;
+    float *gradient;
 };
 
 static void update(void *context)
 {
     struct update *u = context;
-    optimizer_step(u->optimizer, u->step++, 1e-6, u->parameters, u->gradient, u->first, u->second);
+    struct train_state *state = &u->state;
+    optimizer_step(u->optimizer, state->scalars.step++, 1e-6, state->parameters, u->gradient, state->first,
+                   state->second);
 }
 
 enum status bench_optimizer(enum optimizer_kind kind, enum precision precision,
@@ -212,17 +219,14 @@ enum status bench_optimizer(enum optimizer_kind kind, enum precision precision,
     struct update u = {0};
     enum status status = STATUS_OK;
     TRY_DONE(optimizer_create(kind, precision, table, &u.optimizer));
-    TRY_DONE(random_numbers(table->parameters, PRECISION_FP32, (void **)&u.parameters));
+    TRY_DONE(train_state_alloc(table->parameters, &u.state));
+    fill_random(u.state.parameters, table->parameters);
     TRY_DONE(random_numbers(table->parameters, PRECISION_FP32, (void **)&u.gradient));
-    TRY_DONE(memory_alloc(table->parameters * sizeof(float), (void **)&u.first));
-    TRY_DONE(memory_alloc(table->parameters * sizeof(float), (void **)&u.second));
     *each = measure(update, &u, seconds);
 done:
     optimizer_destroy(&u.optimizer);
-    memory_free((void **)&u.parameters);
+    train_state_free(&u.state);
     memory_free((void **)&u.gradient);
-    memory_free((void **)&u.first);
-    memory_free((void **)&u.second);
     return status;
 }
 
@@ -325,10 +329,10 @@ enum status bench_checkpoint(const struct sweep *sweep, double *each)
     struct train_state state = {0};
     enum status status = STATUS_OK;
     model_tensors(&sweep->run[0].model, &table);
-    state.parameters_count = table.parameters;
-    TRY_DONE(random_numbers(table.parameters, PRECISION_FP32, (void **)&state.parameters));
-    TRY_DONE(random_numbers(table.parameters, PRECISION_FP32, (void **)&state.first));
-    TRY_DONE(random_numbers(table.parameters, PRECISION_FP32, (void **)&state.second));
+    TRY_DONE(train_state_alloc(table.parameters, &state));
+    fill_random(state.parameters, table.parameters);
+    fill_random(state.first, table.parameters);
+    fill_random(state.second, table.parameters);
     status = write_checkpoints(path, sweep, &state, each);
     unlink(path);
 done:

@@ -146,13 +146,10 @@ done:
 static enum status copy_checkpoint(struct growth *growth, int64_t run)
 {
     enum status status = STATUS_OK;
-    struct train_state state = {.parameters_count = (size_t)growth->sweep->cost[run].parameters};
-    size_t bytes = state.parameters_count * sizeof(float);
+    struct train_state state = {0};
     const struct training *training = &growth->sweep->run[run].training;
     bool found = false;
-    TRY_DONE(memory_alloc(bytes, (void **)&state.parameters));
-    TRY_DONE(memory_alloc(bytes, (void **)&state.first));
-    TRY_DONE(memory_alloc(bytes, (void **)&state.second));
+    TRY_DONE(train_state_alloc((size_t)growth->sweep->cost[run].parameters, &state));
     TRY_DONE(results_load(growth->from, growth->source[run], &state, &found));
     if (!found)
         goto done;

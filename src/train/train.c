@@ -38,9 +38,9 @@ struct trainer {
     int64_t made; // the task holds this rank's first batch of that step; -1: something else
     struct optimizer *optimizer;
     struct train_state *state;
-    float *gradients; // one block, [levels, count]
-    float *level[LEVELS_MAX];
-    float *exchange;
+    float *gradients;                // one block: the levels of the tree, and room to exchange one
+    float *level[LEVELS_MAX];        // [count]
+    float *exchange;                 // [count / 2]
     float *output, *output_gradient; // [sets, outputs]
     double *shard_loss;              // of the whole batch, [shards of all ranks]
     double *report;                  // [ranks, shards + 1]: each rank's losses and its wish
@@ -57,11 +57,27 @@ static enum status alloc_floats(size_t count, float **out)
     return memory_alloc(count * sizeof(float), (void **)out);
 }
 
+// From one vector of a block to the next, each from the start of a cache line.
+static size_t vector_stride(size_t count)
+{
+    enum { CACHE_LINE = 16 }; // numbers
+    return (count + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+enum status train_state_alloc(size_t count, struct train_state *state)
+{
+    size_t stride = vector_stride(count);
+    state->parameters_count = count;
+    TRY(alloc_floats(3 * stride, &state->parameters));
+    state->first = state->parameters + stride;
+    state->second = state->first + stride;
+    return STATUS_OK;
+}
+
 void train_state_free(struct train_state *state)
 {
     memory_free((void **)&state->parameters);
-    memory_free((void **)&state->first);
-    memory_free((void **)&state->second);
+    state->first = state->second = NULL;
 }
 
 static void trainer_free(struct trainer *t)
@@ -70,7 +86,6 @@ static void trainer_free(struct trainer *t)
     task_destroy(&t->task);
     optimizer_destroy(&t->optimizer);
     memory_free((void **)&t->gradients);
-    memory_free((void **)&t->exchange);
     memory_free((void **)&t->output);
     memory_free((void **)&t->output_gradient);
     memory_free((void **)&t->scores);
@@ -129,18 +144,15 @@ static enum status trainer_init(struct trainer *t, MPI_Comm group)
     optimizer_share(t->optimizer, t->group);
     t->count = model_table(t->model)->parameters;
     int levels = train_gradients(t->shards);
-    TRY(alloc_floats((size_t)levels * t->count, &t->gradients));
+    size_t stride = vector_stride(t->count);
+    TRY(alloc_floats((size_t)levels * stride + (t->count + 1) / 2, &t->gradients));
     for (int i = 0; i < levels; i++)
-        t->level[i] = t->gradients + (size_t)i * t->count;
-    TRY(alloc_floats((t->count + 1) / 2, &t->exchange));
+        t->level[i] = t->gradients + (size_t)i * stride;
+    t->exchange = t->gradients + (size_t)levels * stride;
     TRY(alloc_floats((size_t)t->sets * (size_t)run->model.outputs, &t->output));
     TRY(alloc_floats((size_t)t->sets * (size_t)run->model.outputs, &t->output_gradient));
     TRY(memory_alloc((size_t)run->training.evaluation_generators * sizeof *t->scores, (void **)&t->scores));
-    t->state->parameters_count = t->count;
-    TRY(alloc_floats(t->count, &t->state->parameters));
-    TRY(alloc_floats(t->count, &t->state->first));
-    TRY(alloc_floats(t->count, &t->state->second));
-    return STATUS_OK;
+    return train_state_alloc(t->count, t->state);
 }
 
 // ---- the state ----

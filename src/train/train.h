@@ -73,6 +73,10 @@ enum status train_run(const struct train_run *run, const struct train_hooks *hoo
 enum status train_join(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
                        struct train_result *result);
 
+/* Gives the state `count` parameters and their moments, all 0, in one block: an update reads all of it, and large blocks lie in huge
+ * pages. The caller frees it with train_state_free. STATUS_MEMORY if it cannot be had. */
+enum status train_state_alloc(size_t count, struct train_state *state);
+
 void train_state_free(struct train_state *state);
 
 #endif

@@ -68,13 +68,8 @@ static enum status checkpoint(void *context, const struct train_state *state)
     struct train_state *kept = &shelf->checkpoint[state->scalars.step];
     if (shelf->checkpoint_status != STATUS_OK)
         FAIL(shelf->checkpoint_status, "the disk is full");
-    if (!kept->parameters) {
-        size_t bytes = state->parameters_count * sizeof(float);
-        kept->parameters_count = state->parameters_count;
-        TRY(memory_alloc(bytes, (void **)&kept->parameters));
-        TRY(memory_alloc(bytes, (void **)&kept->first));
-        TRY(memory_alloc(bytes, (void **)&kept->second));
-    }
+    if (!kept->parameters)
+        TRY(train_state_alloc(state->parameters_count, kept));
     copy_state(kept, state);
     return STATUS_OK;
 }
