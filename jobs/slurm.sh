@@ -7,6 +7,7 @@ read_settings() {
   # shellcheck source-path=SCRIPTDIR source=settings disable=SC2154 # home is common.sh's
   . "$home/jobs/settings"
   if [ -f "$own" ]; then
+    check_names "$own"
     # shellcheck source=/dev/null
     . "$own" || fail 2 "your settings $own could not be read (see above); $home/jobs/settings shows how they look"
   elif [ -n "${WEIGHTSWEEP_SETTINGS:-}" ]; then
@@ -32,6 +33,16 @@ read_settings() {
     srun*) launcher=${launcher/srun/srun --kill-on-bad-exit=1} ;; # else the ranks would wait for one that is lost
   esac
 }
+# A misspelt name would be passed over in silence.
+check_names() {
+  local name names
+  names=$(assigned "$home/jobs/settings")
+  for name in $(assigned "$1"); do
+    # shellcheck disable=SC2086 # one word a name
+    listed "$name" $names || fail 2 "$1: no setting '$name'; there are" $names "(write variables of your own in capitals)"
+  done
+}
+assigned() { sed -nE 's/^[[:space:]]*([a-z_]+)=.*/\1/p' "$1"; }
 # A job whose whole time lies before its end by `lead` would save before it has begun.
 check_lead() {
   local days=0 clock=$time hours=0 minutes=0 seconds=0

@@ -26,11 +26,10 @@ _SEEDS_OWN_SETS = {"embed_dim": 128, "pooling": "mean", "encoder": "128,256", "d
 
 @dataclass(frozen=True)
 class Ours:
-    """The finished runs of one published case in one setting: the precision, and what the founding experiment does not state of its forward
-    task, the generators' weights and the predictor's widths."""
+    """The finished runs of one published case in one setting."""
 
     case: Case
-    setting: str
+    setting: tuple[str, ...]  # the precision; of the forward task what is not published, too: the generators' weights, the predictor's widths
     runs: list[Row]
     archives: list[str]
 
@@ -49,7 +48,7 @@ def read(folder: Path) -> dict[str, list[Row]]:
 
 def ours(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
     """Our repetitions of a published case, a row for each setting; empty where there is none."""
-    by_setting: dict[str, list[tuple[str, Row]]] = {}
+    by_setting: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
     for name, rows in archives.items():
         for row in rows:
             if _repeats(case, row):
@@ -57,13 +56,14 @@ def ours(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
     return [Ours(case, setting, [row for _, row in pairs], sorted({name for name, _ in pairs})) for setting, pairs in sorted(by_setting.items())]
 
 
-def _setting(case: Case, row: Row) -> str:
-    precision = str(row["precision"].item())
-    if case.task != "mlp-forward" or "generator_init" not in row:
-        return precision
-    widths = str(row["network_hidden"].item()).split(",") if "network_hidden" in row else []
-    hidden = f", {len(widths)} layers of {widths[0]}" if widths else ""
-    return f"{precision}, init {row['generator_init'].item()}{hidden}"
+def _setting(case: Case, row: Row) -> tuple[str, ...]:
+    setting = [str(row["precision"].item())]
+    if case.task == "mlp-forward" and "generator_init" in row:
+        setting.append(f"init {row['generator_init'].item()}")
+    if case.task == "mlp-forward" and "network_hidden" in row:
+        widths = str(row["network_hidden"].item()).split(",")
+        setting.append(f"{len(widths)} layers of {widths[0]}")
+    return tuple(setting)
 
 
 def _repeats(case: Case, row: Row) -> bool:
@@ -92,7 +92,7 @@ def rows(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
             digits = ".2f" if percent else ".4f"
             mean = format(values.mean(), digits) + (f" ({values.min():{digits}} to {values.max():{digits}})" if len(values) > 1 else "")
             middle = scale * (case.low + case.high) / 2
-            cells.append([*left, mean, format(values.mean() - middle, f"+{digits}"), str(len(values)), each.setting, ", ".join(each.archives)])
+            cells.append([*left, mean, format(values.mean() - middle, f"+{digits}"), str(len(values)), ", ".join(each.setting), ", ".join(each.archives)])
         if not ours(case, archives):
             cells.append([*left, "no archive has it yet", "-", "0", "-", "-"])
     return head, cells

@@ -24,7 +24,10 @@ static enum status open_file(const char *path, int64_t *file)
     if (is_hdf5 < 0)
         FAIL(STATUS_RESULTS, "%s cannot be read", path);
     if (is_hdf5 == 0)
-        FAIL(STATUS_RESULTS, "%s is not an HDF5 file", path);
+        FAIL(STATUS_RESULTS,
+             "%s is not an HDF5 file, so no results file; check the name, or move it away before `run` is to "
+             "write there",
+             path);
     hid_t properties = h5_access();
     *file = H5Fopen(path, H5F_ACC_RDONLY, properties);
     enum status status = *file < 0 ? h5_read_failure(path, "the file") : STATUS_OK;
@@ -36,7 +39,9 @@ static enum status check_schema(const struct store_view *view)
 {
     if (H5Aexists(view->file, LAYOUT_SCHEMA_VERSION) <= 0)
         FAIL(STATUS_RESULTS,
-             "%s is not a weightsweep results file (no attribute `" LAYOUT_SCHEMA_VERSION "`)", view->path);
+             "%s is an HDF5 file, but not a weightsweep results file (no attribute `" LAYOUT_SCHEMA_VERSION
+             "`); check the name",
+             view->path);
     int64_t schema = h5_attribute_int(view->file, LAYOUT_SCHEMA_VERSION, -1);
     if (schema != SCHEMA_VERSION)
         FAIL(STATUS_RESULTS, "%s has schema version %lld; this program reads version %d", view->path,

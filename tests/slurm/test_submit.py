@@ -97,6 +97,8 @@ def test_settings(work: Work) -> None:
     assert call("squeue", "--noheader").out == ""
     work.settings = "launcher='sh -c id'\n"
     assert work.call("submit", work.yaml).says("launcher", "sh -c id")
+    work.settings = "SPACK=/opt/spack\npartion=long\n"
+    assert work.call("submit", work.yaml).says("no setting 'partion'", "partition")
 
 
 def test_names_with_spaces_and_worse(slurm: Slurm, tmp_path: Path, work: Work) -> None:

@@ -18,7 +18,7 @@ def side_by_side(archives: dict[str, list[Row]]) -> Figure:
     figure, panels = style.panels(len(plots), height=4.1, width=5.6)
     for panel, (name, cases) in zip(panels, plots):
         missing, drawn = [], []
-        settings = [set(each.setting.split(", ")) for case in cases for each in compare.ours(case, archives)]
+        settings = [set(each.setting) for case in cases for each in compare.ours(case, archives)]
         shared = set.intersection(*settings) if settings else set()
         for index, case in enumerate(cases):
             looks = style.series(index)
@@ -28,7 +28,7 @@ def side_by_side(archives: dict[str, list[Row]]) -> Figure:
             for each in repeated:
                 colour = style.series(len(drawn)) | {"linestyle": looks["linestyle"]}
                 drawn.append(case.series)
-                own = [part for part in each.setting.split(", ") if part not in shared]
+                own = [part for part in each.setting if part not in shared]
                 called = ", ".join([case.series, *own]) + (f" ({len(each.runs)} runs)" if len(each.runs) > 1 else "")
                 for place, run in enumerate(each.runs):
                     label = None if place else called
@@ -55,11 +55,12 @@ def r2(archives: dict[str, list[Row]]) -> Figure:
     for place, case in enumerate(cases):
         axes.plot([100 * case.low], [place], color=style.GREY, marker="|", markersize=18, markeredgewidth=2.5, linestyle="none", label=None if place else "published")
         for each in compare.ours(case, archives):
-            index = ["fp32", "bf16"].index(each.setting) if each.setting in ("fp32", "bf16") else 2
+            precision, *_ = each.setting
+            index = ["fp32", "bf16"].index(precision)
             values = 100 * each.values
             looks = style.series(index) | {"linestyle": "none"}
-            label = None if each.setting in named else f"ours, {each.setting}"
-            named.add(each.setting)
+            label = None if precision in named else f"ours, {precision}"
+            named.add(precision)
             at = place + 0.16 * (1 - 2 * index)
             axes.errorbar([values.mean()], [at], xerr=np.array([[values.mean() - values.min()], [values.max() - values.mean()]]), **looks, capsize=3, label=label)
     missing = [not compare.ours(case, archives) for case in cases]
