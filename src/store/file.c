@@ -134,9 +134,21 @@ done:
     return status;
 }
 
+static enum status check_folder(const char *path)
+{
+    char *copy = memory_text(path);
+    struct stat folder;
+    bool missing = stat(dirname(copy), &folder) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    free(copy);
+    if (missing)
+        FAIL(STATUS_USAGE, "%s: its folder is not there; create it, or give another name with -o", path);
+    return STATUS_OK;
+}
+
 enum status file_create(const char *path, const char *what,
                         enum status (*make)(const char *part, const void *context), const void *context)
 {
+    TRY(check_folder(path));
     enum status status = STATUS_OK;
     char *part = memory_format("%s.part", path);
     TRY_DONE(make(part, context));

@@ -32,7 +32,8 @@ bool file_is_at(int fd, const char *path);
  * on the disk. */
 enum status file_rename(const char *part, const char *path, const char *what);
 
-/* Has `make` write a new file beside its name, PATH.part, and renames it. Leaves nothing behind after a failure. */
+/* Has `make` write a new file beside its name, PATH.part, and renames it. Leaves nothing behind after a failure. STATUS_USAGE if there is
+ * no such folder. */
 enum status file_create(const char *path, const char *what,
                         enum status (*make)(const char *part, const void *context), const void *context);
 

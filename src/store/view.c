@@ -39,7 +39,7 @@ static enum status check_schema(const struct store_view *view)
 {
     if (H5Aexists(view->file, LAYOUT_SCHEMA_VERSION) <= 0)
         FAIL(STATUS_RESULTS,
-             "%s is an HDF5 file, but not a weightsweep results file (no attribute `" LAYOUT_SCHEMA_VERSION
+             "%s is not a weightsweep results file (no attribute `" LAYOUT_SCHEMA_VERSION
              "`); check the name",
              view->path);
     int64_t schema = h5_attribute_int(view->file, LAYOUT_SCHEMA_VERSION, -1);

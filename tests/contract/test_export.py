@@ -149,7 +149,7 @@ def test_archive_of_a_sweep_that_runs(live: Sweep, tmp_path: Path) -> None:
 
 def test_archive_that_cannot_be_written(part: Sweep, tmp_path: Path) -> None:
     result = weightsweep("export", part.results, "--archive", "-o", tmp_path / "nowhere" / "a.h5")
-    assert result.code == 4 and result.says("nowhere")
+    assert result.code == 2 and result.says("nowhere", "folder is not there")
     small = f"ulimit -f 8; trap '' XFSZ; exec \"$0\" export {part.results} --archive -o {tmp_path}/a.h5"
 
     result = call("bash", "-c", small, PROGRAM)
