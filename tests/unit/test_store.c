@@ -412,8 +412,8 @@ static void a_file_that_cannot_be_made_leaves_nothing(void **state)
     const struct fixture *fixture = *state;
     char path[128];
     snprintf(path, sizeof path, "%s/missing/r.h5", fixture->directory);
-    assert_status(fixture_create(path, ""), STATUS_MACHINE);
-    assert_message("No such file or directory");
+    assert_status(fixture_create(path, ""), STATUS_USAGE);
+    assert_message("its folder is not there");
 
     int result;
     pid_t child = fork();
