@@ -128,17 +128,15 @@ static enum status measure_gemm(struct bench *bench, enum precision precision, c
     return STATUS_OK;
 }
 
-// The products of a tile, as the step with mean pooling does them: activations, their gradients (in fp32 transposed), and the gradient of
-// the weights.
+// The products of a tile, as the step with mean pooling does them: activations, their gradients, and the gradient of the weights.
 static enum status measure_tile(struct bench *bench, enum precision precision,
                                 const struct model_description *model)
 {
     int pairs = model_tile_sets(model, 64) * model->pairs, rows = model_round_rows(pairs, precision);
     int in = model->encoder.width[0], out = model->encoder.width[1];
-    const struct bench_gemm back_fp32 = {BENCH_PLAIN, in, rows, out},
-                            back_bf16 = {BENCH_PACKED, rows, in, out};
+    const struct bench_gemm back = {BENCH_PACKED, rows, in, out}, transposed = {BENCH_PLAIN, in, rows, out};
     const struct bench_gemm shapes[] = {{BENCH_PACKED, pairs, out, in},
-                                        precision == PRECISION_FP32 ? back_fp32 : back_bf16,
+                                        model_goes_back_transposed(model) ? transposed : back,
                                         {BENCH_ADDED, out, in, rows}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         TRY(measure_gemm(bench, precision, &shapes[i]));

@@ -54,14 +54,6 @@ static bool has_way_back(const struct model *model, int layer)
     return model->description.pooling != POOLING_MAX || layer != set_layer(model, 0);
 }
 
-// From a gradient that is known transposed, the whole way back through the encoder's two hidden layers: one form of it is enough, and its
-// products are plain ones. In bf16 a product whose right operand is not packed takes longer than writing the other form.
-static bool goes_back_transposed(const struct model *model)
-{
-    const struct model_description *d = &model->description;
-    return pooling_of(model)->transposed_gradient && d->encoder.count == 2 && d->precision == PRECISION_FP32;
-}
-
 static void pack_weight(const struct model *model, int layer)
 {
     const struct tensor *weight = layer_weight(model, layer);
@@ -71,7 +63,7 @@ static void pack_weight(const struct model *model, int layer)
     void *staging = workspace_at(model, layout_of(model)->staging);
     operand_copy(staging, values, tensor_size(weight), precision);
     gemm_pack(precision, out, in, staging, true, forward_weight(model, layer));
-    if (layer == 1 && goes_back_transposed(model))
+    if (layer == 1 && model_goes_back_transposed(&model->description))
         operand_transpose(backward_weight(model, layer), values, out, in, precision);
     else if (has_way_back(model, layer))
         gemm_pack(precision, in, out, staging, false, backward_weight(model, layer));
@@ -260,7 +252,7 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
                                  bool add)
 {
     const struct model_description *d = &model->description;
-    if (goes_back_transposed(model)) {
+    if (model_goes_back_transposed(d)) {
         encode_tile_backward_transposed(model, set, sets, pairs, gradient, add);
         return;
     }

@@ -209,6 +209,12 @@ static int sum_widths(const struct widths *widths)
     return sum;
 }
 
+bool model_goes_back_transposed(const struct model_description *model)
+{
+    bool known = model->pooling == POOLING_MEAN || model->pooling == POOLING_SUM;
+    return known && model->encoder.count == 2 && model->precision == PRECISION_FP32;
+}
+
 int model_tile_sets(const struct model_description *model, int sets)
 {
     if (model->kind != MODEL_DEEP_SETS)

@@ -67,6 +67,11 @@ static inline int model_round_rows(int rows, enum precision precision)
     return (rows + block - 1) / block * block;
 }
 
+/* Whether the way back through the encoder's two hidden layers is of transposed gradients, [units, rows]: of mean and sum they are known
+ * in that form, which is then the only one, and its products are plain ones. In bf16 a product whose right operand is not packed
+ * takes longer than writing the other form. */
+bool model_goes_back_transposed(const struct model_description *model);
+
 /* Bytes of a model's workspace for `sets` sets at a time. */
 size_t model_workspace_bytes(const struct model_description *model, int sets);
 
