@@ -1,6 +1,7 @@
 """The founding experiment, side by side: each published figure and curve beside ours, from the archives of finished sweeps."""
 
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def _setting(case: Case, row: Row) -> tuple[str, ...]:
         setting.append(f"init {row['generator_init'].item()}")
     if case.task == "mlp-forward" and "network_hidden" in row:
         widths = str(row["network_hidden"].item()).split(",")
-        setting.append(f"{len(widths)} layers of {widths[0]}")
+        setting.append(f"width {widths[0]}" if case.model == "res-linear" else f"{len(widths)} layers of {widths[0]}")
     return tuple(setting)
 
 
@@ -98,14 +99,38 @@ def rows(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
     return head, cells
 
 
+def ratios(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
+    """Head and cells of the losses that were published in pairs: their ratio carries over where their scale does not. A row for each two
+    trainings of ours that differ in nothing else."""
+    head = ["losses", "published", "ours", "setting"]
+    cells = []
+    losses = [case for case in published.cases() if case.measure == "loss_ema"]
+    for _, pair in groupby(losses, key=lambda case: case.plot):
+        first, second = pair
+        known = (second.low + second.high) / (first.low + first.high)
+        for below in ours(first, archives):
+            for above in ours(second, archives):
+                if _sweep_settings(below.runs[0]) == _sweep_settings(above.runs[0]):
+                    setting = ", ".join(below.setting) + (f" and {above.setting[-1]}" if above.setting[-1:] != below.setting[-1:] else "")
+                    ratio = above.values.mean() / below.values.mean()
+                    cells.append([f"{second.series} / {first.series}, {first.task}, {first.steps:,} steps", f"{known:.2f}", f"{ratio:.2f}", setting])
+    return head, cells
+
+
+def _sweep_settings(row: Row) -> tuple[object, ...]:
+    return tuple(row[name].item() for name in ("precision", "generator_init", "network_hidden") if name in row)
+
+
 def as_markdown(archives: dict[str, list[Row]]) -> str:
     """The cases that were repeated as a table, the others named below it."""
     head, cells = rows(archives)
     missing = [f"{row[0]} {row[1]}" + (f" {row[2]}/{row[3]}" if row[3] != "-" else f" {row[4]} steps") for row in cells if row[9] == "0"]
     there = [row for row in cells if row[9] != "0"]
     named = f"\nNot in the archives yet (unknowns/equations): {', '.join(missing)}.\n" if missing else ""
-    return (table.markdown(head, there) if there else "") + named
+    compared = ratios(archives)
+    pairs = f"\n{table.markdown(*compared)}" if compared[1] else ""
+    return (table.markdown(head, there) if there else "") + pairs + named
 
 
 def as_text(archives: dict[str, list[Row]]) -> str:
-    return table.text(*rows(archives))
+    return table.text(*rows(archives)) + "\n" + table.text(*ratios(archives))

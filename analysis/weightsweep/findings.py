@@ -14,8 +14,9 @@ from weightsweep.results import ResultsError, Row
 PAGE = Path(__file__).resolve().parents[1] / "FINDINGS.md"
 _MARK = "<!-- finding {}:{} -->"
 _BEGIN = re.compile(r"<!-- finding ([\w-]+):begin -->")
-_FURTHER = re.compile(r"r2_(?!stderr)[\w.]+(?<!_stderr)|weight_match|weight_match_chance")  # columns that only some sweeps fill
-_FIGURES = ("shift", "embedding", "pooling", "activation", "optimizer", "weights", "r2", "loss")  # the first that a sweep calls for
+_FURTHER = re.compile(r"r2_(?!stderr)[\w.-]+(?<!_stderr)|weight_match(_error)?(_chance)?")  # columns that only some sweeps fill
+_FIGURES = ("shift", "embedding", "pooling", "activation", "optimizer", "r2", "weights", "loss")  # the first that a sweep calls for
+_TRAINING = (("optimizer", "{}"), ("learning_rate", "rate {:g}"), ("schedule", "{}"), ("batch", "batch {:,}"), ("eval_points", "eval_points {:,}"), ("precision", "{}"))
 
 
 def fill(page: Path, archives: Path, drawings: Path | None) -> list[Path]:
@@ -41,16 +42,21 @@ def fill(page: Path, archives: Path, drawings: Path | None) -> list[Path]:
 
 
 def answer(runs: xr.Dataset) -> str:
-    """The best and the worst of the settings in one line."""
+    """How they were trained, and the best and the worst of the settings, in one line."""
     groups = _groups(runs)
     means = [float(np.mean([row["r2"] for row in group])) for group in groups]
     best, worst = int(np.argmax(means)), int(np.argmin(means))
     steps = sorted({int(row["steps_done"]) for group in groups for row in group})
-    trained = f"{runs.sizes['run']} runs of {' and '.join(f'{count:,}' for count in steps)} steps."
+    trained = f"{runs.sizes['run']} runs of {' and '.join(f'{count:,}' for count in steps)} steps ({_training(runs)})."
     if best == worst:
         return f"{trained} R² {100 * means[best]:.2f} %."
     ends = [f"R² {100 * means[at]:.2f} % with {_label(runs, groups[at][0])}" for at in (best, worst)]
     return f"{trained} Best: {ends[0]}; worst: {ends[1]}."
+
+
+def _training(runs: xr.Dataset) -> str:
+    """What all runs share of it; the rest is in the table."""
+    return ", ".join(form.format(runs[name].values[0]) for name, form in _TRAINING if name in runs.variables and len(set(runs[name].values)) == 1)
 
 
 def rows(runs: xr.Dataset) -> tuple[list[str], list[list[str]]]:
@@ -61,13 +67,13 @@ def rows(runs: xr.Dataset) -> tuple[list[str], list[list[str]]]:
     cells = []
     for group in _groups(runs):
         each = [_mean(group, name, 100 if name.startswith("r2_") else 1) for name in further]
-        settings = [str(group[0][name].item()) or "-" for name in varied]
+        settings = [results.setting(group[0], name) or "-" for name in varied]
         cells.append([*settings, str(len(group)), f"{np.mean([row['loss_ema'] for row in group]):.4f}", _mean(group, "r2", 100), *each])
     return head, cells
 
 
 def _varied(runs: xr.Dataset) -> list[str]:
-    return [name for name in results.axes(runs) if name != "seed"] or ["unknowns", "equations"]
+    return [name for name in results.varied(runs) if name != "seed"] or ["unknowns", "equations"]
 
 
 def _groups(runs: xr.Dataset) -> list[list[Row]]:
@@ -76,7 +82,7 @@ def _groups(runs: xr.Dataset) -> list[list[Row]]:
 
 
 def _label(runs: xr.Dataset, row: Row) -> str:
-    return ", ".join(f"{name} {row[name].item()}" for name in _varied(runs) if str(row[name].item()))
+    return ", ".join(f"{name} {results.setting(row, name)}" for name in _varied(runs) if results.setting(row, name))
 
 
 def _mean(group: list[Row], name: str, scale: float) -> str:
@@ -95,7 +101,8 @@ def _draw(runs: xr.Dataset, folder: Path) -> Path:
     from weightsweep import figures  # matplotlib takes its time
 
     called = figures.called_for(runs)
-    name = next(name for name in _FIGURES if name in called)
+    wanted = ("weights", *_FIGURES) if "objective" in results.varied(runs) else _FIGURES
+    name = next(name for name in wanted if name in called)
     picture, document = figures.save([runs], folder, [name])
     document.unlink()  # a page shows pictures
     return picture

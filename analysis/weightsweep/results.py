@@ -179,6 +179,24 @@ def axes(dataset: xr.Dataset) -> list[str]:
     return kept
 
 
+def varied(dataset: xr.Dataset) -> list[str]:
+    """The settings that differ between runs, those that go along with another axis too, but for what follows from the unknowns."""
+    differ = [name for name in _by_preference(dataset) if len(set(_numbered(dataset, name))) > 1]
+    if "equations" in differ and "equation_ratio" in differ:
+        differ.remove("equation_ratio")
+    return [name for name in differ if name == "unknowns" or not _follows(_numbered(dataset, name), _numbered(dataset, "unknowns"))]
+
+
+def setting(run: Row, name: str) -> str:
+    """A run's setting as text; empty for an empty list, and for what its model does not use."""
+    idle = name in ("heads", "queries") and run["pooling"].item() != "attention"
+    return "" if idle else shown(run[name].item())
+
+
+def shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _settings(dataset: xr.Dataset) -> list[str]:
     return [str(name) for name, variable in dataset.coords.items() if variable.dims == ("run",) and name not in ("run_id", *_COSTS)]
 

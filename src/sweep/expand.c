@@ -13,7 +13,7 @@ struct expansion {
     struct run_spec *run; // [runs]
     int64_t *index;       // [runs], the combination that a run is
     int64_t runs;
-    unsigned models, poolings; // bits of the kinds that occur
+    unsigned tasks, models, poolings; // bits of the kinds that occur
 };
 
 static void resolve_all(struct expansion *expansion, int64_t size)
@@ -25,6 +25,7 @@ static void resolve_all(struct expansion *expansion, int64_t size)
             continue;
         struct run_spec *run = &expansion->run[expansion->runs];
         resolve_run(expansion->grid, chosen, expansion->mistakes, run);
+        expansion->tasks |= 1u << run->task.kind;
         expansion->models |= 1u << run->model.kind;
         expansion->poolings |= 1u << run->model.pooling;
         expansion->index[expansion->runs++] = i;
@@ -85,15 +86,17 @@ static void refuse_unused(const struct expansion *expansion, enum setting_id id,
 
 static void check_use(const struct expansion *expansion)
 {
-    const struct model_description *model = &expansion->run[0].model;
+    const struct run_spec *run = &expansion->run[0];
     for (enum setting_id id = 0; id < SETTINGS; id++) {
-        unsigned models = settings[id].models, poolings = settings[id].poolings;
+        unsigned tasks = settings[id].tasks, models = settings[id].models, poolings = settings[id].poolings;
         if (!is_given_otherwise_than_default(expansion->grid, id))
             continue;
-        if (models != 0 && (models & expansion->models) == 0)
-            refuse_unused(expansion, id, SETTING_MODEL, models, model->kind);
+        if (tasks != 0 && (tasks & expansion->tasks) == 0)
+            refuse_unused(expansion, id, SETTING_TASK, tasks, run->task.kind);
+        else if (models != 0 && (models & expansion->models) == 0)
+            refuse_unused(expansion, id, SETTING_MODEL, models, run->model.kind);
         else if (poolings != 0 && (poolings & expansion->poolings) == 0)
-            refuse_unused(expansion, id, SETTING_POOLING, poolings, model->pooling);
+            refuse_unused(expansion, id, SETTING_POOLING, poolings, run->model.pooling);
     }
 }
 

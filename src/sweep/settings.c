@@ -18,6 +18,8 @@ static const char *const precisions[] = {"fp32", "bf16", NULL};
 enum {
     SETS = 1u << MODEL_DEEP_SETS,
     FLAT = 1u << MODEL_LINEAR | 1u << MODEL_X_LINEAR | 1u << MODEL_RES_LINEAR,
+    NETWORKS = 1u << TASK_MLP_FORWARD | 1u << TASK_MLP_INVERSE, // whose generators are networks
+    INVERSE = 1u << TASK_LINEAR_INVERSE | 1u << TASK_MLP_INVERSE,
 };
 
 #define FIELD(member)                                                                                        \
@@ -78,7 +80,7 @@ const struct setting settings[SETTINGS] = {
         CHOICE(task.generator.init, "lecun", inits)},
     [SETTING_GENERATOR_ACTIVATION] = {
         GROUP_GENERATOR, "activation", "generator_activation", "1", "activation of a generator's hidden units",
-        CHOICE(task.generator.activation, "relu", activations)},
+        CHOICE(task.generator.activation, "relu", activations), .tasks = NETWORKS},
     [SETTING_GENERATOR_OUTPUTS] = {
         GROUP_GENERATOR, "outputs", "generator_outputs", "1", "outputs of a generator",
         INTEGER(task.generator.outputs, "1", 1, 4096)},
@@ -108,7 +110,7 @@ const struct setting settings[SETTINGS] = {
         GROUP_TRAINING, "eval_points", "eval_points", "1", "inputs a generator in the functional loss",
         INTEGER(task.eval_points, "1", 1, 65536)},
     [SETTING_OBJECTIVE] = {
-        GROUP_TRAINING, "objective", "objective", "1", "error that the loss takes, of outputs or of weights",
+        GROUP_TRAINING, "objective", "objective", "1", "error that the loss of mlp-inverse takes, of outputs or of weights",
         CHOICE(task.objective, "functional", objectives)},
     [SETTING_PRECISION] = {
         GROUP_TRAINING, "precision", "precision", "1", "precision of the arithmetic",
@@ -144,12 +146,12 @@ const struct setting settings[SETTINGS] = {
         WIDTHS(training.further.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true, .models = SETS},
     [SETTING_EVALUATION_NOISE] = {
         GROUP_EVALUATION, "noise", "evaluation_noise", "1",
-        "noise on y beside y's own standard deviation, at the end",
-        REALS(training.further.noise, "[]", 0, 1000), .may_be_empty = true},
+        "noise on y, in standard deviations of a set's y (none with one pair), at the end",
+        REALS(training.further.noise, "[]", 0, 1000), .may_be_empty = true, .tasks = INVERSE},
     [SETTING_EVALUATION_DIRECT_FIT] = {
         GROUP_EVALUATION, "direct_fit", "evaluation_direct_fit", "1",
         "held-out generators fitted one by one, at the end",
-        INTEGER(training.further.direct_fit, "0", 0, 1 << 24)},
+        INTEGER(training.further.direct_fit, "0", 0, 1 << 24), .tasks = 1u << TASK_MLP_INVERSE},
 };
 // clang-format on
 
@@ -191,6 +193,7 @@ bool settings_is_list(enum setting_id id)
 bool settings_used(enum setting_id id, const struct run_spec *run)
 {
     const struct setting *setting = &settings[id];
-    return (setting->models == 0 || (setting->models & 1u << run->model.kind) != 0) &&
+    return (setting->tasks == 0 || (setting->tasks & 1u << run->task.kind) != 0) &&
+           (setting->models == 0 || (setting->models & 1u << run->model.kind) != 0) &&
            (setting->poolings == 0 || (setting->poolings & 1u << run->model.pooling) != 0);
 }

@@ -75,8 +75,8 @@ struct setting {
     bool range;                 // two widths, the first not above the second
     const char *const *choices; // names in the order of the enum, then NULL
     size_t offset, size;        // of the field in struct run_spec
-    unsigned models;            // bits of the model kinds that use it; 0: all do
-    unsigned poolings;          // likewise of the poolings
+    unsigned tasks;             // bits of the tasks that use it; 0: all do
+    unsigned models, poolings;  // likewise
     bool outside_id;            // a run's id holds what follows from it instead
 };
 

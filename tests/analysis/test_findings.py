@@ -84,3 +84,25 @@ def test_weights_figure_skips_runs_that_have_no_match():
     with figures.drawn([runs], "weights") as figure:
         labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert labels and not any("tanh" in label for label in labels)
+
+
+def test_settings_that_go_along_with_another_are_shown_and_idle_ones_are_not():
+    """The archive's attention has 4 heads and 1 query, or 8 and 8; the other poolings have neither."""
+    head, cells = findings.rows(open_runs(compare.ARCHIVES / "pooling.h5"))
+    told = {(row[head.index("pooling")], row[head.index("heads")], row[head.index("queries")]) for row in cells}
+    assert told == {("attention", "4", "1"), ("attention", "8", "8"), *((name, "-", "-") for name in ("mean", "sum", "max", "moments"))}
+    with figures.drawn([open_runs(compare.ARCHIVES / "pooling.h5")], "pooling") as figure:
+        places = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+        assert "attention\nheads 8\nqueries 8" in places and "max" in places
+        assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["15 unknowns", "50 unknowns"]
+    head, cells = findings.rows(open_runs(compare.ARCHIVES / "nonlinearity.h5"))
+    assert [row[head.index("generator_outputs")] for row in cells if row[head.index("generator_hidden")] == "3"] == ["4"]
+
+
+def test_ratios_are_of_runs_that_differ_in_nothing_else():
+    archives = compare.read(compare.ARCHIVES)
+    head, cells = compare.ratios(archives)
+    forward = [row for row in cells if row[0] == "x-linear / linear, mlp-forward, 10,000 steps"]
+    losses = {(run["model"].item(), run["generator_init"].item(), run["network_hidden"].item()): float(run["loss_ema"]) for run in archives["forward-linear-vs-x-linear"]}
+    expected = {f"{losses['x-linear', *rest] / loss:.2f}" for (model, *rest), loss in losses.items() if model == "linear"}
+    assert {row[head.index("ours")] for row in forward} == expected and {row[head.index("published")] for row in forward} == {"0.35"}

@@ -682,7 +682,7 @@ static void test_files_of_the_repository(void **state)
                  {"sweeps/embedding-x-pooling.yaml", 15, 150},
                  {"sweeps/optimizer.yaml", 16, 45},
                  {"sweeps/forward-linear-vs-x-linear.yaml", 8, 1},
-                 {"sweeps/forward-x-linear-vs-res-linear.yaml", 8, 1},
+                 {"sweeps/forward-x-linear-vs-res-linear.yaml", 12, 1},
                  {"sweeps/linear-inverse-equations.yaml", 6, 6},
                  {"sweeps/naive-inverse.yaml", 4, 30},
                  {"sweeps/nonlinearity.yaml", 8, 54},

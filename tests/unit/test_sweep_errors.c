@@ -317,6 +317,11 @@ static void test_what_does_not_fit(void **state)
          "f.yaml:5: network.hidden: is not used by `deep-sets`"},
         {BASE "pooling: max\nnetwork: {heads: 8}\n", NULL,
          "f.yaml:5: network.heads: is not used by `max`; expected it only with pooling `attention`"},
+        {BASE "task: linear-inverse\ngenerator: {activation: tanh}\n", NULL,
+         "f.yaml:5: generator.activation: is not used by `linear-inverse`"},
+        {BASE "task: linear-inverse\nevaluation:\n  direct_fit: 2\n", NULL,
+         "f.yaml:6: evaluation.direct_fit: is not used by `linear-inverse`; expected it only with task "
+         "`mlp-inverse`"},
         {BASE "pooling: attention\nnetwork: {heads: 5}\n", NULL,
          "f.yaml:5: network.heads: 5 heads cannot share an embedding of 128 evenly; expected a divisor, such "
          "as 4"},

@@ -1,5 +1,7 @@
 """One setting varied, everything else the same: embedding, pooling, the generators' activation."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib import pyplot as plt
@@ -8,6 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from weightsweep import results
 from weightsweep.figures import style
+from weightsweep.results import Row
 
 
 def embedding(runs: xr.Dataset) -> Figure:
@@ -16,8 +19,8 @@ def embedding(runs: xr.Dataset) -> Figure:
 
 
 def pooling(runs: xr.Dataset) -> Figure:
-    """R^2 of each pooling."""
-    return _ablation(runs, "pooling", "Explained variance of each pooling")
+    """R^2 of each pooling; attention with different heads and queries is several."""
+    return _ablation(runs, "pooling", "Explained variance of each pooling", ("heads", "queries"))
 
 
 def activation(runs: xr.Dataset) -> Figure:
@@ -25,19 +28,21 @@ def activation(runs: xr.Dataset) -> Figure:
     return _ablation(runs, "generator_activation", "Explained variance of generators of each activation")
 
 
-def _ablation(runs: xr.Dataset, name: str, title: str) -> Figure:
-    """Mean over seeds with their standard deviation as bar, stretched towards 100 %; a series for each combination of the other axes."""
-    names = style.others(runs, name)
+def _ablation(runs: xr.Dataset, name: str, title: str, parts: tuple[str, ...] = ()) -> Figure:
+    """Mean over seeds with their standard deviation as bar, stretched towards 100 %; a series for each combination of the other axes.
+    A setting that is text may have parts: others, named with it."""
+    parts = tuple(part for part in parts if part in results.varied(runs))
+    names = style.others(runs, name, *parts)
     if "equations" in names and "unknowns" not in names and len(set(runs["unknowns"].values)) > 1:
         names.insert(0, "unknowns")
     kept, groups = style.series_of(results.rows(results.done(runs)), names)
-    values = sorted(set(runs[name].values))
+    values = sorted({_value(run, name, parts) for run in results.rows(runs)})
     numbers = not isinstance(values[0], str)
     figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
     for index, group in enumerate(groups):
-        cells = style.groups(group, [name])
+        cells = style.groups(group, [name, *parts])
         spreads = [style.spread(cell) for cell in cells]
-        at = [cell[0][name].item() for cell in cells]
+        at = [_value(cell[0], name, parts) for cell in cells]
         if not numbers:
             at = [values.index(value) + 0.6 * ((index + 0.5) / len(groups) - 0.5) for value in at]
         looks = style.series(index) | ({} if numbers else {"linestyle": "none"})
@@ -45,6 +50,9 @@ def _ablation(runs: xr.Dataset, name: str, title: str) -> Figure:
         rest = np.clip([1 - each.mean / 100 for each in spreads], None, 1)  # R² below 0 stands at 0
         bars = np.array([each.bar / 100 for each in spreads])
         axes.errorbar(at, rest, [np.minimum(bars, 0.9 * rest), np.minimum(bars, 1 - rest)], **looks, capsize=2.5, clip_on=False, label=label)
+        for where, each in zip(at, spreads):
+            if each.mean < 0:
+                axes.annotate(f"{each.mean:.0f} %", (where, 1), xytext=(7, 3), textcoords="offset points", fontsize=9)
     if numbers:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(FixedLocator(values))
@@ -62,3 +70,8 @@ def _ablation(runs: xr.Dataset, name: str, title: str) -> Figure:
     if len(groups) > 1 or not groups:
         style.legend(axes)
     return figure
+
+
+def _value(run: Row, name: str, parts: tuple[str, ...]) -> Any:
+    told = [f"{part} {results.setting(run, part)}" for part in parts if results.setting(run, part)]
+    return "\n".join([run[name].item(), *told]) if told else run[name].item()

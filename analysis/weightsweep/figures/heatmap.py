@@ -56,8 +56,8 @@ def _cells(runs: list[Row], names: list[str], columns: list[object], rows: list[
 
 def _map(axes: Axes, cells: np.ndarray, columns: list[object], rows: list[object], limits: tuple[float, float]) -> AxesImage:
     image = axes.imshow(cells, cmap=style.MAP, vmin=limits[0], vmax=limits[1], aspect="auto", origin="lower")
-    axes.set_xticks(range(len(columns)), [style.text(value) for value in columns])
-    axes.set_yticks(range(len(rows)), [style.text(value) for value in rows])
+    axes.set_xticks(range(len(columns)), [results.shown(value) for value in columns])
+    axes.set_yticks(range(len(rows)), [results.shown(value) for value in rows])
     axes.grid(False)
     axes.spines[:].set_visible(False)
     middle = sum(limits) / 2

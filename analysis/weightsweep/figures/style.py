@@ -31,7 +31,7 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 GREY = "0.55"
 MAP = "cividis"  # as light in grey as in colour
 LEGEND_ROWS = 6  # a longer legend stands beside its panel
-MOST_SERIES = 12  # that can be told apart
+MOST_SERIES = 16  # that can be told apart
 _REFERENCES = ("chance", "ideal")  # what stands below the series in a legend, as what was published does
 R2_LABEL = "explained variance R² (%)"
 
@@ -69,11 +69,8 @@ _FORMS = {
 
 def label(run: Row, names: list[str]) -> str:
     """What tells a run from the others: `30 equations, muon`, without settings that are empty lists."""
-    return ", ".join(_FORMS.get(name, name.replace("_", " ") + " {}").format(text(run[name].item())) for name in names if run[name].item() != "")
-
-
-def text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    told = [(name, results.setting(run, name)) for name in names]
+    return ", ".join(_FORMS.get(name, name.replace("_", " ") + " {}").format(value) for name, value in told if value)
 
 
 def name_of(runs: xr.Dataset, name: str) -> str:
