@@ -48,11 +48,14 @@ def read(folder: Path) -> dict[str, list[Row]]:
 
 
 def ours(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
-    """Our repetitions of a published case, a row for each setting; empty where there is none."""
+    """Our repetitions of a published case, a row for each setting; empty where there is none. A run that several archives have counts
+    once, of the one with the most runs."""
     by_setting: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
-    for name, rows in archives.items():
+    seen = set()
+    for name, rows in sorted(archives.items(), key=lambda item: -len(item[1])):
         for row in rows:
-            if _repeats(case, row):
+            if _repeats(case, row) and row["run_id"].item() not in seen:
+                seen.add(row["run_id"].item())
                 by_setting.setdefault(_setting(case, row), []).append((name, row))
     return [Ours(case, setting, [row for _, row in pairs], sorted({name for name, _ in pairs})) for setting, pairs in sorted(by_setting.items())]
 

@@ -187,7 +187,8 @@ def r2_scale(axes: Axes) -> None:
     axes.set_yscale("log")
     best, worst = sorted(axes.get_ylim())
     axes.set_ylim(min(worst, 1.0), best)
-    digits = (1, 2, 5) if min(worst, 1.0) > 8 * best else (1, 1.5, 2, 3, 4, 5, 7)
+    ratio = min(worst, 1.0) / best
+    digits = (1, 2, 5) if ratio > 8 else (1, 1.5, 2, 3, 4, 5, 7) if ratio > 2 else tuple(np.arange(10, 100) / 10)
     steps = [digit * 10.0**power for power in range(-6, 1) for digit in digits]
     axes.yaxis.set_major_locator(FixedLocator([step for step in steps if step <= 1]))
     axes.yaxis.set_minor_locator(NullLocator())
