@@ -18,7 +18,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from weightsweep import results
 from weightsweep.results import Row
@@ -188,9 +188,9 @@ def r2_scale(axes: Axes) -> None:
     best, worst = sorted(axes.get_ylim())
     axes.set_ylim(min(worst, 1.0), best)
     ratio = min(worst, 1.0) / best
-    digits = (1, 2, 5) if ratio > 8 else (1, 1.5, 2, 3, 4, 5, 7) if ratio > 2 else tuple(np.arange(10, 100) / 10)
+    digits = (1, 2, 5) if ratio > 8 else (1, 1.5, 2, 3, 4, 5, 7)
     steps = [digit * 10.0**power for power in range(-6, 1) for digit in digits]
-    axes.yaxis.set_major_locator(FixedLocator([step for step in steps if step <= 1]))
+    axes.yaxis.set_major_locator(FixedLocator([step for step in steps if step <= 1]) if ratio > 2 else MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda rest, _: f"{100 * (1 - rest):.6g}"))
     axes.set_ylabel(R2_LABEL)
