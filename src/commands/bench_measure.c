@@ -281,7 +281,7 @@ enum status bench_evaluation(const struct task_description *task, const struct m
     struct scoring s = {.sets = sets};
     float *parameters = NULL;
     enum status status = STATUS_OK;
-    TRY_DONE(model_create(model, sets, &s.model));
+    TRY_DONE(model_create(model, sets, 1, &s.model));
     TRY_DONE(task_create(task, sets, &s.task));
     TRY_DONE(memory_alloc((size_t)sets * (size_t)model->outputs * sizeof(float), (void **)&s.output));
     TRY_DONE(memory_alloc((size_t)sets * sizeof *s.score, (void **)&s.score));

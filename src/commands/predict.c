@@ -162,7 +162,7 @@ static enum status infer(const struct run_spec *run, const float *parameters, co
     float *set = NULL; // [count, width], as the model sees it
     enum status status = STATUS_OK;
     description.pairs = pairs->count;
-    TRY_DONE(model_create(&description, 1, &model));
+    TRY_DONE(model_create(&description, 1, 1, &model));
     TRY_DONE(memory_alloc((size_t)pairs->count * (size_t)width * sizeof *set, (void **)&set));
     for (int p = 0; p < pairs->count; p++) {
         memcpy(set + (size_t)p * (size_t)width, pairs->x + (size_t)p * (size_t)pairs->inputs,

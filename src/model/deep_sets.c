@@ -392,9 +392,11 @@ static void finish_gradient(const struct model *model, float *gradient)
                (size_t)d->encoder.width[last] * sizeof(float));
 }
 
+// Of one shard.
 static void backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
-                     float *gradient)
+                     const struct model_gradients *gradients)
 {
+    float *gradient = gradients->of(gradients->context, 0);
     const struct model_description *d = &model->description;
     size_t set_length = (size_t)d->pairs * (size_t)d->pair_width;
     int first_stride = lanes_stride(d->encoder.width[0]);
@@ -412,10 +414,12 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
     finish_gradient(model, gradient);
     if (pooling_of(model)->finish)
         pooling_of(model)->finish(model, gradient);
+    gradients->finished(gradients->context, 0, 0, model->table.parameters);
 }
 
-static size_t arrange(struct model *model, int sets)
+static size_t arrange(struct model *model, int sets, int shards)
 {
+    (void)shards; // one
     deep_sets_layout(&model->description, sets, &model->layout.deep_sets);
     return model->layout.deep_sets.total;
 }

@@ -72,7 +72,11 @@ static inline int model_round_rows(int rows, enum precision precision)
  * takes longer than writing the other form. */
 bool model_goes_back_transposed(const struct model_description *model);
 
-/* Bytes of a model's workspace for `sets` sets at a time. */
-size_t model_workspace_bytes(const struct model_description *model, int sets);
+/* How many of `shards` shards of `sets` sets, a power of two, best go through a model together: a flat model reads each weight once for
+ * all of them. Deep-sets takes one at a time. */
+int model_shards_together(const struct model_description *model, int sets, int shards);
+
+/* Bytes of a model's workspace for so many shards of `sets` sets at a time. */
+size_t model_workspace_bytes(const struct model_description *model, int sets, int shards);
 
 #endif

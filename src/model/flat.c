@@ -2,6 +2,7 @@
 #include "base/stop.h"
 #include "kernel/activation.h"
 #include "kernel/gemm.h"
+#include "kernel/lanes.h"
 #include "kernel/operand.h"
 #include "model/network.h"
 
@@ -34,21 +35,38 @@ static void *forward_weight(const struct model *model, const struct flat_layer *
     return workspace_numbers(model, layout_of(model)->forward_weights, layer->operand);
 }
 
-// A single fp32 weight is its own operand.
+// A single fp32 weight of which all columns go back is its own operand, if its rows begin at whole lanes.
 static bool is_copied(const struct model *model, const struct flat_product *product)
 {
-    return is_rounded(model) || product->layers > 1;
+    int width = product->to.width;
+    return is_rounded(model) || product->layers > 1 || width % LANES != 0 ||
+           width != weight_of(model, &layout_of(model)->layer[product->first])->columns;
 }
 
-static void *copied_weight(const struct model *model, const struct flat_layer *layer) // [out, in]
+static void *copied_weights(const struct model *model, const struct flat_product *product)
 {
-    return workspace_numbers(model, layout_of(model)->backward_weights, layer->operand);
+    return workspace_numbers(model, layout_of(model)->backward_weights, product->copy);
 }
 
-static const void *backward_weight(const struct model *model, const struct flat_product *product)
+// Of x-linear's weights those of the input do not go back.
+static void copy_weights(const struct model *model, const struct flat_product *product)
+{
+    const struct flat_layer *first = &layout_of(model)->layer[product->first];
+    size_t bytes = precision_bytes(model->description.precision);
+    size_t stride = (size_t)lanes_stride(product->to.width);
+    char *to = copied_weights(model, product);
+    for (int i = 0; i < product->layers; i++) {
+        const struct tensor *weight = weight_of(model, first + i);
+        const float *row = model->parameters + weight->offset;
+        for (int j = 0; j < weight->rows; j++, row += weight->columns, to += stride * bytes)
+            operand_copy(to, row, (size_t)product->to.width, model->description.precision);
+    }
+}
+
+static const void *backward_weights(const struct model *model, const struct flat_product *product)
 {
     const struct flat_layer *layer = &layout_of(model)->layer[product->first];
-    return is_copied(model, product) ? copied_weight(model, layer)
+    return is_copied(model, product) ? copied_weights(model, product)
                                      : model->parameters + weight_of(model, layer)->offset;
 }
 
@@ -61,14 +79,9 @@ static void use(struct model *model)
         operand_transpose(forward_weight(model, &layout->layer[i]), model->parameters + weight->offset,
                           weight->rows, weight->columns, precision);
     }
-    for (int i = 0; i < layout->backwards; i++) {
-        const struct flat_product *product = &layout->backward[i];
-        for (int j = product->first; j < product->first + product->layers && is_copied(model, product); j++) {
-            const struct tensor *weight = weight_of(model, &layout->layer[j]);
-            operand_copy(copied_weight(model, &layout->layer[j]), model->parameters + weight->offset,
-                         tensor_size(weight), precision);
-        }
-    }
+    for (int i = 0; i < layout->backwards; i++)
+        if (is_copied(model, &layout->backward[i]))
+            copy_weights(model, &layout->backward[i]);
 }
 
 // ---- columns of buffers ----
@@ -98,6 +111,12 @@ static struct matrix gradient_at(const struct model *model, struct flat_span spa
                            layout->stride[span.buffer]};
 }
 
+// From row `row` on.
+static void *row_of(struct matrix matrix, int row, enum precision precision)
+{
+    return (char *)matrix.at + (size_t)row * (size_t)matrix.ld * precision_bytes(precision);
+}
+
 static enum gemm_numbers to_activation(const struct model *model)
 {
     return is_rounded(model) ? GEMM_BF16 : GEMM_FP32;
@@ -106,6 +125,13 @@ static enum gemm_numbers to_activation(const struct model *model)
 static enum gemm_numbers to_fp32(const struct model *model)
 {
     return is_rounded(model) ? GEMM_BF16_FP32 : GEMM_FP32;
+}
+
+// Rows of the shard that begins at `row`: those of a product, whose bits depend on how many they are.
+static int rows_from(const struct model *model, int row, int sets)
+{
+    int shard = layout_of(model)->sets;
+    return sets - row < shard ? sets - row : shard;
 }
 
 // ---- forward ----
@@ -139,69 +165,104 @@ static const float *bias_of(const struct model *model, const struct flat_product
     return sum;
 }
 
+static void multiply_forward(const struct model *model, const struct flat_product *product, int sets,
+                             float *output)
+{
+    const struct flat_layout *layout = layout_of(model);
+    enum precision stored = model->description.precision;
+    bool last = product->to.buffer == FLAT_OUTPUT;
+    int width = product->to.width;
+    enum precision precision = last ? PRECISION_FP32 : stored;
+    struct matrix from = activation(model, product->from);
+    struct matrix to = last ? (struct matrix){output, width} : activation(model, product->to);
+    const void *weights = forward_weight(model, &layout->layer[product->first]);
+    const float *bias = bias_of(model, product);
+    for (int row = 0; row < sets; row += layout->sets) {
+        int rows = rows_from(model, row, sets);
+        void *z = row_of(to, row, precision);
+        gemm_nn(last ? to_fp32(model) : to_activation(model), rows, width, product->from.width,
+                row_of(from, row, stored), from.ld, weights, width, z, to.ld, false);
+        if (product->relu.buffer != FLAT_NOTHING)
+            bias_relu(z, bias, rows, width, to.ld, precision);
+        else
+            bias_add(z, bias, rows, width, to.ld, precision);
+    }
+}
+
 static void forward(struct model *model, int sets, const float *pairs, float *output)
 {
     const struct flat_layout *layout = layout_of(model);
     copy_input(model, sets, pairs);
-    for (int i = 0; i < layout->forwards && !stop_requested(); i++) {
-        const struct flat_product *product = &layout->forward[i];
-        bool last = product->to.buffer == FLAT_OUTPUT;
-        int width = product->to.width;
-        enum precision precision = last ? PRECISION_FP32 : model->description.precision;
-        struct matrix from = activation(model, product->from);
-        struct matrix to = last ? (struct matrix){output, width} : activation(model, product->to);
-        gemm_nn(last ? to_fp32(model) : to_activation(model), sets, width, product->from.width, from.at,
-                from.ld, forward_weight(model, &layout->layer[product->first]), width, to.at, to.ld, false);
-        if (product->relu.buffer != FLAT_NOTHING)
-            bias_relu(to.at, bias_of(model, product), sets, width, to.ld, precision);
-        else
-            bias_add(to.at, bias_of(model, product), sets, width, to.ld, precision);
-    }
+    for (int i = 0; i < layout->forwards && !stop_requested(); i++)
+        multiply_forward(model, &layout->forward[i], sets, output);
 }
 
 // ---- backward ----
 
-static void layer_gradient(const struct model *model, const struct flat_layer *layer, int sets,
+static void multiply_backward(const struct model *model, const struct flat_product *product, int sets,
+                              const float *output_gradient)
+{
+    enum precision precision = model->description.precision;
+    int width = product->to.width;
+    struct matrix from = gradient_at(model, product->from, output_gradient),
+                  to = gradient_at(model, product->to, NULL);
+    for (int row = 0; row < sets; row += layout_of(model)->sets) {
+        int rows = rows_from(model, row, sets);
+        void *dz = row_of(to, row, precision);
+        gemm_nn(to_activation(model), rows, width, product->from.width, row_of(from, row, precision), from.ld,
+                backward_weights(model, product), lanes_stride(width), dz, to.ld, false);
+        if (product->relu.buffer != FLAT_NOTHING)
+            relu_backward(dz, row_of(activation(model, product->relu), row, precision), rows, width, to.ld,
+                          precision);
+    }
+}
+
+static void layer_gradient(const struct model *model, const struct flat_layer *layer, int row, int rows,
                            const float *output_gradient, float *gradient)
 {
+    enum precision precision = model->description.precision;
     const struct tensor *weight = weight_of(model, layer);
     struct matrix dz = gradient_at(model, layer->dz, output_gradient), in = activation(model, layer->in);
     float *db = gradient + bias_offset(model, layer);
-    gemm_tn(to_fp32(model), weight->rows, weight->columns, sets, dz.at, dz.ld, in.at, in.ld,
-            gradient + weight->offset, weight->columns, false);
+    gemm_tn(to_fp32(model), weight->rows, weight->columns, rows, row_of(dz, row, precision), dz.ld,
+            row_of(in, row, precision), in.ld, gradient + weight->offset, weight->columns, false);
     memset(db, 0, (size_t)weight->rows * sizeof *db);
     if (layer->dz.buffer == FLAT_OUTPUT)
-        bias_gradient(db, output_gradient, sets, weight->rows, weight->rows, PRECISION_FP32);
+        bias_gradient(db, output_gradient + (size_t)row * (size_t)weight->rows, rows, weight->rows,
+                      weight->rows, PRECISION_FP32);
     else
-        bias_gradient(db, dz.at, sets, weight->rows, dz.ld, model->description.precision);
+        bias_gradient(db, row_of(dz, row, precision), rows, weight->rows, dz.ld, precision);
+}
+
+static void layer_gradients(const struct model *model, const struct flat_layer *layer, int sets,
+                            const float *output_gradient, const struct model_gradients *gradients)
+{
+    const struct tensor *weight = weight_of(model, layer);
+    size_t count = tensor_size(weight) + (size_t)weight->rows; // and the bias behind it
+    for (int shard = 0, row = 0; row < sets; shard++, row += layout_of(model)->sets) {
+        float *gradient = gradients->of(gradients->context, shard);
+        layer_gradient(model, layer, row, rows_from(model, row, sets), output_gradient, gradient);
+        gradients->finished(gradients->context, shard, weight->offset, count);
+    }
 }
 
 static void backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
-                     float *gradient)
+                     const struct model_gradients *gradients)
 {
     (void)pairs; // the input stands in its buffer
     const struct flat_layout *layout = layout_of(model);
     if (is_rounded(model))
         operand_copy(workspace_at(model, layout->output_gradient), output_gradient,
                      (size_t)sets * (size_t)model->description.outputs, model->description.precision);
-    for (int i = 0; i < layout->backwards && !stop_requested(); i++) {
-        const struct flat_product *product = &layout->backward[i];
-        struct matrix from = gradient_at(model, product->from, output_gradient),
-                      to = gradient_at(model, product->to, NULL);
-        gemm_nn(to_activation(model), sets, product->to.width, product->from.width, from.at, from.ld,
-                backward_weight(model, product), weight_of(model, &layout->layer[product->first])->columns,
-                to.at, to.ld, false);
-        if (product->relu.buffer != FLAT_NOTHING)
-            relu_backward(to.at, activation(model, product->relu).at, sets, product->to.width, to.ld,
-                          model->description.precision);
-    }
+    for (int i = 0; i < layout->backwards && !stop_requested(); i++)
+        multiply_backward(model, &layout->backward[i], sets, output_gradient);
     for (int i = 0; i < layout->layers && !stop_requested(); i++)
-        layer_gradient(model, &layout->layer[i], sets, output_gradient, gradient);
+        layer_gradients(model, &layout->layer[i], sets, output_gradient, gradients);
 }
 
-static size_t arrange(struct model *model, int sets)
+static size_t arrange(struct model *model, int sets, int shards)
 {
-    flat_layout(&model->description, sets, &model->layout.flat);
+    flat_layout(&model->description, sets, shards, &model->layout.flat);
     return model->layout.flat.total;
 }
 

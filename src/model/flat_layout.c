@@ -25,13 +25,14 @@ static int add_layer(struct flat_layout *layout, int weight, struct flat_span in
 static void add_forward(struct flat_layout *layout, int first, int layers, struct flat_span from,
                         struct flat_span to, bool relu)
 {
-    layout->forward[layout->forwards++] = (struct flat_product){first, layers, from, to, relu ? to : nothing};
+    layout->forward[layout->forwards++] =
+        (struct flat_product){first, layers, from, to, relu ? to : nothing, 0};
 }
 
 static void add_backward(struct flat_layout *layout, int first, int layers, struct flat_span from,
                          struct flat_span to, struct flat_span relu)
 {
-    layout->backward[layout->backwards++] = (struct flat_product){first, layers, from, to, relu};
+    layout->backward[layout->backwards++] = (struct flat_product){first, layers, from, to, relu, 0};
 }
 
 // x-linear's rows are [activation, x], linear's the activation alone.
@@ -104,12 +105,13 @@ static size_t take(size_t *total, size_t numbers, size_t bytes)
     return at;
 }
 
-void flat_layout(const struct model_description *model, int sets, struct flat_layout *layout)
+void flat_layout(const struct model_description *model, int sets, int shards, struct flat_layout *layout)
 {
     struct tensor_table table;
-    size_t total = 0, bytes = precision_bytes(model->precision), rows = (size_t)sets, operands = 0;
+    size_t total = 0, bytes = precision_bytes(model->precision), rows = (size_t)sets * (size_t)shards;
+    size_t operands = 0, copies = 0;
     model_tensors(model, &table);
-    *layout = (struct flat_layout){.inputs = model->pairs * model->pair_width};
+    *layout = (struct flat_layout){.inputs = model->pairs * model->pair_width, .sets = sets};
     if (model->kind == MODEL_RES_LINEAR)
         plan_res_linear(model, layout);
     else
@@ -118,8 +120,13 @@ void flat_layout(const struct model_description *model, int sets, struct flat_la
         layout->layer[i].operand = operands;
         operands += tensor_size(&table.tensors[layout->layer[i].weight]);
     }
+    for (int i = 0; i < layout->backwards; i++) {
+        struct flat_product *product = &layout->backward[i];
+        product->copy = copies;
+        copies += (size_t)product->from.width * (size_t)lanes_stride(product->to.width);
+    }
     layout->forward_weights = take(&total, operands, bytes);
-    layout->backward_weights = take(&total, operands, bytes);
+    layout->backward_weights = take(&total, copies, bytes);
     for (int i = 0; i < layout->buffers; i++)
         layout->activation[i] = take(&total, rows * (size_t)layout->stride[i], bytes);
     for (int i = 1; i < layout->buffers; i++)

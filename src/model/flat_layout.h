@@ -23,20 +23,22 @@ struct flat_span {
 struct flat_layer {
     int weight; // its tensor; the bias follows
     struct flat_span in, dz;
-    size_t operand; // where its weight stands among the operands, in numbers
+    size_t operand; // where its weight stands among the forward weights, in numbers
 };
 
-/* to = from B, where B is the operands of consecutive layers, one above the other. */
+/* to = from B, where B is the weights of consecutive layers, one above the other. */
 struct flat_product {
     int first, layers;
     struct flat_span from, to;
     struct flat_span
-        relu; // backwards: to = 0 where these activations are. Forwards: `to` itself, if it has a ReLU
+        relu;    // backwards: to = 0 where these activations are. Forwards: `to` itself, if it has a ReLU
+    size_t copy; // backwards: where its weights stand among the backward weights, in numbers
 };
 
-/* Offsets in floats. "p": stored in the model's precision. Gradients stand in buffers like those of the activations. */
+/* Offsets in floats. "p": stored in the model's precision. Gradients stand in buffers like those of the activations. S: all shards' sets. */
 struct flat_layout {
     int inputs; // numbers of a set
+    int sets;   // of a shard: rows of a product
     int buffers, layers, forwards, backwards;
     int stride[FLAT_BUFFERS_MAX];
     size_t activation[FLAT_BUFFERS_MAX]; // p [S, stride]; the first holds the input
@@ -46,12 +48,12 @@ struct flat_layout {
     struct flat_layer layer[FLAT_LAYERS_MAX];
     struct flat_product forward[FLAT_LAYERS_MAX], backward[FLAT_LAYERS_MAX]; // in order
     size_t forward_weights;  // p, each [in, out], under its operand
-    size_t backward_weights; // p, each [out, in], likewise
+    size_t backward_weights; // p, each [out, to.width in whole lanes], under its product's copy
     size_t bias;             // [widest], a sum of two layers'
     size_t output_gradient;  // p [S, outputs]; only where the precision is not fp32
     size_t total;
 };
 
-void flat_layout(const struct model_description *model, int sets, struct flat_layout *layout);
+void flat_layout(const struct model_description *model, int sets, int shards, struct flat_layout *layout);
 
 #endif

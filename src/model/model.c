@@ -12,13 +12,14 @@ static const struct network *const networks[] = {[MODEL_LINEAR] = &flat_network,
                                                  [MODEL_RES_LINEAR] = &flat_network,
                                                  [MODEL_DEEP_SETS] = &deep_sets_network};
 
-enum status model_create(const struct model_description *description, int sets, struct model **out)
+enum status model_create(const struct model_description *description, int sets, int shards,
+                         struct model **out)
 {
     struct model *model = memory_small(sizeof *model);
     model->description = *description;
     model->network = networks[description->kind];
     model_tensors(description, &model->table);
-    size_t floats = model->network->arrange(model, sets);
+    size_t floats = model->network->arrange(model, sets, shards);
     enum status status = memory_alloc(floats * sizeof(float), (void **)&model->workspace);
     if (status != STATUS_OK)
         model_destroy(&model);
@@ -70,7 +71,7 @@ void model_forward(struct model *model, int sets, const float *pairs, float *out
 }
 
 void model_backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
-                    float *gradient)
+                    const struct model_gradients *gradients)
 {
-    model->network->backward(model, sets, pairs, output_gradient, gradient);
+    model->network->backward(model, sets, pairs, output_gradient, gradients);
 }

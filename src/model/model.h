@@ -1,7 +1,7 @@
 /* What learns: forward and backward over a flat vector of parameters.
  *
- * A model owns its workspace for a fixed number of sets (a shard), so nothing is allocated while it trains. It does not own
- * parameters or gradients. */
+ * A model owns its workspace for a fixed number of sets, so nothing is allocated while it trains. It does not own parameters or
+ * gradients. */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 
@@ -12,8 +12,10 @@
 
 struct model;
 
-/* For up to `sets` sets at a time. STATUS_MEMORY if the workspace cannot be had. */
-enum status model_create(const struct model_description *description, int sets, struct model **model);
+/* For up to `shards` shards (model_shards_together, or 1) of `sets` sets at a time. What a shard comes to does not depend on how many there
+ * are. STATUS_MEMORY if the workspace cannot be had. */
+enum status model_create(const struct model_description *description, int sets, int shards,
+                         struct model **model);
 void model_destroy(struct model **model);
 
 const struct tensor_table *model_table(const struct model *model);
@@ -30,9 +32,16 @@ void model_set_pairs(struct model *model, int pairs);
 /* pairs [sets, pairs, pair_width] -> output [sets, outputs]. Returns early, with a wrong output, once a stop is requested. */
 void model_forward(struct model *model, int sets, const float *pairs, float *output);
 
-/* After model_forward of the same sets: writes (does not add) the gradient of the parameters.
- * output_gradient [sets, outputs], gradient [table->parameters] */
+/* Where the gradients of shards go. A piece of them (a layer's) is finished for one shard after the other, in order, and may then be
+ * overwritten by the next one's, so that shards can share a vector. */
+struct model_gradients {
+    float *(*of)(void *context, int shard); // [table->parameters]
+    void (*finished)(void *context, int shard, size_t begin, size_t count);
+    void *context;
+};
+
+/* After model_forward of the same sets: writes (does not add) each shard's gradient of the parameters.  output_gradient [sets, outputs] */
 void model_backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
-                    float *gradient);
+                    const struct model_gradients *gradients);
 
 #endif

@@ -20,11 +20,12 @@ struct model {
 
 /* What model.h says of model_use, model_forward and model_backward. */
 struct network {
-    size_t (*arrange)(struct model *model, int sets); // sets the layout; returns the floats of the workspace
-    void (*use)(struct model *model);                 // the new model->parameters
+    size_t (*arrange)(struct model *model, int sets,
+                      int shards);    // sets the layout; returns the floats of the workspace
+    void (*use)(struct model *model); // the new model->parameters
     void (*forward)(struct model *model, int sets, const float *pairs, float *output);
     void (*backward)(struct model *model, int sets, const float *pairs, const float *output_gradient,
-                     float *gradient);
+                     const struct model_gradients *gradients);
 };
 
 extern const struct network deep_sets_network, flat_network;

@@ -193,22 +193,23 @@ static bool is_functional(const struct task *task)
     return task->description.kind == TASK_MLP_INVERSE;
 }
 
-double task_loss(struct task *task, const float *output, float scale, float *output_gradient)
+void task_loss(struct task *task, const float *output, float scale, int each, double *loss,
+               float *output_gradient)
 {
     const struct task_layout *layout = &task->layout;
-    const float *gradient = at(task, layout->gradient), *loss = at(task, layout->loss);
+    const float *gradient = at(task, layout->gradient), *losses = at(task, layout->loss);
     int outputs = task_outputs(&task->description);
     if (is_functional(task) && task->description.objective == OBJECTIVE_FUNCTIONAL)
         functional_loss(task, output, scale);
     else
         direct_loss(task, output, scale);
-    double sum = 0;
     for (int set = 0; set < task->sets; set++) {
-        sum += (double)loss[set];
+        if (set % each == 0)
+            loss[set / each] = 0;
+        loss[set / each] += (double)losses[set];
         for (int k = 0; k < outputs; k++)
             output_gradient[set * outputs + k] = gradient[k * layout->lanes + set];
     }
-    return sum;
 }
 
 void task_scores(struct task *task, const float *output, struct task_score *score)

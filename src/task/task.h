@@ -51,9 +51,10 @@ int task_equations(const struct task *task);
 /* The true weights of the current batch: number k of generator i is at [k * stride + i]. */
 const float *task_weights(const struct task *task, int *stride);
 
-/* The sum of the loss over the generators; output_gradient = `scale` times its gradient.
- * output, output_gradient [sets, task_outputs] */
-double task_loss(struct task *task, const float *output, float scale, float *output_gradient);
+/* loss[i] = the sum of the loss over generators i * each to (i + 1) * each - 1, and output_gradient = `scale` times the gradient.
+ * loss [sets / each], output, output_gradient [sets, task_outputs] */
+void task_loss(struct task *task, const float *output, float scale, int each, double *loss,
+               float *output_gradient);
 
 /* score [sets] */
 void task_scores(struct task *task, const float *output, struct task_score *score);

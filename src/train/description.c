@@ -41,10 +41,11 @@ size_t train_memory_bytes(const struct training *training, const struct model_de
     int sets = training->batch / training->shards;
     size_t vectors =
         3 + (size_t)train_gradients(training->shards) + 1; // parameters, two moments, gradients, exchange
-    size_t outputs = 2 * (size_t)sets * (size_t)model->outputs; // and their gradient
+    int together = model_shards_together(model, sets, training->shards);
+    size_t outputs = 2 * (size_t)(together * sets) * (size_t)model->outputs; // and their gradient
     size_t work = optimizer_work(training->optimizer, model->precision, &table);
     return (vectors * table.parameters + outputs + work) * sizeof(float) +
-           model_workspace_bytes(model, sets) + task_batch_bytes(task, sets) +
+           model_workspace_bytes(model, sets, together) + task_batch_bytes(task, together * sets) +
            (size_t)training->evaluation_generators * 3 * sizeof(double);
 }
 

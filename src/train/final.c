@@ -47,7 +47,7 @@ static enum status examiner_init(struct examiner *e)
     size_t outputs = (size_t)further->model.outputs;
     TRY(task_create(&further->task, sets, &e->task));
     if (asks_the_model(e))
-        TRY(model_create(&further->model, sets, &e->model));
+        TRY(model_create(&further->model, sets, 1, &e->model));
     else
         TRY(fit_create(&further->task, &e->fit));
     if (further->kind == FURTHER_MATCH) {

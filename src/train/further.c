@@ -181,7 +181,8 @@ size_t further_memory_bytes(const struct training *training, const struct model_
     size_t largest = 0;
     int count = further_list(training, model, task, list), sets = training->batch / training->shards;
     for (int i = 0; i < count; i++) {
-        size_t bytes = model_workspace_bytes(&list[i].model, sets) + task_batch_bytes(&list[i].task, sets) +
+        size_t bytes = model_workspace_bytes(&list[i].model, sets, 1) +
+                       task_batch_bytes(&list[i].task, sets) +
                        (size_t)sets * (size_t)model->outputs * sizeof(float) +
                        (size_t)list[i].generators * FURTHER_SCORES_EACH * sizeof(double);
         largest = list[i].defined && bytes > largest ? bytes : largest;

@@ -32,6 +32,8 @@ struct trainer {
     int rank, ranks;
     int sets;     // generators of a shard
     int shards;   // of this rank
+    int together; // of them, through the model
+    int first;    // of those that are there now
     size_t count; // parameters
     struct model *model;
     struct task *task;
@@ -41,7 +43,7 @@ struct trainer {
     float *gradients;                // one block: the levels of the tree, and room to exchange one
     float *level[LEVELS_MAX];        // [count]
     float *exchange;                 // [count / 2]
-    float *output, *output_gradient; // [sets, outputs]
+    float *output, *output_gradient; // [together * sets, outputs]
     double *shard_loss;              // of the whole batch, [shards of all ranks]
     double *report;                  // [ranks, shards + 1]: each rank's losses and its wish
     enum wish wish;                  // of the group, after a step
@@ -121,6 +123,7 @@ static void take_part(struct trainer *t, MPI_Comm group)
     MPI_Comm_rank(group, &t->rank);
     MPI_Comm_size(group, &t->ranks);
     t->shards = t->run->training.shards / t->ranks;
+    t->together = model_shards_together(&t->run->model, t->sets, t->shards);
     t->made = -1;
     t->report = memory_grow(t->report, (size_t)(t->run->training.shards + t->ranks) * sizeof *t->report);
     if (t->optimizer)
@@ -137,8 +140,9 @@ static enum status trainer_init(struct trainer *t, MPI_Comm group)
                                     .context = t,
                                     .leave = leave_evaluation};
     take_part(t, group);
-    TRY(model_create(&run->model, t->sets, &t->model));
-    TRY(task_create(&run->task, t->sets, &t->task));
+    int sets = t->together * t->sets;
+    TRY(model_create(&run->model, t->sets, t->together, &t->model));
+    TRY(task_create(&run->task, sets, &t->task));
     TRY(optimizer_create(run->training.optimizer, run->model.precision, model_table(t->model),
                          &t->optimizer));
     optimizer_share(t->optimizer, t->group);
@@ -149,8 +153,8 @@ static enum status trainer_init(struct trainer *t, MPI_Comm group)
     for (int i = 0; i < levels; i++)
         t->level[i] = t->gradients + (size_t)i * stride;
     t->exchange = t->gradients + (size_t)levels * stride;
-    TRY(alloc_floats((size_t)t->sets * (size_t)run->model.outputs, &t->output));
-    TRY(alloc_floats((size_t)t->sets * (size_t)run->model.outputs, &t->output_gradient));
+    TRY(alloc_floats((size_t)sets * (size_t)run->model.outputs, &t->output));
+    TRY(alloc_floats((size_t)sets * (size_t)run->model.outputs, &t->output_gradient));
     TRY(memory_alloc((size_t)run->training.evaluation_generators * sizeof *t->scores, (void **)&t->scores));
     return train_state_alloc(t->count, t->state);
 }
@@ -209,11 +213,43 @@ static enum status write_checkpoint(struct trainer *t)
 
 // ---- one step ----
 
+// The generators of the shards that go through the model together, from this rank's `shard` on.
 static void make_batch(struct trainer *t, int64_t step, int shard)
 {
     int64_t first = (int64_t)(t->rank * t->shards + shard) * t->sets;
-    task_fill(t->task, TASK_TRAIN, t->run->training.seed, step, first, t->sets);
+    task_fill(t->task, TASK_TRAIN, t->run->training.seed, step, first, t->together * t->sets);
     t->made = shard == 0 ? step : -1;
+}
+
+static float *gradient_of(void *context, int shard)
+{
+    const struct trainer *t = context;
+    return t->level[tree_leaf(t->first + shard)];
+}
+
+static void gradient_finished(void *context, int shard, size_t begin, size_t count)
+{
+    const struct trainer *t = context;
+    tree_carry(t->level, t->first + shard, begin, count);
+}
+
+// Leaves the sum of this rank's shards in level[0].
+static void add_shards(struct trainer *t, double *loss)
+{
+    const struct training *training = &t->run->training;
+    int64_t step = t->state->scalars.step;
+    const struct model_gradients gradients = {gradient_of, gradient_finished, t};
+    for (t->first = 0; t->first < t->shards && !must_leave(t); t->first += t->together) {
+        if (t->first > 0 || t->made != step)
+            make_batch(t, step, t->first);
+        int sets = t->together * t->sets;
+        model_set_pairs(t->model, task_equations(t->task));
+        model_forward(t->model, sets, task_pairs(t->task), t->output);
+        task_loss(t->task, t->output, 1.0f / (float)training->batch, t->sets, loss + t->first,
+                  t->output_gradient);
+        model_backward(t->model, sets, task_pairs(t->task), t->output_gradient, &gradients);
+        poll(t);
+    }
 }
 
 // Losses of all shards, in order, and the greatest wish of all ranks. Ranks that are ready early make their next batch
@@ -251,19 +287,9 @@ static enum step_end step(struct trainer *t)
     struct train_state *state = t->state;
     struct train_scalars *scalars = &state->scalars;
     double *report = t->report + t->rank * (t->shards + 1);
-    int depth = 0;
 
     model_use(t->model, state->parameters);
-    for (int shard = 0; shard < t->shards && !must_leave(t); shard++) {
-        if (shard > 0 || t->made != scalars->step)
-            make_batch(t, scalars->step, shard);
-        model_set_pairs(t->model, task_equations(t->task));
-        model_forward(t->model, t->sets, task_pairs(t->task), t->output);
-        report[shard] = task_loss(t->task, t->output, 1.0f / (float)training->batch, t->output_gradient);
-        model_backward(t->model, t->sets, task_pairs(t->task), t->output_gradient, t->level[depth++]);
-        depth = tree_carry(t->level, depth, shard, t->count);
-        poll(t);
-    }
+    add_shards(t, report);
     report[t->shards] = own_wish(t);
     share_losses(t);
     if (t->wish == LEAVE)

@@ -12,17 +12,35 @@ static void add(float *restrict sum, const float *restrict more, size_t count)
         sum[i] += more[i];
 }
 
-// By pieces that stay in the first cache while they are carried on.
-int tree_carry(float *const *level, int depth, int shard, size_t count)
+CLONES
+static void add_to(float *restrict sum, const float *restrict a, const float *restrict b, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] = a[i] + b[i];
+}
+
+// One level is in use for each bit that is set in the count of shards so far.
+int tree_leaf(int shard)
+{
+    return __builtin_popcount((unsigned)shard);
+}
+
+// By pieces whose carry stays in the first cache: of what is added only the last sum goes back to memory.
+void tree_carry(float *const *level, int shard, size_t begin, size_t count)
 {
     enum { PIECE = 2048 };
-    int left = depth;
-    for (; shard & 1; shard >>= 1)
-        left--;
-    for (size_t at = 0; at < count; at += PIECE)
-        for (int i = depth - 1; i >= left; i--)
-            add(level[i - 1] + at, level[i] + at, count - at < PIECE ? count - at : PIECE);
-    return left;
+    float carry[PIECE];
+    int leaf = tree_leaf(shard), left = tree_leaf(shard + 1) - 1;
+    for (size_t at = begin; at < begin + count && left < leaf; at += PIECE) {
+        size_t numbers = begin + count - at < PIECE ? begin + count - at : PIECE;
+        const float *sum = level[leaf] + at;
+        for (int i = leaf - 1; i > left; i--, sum = carry)
+            if (sum == carry)
+                add(carry, level[i] + at, numbers);
+            else
+                add_to(carry, level[i] + at, sum, numbers);
+        add(level[left] + at, sum, numbers);
+    }
 }
 
 struct slice {

@@ -10,9 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* After local shard `shard` (from 0) was written to level[depth - 1], with `depth` vectors in use: sums finished pairs
- * and returns how many vectors stay in use. After the last of 2^k shards that is 1.  level[i] [count] */
-int tree_carry(float *const *level, int depth, int shard, size_t count);
+/* The level where local shard `shard` (from 0) belongs when all before it are summed. */
+int tree_leaf(int shard);
+
+/* After numbers begin to begin + count - 1 of local shard `shard` were written to its leaf, and those of all shards before it: sums what is
+ * paired by now. After the last of 2^k shards the sum of all stands in level[0]. */
+void tree_carry(float *const *level, int shard, size_t begin, size_t count);
 
 /* Sums `vector` over the ranks of comm, a power of two, with the same bits on each: recursive halving, neighbours first,
  * then recursive doubling of the finished slices. Collective on comm.  vector [count], exchange [(count + 1) / 2] */

@@ -264,7 +264,7 @@ static void test_initialisation(void **state)
 {
     (void)state;
     struct model *model;
-    assert_int_equal(model_create(&seed, 1, &model), STATUS_OK);
+    assert_int_equal(model_create(&seed, 1, 1, &model), STATUS_OK);
     const struct tensor_table *table = model_table(model);
     float *p = reference_floats(table->parameters), *other = reference_floats(table->parameters);
     model_initialise(model, 1, p);
@@ -327,7 +327,7 @@ static void sharpen_queries(struct fixture *f)
 static void fixture_init(struct fixture *f, const struct model_description *description, int sets)
 {
     *f = (struct fixture){.description = *description, .sets = sets};
-    assert_int_equal(model_create(description, sets, &f->model), STATUS_OK);
+    assert_int_equal(model_create(description, sets, 1, &f->model), STATUS_OK);
     f->parameters = model_table(f->model)->parameters;
     f->outputs = (size_t)(sets * description->outputs);
     f->numbers = (size_t)(sets * description->pairs * description->pair_width);
@@ -362,10 +362,27 @@ static void fixture_free(struct fixture *f)
 
 typedef double loss_function(struct fixture *f, const void *context);
 
+static float *gradient_of(void *context, int shard)
+{
+    assert_int_equal(shard, 0);
+    return ((struct fixture *)context)->gradient;
+}
+
+static void gradient_finished(void *context, int shard, size_t begin, size_t count)
+{
+    (void)context, (void)shard, (void)begin, (void)count;
+}
+
+static void backward(struct fixture *f)
+{
+    const struct model_gradients gradients = {gradient_of, gradient_finished, f};
+    model_backward(f->model, f->sets, f->pairs, f->output_gradient, &gradients);
+}
+
 static void run(struct fixture *f)
 {
     model_forward(f->model, f->sets, f->pairs, f->output);
-    model_backward(f->model, f->sets, f->pairs, f->output_gradient, f->gradient);
+    backward(f);
 }
 
 static void expect_near(const float *got, const float *want, size_t count, double threshold)
@@ -428,10 +445,90 @@ static void test_forward_and_gradient(void **state)
         assert_close(f.output, f.output_wide, f.outputs, forward_threshold);
         for (size_t k = 0; k < f.parameters; k++)
             f.gradient[k] = NAN; // written, not added to
-        model_backward(f.model, f.sets, f.pairs, f.output_gradient, f.gradient);
+        backward(&f);
         check_gradient(&f, linear_loss, NULL, gradient_threshold);
         fixture_free(&f);
     }
+}
+
+enum { TOGETHER = 4 };
+
+/* Gradients of shards side by side, and how often each number of them was finished. */
+struct shards {
+    size_t parameters;
+    float *gradient; // [TOGETHER, parameters]
+    int *times;      // likewise
+};
+
+static float *gradient_of_shard(void *context, int shard)
+{
+    const struct shards *shards = context;
+    return shards->gradient + (size_t)shard * shards->parameters;
+}
+
+static void shard_finished(void *context, int shard, size_t begin, size_t count)
+{
+    const struct shards *shards = context;
+    int *times = shards->times + (size_t)shard * shards->parameters;
+    for (size_t i = begin; i < begin + count; i++) {
+        assert_true(shard == 0 || *(times + i - shards->parameters) == 1); // in order
+        times[i]++;
+    }
+}
+
+// Each shard comes to the same bits as alone.
+static void check_shards_together(const struct model_description *description, int sets)
+{
+    struct fixture all, alone;
+    fixture_init(&all, description, TOGETHER * sets);
+    fixture_init(&alone, description, sets);
+    model_destroy(&all.model);
+    assert_int_equal(model_create(description, sets, TOGETHER, &all.model), STATUS_OK);
+    model_use(all.model, all.p);
+    size_t count = all.parameters;
+    struct shards shards = {count, reference_floats(TOGETHER * count),
+                            memory_small(TOGETHER * count * sizeof(int))};
+    const struct model_gradients gradients = {gradient_of_shard, shard_finished, &shards};
+    model_forward(all.model, all.sets, all.pairs, all.output);
+    model_backward(all.model, all.sets, all.pairs, all.output_gradient, &gradients);
+    for (size_t shard = 0; shard < TOGETHER; shard++) {
+        memcpy(alone.pairs, all.pairs + shard * alone.numbers, alone.numbers * sizeof(float));
+        memcpy(alone.output_gradient, all.output_gradient + shard * alone.outputs,
+               alone.outputs * sizeof(float));
+        run(&alone);
+        assert_memory_equal(alone.output, all.output + shard * alone.outputs, alone.outputs * sizeof(float));
+        assert_memory_equal(alone.gradient, shards.gradient + shard * count, count * sizeof(float));
+    }
+    for (size_t i = 0; i < TOGETHER * count; i++)
+        assert_int_equal(shards.times[i], 1);
+    memory_free((void **)&shards.gradient);
+    free(shards.times);
+    fixture_free(&all);
+    fixture_free(&alone);
+}
+
+static void test_shards_together(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CASES; i++)
+        for (enum precision precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
+            struct model_description description = cases[i].model;
+            description.precision = precision;
+            if (description.kind != MODEL_DEEP_SETS)
+                check_shards_together(&description, cases[i].sets);
+        }
+}
+
+static void test_how_many_shards_together(void **state)
+{
+    (void)state;
+    struct model_description flat = {MODEL_LINEAR, .pair_width = 3, .pairs = 30,
+                                     .hidden = {3, {256, 256, 256}}, .outputs = 15};
+    assert_int_equal(model_shards_together(&seed, 64, 16), 1);
+    assert_int_equal(model_shards_together(&flat, 64, 16), 8);
+    assert_int_equal(model_shards_together(&flat, 64, 4), 4);
+    assert_int_equal(model_shards_together(&flat, 1024, 1), 1);
+    assert_int_equal(model_shards_together(&flat, 4096, 16), 1);
 }
 
 // Rounded operands and activations change results by a few of bfloat16's eight bits, and no more.
@@ -489,10 +586,12 @@ static void check_gradient_of_task(struct model_description model, const struct 
     task_fill(task, TASK_TRAIN, 8, 9, 10, f.sets);
     memcpy(f.pairs, task_pairs(task), f.numbers * sizeof(float));
     model_forward(f.model, f.sets, f.pairs, f.output);
-    float loss = (float)task_loss(task, f.output, 1.0f / (float)f.sets, f.output_gradient) / (float)f.sets;
-    double want = task_loss_of(&f, &batch);
+    double sum, want;
+    task_loss(task, f.output, 1.0f / (float)f.sets, f.sets, &sum, f.output_gradient);
+    float loss = (float)sum / (float)f.sets;
+    want = task_loss_of(&f, &batch);
     assert_close(&loss, &want, 1, forward_threshold);
-    model_backward(f.model, f.sets, f.pairs, f.output_gradient, f.gradient);
+    backward(&f);
     check_gradient(&f, task_loss_of, &batch, task_gradient_threshold);
     task_destroy(&task);
     reference_batch_free(&batch);
@@ -617,6 +716,8 @@ int main(void)
         cmocka_unit_test(test_tensors_of_flat_models),
         cmocka_unit_test(test_initialisation),
         cmocka_unit_test(test_forward_and_gradient),
+        cmocka_unit_test(test_shards_together),
+        cmocka_unit_test(test_how_many_shards_together),
         cmocka_unit_test(test_gradient_of_every_task),
         cmocka_unit_test(test_smaller_sets),
         cmocka_unit_test(test_bf16_is_near),

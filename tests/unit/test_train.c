@@ -128,7 +128,7 @@ static void test_memory_grows_by_what_is_held(void **state)
     size_t parameters = table.parameters * sizeof(float), outputs = 2 * 16 * 15 * sizeof(float);
     size_t bytes = train_memory_bytes(&training, &model, &task);
     // parameters, two moments, one gradient, and what is exchanged
-    assert_int_equal(bytes, 5 * parameters + outputs + model_workspace_bytes(&model, 16) +
+    assert_int_equal(bytes, 5 * parameters + outputs + model_workspace_bytes(&model, 16, 1) +
                                 task_batch_bytes(&task, 16) + 100 * sizeof(struct task_score));
     training.batch *= 2;
     training.shards = 2; // shards of the same size, and one more level of the tree
@@ -155,21 +155,40 @@ static void test_carry_is_the_pairwise_sum(void **state)
 {
     (void)state;
     for (int shards = 1; shards <= SHARDS_MAX; shards *= 2) {
-        int levels = train_gradients(shards), depth = 0;
+        int levels = train_gradients(shards);
         float *memory = reference_floats((size_t)(levels * COUNT)), *level[8];
         for (int i = 0; i < levels; i++)
             level[i] = memory + i * COUNT;
         for (int shard = 0; shard < shards; shard++) {
-            assert_true(depth < levels);
+            int leaf = tree_leaf(shard);
+            assert_true(leaf < levels);
             for (int i = 0; i < COUNT; i++)
-                level[depth][i] = shard_value(shard, i);
-            depth = tree_carry(level, depth + 1, shard, COUNT);
+                level[leaf][i] = shard_value(shard, i);
+            tree_carry(level, shard, 0, COUNT);
         }
-        assert_int_equal(depth, 1);
         for (int i = 0; i < COUNT; i++)
             assert_true(level[0][i] == pairwise(0, shards, i));
         memory_free((void **)&memory);
     }
+}
+
+// Pieces of the vector, each over all shards before the next, as a model finishes its layers.
+static void test_carry_by_pieces(void **state)
+{
+    (void)state;
+    enum { PIECE = 5000, PIECES = 3, SHARDS = 8 };
+    float *memory = reference_floats(4 * PIECE * PIECES), *level[4];
+    for (int i = 0; i < 4; i++)
+        level[i] = memory + i * PIECE * PIECES;
+    for (int piece = PIECES - 1; piece >= 0; piece--)
+        for (int shard = 0; shard < SHARDS; shard++) {
+            for (int i = piece * PIECE; i < (piece + 1) * PIECE; i++)
+                level[tree_leaf(shard)][i] = shard_value(shard, i);
+            tree_carry(level, shard, (size_t)(piece * PIECE), PIECE);
+        }
+    for (int i = 0; i < PIECE * PIECES; i++)
+        assert_true(level[0][i] == pairwise(0, SHARDS, i));
+    memory_free((void **)&memory);
 }
 
 static double pairwise_double(const double *values, int shards)
@@ -219,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_memory_grows_by_what_is_held),
         cmocka_unit_test(test_carry_is_the_pairwise_sum),
+        cmocka_unit_test(test_carry_by_pieces),
         cmocka_unit_test(test_sum_is_the_pairwise_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

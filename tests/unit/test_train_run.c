@@ -180,7 +180,7 @@ static void test_first_step(void **state)
     struct model *model;
     run.training.optimizer = OPTIMIZER_ADAM;
     assert_int_equal(train(&run, &shelf, &result), STATUS_OK);
-    assert_int_equal(model_create(&tiny.model, 1, &model), STATUS_OK);
+    assert_int_equal(model_create(&tiny.model, 1, 1, &model), STATUS_OK);
     size_t count = result.state.parameters_count;
     float *start = reference_floats(count), got[SAMPLES], loss = (float)shelf.checkpoint[1].scalars.loss;
     double *parameters = memory_small(count * sizeof *parameters), want[SAMPLES];

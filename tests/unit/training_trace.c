@@ -102,7 +102,7 @@ static enum status put_start(const struct trace *trace)
     struct model *model;
     float *parameters = calloc(trace->table.parameters, sizeof *parameters);
     float count = (float)trace->table.parameters;
-    TRY(model_create(&trace->run->model, 1, &model));
+    TRY(model_create(&trace->run->model, 1, 1, &model));
     model_initialise(model, trace->run->training.seed, parameters);
     put("run", &count, 1, 0, 0);
     put_tensors(trace, parameters);
