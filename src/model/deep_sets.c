@@ -290,35 +290,59 @@ static bool has_relu(const struct model *model, int k)
     return k >= 1 && k <= model->description.decoder.count;
 }
 
-// Layer k's input as an operand of products.
-static const void *set_operand(const struct model *model, int k)
+// From `set` on: as far as its shard goes, since a product's bits depend on its rows, and at most so many.
+static int sets_from(const struct model *model, int set, int sets, int most)
 {
-    return workspace_at(model, layout_of(model)->set_operand[k]);
+    int shard = layout_of(model)->sets, end = (set / shard + 1) * shard;
+    int left = (end < sets ? end : sets) - set;
+    return left < most ? left : most;
 }
 
-void deep_sets_set_layer(struct model *model, int k, int sets, float *z)
+// Layer k's input from `set` on.
+static float *set_input(const struct model *model, int k, int set)
+{
+    return workspace_at(model, layout_of(model)->set_input[k]) +
+           (size_t)set * (size_t)deep_sets_input_stride(&model->description, k);
+}
+
+// The same as an operand of products.
+static void *set_operand(const struct model *model, int k, int set)
+{
+    return workspace_numbers(model, layout_of(model)->set_operand[k],
+                             (size_t)set * (size_t)deep_sets_input_stride(&model->description, k));
+}
+
+static void multiply_sets(const struct model *model, int k, int set, int sets, float *z)
 {
     const struct model_description *d = &model->description;
     int layer = set_layer(model, k), out = layer_weight(model, layer)->rows,
         ld = deep_sets_input_stride(d, k);
+    const float *bias = model->parameters + bias_offset(model, layer);
     if (d->precision != PRECISION_FP32)
-        operand_copy((void *)set_operand(model, k), workspace_at(model, layout_of(model)->set_input[k]),
-                     (size_t)sets * (size_t)ld, d->precision);
-    gemm_packed(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k), ld,
+        operand_copy(set_operand(model, k, set), set_input(model, k, set), (size_t)sets * (size_t)ld,
+                     d->precision);
+    gemm_packed(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k, set), ld,
                 forward_weight(model, layer), z, out);
     if (has_relu(model, k))
-        bias_relu(z, model->parameters + bias_offset(model, layer), sets, out, out, PRECISION_FP32);
+        bias_relu(z, bias, sets, out, out, PRECISION_FP32);
     else
-        bias_add(z, model->parameters + bias_offset(model, layer), sets, out, out, PRECISION_FP32);
+        bias_add(z, bias, sets, out, out, PRECISION_FP32);
+}
+
+void deep_sets_set_layer(struct model *model, int k, int sets, float *z)
+{
+    size_t out = (size_t)layer_weight(model, set_layer(model, k))->rows;
+    for (int set = 0, count; set < sets; set += count) {
+        count = sets_from(model, set, sets, layout_of(model)->sets);
+        multiply_sets(model, k, set, count, z + (size_t)set * out);
+    }
 }
 
 static void decode(struct model *model, int sets, float *output)
 {
     int layers = deep_sets_set_layers(&model->description);
     for (int k = 1; k < layers; k++)
-        deep_sets_set_layer(model, k, sets,
-                            k + 1 < layers ? workspace_at(model, layout_of(model)->set_input[k + 1])
-                                           : output);
+        deep_sets_set_layer(model, k, sets, k + 1 < layers ? set_input(model, k + 1, 0) : output);
 }
 
 // dz as an operand of products.
@@ -331,46 +355,62 @@ static const void *gradient_operand(const struct model *model, const float *dz, 
     return operand;
 }
 
-const float *deep_sets_set_layer_backward(struct model *model, int k, int sets, const float *dz,
-                                          float *gradient)
+static void multiply_sets_backward(const struct model *model, int k, int set, int sets, const float *dz,
+                                   float *dinput, float *gradient)
 {
     const struct model_description *d = &model->description;
     int layer = set_layer(model, k), out = layer_weight(model, layer)->rows;
     int in = deep_sets_input_width(d, k), ld = deep_sets_input_stride(d, k);
     float *db = gradient + bias_offset(model, layer);
-    float *dinput = workspace_at(model, layout_of(model)->set_gradient[k % 2]);
     memset(db, 0, (size_t)out * sizeof(float));
     bias_gradient(db, dz, sets, out, out, PRECISION_FP32);
     const void *operand = gradient_operand(model, dz, (size_t)sets * (size_t)out);
-    gemm_tn(to_fp32(model), out, in, sets, operand, out, set_operand(model, k), ld,
+    gemm_tn(to_fp32(model), out, in, sets, operand, out, set_operand(model, k, set), ld,
             gradient + layer_weight(model, layer)->offset, in, false);
     gemm_packed(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), dinput, ld);
     if (k > 0 && has_relu(model, k - 1))
-        relu_backward(dinput, workspace_at(model, layout_of(model)->set_input[k]), sets, in, ld,
-                      PRECISION_FP32);
+        relu_backward(dinput, set_input(model, k, set), sets, in, ld, PRECISION_FP32);
+}
+
+const float *deep_sets_set_layer_backward(struct model *model, int k, int sets, const float *dz,
+                                          const struct model_gradients *gradients)
+{
+    const struct tensor *weight = layer_weight(model, set_layer(model, k));
+    size_t out = (size_t)weight->rows, ld = (size_t)deep_sets_input_stride(&model->description, k);
+    float *dinput = workspace_at(model, layout_of(model)->set_gradient[k % 2]);
+    for (int set = 0, shard = 0, count; set < sets; set += count, shard++) {
+        count = sets_from(model, set, sets, layout_of(model)->sets);
+        multiply_sets_backward(model, k, set, count, dz + (size_t)set * out, dinput + (size_t)set * ld,
+                               gradients->of(gradients->context, shard));
+        gradients->finished(gradients->context, shard, weight->offset, tensor_size(weight) + out);
+    }
     return dinput;
 }
 
-static void decode_backward(struct model *model, int sets, const float *output_gradient, float *gradient)
+static void decode_backward(struct model *model, int sets, const float *output_gradient,
+                            const struct model_gradients *gradients)
 {
     const float *dz = output_gradient;
     for (int k = deep_sets_set_layers(&model->description) - 1; k > 0; k--)
-        dz = deep_sets_set_layer_backward(model, k, sets, dz, gradient);
+        dz = deep_sets_set_layer_backward(model, k, sets, dz, gradients);
     pooling_of(model)->embed_backward(model, sets, workspace_at(model, layout_of(model)->set_gradient[1]),
-                                      gradient);
+                                      gradients);
 }
 
-// ---- a shard ----
+// ---- forward and backward ----
+
+static const float *pairs_of(const struct model *model, int set, const float *pairs)
+{
+    return pairs + (size_t)set * (size_t)model->description.pairs * (size_t)model->description.pair_width;
+}
 
 static void forward(struct model *model, int sets, const float *pairs, float *output)
 {
-    const struct model_description *d = &model->description;
-    size_t set_length = (size_t)d->pairs * (size_t)d->pair_width;
-    for (int set = 0; set < sets; set += layout_of(model)->tile_sets) {
+    for (int set = 0, count; set < sets; set += count) {
         if (stop_requested())
             return;
-        int count = sets - set < layout_of(model)->tile_sets ? sets - set : layout_of(model)->tile_sets;
-        encode_tile(model, set, count, pairs + (size_t)set * set_length);
+        count = sets_from(model, set, sets, layout_of(model)->tile_sets);
+        encode_tile(model, set, count, pairs_of(model, set, pairs));
     }
     pooling_of(model)->embed(model, sets);
     decode(model, sets, output);
@@ -392,35 +432,40 @@ static void finish_gradient(const struct model *model, float *gradient)
                (size_t)d->encoder.width[last] * sizeof(float));
 }
 
-// Of one shard.
-static void backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
-                     const struct model_gradients *gradients)
+// The sets of a shard, whose gradients after pooling are known.
+static void encode_backward(struct model *model, int first, int end, const float *pairs, float *gradient)
 {
-    float *gradient = gradients->of(gradients->context, 0);
     const struct model_description *d = &model->description;
-    size_t set_length = (size_t)d->pairs * (size_t)d->pair_width;
     int first_stride = lanes_stride(d->encoder.width[0]);
     int last_stride = lanes_stride(d->encoder.width[d->encoder.count - 1]);
     memset(workspace_at(model, layout_of(model)->first_gradient), 0,
            (size_t)(d->pair_width + 1) * (size_t)first_stride * sizeof(float));
     memset(workspace_at(model, layout_of(model)->last_bias_gradient), 0, (size_t)last_stride * sizeof(float));
-    decode_backward(model, sets, output_gradient, gradient);
-    for (int set = 0; set < sets; set += layout_of(model)->tile_sets) {
-        if (stop_requested())
-            return;
-        int count = sets - set < layout_of(model)->tile_sets ? sets - set : layout_of(model)->tile_sets;
-        encode_tile_backward(model, set, count, pairs + (size_t)set * set_length, gradient, set > 0);
+    for (int set = first, count; set < end && !stop_requested(); set += count) {
+        count = sets_from(model, set, end, layout_of(model)->tile_sets);
+        encode_tile_backward(model, set, count, pairs_of(model, set, pairs), gradient, set > first);
     }
     finish_gradient(model, gradient);
     if (pooling_of(model)->finish)
         pooling_of(model)->finish(model, gradient);
-    gradients->finished(gradients->context, 0, 0, model->table.parameters);
+}
+
+static void backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
+                     const struct model_gradients *gradients)
+{
+    int after_pooling = set_layer(model, model_pools_by_sum(&model->description) ? 0 : 1);
+    size_t before = layer_weight(model, after_pooling)->offset; // what is finished last
+    decode_backward(model, sets, output_gradient, gradients);
+    for (int set = 0, shard = 0, count; set < sets && !stop_requested(); set += count, shard++) {
+        count = sets_from(model, set, sets, layout_of(model)->sets);
+        encode_backward(model, set, set + count, pairs, gradients->of(gradients->context, shard));
+        gradients->finished(gradients->context, shard, 0, before);
+    }
 }
 
 static size_t arrange(struct model *model, int sets, int shards)
 {
-    (void)shards; // one
-    deep_sets_layout(&model->description, sets, &model->layout.deep_sets);
+    deep_sets_layout(&model->description, sets, shards, &model->layout.deep_sets);
     return model->layout.deep_sets.total;
 }
 

@@ -54,11 +54,11 @@ static inline int last_hidden_stride(const struct model *model)
 /* Activations of the encoder's hidden layer i for the tile that starts at `set`. */
 void *deep_sets_activation(const struct model *model, int i, int set);
 
-/* Layer k after pooling: z = x W^T + b with its ReLU, if it has one; from set_input[k] to z [sets, out]. */
+/* Layer k after pooling, shard after shard: z = x W^T + b with its ReLU, if it has one; from set_input[k] to z [sets, out]. */
 void deep_sets_set_layer(struct model *model, int k, int sets, float *z);
 
 /* The way back: from dz [sets, out] to the gradients of W and b and at x, which is set_gradient[k % 2]; returns it. */
 const float *deep_sets_set_layer_backward(struct model *model, int k, int sets, const float *dz,
-                                          float *gradient);
+                                          const struct model_gradients *gradients);
 
 #endif

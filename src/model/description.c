@@ -211,8 +211,7 @@ static int sum_widths(const struct widths *widths)
 
 bool model_goes_back_transposed(const struct model_description *model)
 {
-    bool known = model->pooling == POOLING_MEAN || model->pooling == POOLING_SUM;
-    return known && model->encoder.count == 2 && model->precision == PRECISION_FP32;
+    return model_pools_by_sum(model) && model->encoder.count == 2 && model->precision == PRECISION_FP32;
 }
 
 int model_tile_sets(const struct model_description *model, int sets)

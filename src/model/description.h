@@ -72,8 +72,14 @@ static inline int model_round_rows(int rows, enum precision precision)
  * takes longer than writing the other form. */
 bool model_goes_back_transposed(const struct model_description *model);
 
-/* How many of `shards` shards of `sets` sets, a power of two, best go through a model together: a flat model reads each weight once for
- * all of them. Deep-sets takes one at a time. */
+/* Whether pooling is linear in the last hidden layer: the encoder's last layer, linear too, then comes after it. */
+static inline bool model_pools_by_sum(const struct model_description *model)
+{
+    return model->pooling == POOLING_MEAN || model->pooling == POOLING_SUM;
+}
+
+/* How many of `shards` shards of `sets` sets, a power of two, best go through a model together: their layers, flat models' and those after
+ * pooling, read a weight once for all of them. One, where a set keeps much for the way back. */
 int model_shards_together(const struct model_description *model, int sets, int shards);
 
 /* Bytes of a model's workspace for so many shards of `sets` sets at a time. */

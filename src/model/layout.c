@@ -67,9 +67,7 @@ int deep_sets_input_stride(const struct model_description *model, int k)
 
 bool deep_sets_keeps(const struct model_description *model, int i)
 {
-    bool last = i == model->encoder.count - 1,
-         sum = model->pooling == POOLING_MEAN || model->pooling == POOLING_SUM;
-    return last ? !sum : i > 0;
+    return i == model->encoder.count - 1 ? !model_pools_by_sum(model) : i > 0;
 }
 
 static void take_weights(const struct tensor_table *table, enum precision precision,
@@ -160,7 +158,8 @@ static void take_attention(const struct model_description *model, size_t sets,
                                 : take_numbers(total, rows, width, model->precision);
 }
 
-void deep_sets_layout(const struct model_description *model, int sets, struct deep_sets_layout *layout)
+void deep_sets_layout(const struct model_description *model, int sets, int shards,
+                      struct deep_sets_layout *layout)
 {
     const struct widths *encoder = &model->encoder;
     enum precision precision = model->precision;
@@ -168,8 +167,8 @@ void deep_sets_layout(const struct model_description *model, int sets, struct de
     model_tensors(model, &table);
     size_t first = (size_t)lanes_stride(encoder->width[0]);
     size_t last = (size_t)lanes_stride(encoder->width[encoder->count - 1]);
-    size_t all = (size_t)sets, pairs = (size_t)model->pairs;
-    *layout = (struct deep_sets_layout){.tile_sets = model_tile_sets(model, sets)};
+    size_t all = (size_t)sets * (size_t)shards, pairs = (size_t)model->pairs;
+    *layout = (struct deep_sets_layout){.sets = sets, .tile_sets = model_tile_sets(model, sets)};
     size_t tile_pairs = (size_t)layout->tile_sets * pairs;
     size_t tile_rows = (size_t)model_round_rows((int)tile_pairs, precision);
 
@@ -210,25 +209,6 @@ void deep_sets_layout(const struct model_description *model, int sets, struct de
     layout->total = total;
 }
 
-// More activations would drive from the cache the weights that are read again for them: measured with 1 MiB to 10.
-enum { BYTES_TOGETHER = 4 << 20 };
-
-int model_shards_together(const struct model_description *model, int sets, int shards)
-{
-    if (model->kind == MODEL_DEEP_SETS)
-        return 1;
-    struct flat_layout flat;
-    flat_layout(model, sets, 1, &flat);
-    size_t numbers = 0; // of a set
-    for (int i = 0; i < flat.buffers; i++)
-        numbers += 2 * (size_t)flat.stride[i]; // and gradients
-    size_t bytes = numbers * (size_t)sets * precision_bytes(model->precision);
-    int together = 1;
-    while (2 * together <= shards && 2 * (size_t)together * bytes <= BYTES_TOGETHER)
-        together *= 2;
-    return together;
-}
-
 size_t model_workspace_bytes(const struct model_description *model, int sets, int shards)
 {
     if (model->kind != MODEL_DEEP_SETS) {
@@ -237,6 +217,18 @@ size_t model_workspace_bytes(const struct model_description *model, int sets, in
         return flat.total * sizeof(float);
     }
     struct deep_sets_layout layout;
-    deep_sets_layout(model, sets, &layout);
+    deep_sets_layout(model, sets, shards, &layout);
     return layout.total * sizeof(float);
+}
+
+// More of it would drive from the cache the weights that are read again for all of them: measured with 1 MiB to 10.
+enum { BYTES_TOGETHER = 4 << 20 };
+
+int model_shards_together(const struct model_description *model, int sets, int shards)
+{
+    size_t each = model_workspace_bytes(model, sets, 2) - model_workspace_bytes(model, sets, 1);
+    int together = 1;
+    while (2 * together <= shards && 2 * (size_t)together * each <= BYTES_TOGETHER)
+        together *= 2;
+    return model->kind != MODEL_DEEP_SETS || model_pools_by_sum(model) ? together : 1;
 }

@@ -4,9 +4,10 @@
 
 #include "model/description.h"
 
-/* Offsets in floats, whatever is stored there. S sets, n pairs, T sets a tile, R = T n rounded up, widths w1..wk of the encoder's hidden
+/* Offsets in floats, whatever is stored there. S sets of all shards, n pairs, T sets a tile, R = T n rounded up, widths w1..wk of the encoder's hidden
  * layers, padded to lanes. "p": stored in the model's precision. */
 struct deep_sets_layout {
+    int sets; // of a shard
     int tile_sets;
     // p, packed for products with it from the right: each layer's weight as [in, out] and as [out, in]; not the first layer's
     size_t forward_weight[TENSORS_MAX / 2], backward_weight[TENSORS_MAX / 2];
@@ -57,7 +58,8 @@ struct deep_sets_layout {
     size_t total;
 };
 
-void deep_sets_layout(const struct model_description *model, int sets, struct deep_sets_layout *layout);
+void deep_sets_layout(const struct model_description *model, int sets, int shards,
+                      struct deep_sets_layout *layout);
 
 /* Whether the activations of the encoder's hidden layer i stay for the way back, those of the whole shard. */
 bool deep_sets_keeps(const struct model_description *model, int i);

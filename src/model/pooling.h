@@ -15,7 +15,8 @@ struct pooling {
     void (*embed)(struct model *model, int sets);           // after all tiles: writes set_input[1]
 
     /* dembedding: the gradient at set_input[1], which it may overwrite. Before all tiles. */
-    void (*embed_backward)(struct model *model, int sets, float *dembedding, float *gradient);
+    void (*embed_backward)(struct model *model, int sets, float *dembedding,
+                           const struct model_gradients *gradients);
     /* The gradient at a tile's z, whose sum is added to last_bias_gradient. Returns its rows: all pairs, or those that *picked lists,
      * set * pairs + pair, where the others have none. dz [rows, padded wk] in the model's precision. */
     int (*encode_backward)(struct model *model, int set, int sets, void *dz, float *gradient,

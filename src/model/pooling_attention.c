@@ -238,8 +238,10 @@ static void unfold_values(const struct model *model, const struct sizes *s, floa
         }
 }
 
-static void embed_backward(struct model *model, int sets, float *dembedding, float *gradient)
+static void embed_backward(struct model *model, int sets, float *dembedding,
+                           const struct model_gradients *gradients)
 {
+    float *gradient = gradients->of(gradients->context, 0);
     const struct deep_sets_layout *layout = layout_of(model);
     struct sizes s = sizes_of(model);
     int rows = sets * s.queries, e = s.embedding;

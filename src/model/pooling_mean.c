@@ -42,10 +42,11 @@ static void embed(struct model *model, int sets)
     scale_embedding(model, embedding, sets);
 }
 
-static void embed_backward(struct model *model, int sets, float *dembedding, float *gradient)
+static void embed_backward(struct model *model, int sets, float *dembedding,
+                           const struct model_gradients *gradients)
 {
     scale_embedding(model, dembedding, sets);
-    deep_sets_set_layer_backward(model, 0, sets, dembedding, gradient);
+    deep_sets_set_layer_backward(model, 0, sets, dembedding, gradients);
 }
 
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,

@@ -45,8 +45,10 @@ static void embed(struct model *model, int sets)
              PRECISION_FP32);
 }
 
-static void embed_backward(struct model *model, int sets, float *dembedding, float *gradient)
+static void embed_backward(struct model *model, int sets, float *dembedding,
+                           const struct model_gradients *gradients)
 {
+    float *gradient = gradients->of(gradients->context, 0);
     int width = model->description.embed_dim, stride = lanes_stride(width);
     float *dmoments = workspace_at(model, layout_of(model)->set_gradient[0]);
     float *db = gradient + bias_offset(model, last_layer(model));

@@ -514,7 +514,7 @@ static void test_shards_together(void **state)
         for (enum precision precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
             struct model_description description = cases[i].model;
             description.precision = precision;
-            if (description.kind != MODEL_DEEP_SETS)
+            if (description.kind != MODEL_DEEP_SETS || model_pools_by_sum(&description))
                 check_shards_together(&description, cases[i].sets);
         }
 }
@@ -524,7 +524,11 @@ static void test_how_many_shards_together(void **state)
     (void)state;
     struct model_description flat = {MODEL_LINEAR, .pair_width = 3, .pairs = 30,
                                      .hidden = {3, {256, 256, 256}}, .outputs = 15};
-    assert_int_equal(model_shards_together(&seed, 64, 16), 1);
+    struct model_description every = seed; // pair's embedding is kept
+    every.pooling = POOLING_MOMENTS;
+    assert_int_equal(model_shards_together(&seed, 64, 16), 8);
+    assert_int_equal(model_shards_together(&seed, 64, 2), 2);
+    assert_int_equal(model_shards_together(&every, 64, 16), 1);
     assert_int_equal(model_shards_together(&flat, 64, 16), 8);
     assert_int_equal(model_shards_together(&flat, 64, 4), 4);
     assert_int_equal(model_shards_together(&flat, 1024, 1), 1);

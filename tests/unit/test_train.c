@@ -131,8 +131,11 @@ static void test_memory_grows_by_what_is_held(void **state)
     assert_int_equal(bytes, 5 * parameters + outputs + model_workspace_bytes(&model, 16, 1) +
                                 task_batch_bytes(&task, 16) + 100 * sizeof(struct task_score));
     training.batch *= 2;
-    training.shards = 2; // shards of the same size, and one more level of the tree
-    assert_int_equal(train_memory_bytes(&training, &model, &task), bytes + parameters);
+    training.shards = 2; // shards of the same size, both in hand, and one more level of the tree
+    assert_int_equal(train_memory_bytes(&training, &model, &task),
+                     bytes + parameters + outputs + model_workspace_bytes(&model, 16, 2) -
+                         model_workspace_bytes(&model, 16, 1) + task_batch_bytes(&task, 32) -
+                         task_batch_bytes(&task, 16));
 }
 
 // ---- tree ----
