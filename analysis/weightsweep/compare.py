@@ -48,15 +48,18 @@ def read(folder: Path) -> dict[str, list[Row]]:
 
 
 def ours(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
-    """Our repetitions of a published case, a row for each setting; empty where there is none. A run that several archives have counts
-    once, of the one with the most runs."""
+    """Our repetitions of a published case, a row for each setting; empty where there is none. What was trained several times, in other
+    archives or as res-linear of another depth, which it does not have, counts once, of the archive with the most runs."""
     by_setting: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
     seen = set()
     for name, rows in sorted(archives.items(), key=lambda item: -len(item[1])):
         for row in rows:
-            if _repeats(case, row) and row["run_id"].item() not in seen:
-                seen.add(row["run_id"].item())
-                by_setting.setdefault(_setting(case, row), []).append((name, row))
+            if not _repeats(case, row):
+                continue
+            setting = _setting(case, row)
+            if (setting, int(row["seed"])) not in seen:
+                seen.add((setting, int(row["seed"])))
+                by_setting.setdefault(setting, []).append((name, row))
     return [Ours(case, setting, [row for _, row in pairs], sorted({name for name, _ in pairs})) for setting, pairs in sorted(by_setting.items())]
 
 
@@ -102,26 +105,62 @@ def rows(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
     return head, cells
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two losses that were published in one plot, in one setting of ours."""
+
+    first: Ours
+    second: Ours
+
+    @property
+    def ratio(self) -> float:
+        return float(self.second.values.mean() / self.first.values.mean())
+
+    @property
+    def published(self) -> float:
+        first, second = self.first.case, self.second.case
+        return (second.low + second.high) / (first.low + first.high)
+
+
+def pairs(archives: dict[str, list[Row]]) -> list[Pair]:
+    """Of each two losses that were published in one plot, every two trainings of ours that differ in nothing else."""
+    losses = [case for case in published.cases() if case.measure == "loss_ema"]
+    found = []
+    for _, (first, second) in groupby(losses, key=lambda case: case.plot):
+        found += [Pair(one, other) for one in ours(first, archives) for other in ours(second, archives) if _alike(one.runs[0], other.runs[0])]
+    return found
+
+
+def nearest(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
+    """Our repetitions of a case; where it was published for its ratio to another, of each of the generators' weights those whose ratio
+    comes nearest."""
+    mine = [pair for pair in pairs(archives) if case.task == "mlp-forward" and case.plot == pair.first.case.plot]
+    best: dict[str, Pair] = {}
+    for pair in sorted(mine, key=lambda pair: abs(np.log(pair.ratio / pair.published)), reverse=True):
+        best[str(pair.first.runs[0].get("generator_init"))] = pair
+    return [each for pair in best.values() for each in (pair.first, pair.second) if each.case == case] if best else ours(case, archives)
+
+
 def ratios(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
-    """Head and cells of the losses that were published in pairs: their ratio carries over where their scale does not. A row for each two
-    trainings of ours that differ in nothing else."""
+    """Head and cells of the losses that were published in pairs: their ratio carries over where their scale does not."""
     head = ["losses", "published", "ours", "setting"]
     cells = []
-    losses = [case for case in published.cases() if case.measure == "loss_ema"]
-    for _, pair in groupby(losses, key=lambda case: case.plot):
-        first, second = pair
-        known = (second.low + second.high) / (first.low + first.high)
-        for below in ours(first, archives):
-            for above in ours(second, archives):
-                if _sweep_settings(below.runs[0]) == _sweep_settings(above.runs[0]):
-                    setting = ", ".join(below.setting) + (f" and {above.setting[-1]}" if above.setting[-1:] != below.setting[-1:] else "")
-                    ratio = above.values.mean() / below.values.mean()
-                    cells.append([f"{second.series} / {first.series}, {first.task}, {first.steps:,} steps", f"{known:.2f}", f"{ratio:.2f}", setting])
+    for pair in pairs(archives):
+        first, second = pair.first, pair.second
+        setting = ", ".join(first.setting) + (f" and {second.setting[-1]}" if second.setting[-1:] != first.setting[-1:] else "")
+        losses = f"{second.case.series} / {first.case.series}, {first.case.task}, {first.case.steps:,} steps"
+        cells.append([losses, f"{pair.published:.2f}", f"{pair.ratio:.2f}", setting])
     return head, cells
 
 
-def _sweep_settings(row: Row) -> tuple[object, ...]:
-    return tuple(row[name].item() for name in ("precision", "generator_init", "network_hidden") if name in row)
+def _alike(one: Row, other: Row) -> bool:
+    """Whether they differ in their model at most; of widths res-linear has the first."""
+    if "network_hidden" in one:
+        widths = [str(row["network_hidden"].item()).split(",") for row in (one, other)]
+        first = "res-linear" in (one["model"].item(), other["model"].item())
+        if widths[0][: 1 if first else None] != widths[1][: 1 if first else None]:
+            return False
+    return all(one[name].item() == other[name].item() for name in ("precision", "generator_init") if name in one)
 
 
 def as_markdown(archives: dict[str, list[Row]]) -> str:

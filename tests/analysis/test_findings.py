@@ -12,7 +12,7 @@ import pytest
 
 HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / "analysis"))
-from weightsweep import ResultsError, compare, figures, findings, open_runs
+from weightsweep import ResultsError, compare, figures, findings, open_runs, published
 from weightsweep.results import axes
 
 
@@ -106,3 +106,17 @@ def test_ratios_are_of_runs_that_differ_in_nothing_else():
     losses = {(run["model"].item(), run["generator_init"].item(), run["network_hidden"].item()): float(run["loss_ema"]) for run in archives["forward-linear-vs-x-linear"]}
     expected = {f"{losses['x-linear', *rest] / loss:.2f}" for (model, *rest), loss in losses.items() if model == "linear"}
     assert {row[head.index("ours")] for row in forward} == expected and {row[head.index("published")] for row in forward} == {"0.35"}
+
+
+def test_published_ratios_of_what_is_alike() -> None:
+    archives = compare.read(compare.ARCHIVES)
+    case = next(case for case in published.cases() if case.model == "res-linear" and case.task == "mlp-forward")
+    settings = [each.setting for each in compare.ours(case, archives)]
+    assert len(settings) == 6 and all(len(each.runs) == 1 for each in compare.ours(case, archives))  # three widths, both inits
+    pairs = [pair for pair in compare.pairs(archives) if pair.second.case == case]
+    assert len(pairs) == 10  # each depth and width of x-linear, both inits
+    for pair in pairs:
+        widths = [run["network_hidden"].item().split(",")[0] for run in (pair.first.runs[0], pair.second.runs[0])]
+        assert widths[0] == widths[1] and pair.first.setting[:2] == pair.second.setting[:2]
+    near = compare.nearest(case, archives)
+    assert len(near) == 2 and {each.setting[1] for each in near} == {"init lecun", "init normal"}

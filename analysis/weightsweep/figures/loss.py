@@ -8,49 +8,66 @@ from matplotlib.lines import Line2D
 
 from weightsweep import published, results
 from weightsweep.figures import style
-from weightsweep.figures.style import COLOURS, DASHES, GREY, LEGEND_ROWS, MARKERS, Dash
+from weightsweep.figures.style import DASHES, GREY, LEGEND_ROWS, Dash
 from weightsweep.results import Row
 
 
+MOST_PANELS = 4
+MOST_NAMES = 2 * LEGEND_ROWS  # lines of a panel
+
+
 def loss_curves(runs: xr.Dataset) -> Figure:
-    """The smoothed training loss of every run against its step, a panel for each number of unknowns.
+    """The smoothed training loss of every run against its step, a panel for each number of unknowns, and for each value of another
+    setting where one panel would hold too many lines to name.
 
     The dash says how many equations, here and in the published curves; colour and marker say the rest, where anything else varies.
     Seeds share their line's looks.
     """
-    others = style.others(runs, "unknowns", "equations")
-    counts = sorted({int(value) for value in runs["unknowns"].values})
-    figure, panels = style.panels(len(counts))
     started = [run for run in results.rows(runs) if np.isfinite(run["curve_step"]).any()]
-    for unknowns, panel in zip(counts, panels):
-        _panel(panel, [run for run in started if int(run["unknowns"]) == unknowns], unknowns, others)
+    split, others = _split(runs, started)
+    parts = style.groups(results.rows(runs), split)
+    figure, panels = style.panels(len(parts))
+    for part, panel in zip(parts, panels):
+        mine = [run for run in started if all(run[name].item() == part[0][name].item() for name in split)]
+        _panel(panel, mine, int(part[0]["unknowns"]), style.label(part[0], split), others)
     return figure
 
 
-def _panel(axes: Axes, runs: list[Row], unknowns: int, others: list[str]) -> None:
+def _split(runs: xr.Dataset, started: list[Row]) -> tuple[list[str], list[str]]:
+    """The settings that have panels of their own, and those whose lines share one."""
+    split, others = ["unknowns"], style.others(runs, "unknowns", "equations")
+    while others and max((len(style.groups(part, [*others, "equations"])) for part in style.groups(started, split)), default=0) > MOST_NAMES:
+        least = min(others, key=lambda name: (len(style.groups(started, [*split, name])), name == "model"))  # models are to be compared
+        if len(style.groups(started, [*split, least])) > MOST_PANELS:
+            break
+        split.append(least)
+        others.remove(least)
+    return split, others
+
+
+def _panel(axes: Axes, runs: list[Row], unknowns: int, title: str, others: list[str]) -> None:
     equations = sorted({int(run["equations"]) for run in runs})
     dashes = {count: DASHES[index % len(DASHES)] for index, count in enumerate(equations)}
     extra = _published(axes, runs, unknowns, dashes)
     kinds = style.groups(runs, others)
-    by_equations = len(kinds) * len(equations) > 2 * LEGEND_ROWS  # too many to name: the equations alone
+    by_equations = len(kinds) * len(equations) > MOST_NAMES  # too many to name: the equations alone
+    named = others if others and len(equations) == 1 else ["equations", *others]
     series = style.groups(runs, ["equations"] if by_equations else [*others, "equations"])
     for index, group in enumerate(series):
         count = int(group[0]["equations"])
         kind = equations.index(count) if by_equations or not others else next(place for place, runs_ in enumerate(kinds) if any(run is group[0] for run in runs_))
-        name = style.label(group[0], ["equations"] if by_equations else ["equations", *others])
+        name = style.label(group[0], ["equations"] if by_equations else named)
         for place, run in enumerate(group):
             axes.plot(
                 run["curve_step"],
                 run["curve_loss"],
-                color=COLOURS[kind % len(COLOURS)],
-                linestyle=dashes[count],
-                marker=MARKERS[kind % len(MARKERS)],
+                **style.series(kind) | {"linestyle": dashes[count]},
                 markevery=(0.03 * index, 0.25),
                 linewidth=1.6 if len(group) <= 3 else 0.8,
                 label=(name + (f" ({len(group)} runs)" if len(group) > 1 else "")) if place == 0 else None,
                 zorder=2,
             )
-    axes.set(xlabel="training step", ylabel="training loss (moving average)", title=f"Training loss, {unknowns} unknowns")
+    axes.set(xlabel="training step", ylabel="training loss (moving average)", title=f"Training loss, {title}")
     style.log_scale(axes.xaxis)
     style.log_scale(axes.yaxis)
     style.legend(axes, extra, rows=LEGEND_ROWS + 1)

@@ -1,5 +1,6 @@
 """R^2 against equations per unknown."""
 
+import numpy as np
 import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -12,7 +13,8 @@ from weightsweep.results import Row
 
 
 def r2_against_ratio(runs: xr.Dataset) -> Figure:
-    """A line for each number of unknowns; several seeds are averaged and their spread is the bar; published figures are hollow."""
+    """A line for each number of unknowns; several seeds are averaged and their spread is the bar; published figures are hollow. Where
+    least squares give the exact answer, that is the dotted line."""
     names = ["unknowns", *style.others(runs, "unknowns", "equations")]
     figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
     finished = results.rows(results.done(runs))
@@ -30,6 +32,7 @@ def r2_against_ratio(runs: xr.Dataset) -> Figure:
             zorder=2,
         )
     _published(axes, finished)
+    _exact(axes, finished)
     axes.set(xlabel="equations per unknown", ylabel=style.R2_LABEL, title=f"Explained variance against equations per unknown\n{style.averaged(runs, names, kept)}")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.margins(x=0.06, y=0.12)
@@ -55,5 +58,20 @@ def _published(axes: Axes, runs: list[Row]) -> None:
             markerfacecolor="none",
             markeredgewidth=1.4,
             label=f"{unknowns} unknowns, published",
+            zorder=1,
+        )
+
+
+def _exact(axes: Axes, runs: list[Row]) -> None:
+    """A dotted grey line: what least squares explain of the same held-out sets."""
+    known = [run for run in runs if np.isfinite(run.get("r2_least_squares", np.nan))]
+    for group in style.groups(known, ["unknowns"]):
+        cells = style.groups(group, ["equations"])
+        axes.plot(
+            [int(cell[0]["equations"]) / int(cell[0]["unknowns"]) for cell in cells],
+            [100 * float(np.mean([run["r2_least_squares"] for run in cell])) for cell in cells],
+            color=style.GREY,
+            linestyle=":",
+            label=f"{int(group[0]['unknowns'])} unknowns, least squares",
             zorder=1,
         )

@@ -12,18 +12,18 @@ from weightsweep.results import Row
 
 
 def side_by_side(archives: dict[str, list[Row]]) -> Figure:
-    """A panel for each published plot: grey what was published, in colour every run of ours with the same settings. The dash
-    says which series it repeats, the colour also in which setting."""
+    """A panel for each published plot: grey what was published, in colour our runs with the same settings, of the forward
+    task those whose ratio comes nearest. The dash says which series it repeats, the colour also in which setting."""
     plots = [(name, list(cases)) for name, cases in groupby(published.cases(), key=lambda case: case.plot)]
     figure, panels = style.panels(len(plots), height=4.1, width=5.6)
     for panel, (name, cases) in zip(panels, plots):
         missing, drawn = [], []
-        settings = [set(each.setting) for case in cases for each in compare.ours(case, archives)]
+        settings = [set(each.setting) for case in cases for each in compare.nearest(case, archives)]
         shared = set.intersection(*settings) if settings else set()
         for index, case in enumerate(cases):
             looks = style.series(index)
             panel.plot(case.curve.step, case.curve.loss_ema, color=style.GREY, linestyle=looks["linestyle"], linewidth=1.0, zorder=1)
-            repeated = compare.ours(case, archives)
+            repeated = compare.nearest(case, archives)
             missing += [] if repeated else [case.series]
             for each in repeated:
                 colour = style.series(len(drawn)) | {"linestyle": looks["linestyle"]}
