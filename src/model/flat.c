@@ -53,7 +53,7 @@ static void copy_weights(const struct model *model, const struct flat_product *p
 {
     const struct flat_layer *first = &layout_of(model)->layer[product->first];
     size_t bytes = precision_bytes(model->description.precision);
-    size_t stride = (size_t)lanes_stride(product->to.width);
+    size_t stride = (size_t)flat_backward_stride(&model->description, product);
     char *to = copied_weights(model, product);
     for (int i = 0; i < product->layers; i++) {
         const struct tensor *weight = weight_of(model, first + i);
@@ -70,6 +70,14 @@ static const void *backward_weights(const struct model *model, const struct flat
                                      : model->parameters + weight_of(model, layer)->offset;
 }
 
+// B of a product anew for each step; in fp32 a plain one is as quick, and rows need not be dense beside it.
+static void pack(const struct model *model, const struct flat_product *product, const void *weights)
+{
+    if (is_rounded(model))
+        gemm_pack(model->description.precision, product->to.width, product->from.width, weights, false,
+                  workspace_at(model, product->packed));
+}
+
 static void use(struct model *model)
 {
     const struct flat_layout *layout = layout_of(model);
@@ -79,9 +87,13 @@ static void use(struct model *model)
         operand_transpose(forward_weight(model, &layout->layer[i]), model->parameters + weight->offset,
                           weight->rows, weight->columns, precision);
     }
-    for (int i = 0; i < layout->backwards; i++)
+    for (int i = 0; i < layout->forwards; i++)
+        pack(model, &layout->forward[i], forward_weight(model, &layout->layer[layout->forward[i].first]));
+    for (int i = 0; i < layout->backwards; i++) {
         if (is_copied(model, &layout->backward[i]))
             copy_weights(model, &layout->backward[i]);
+        pack(model, &layout->backward[i], backward_weights(model, &layout->backward[i]));
+    }
 }
 
 // ---- columns of buffers ----
@@ -112,9 +124,10 @@ static struct matrix gradient_at(const struct model *model, struct flat_span spa
 }
 
 // From row `row` on.
-static void *row_of(struct matrix matrix, int row, enum precision precision)
+static struct matrix row_of(struct matrix matrix, int row, enum precision precision)
 {
-    return (char *)matrix.at + (size_t)row * (size_t)matrix.ld * precision_bytes(precision);
+    size_t bytes = (size_t)row * (size_t)matrix.ld * precision_bytes(precision);
+    return (struct matrix){(char *)matrix.at + bytes, matrix.ld};
 }
 
 static enum gemm_numbers to_activation(const struct model *model)
@@ -132,6 +145,18 @@ static int rows_from(const struct model *model, int row, int sets)
 {
     int shard = layout_of(model)->sets;
     return sets - row < shard ? sets - row : shard;
+}
+
+// to = from B.  weights: B as a plain matrix
+static void multiply(const struct model *model, const struct flat_product *product, enum gemm_numbers numbers,
+                     int rows, struct matrix from, struct matrix weights, struct matrix to)
+{
+    int n = product->to.width, k = product->from.width;
+    if (is_rounded(model))
+        gemm_packed(numbers, rows, n, k, from.at, from.ld, workspace_at(model, product->packed), to.at,
+                    to.ld);
+    else
+        gemm_nn(numbers, rows, n, k, from.at, from.ld, weights.at, weights.ld, to.at, to.ld, false);
 }
 
 // ---- forward ----
@@ -175,17 +200,17 @@ static void multiply_forward(const struct model *model, const struct flat_produc
     enum precision precision = last ? PRECISION_FP32 : stored;
     struct matrix from = activation(model, product->from);
     struct matrix to = last ? (struct matrix){output, width} : activation(model, product->to);
-    const void *weights = forward_weight(model, &layout->layer[product->first]);
+    struct matrix weights = {forward_weight(model, &layout->layer[product->first]), width};
     const float *bias = bias_of(model, product);
     for (int row = 0; row < sets; row += layout->sets) {
         int rows = rows_from(model, row, sets);
-        void *z = row_of(to, row, precision);
-        gemm_nn(last ? to_fp32(model) : to_activation(model), rows, width, product->from.width,
-                row_of(from, row, stored), from.ld, weights, width, z, to.ld, false);
+        struct matrix z = row_of(to, row, precision);
+        multiply(model, product, last ? to_fp32(model) : to_activation(model), rows,
+                 row_of(from, row, stored), weights, z);
         if (product->relu.buffer != FLAT_NOTHING)
-            bias_relu(z, bias, rows, width, to.ld, precision);
+            bias_relu(z.at, bias, rows, width, z.ld, precision);
         else
-            bias_add(z, bias, rows, width, to.ld, precision);
+            bias_add(z.at, bias, rows, width, z.ld, precision);
     }
 }
 
@@ -203,17 +228,17 @@ static void multiply_backward(const struct model *model, const struct flat_produ
                               const float *output_gradient)
 {
     enum precision precision = model->description.precision;
-    int width = product->to.width;
     struct matrix from = gradient_at(model, product->from, output_gradient),
-                  to = gradient_at(model, product->to, NULL);
+                  to = gradient_at(model, product->to, NULL),
+                  weights = {(void *)backward_weights(model, product),
+                             flat_backward_stride(&model->description, product)};
     for (int row = 0; row < sets; row += layout_of(model)->sets) {
         int rows = rows_from(model, row, sets);
-        void *dz = row_of(to, row, precision);
-        gemm_nn(to_activation(model), rows, width, product->from.width, row_of(from, row, precision), from.ld,
-                backward_weights(model, product), lanes_stride(width), dz, to.ld, false);
+        struct matrix dz = row_of(to, row, precision);
+        multiply(model, product, to_activation(model), rows, row_of(from, row, precision), weights, dz);
         if (product->relu.buffer != FLAT_NOTHING)
-            relu_backward(dz, row_of(activation(model, product->relu), row, precision), rows, width, to.ld,
-                          precision);
+            relu_backward(dz.at, row_of(activation(model, product->relu), row, precision).at, rows,
+                          product->to.width, dz.ld, precision);
     }
 }
 
@@ -222,16 +247,17 @@ static void layer_gradient(const struct model *model, const struct flat_layer *l
 {
     enum precision precision = model->description.precision;
     const struct tensor *weight = weight_of(model, layer);
-    struct matrix dz = gradient_at(model, layer->dz, output_gradient), in = activation(model, layer->in);
+    struct matrix dz = row_of(gradient_at(model, layer->dz, output_gradient), row, precision),
+                  in = row_of(activation(model, layer->in), row, precision);
     float *db = gradient + bias_offset(model, layer);
-    gemm_tn(to_fp32(model), weight->rows, weight->columns, rows, row_of(dz, row, precision), dz.ld,
-            row_of(in, row, precision), in.ld, gradient + weight->offset, weight->columns, false);
+    gemm_tn(to_fp32(model), weight->rows, weight->columns, rows, dz.at, dz.ld, in.at, in.ld,
+            gradient + weight->offset, weight->columns, false);
     memset(db, 0, (size_t)weight->rows * sizeof *db);
     if (layer->dz.buffer == FLAT_OUTPUT)
         bias_gradient(db, output_gradient + (size_t)row * (size_t)weight->rows, rows, weight->rows,
                       weight->rows, PRECISION_FP32);
     else
-        bias_gradient(db, row_of(dz, row, precision), rows, weight->rows, dz.ld, precision);
+        bias_gradient(db, dz.at, rows, weight->rows, dz.ld, precision);
 }
 
 static void layer_gradients(const struct model *model, const struct flat_layer *layer, int sets,

@@ -1,5 +1,6 @@
 #include "model/flat_layout.h"
 
+#include "kernel/gemm.h"
 #include "kernel/lanes.h"
 
 static const struct flat_span nothing = {.buffer = FLAT_NOTHING};
@@ -26,13 +27,13 @@ static void add_forward(struct flat_layout *layout, int first, int layers, struc
                         struct flat_span to, bool relu)
 {
     layout->forward[layout->forwards++] =
-        (struct flat_product){first, layers, from, to, relu ? to : nothing, 0};
+        (struct flat_product){first, layers, from, to, relu ? to : nothing, 0, 0};
 }
 
 static void add_backward(struct flat_layout *layout, int first, int layers, struct flat_span from,
                          struct flat_span to, struct flat_span relu)
 {
-    layout->backward[layout->backwards++] = (struct flat_product){first, layers, from, to, relu, 0};
+    layout->backward[layout->backwards++] = (struct flat_product){first, layers, from, to, relu, 0, 0};
 }
 
 // x-linear's rows are [activation, x], linear's the activation alone.
@@ -105,6 +106,16 @@ static size_t take(size_t *total, size_t numbers, size_t bytes)
     return at;
 }
 
+static void take_packed(size_t *total, struct flat_product *product, size_t bytes)
+{
+    product->packed = take(total, gemm_packed_room(product->to.width, product->from.width), bytes);
+}
+
+int flat_backward_stride(const struct model_description *model, const struct flat_product *product)
+{
+    return model->precision == PRECISION_FP32 ? lanes_stride(product->to.width) : product->to.width;
+}
+
 void flat_layout(const struct model_description *model, int sets, int shards, struct flat_layout *layout)
 {
     struct tensor_table table;
@@ -123,10 +134,16 @@ void flat_layout(const struct model_description *model, int sets, int shards, st
     for (int i = 0; i < layout->backwards; i++) {
         struct flat_product *product = &layout->backward[i];
         product->copy = copies;
-        copies += (size_t)product->from.width * (size_t)lanes_stride(product->to.width);
+        copies += (size_t)product->from.width * (size_t)flat_backward_stride(model, product);
     }
     layout->forward_weights = take(&total, operands, bytes);
     layout->backward_weights = take(&total, copies, bytes);
+    if (model->precision != PRECISION_FP32) {
+        for (int i = 0; i < layout->forwards; i++)
+            take_packed(&total, &layout->forward[i], bytes);
+        for (int i = 0; i < layout->backwards; i++)
+            take_packed(&total, &layout->backward[i], bytes);
+    }
     for (int i = 0; i < layout->buffers; i++)
         layout->activation[i] = take(&total, rows * (size_t)layout->stride[i], bytes);
     for (int i = 1; i < layout->buffers; i++)

@@ -31,8 +31,9 @@ struct flat_product {
     int first, layers;
     struct flat_span from, to;
     struct flat_span
-        relu;    // backwards: to = 0 where these activations are. Forwards: `to` itself, if it has a ReLU
-    size_t copy; // backwards: where its weights stand among the backward weights, in numbers
+        relu;      // backwards: to = 0 where these activations are. Forwards: `to` itself, if it has a ReLU
+    size_t copy;   // backwards: where its weights stand among the backward weights, in numbers
+    size_t packed; // B packed, only where the precision is not fp32
 };
 
 /* Offsets in floats. "p": stored in the model's precision. Gradients stand in buffers like those of the activations. S: all shards' sets. */
@@ -48,11 +49,14 @@ struct flat_layout {
     struct flat_layer layer[FLAT_LAYERS_MAX];
     struct flat_product forward[FLAT_LAYERS_MAX], backward[FLAT_LAYERS_MAX]; // in order
     size_t forward_weights;  // p, each [in, out], under its operand
-    size_t backward_weights; // p, each [out, to.width in whole lanes], under its product's copy
+    size_t backward_weights; // p, each [out, flat_backward_stride], under its product's copy
     size_t bias;             // [widest], a sum of two layers'
     size_t output_gradient;  // p [S, outputs]; only where the precision is not fp32
     size_t total;
 };
+
+/* Rows of a product's backward weights: in fp32 of whole lanes, which products like; else dense, to be packed. */
+int flat_backward_stride(const struct model_description *model, const struct flat_product *product);
 
 void flat_layout(const struct model_description *model, int sets, int shards, struct flat_layout *layout);
 
