@@ -7,6 +7,7 @@
 #include "kernel/operand.h"
 #include "model/pooling.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const struct pooling *const poolings[] = {[POOLING_MEAN] = &pooling_mean,
@@ -90,7 +91,7 @@ static void use(struct model *model)
 void *deep_sets_activation(const struct model *model, int i, int set)
 {
     const struct widths *encoder = &model->description.encoder;
-    bool kept = deep_sets_keeps(&model->description, i); // for the whole shard
+    bool kept = deep_sets_keeps(&model->description, i); // for all sets in hand
     size_t row = kept ? (size_t)set * (size_t)model->description.pairs : 0;
     return workspace_numbers(model, layout_of(model)->activation[i],
                              row * (size_t)lanes_stride(encoder->width[i]));
@@ -465,6 +466,7 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
 
 static size_t arrange(struct model *model, int sets, int shards)
 {
+    assert(shards == 1 || model_takes_shards(&model->description));
     deep_sets_layout(&model->description, sets, shards, &model->layout.deep_sets);
     return model->layout.deep_sets.total;
 }

@@ -78,9 +78,12 @@ static inline bool model_pools_by_sum(const struct model_description *model)
     return model->pooling == POOLING_MEAN || model->pooling == POOLING_SUM;
 }
 
-/* How many of `shards` shards of `sets` sets, a power of two, best go through a model together: their layers, flat models' and those after
- * pooling, read a weight once for all of them. One, where a set keeps much for the way back. */
-int model_shards_together(const struct model_description *model, int sets, int shards);
+/* Whether several shards can go through a model together, so that its layers, flat models' and those after pooling, read a weight once for
+ * all of them. Not where each pair keeps much for the way back. */
+static inline bool model_takes_shards(const struct model_description *model)
+{
+    return model->kind != MODEL_DEEP_SETS || model_pools_by_sum(model);
+}
 
 /* Bytes of a model's workspace for so many shards of `sets` sets at a time. */
 size_t model_workspace_bytes(const struct model_description *model, int sets, int shards);

@@ -220,15 +220,3 @@ size_t model_workspace_bytes(const struct model_description *model, int sets, in
     deep_sets_layout(model, sets, shards, &layout);
     return layout.total * sizeof(float);
 }
-
-// More of it would drive from the cache the weights that are read again for all of them: measured with 1 MiB to 10.
-enum { BYTES_TOGETHER = 4 << 20 };
-
-int model_shards_together(const struct model_description *model, int sets, int shards)
-{
-    size_t each = model_workspace_bytes(model, sets, 2) - model_workspace_bytes(model, sets, 1);
-    int together = 1;
-    while (2 * together <= shards && 2 * (size_t)together * each <= BYTES_TOGETHER)
-        together *= 2;
-    return model->kind != MODEL_DEEP_SETS || model_pools_by_sum(model) ? together : 1;
-}

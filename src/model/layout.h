@@ -61,7 +61,7 @@ struct deep_sets_layout {
 void deep_sets_layout(const struct model_description *model, int sets, int shards,
                       struct deep_sets_layout *layout);
 
-/* Whether the activations of the encoder's hidden layer i stay for the way back, those of the whole shard. */
+/* Whether the activations of the encoder's hidden layer i stay for the way back, those of all sets in hand. */
 bool deep_sets_keeps(const struct model_description *model, int i);
 
 /* Folded queries of attention: one a query and head. */

@@ -12,7 +12,7 @@
 
 struct model;
 
-/* For up to `shards` shards (model_shards_together, or 1) of `sets` sets at a time. What a shard comes to does not depend on how many there
+/* For up to `shards` shards of `sets` sets at a time, one where not model_takes_shards. What a shard comes to does not depend on how many there
  * are. STATUS_MEMORY if the workspace cannot be had. */
 enum status model_create(const struct model_description *description, int sets, int shards,
                          struct model **model);

@@ -34,7 +34,7 @@ struct worker {
     double last_progress;
 };
 
-// ---- between two shards ----
+// ---- between shards ----
 
 static void tell(struct worker *worker, enum tag tag, const struct report *report)
 {

@@ -1,6 +1,6 @@
 /* Who runs what: a master that also trains, and groups of ranks.
  *
- * Rank 0 hands the runs out, longest first, to groups of free ranks, and serves its queue between two shards of its own
+ * Rank 0 hands the runs out, longest first, to groups of free ranks, and serves its queue between shards of its own
  * training. When no run waits any more, free ranks join the groups that still work. Where results go is the hooks' business. */
 #ifndef SCHEDULE_SCHEDULE_H
 #define SCHEDULE_SCHEDULE_H

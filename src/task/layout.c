@@ -31,7 +31,6 @@ void task_layout(const struct task_description *task, int sets, struct task_layo
     size_t n = (size_t)task_most_equations(task), points = (size_t)task->eval_points;
     size_t unknowns = (size_t)generator_unknowns(shape), predictions = (size_t)task_outputs(task);
     size_t total = 0;
-    layout->lanes = (int)lanes;
 #define TAKE(field, rows) (layout->field = total, total += (rows)*lanes)
     TAKE(weights, unknowns);
     TAKE(inputs, n * d);

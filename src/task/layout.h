@@ -14,9 +14,8 @@ int generator_widest(const struct generator_shape *shape);
 /* Rows of LANES floats that a generator needs to work in: units, their slopes, gradients of two layers. */
 int generator_scratch(const struct generator_shape *shape);
 
-/* Offsets in floats; `lanes` is the number of generators, padded. */
+/* Offsets in floats; `lanes` is the number of generators, padded. A smaller batch has fewer lanes, from the same offsets. */
 struct task_layout {
-    int lanes;
     size_t weights;       // [unknowns, lanes], the true ones
     size_t inputs;        // [n d, lanes]; n: of the largest set
     size_t outputs;       // [n o, lanes]

@@ -1,6 +1,7 @@
 #include "task/task.h"
 
 #include "base/memory.h"
+#include "kernel/lanes.h"
 #include "kernel/random.h"
 #include "task/distribution.h"
 #include "task/generator.h"
@@ -12,6 +13,7 @@ struct task {
     struct task_description description;
     struct task_layout layout;
     int sets;      // of the current batch
+    int lanes;     // of it: its arrays are as narrow as it is, whatever there is room for
     int equations; // of each of them
     float *memory;
 };
@@ -62,7 +64,7 @@ static int draw_equations(const struct task_description *description, int64_t se
 // Number-major columns [count, lanes] to `row` of every set, with so many numbers of its own after each.
 static void write_rows(const struct task *task, const float *columns, int count, float *row, size_t stride)
 {
-    size_t lanes = (size_t)task->layout.lanes;
+    size_t lanes = (size_t)task->lanes;
     for (int set = 0; set < task->sets; set++)
         for (int k = 0; k < count; k++)
             row[(size_t)set * stride + (size_t)k] = columns[(size_t)k * lanes + (size_t)set];
@@ -72,7 +74,7 @@ static void write_rows(const struct task *task, const float *columns, int count,
 static void write_pairs(const struct task *task)
 {
     int d = task->description.generator.inputs, o = task->description.generator.outputs, n = task->equations;
-    size_t lanes = (size_t)task->layout.lanes, stride = (size_t)(n * (d + o));
+    size_t lanes = (size_t)task->lanes, stride = (size_t)(n * (d + o));
     const float *x = at(task, task->layout.inputs), *y = at(task, task->layout.outputs);
     float *pair = at(task, task->layout.pairs);
     for (int p = 0; p < n; p++, pair += d + o) {
@@ -95,13 +97,14 @@ void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t ste
     const struct task_description *description = &task->description;
     const struct generator_shape *shape = &description->generator;
     const struct task_layout *layout = &task->layout;
-    int lanes = layout->lanes, d = shape->inputs, points = description->eval_points;
+    int lanes = lanes_stride(sets), d = shape->inputs, points = description->eval_points;
     float *weights = at(task, layout->weights), *inputs = at(task, layout->inputs),
           *probes = at(task, layout->probes), *scratch = at(task, layout->scratch);
     bool ranged = part == TASK_TRAIN && description->equation_range.count > 0;
     struct random_stream stream = {.seed = seed, .step = step};
 
     task->sets = sets;
+    task->lanes = lanes;
     task->equations = ranged ? draw_equations(description, seed, step) : description->equations;
     stream.purpose = purposes[part][0];
     random_normals(weights, &stream, first, sets, generator_unknowns(shape), lanes);
@@ -133,7 +136,7 @@ int task_equations(const struct task *task)
 
 const float *task_weights(const struct task *task, int *stride)
 {
-    *stride = task->layout.lanes;
+    *stride = task->lanes;
     return at(task, task->layout.weights);
 }
 
@@ -147,7 +150,7 @@ const float *task_pairs(const struct task *task)
 // output [sets, outputs] -> [outputs, lanes]
 static const float *predicted(struct task *task, const float *output)
 {
-    int outputs = task_outputs(&task->description), lanes = task->layout.lanes;
+    int outputs = task_outputs(&task->description), lanes = task->lanes;
     float *columns = at(task, task->layout.predicted);
     for (int k = 0; k < outputs; k++)
         for (int set = 0; set < task->sets; set++)
@@ -167,14 +170,14 @@ static void functional_loss(struct task *task, const float *output, float scale)
 {
     const struct task_layout *layout = &task->layout;
     generator_loss(&task->description.generator, predicted(task, output), at(task, layout->probes),
-                   at(task, layout->probe_outputs), task->description.eval_points, layout->lanes, scale,
+                   at(task, layout->probe_outputs), task->description.eval_points, task->lanes, scale,
                    at(task, layout->scratch), at(task, layout->loss), at(task, layout->gradient));
 }
 
 // The same, of the output itself.
 static void direct_loss(struct task *task, const float *output, float scale)
 {
-    int outputs = task_outputs(&task->description), lanes = task->layout.lanes;
+    int outputs = task_outputs(&task->description), lanes = task->lanes;
     const float *guess = predicted(task, output), *target = truth(task);
     float *loss = at(task, task->layout.loss), *gradient = at(task, task->layout.gradient);
     float each = 2 * scale / (float)outputs;
@@ -208,7 +211,7 @@ void task_loss(struct task *task, const float *output, float scale, int each, do
             loss[set / each] = 0;
         loss[set / each] += (double)losses[set];
         for (int k = 0; k < outputs; k++)
-            output_gradient[set * outputs + k] = gradient[k * layout->lanes + set];
+            output_gradient[set * outputs + k] = gradient[k * task->lanes + set];
     }
 }
 
@@ -216,6 +219,7 @@ void task_scores(struct task *task, const float *output, struct task_score *scor
 {
     const struct task_layout *layout = &task->layout;
     const float *loss = at(task, layout->loss), *target = truth(task);
+    size_t lanes = (size_t)task->lanes;
     int numbers = task_outputs(&task->description);
     if (is_functional(task)) {
         functional_loss(task, output, 0);
@@ -227,7 +231,7 @@ void task_scores(struct task *task, const float *output, struct task_score *scor
     for (int set = 0; set < task->sets; set++) {
         score[set] = (struct task_score){.squared_error = (double)loss[set]};
         for (int k = 0; k < numbers; k++) {
-            double value = (double)target[k * layout->lanes + set];
+            double value = (double)target[(size_t)k * lanes + (size_t)set];
             score[set].mean += value / numbers;
             score[set].mean_square += value * value / numbers;
         }

@@ -46,6 +46,10 @@ size_t muon_operand(size_t count, enum precision precision);
 size_t optimizer_work(enum optimizer_kind optimizer, enum precision precision,
                       const struct tensor_table *table);
 
+/* How many of a rank's shards, both powers of two, best go through the model together. */
+int train_together(const struct training *training, const struct model_description *model,
+                   const struct task_description *task, int shards);
+
 /* Bytes of what a checkpoint of the run holds. */
 size_t train_state_bytes(const struct tensor_table *table);
 

@@ -32,8 +32,7 @@ struct trainer {
     int rank, ranks;
     int sets;     // generators of a shard
     int shards;   // of this rank
-    int together; // of them, through the model
-    int first;    // of those that are there now
+    int together; // of them, through the model; fewer, when the group has grown
     size_t count; // parameters
     struct model *model;
     struct task *task;
@@ -43,7 +42,7 @@ struct trainer {
     float *gradients;                // one block: the levels of the tree, and room to exchange one
     float *level[LEVELS_MAX];        // [count]
     float *exchange;                 // [count / 2]
-    float *output, *output_gradient; // [together * sets, outputs]
+    float *output, *output_gradient; // [together * sets, outputs], as it was at first
     double *shard_loss;              // of the whole batch, [shards of all ranks]
     double *report;                  // [ranks, shards + 1]: each rank's losses and its wish
     enum wish wish;                  // of the group, after a step
@@ -123,7 +122,7 @@ static void take_part(struct trainer *t, MPI_Comm group)
     MPI_Comm_rank(group, &t->rank);
     MPI_Comm_size(group, &t->ranks);
     t->shards = t->run->training.shards / t->ranks;
-    t->together = model_shards_together(&t->run->model, t->sets, t->shards);
+    t->together = train_together(&t->run->training, &t->run->model, &t->run->task, t->shards);
     t->made = -1;
     t->report = memory_grow(t->report, (size_t)(t->run->training.shards + t->ranks) * sizeof *t->report);
     if (t->optimizer)
@@ -221,16 +220,22 @@ static void make_batch(struct trainer *t, int64_t step, int shard)
     t->made = shard == 0 ? step : -1;
 }
 
+/* Where the gradients go of the shards that are in the model. */
+struct leaves {
+    float *const *level;
+    int first; // of those shards
+};
+
 static float *gradient_of(void *context, int shard)
 {
-    const struct trainer *t = context;
-    return t->level[tree_leaf(t->first + shard)];
+    const struct leaves *leaves = context;
+    return leaves->level[tree_leaf(leaves->first + shard)];
 }
 
 static void gradient_finished(void *context, int shard, size_t begin, size_t count)
 {
-    const struct trainer *t = context;
-    tree_carry(t->level, t->first + shard, begin, count);
+    const struct leaves *leaves = context;
+    tree_carry(leaves->level, leaves->first + shard, begin, count);
 }
 
 // Leaves the sum of this rank's shards in level[0].
@@ -238,14 +243,16 @@ static void add_shards(struct trainer *t, double *loss)
 {
     const struct training *training = &t->run->training;
     int64_t step = t->state->scalars.step;
-    const struct model_gradients gradients = {gradient_of, gradient_finished, t};
-    for (t->first = 0; t->first < t->shards && !must_leave(t); t->first += t->together) {
-        if (t->first > 0 || t->made != step)
-            make_batch(t, step, t->first);
-        int sets = t->together * t->sets;
+    int sets = t->together * t->sets;
+    struct leaves leaves = {t->level, 0};
+    const struct model_gradients gradients = {gradient_of, gradient_finished, &leaves};
+    for (int first = 0; first < t->shards && !must_leave(t); first += t->together) {
+        if (first > 0 || t->made != step)
+            make_batch(t, step, first);
+        leaves.first = first;
         model_set_pairs(t->model, task_equations(t->task));
         model_forward(t->model, sets, task_pairs(t->task), t->output);
-        task_loss(t->task, t->output, 1.0f / (float)training->batch, t->sets, loss + t->first,
+        task_loss(t->task, t->output, 1.0f / (float)training->batch, t->sets, loss + first,
                   t->output_gradient);
         model_backward(t->model, sets, task_pairs(t->task), t->output_gradient, &gradients);
         poll(t);

@@ -34,7 +34,7 @@ struct train_hooks {
     enum status (*load)(void *context, struct train_state *state, bool *found);
     enum status (*checkpoint)(void *context, const struct train_state *state);
     enum status (*curve)(void *context, int64_t point, const struct train_state *state);
-    /* Called often: between two shards. Messages, progress; may call stop_request(). */
+    /* Called often: between shards, or a few of them. Messages, progress; may call stop_request(). */
     void (*poll)(void *context, const struct train_scalars *now);
     double checkpoint_every; // seconds
 

@@ -453,45 +453,49 @@ static void test_forward_and_gradient(void **state)
 
 enum { TOGETHER = 4 };
 
-/* Gradients of shards side by side, and how often each number of them was finished. */
+/* Gradients of shards side by side, and how often each number of them was finished. The model writes all of them to one vector. */
 struct shards {
     size_t parameters;
-    float *gradient; // [TOGETHER, parameters]
+    float *shared;   // [parameters]
+    float *gradient; // [shards, parameters]
     int *times;      // likewise
 };
 
-static float *gradient_of_shard(void *context, int shard)
+static float *shared_gradient(void *context, int shard)
 {
-    const struct shards *shards = context;
-    return shards->gradient + (size_t)shard * shards->parameters;
+    (void)shard;
+    return ((struct shards *)context)->shared;
 }
 
 static void shard_finished(void *context, int shard, size_t begin, size_t count)
 {
     const struct shards *shards = context;
-    int *times = shards->times + (size_t)shard * shards->parameters;
+    size_t start = (size_t)shard * shards->parameters;
+    int *times = shards->times + start;
+    memcpy(shards->gradient + start + begin, shards->shared + begin, count * sizeof(float));
     for (size_t i = begin; i < begin + count; i++) {
         assert_true(shard == 0 || *(times + i - shards->parameters) == 1); // in order
         times[i]++;
+        shards->shared[i] = NAN; // the next one's anew
     }
 }
 
 // Each shard comes to the same bits as alone.
-static void check_shards_together(const struct model_description *description, int sets)
+static void check_shards(const struct model_description *description, int sets, int together)
 {
     struct fixture all, alone;
-    fixture_init(&all, description, TOGETHER * sets);
+    fixture_init(&all, description, together * sets);
     fixture_init(&alone, description, sets);
     model_destroy(&all.model);
-    assert_int_equal(model_create(description, sets, TOGETHER, &all.model), STATUS_OK);
+    assert_int_equal(model_create(description, sets, together, &all.model), STATUS_OK);
     model_use(all.model, all.p);
-    size_t count = all.parameters;
-    struct shards shards = {count, reference_floats(TOGETHER * count),
-                            memory_small(TOGETHER * count * sizeof(int))};
-    const struct model_gradients gradients = {gradient_of_shard, shard_finished, &shards};
+    size_t count = all.parameters, numbers = (size_t)together * count;
+    struct shards shards = {count, reference_floats(count), reference_floats(numbers),
+                            memory_small(numbers * sizeof(int))};
+    const struct model_gradients gradients = {shared_gradient, shard_finished, &shards};
     model_forward(all.model, all.sets, all.pairs, all.output);
     model_backward(all.model, all.sets, all.pairs, all.output_gradient, &gradients);
-    for (size_t shard = 0; shard < TOGETHER; shard++) {
+    for (size_t shard = 0; shard < (size_t)together; shard++) {
         memcpy(alone.pairs, all.pairs + shard * alone.numbers, alone.numbers * sizeof(float));
         memcpy(alone.output_gradient, all.output_gradient + shard * alone.outputs,
                alone.outputs * sizeof(float));
@@ -499,8 +503,9 @@ static void check_shards_together(const struct model_description *description, i
         assert_memory_equal(alone.output, all.output + shard * alone.outputs, alone.outputs * sizeof(float));
         assert_memory_equal(alone.gradient, shards.gradient + shard * count, count * sizeof(float));
     }
-    for (size_t i = 0; i < TOGETHER * count; i++)
+    for (size_t i = 0; i < numbers; i++)
         assert_int_equal(shards.times[i], 1);
+    memory_free((void **)&shards.shared);
     memory_free((void **)&shards.gradient);
     free(shards.times);
     fixture_free(&all);
@@ -514,25 +519,8 @@ static void test_shards_together(void **state)
         for (enum precision precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
             struct model_description description = cases[i].model;
             description.precision = precision;
-            if (description.kind != MODEL_DEEP_SETS || model_pools_by_sum(&description))
-                check_shards_together(&description, cases[i].sets);
+            check_shards(&description, cases[i].sets, model_takes_shards(&description) ? TOGETHER : 1);
         }
-}
-
-static void test_how_many_shards_together(void **state)
-{
-    (void)state;
-    struct model_description flat = {MODEL_LINEAR, .pair_width = 3, .pairs = 30,
-                                     .hidden = {3, {256, 256, 256}}, .outputs = 15};
-    struct model_description every = seed; // pair's embedding is kept
-    every.pooling = POOLING_MOMENTS;
-    assert_int_equal(model_shards_together(&seed, 64, 16), 8);
-    assert_int_equal(model_shards_together(&seed, 64, 2), 2);
-    assert_int_equal(model_shards_together(&every, 64, 16), 1);
-    assert_int_equal(model_shards_together(&flat, 64, 16), 8);
-    assert_int_equal(model_shards_together(&flat, 64, 4), 4);
-    assert_int_equal(model_shards_together(&flat, 1024, 1), 1);
-    assert_int_equal(model_shards_together(&flat, 4096, 16), 1);
 }
 
 // Rounded operands and activations change results by a few of bfloat16's eight bits, and no more.
@@ -721,7 +709,6 @@ int main(void)
         cmocka_unit_test(test_initialisation),
         cmocka_unit_test(test_forward_and_gradient),
         cmocka_unit_test(test_shards_together),
-        cmocka_unit_test(test_how_many_shards_together),
         cmocka_unit_test(test_gradient_of_every_task),
         cmocka_unit_test(test_smaller_sets),
         cmocka_unit_test(test_bf16_is_near),

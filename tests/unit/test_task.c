@@ -233,10 +233,10 @@ static void test_variance_of_the_output(void **state)
     memory_free((void **)&predicted);
 }
 
-// Fills and scores generators FIRST .. FIRST + 63 in pieces of `sets`.
-static double in_pieces(int sets, float *pairs, const float *predicted, float *gradient)
+// Fills and scores generators FIRST .. FIRST + 63 in pieces of `sets`, where there is room for more.
+static double in_pieces(int room, int sets, float *pairs, const float *predicted, float *gradient)
 {
-    struct task *task = task_of(&description, sets);
+    struct task *task = task_of(&description, room);
     double loss = 0;
     for (int first = 0; first < 64; first += sets) {
         int count = 64 - first < sets ? 64 - first : sets;
@@ -258,9 +258,10 @@ static void test_same_batch_in_any_pieces(void **state)
     static float predicted[64 * UNKNOWNS], gradient[2][64 * UNKNOWNS], pairs[2][64 * 5 * PAIR];
     static const int pieces[] = {16, 1, 17, 48};
     reference_fill(predicted, 64 * UNKNOWNS, 2);
-    double loss = in_pieces(64, pairs[0], predicted, gradient[0]);
-    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-        double again = in_pieces(pieces[i], pairs[1], predicted, gradient[1]);
+    double loss = in_pieces(64, 64, pairs[0], predicted, gradient[0]);
+    for (size_t i = 0; i < 2 * sizeof pieces / sizeof *pieces; i++) {
+        int sets = pieces[i / 2], room = i % 2 ? 64 : sets;
+        double again = in_pieces(room, sets, pairs[1], predicted, gradient[1]);
         assert_true(fabs(again / loss - 1) < 1e-12); // the order of its sum in double differs
         assert_memory_equal(pairs[0], pairs[1], sizeof pairs[0]);
         assert_memory_equal(gradient[0], gradient[1], sizeof gradient[0]);

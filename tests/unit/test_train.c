@@ -115,6 +115,33 @@ static void test_sizes(void **state)
     assert_int_equal(train_points(&(struct training){.steps = 3, .evaluate_every = 500}), 1);
 }
 
+static void test_how_many_shards_together(void **state)
+{
+    (void)state;
+    struct task_description task = {.kind = TASK_MLP_INVERSE,
+                                    .generator = {.inputs = 2, .hidden = {1, {5}}, .outputs = 1},
+                                    .equations = 45,
+                                    .eval_points = 1};
+    struct model_description sets = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 45, 128, {2, {128, 256}},
+                                     {2, {256, 128}}, .outputs = 15};
+    struct model_description every = sets; // pair's embedding is kept
+    struct model_description flat = {MODEL_LINEAR, .pair_width = 3, .pairs = 30,
+                                     .hidden = {3, {256, 256, 256}}, .outputs = 15};
+    struct training training = {.batch = 1024, .shards = 16};
+    every.pooling = POOLING_MOMENTS;
+    assert_int_equal(train_together(&training, &sets, &task, 16), 8);
+    assert_int_equal(train_together(&training, &sets, &task, 2), 2);
+    assert_int_equal(train_together(&training, &every, &task, 16), 1);
+    task.equations = 30;
+    assert_int_equal(train_together(&training, &flat, &task, 16), 8);
+    assert_int_equal(train_together(&training, &flat, &task, 4), 4);
+    task.eval_points = 16384; // the batch counts as well
+    assert_int_equal(train_together(&training, &flat, &task, 16), 1);
+    task.eval_points = 1;
+    training.batch *= 64;
+    assert_int_equal(train_together(&training, &flat, &task, 16), 1);
+}
+
 static void test_memory_grows_by_what_is_held(void **state)
 {
     (void)state;
@@ -239,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_r2_by_hand),
         cmocka_unit_test(test_standard_error_is_the_jackknifes),
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_how_many_shards_together),
         cmocka_unit_test(test_memory_grows_by_what_is_held),
         cmocka_unit_test(test_carry_is_the_pairwise_sum),
         cmocka_unit_test(test_carry_by_pieces),
