@@ -687,6 +687,7 @@ static void test_files_of_the_repository(void **state)
                  {"sweeps/naive-inverse.yaml", 4, 30},
                  {"sweeps/nonlinearity.yaml", 8, 54},
                  {"sweeps/set-size.yaml", 3, 45},
+                 {"sweeps/seed-table-fp32-seeds.yaml", 2, 20},
                  {"sweeps/seed-embedding.yaml", 5, 45},
                  {"sweeps/seed-pooling.yaml", 5, 45},
                  {"sweeps/scale.yaml", 10, 600}};
