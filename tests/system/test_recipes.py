@@ -23,7 +23,7 @@ Edits = list[tuple[str, str, str]]  # file, what stands there, what shall stand 
 POOLING: Edits = [  # root: the sum over the root of the number of pairs
     ("src/model/description.h", "POOLING_ATTENTION }", "POOLING_ATTENTION, POOLING_ROOT }"),
     ("src/sweep/settings.c", '"moments", "attention",', '"moments", "attention", "root",'),
-    ("src/model/layout.c", "model->pooling == POOLING_SUM;", "model->pooling == POOLING_SUM || model->pooling == POOLING_ROOT;"),
+    ("src/model/description.h", "model->pooling == POOLING_SUM;", "model->pooling == POOLING_SUM || model->pooling == POOLING_ROOT;"),
     ("src/model/pooling.h", "pooling_moments, ", "pooling_moments, pooling_root, "),
     ("src/model/deep_sets.c", "[POOLING_MAX]", "[POOLING_ROOT] = &pooling_root, [POOLING_MAX]"),
     ("CMakeLists.txt", "model/pooling_mean.c", "model/pooling_mean.c model/pooling_root.c"),
