@@ -60,7 +60,7 @@ def ours(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
             if (setting, int(row["seed"])) not in seen:
                 seen.add((setting, int(row["seed"])))
                 by_setting.setdefault(setting, []).append((name, row))
-    return [Ours(case, setting, [row for _, row in pairs], sorted({name for name, _ in pairs})) for setting, pairs in sorted(by_setting.items())]
+    return [Ours(case, setting, [row for _, row in found], sorted({name for name, _ in found})) for setting, found in sorted(by_setting.items())]
 
 
 def _setting(case: Case, row: Row) -> tuple[str, ...]:
@@ -117,6 +117,10 @@ class Pair:
         return float(self.second.values.mean() / self.first.values.mean())
 
     @property
+    def init(self) -> str:
+        return str(self.first.runs[0].get("generator_init"))
+
+    @property
     def published(self) -> float:
         first, second = self.first.case, self.second.case
         return (second.low + second.high) / (first.low + first.high)
@@ -135,10 +139,11 @@ def nearest(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
     """Our repetitions of a case; where it was published for its ratio to another, of each of the generators' weights those whose ratio
     comes nearest."""
     mine = [pair for pair in pairs(archives) if case.task == "mlp-forward" and case.plot == pair.first.case.plot]
-    best: dict[str, Pair] = {}
-    for pair in sorted(mine, key=lambda pair: abs(np.log(pair.ratio / pair.published)), reverse=True):
-        best[str(pair.first.runs[0].get("generator_init"))] = pair
-    return [each for pair in best.values() for each in (pair.first, pair.second) if each.case == case] if best else ours(case, archives)
+    if not mine:
+        return ours(case, archives)
+    groups = [[pair for pair in mine if pair.init == init] for init in sorted({pair.init for pair in mine})]
+    best = [min(group, key=lambda pair: abs(np.log(pair.ratio / pair.published))) for group in groups]
+    return [each for pair in best for each in (pair.first, pair.second) if each.case == case]
 
 
 def ratios(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:

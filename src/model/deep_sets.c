@@ -291,12 +291,10 @@ static bool has_relu(const struct model *model, int k)
     return k >= 1 && k <= model->description.decoder.count;
 }
 
-// From `set` on: as far as its shard goes, since a product's bits depend on its rows, and at most so many.
-static int sets_from(const struct model *model, int set, int sets, int most)
+static int tile_from(const struct model *model, int set, int sets)
 {
-    int shard = layout_of(model)->sets, end = (set / shard + 1) * shard;
-    int left = (end < sets ? end : sets) - set;
-    return left < most ? left : most;
+    int shard = shard_from(model, set, sets), tile = layout_of(model)->tile_sets;
+    return shard < tile ? shard : tile;
 }
 
 // Layer k's input from `set` on.
@@ -334,7 +332,7 @@ void deep_sets_set_layer(struct model *model, int k, int sets, float *z)
 {
     size_t out = (size_t)layer_weight(model, set_layer(model, k))->rows;
     for (int set = 0, count; set < sets; set += count) {
-        count = sets_from(model, set, sets, layout_of(model)->sets);
+        count = shard_from(model, set, sets);
         multiply_sets(model, k, set, count, z + (size_t)set * out);
     }
 }
@@ -380,7 +378,7 @@ const float *deep_sets_set_layer_backward(struct model *model, int k, int sets, 
     size_t out = (size_t)weight->rows, ld = (size_t)deep_sets_input_stride(&model->description, k);
     float *dinput = workspace_at(model, layout_of(model)->set_gradient[k % 2]);
     for (int set = 0, shard = 0, count; set < sets; set += count, shard++) {
-        count = sets_from(model, set, sets, layout_of(model)->sets);
+        count = shard_from(model, set, sets);
         multiply_sets_backward(model, k, set, count, dz + (size_t)set * out, dinput + (size_t)set * ld,
                                gradients->of(gradients->context, shard));
         gradients->finished(gradients->context, shard, weight->offset, tensor_size(weight) + out);
@@ -410,7 +408,7 @@ static void forward(struct model *model, int sets, const float *pairs, float *ou
     for (int set = 0, count; set < sets; set += count) {
         if (stop_requested())
             return;
-        count = sets_from(model, set, sets, layout_of(model)->tile_sets);
+        count = tile_from(model, set, sets);
         encode_tile(model, set, count, pairs_of(model, set, pairs));
     }
     pooling_of(model)->embed(model, sets);
@@ -443,7 +441,7 @@ static void encode_backward(struct model *model, int first, int end, const float
            (size_t)(d->pair_width + 1) * (size_t)first_stride * sizeof(float));
     memset(workspace_at(model, layout_of(model)->last_bias_gradient), 0, (size_t)last_stride * sizeof(float));
     for (int set = first, count; set < end && !stop_requested(); set += count) {
-        count = sets_from(model, set, end, layout_of(model)->tile_sets);
+        count = tile_from(model, set, end);
         encode_tile_backward(model, set, count, pairs_of(model, set, pairs), gradient, set > first);
     }
     finish_gradient(model, gradient);
@@ -458,7 +456,7 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
     size_t before = layer_weight(model, after_pooling)->offset; // what is finished last
     decode_backward(model, sets, output_gradient, gradients);
     for (int set = 0, shard = 0, count; set < sets && !stop_requested(); set += count, shard++) {
-        count = sets_from(model, set, sets, layout_of(model)->sets);
+        count = shard_from(model, set, sets);
         encode_backward(model, set, set + count, pairs, gradients->of(gradients->context, shard));
         gradients->finished(gradients->context, shard, 0, before);
     }

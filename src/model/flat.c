@@ -140,13 +140,6 @@ static enum gemm_numbers to_fp32(const struct model *model)
     return is_rounded(model) ? GEMM_BF16_FP32 : GEMM_FP32;
 }
 
-// Rows of the shard that begins at `row`: those of a product, whose bits depend on how many they are.
-static int rows_from(const struct model *model, int row, int sets)
-{
-    int shard = layout_of(model)->sets;
-    return sets - row < shard ? sets - row : shard;
-}
-
 // to = from B.  weights: B as a plain matrix
 static void multiply(const struct model *model, const struct flat_product *product, enum gemm_numbers numbers,
                      int rows, struct matrix from, struct matrix weights, struct matrix to)
@@ -202,8 +195,8 @@ static void multiply_forward(const struct model *model, const struct flat_produc
     struct matrix to = last ? (struct matrix){output, width} : activation(model, product->to);
     struct matrix weights = {forward_weight(model, &layout->layer[product->first]), width};
     const float *bias = bias_of(model, product);
-    for (int row = 0; row < sets; row += layout->sets) {
-        int rows = rows_from(model, row, sets);
+    for (int row = 0; row < sets; row += model->sets) {
+        int rows = shard_from(model, row, sets);
         struct matrix z = row_of(to, row, precision);
         multiply(model, product, last ? to_fp32(model) : to_activation(model), rows,
                  row_of(from, row, stored), weights, z);
@@ -232,8 +225,8 @@ static void multiply_backward(const struct model *model, const struct flat_produ
                   to = gradient_at(model, product->to, NULL),
                   weights = {(void *)backward_weights(model, product),
                              flat_backward_stride(&model->description, product)};
-    for (int row = 0; row < sets; row += layout_of(model)->sets) {
-        int rows = rows_from(model, row, sets);
+    for (int row = 0; row < sets; row += model->sets) {
+        int rows = shard_from(model, row, sets);
         struct matrix dz = row_of(to, row, precision);
         multiply(model, product, to_activation(model), rows, row_of(from, row, precision), weights, dz);
         if (product->relu.buffer != FLAT_NOTHING)
@@ -265,9 +258,9 @@ static void layer_gradients(const struct model *model, const struct flat_layer *
 {
     const struct tensor *weight = weight_of(model, layer);
     size_t count = tensor_size(weight) + (size_t)weight->rows; // and the bias behind it
-    for (int shard = 0, row = 0; row < sets; shard++, row += layout_of(model)->sets) {
+    for (int shard = 0, row = 0; row < sets; shard++, row += model->sets) {
         float *gradient = gradients->of(gradients->context, shard);
-        layer_gradient(model, layer, row, rows_from(model, row, sets), output_gradient, gradient);
+        layer_gradient(model, layer, row, shard_from(model, row, sets), output_gradient, gradient);
         gradients->finished(gradients->context, shard, weight->offset, count);
     }
 }

@@ -122,7 +122,7 @@ void flat_layout(const struct model_description *model, int sets, int shards, st
     size_t total = 0, bytes = precision_bytes(model->precision), rows = (size_t)sets * (size_t)shards;
     size_t operands = 0, copies = 0;
     model_tensors(model, &table);
-    *layout = (struct flat_layout){.inputs = model->pairs * model->pair_width, .sets = sets};
+    *layout = (struct flat_layout){.inputs = model->pairs * model->pair_width};
     if (model->kind == MODEL_RES_LINEAR)
         plan_res_linear(model, layout);
     else

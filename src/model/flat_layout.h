@@ -39,7 +39,6 @@ struct flat_product {
 /* Offsets in floats. "p": stored in the model's precision. Gradients stand in buffers like those of the activations. S: all shards' sets. */
 struct flat_layout {
     int inputs; // numbers of a set
-    int sets;   // of a shard: rows of a product
     int buffers, layers, forwards, backwards;
     int stride[FLAT_BUFFERS_MAX];
     size_t activation[FLAT_BUFFERS_MAX]; // p [S, stride]; the first holds the input

@@ -168,7 +168,7 @@ void deep_sets_layout(const struct model_description *model, int sets, int shard
     size_t first = (size_t)lanes_stride(encoder->width[0]);
     size_t last = (size_t)lanes_stride(encoder->width[encoder->count - 1]);
     size_t all = (size_t)sets * (size_t)shards, pairs = (size_t)model->pairs;
-    *layout = (struct deep_sets_layout){.sets = sets, .tile_sets = model_tile_sets(model, sets)};
+    *layout = (struct deep_sets_layout){.tile_sets = model_tile_sets(model, sets)};
     size_t tile_pairs = (size_t)layout->tile_sets * pairs;
     size_t tile_rows = (size_t)model_round_rows((int)tile_pairs, precision);
 

@@ -7,7 +7,6 @@
 /* Offsets in floats, whatever is stored there. S sets of all shards, n pairs, T sets a tile, R = T n rounded up, widths w1..wk of the encoder's hidden
  * layers, padded to lanes. "p": stored in the model's precision. */
 struct deep_sets_layout {
-    int sets; // of a shard
     int tile_sets;
     // p, packed for products with it from the right: each layer's weight as [in, out] and as [out, in]; not the first layer's
     size_t forward_weight[TENSORS_MAX / 2], backward_weight[TENSORS_MAX / 2];

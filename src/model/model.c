@@ -18,6 +18,7 @@ enum status model_create(const struct model_description *description, int sets, 
     struct model *model = memory_small(sizeof *model);
     model->description = *description;
     model->network = networks[description->kind];
+    model->sets = sets;
     model_tensors(description, &model->table);
     size_t floats = model->network->arrange(model, sets, shards);
     enum status status = memory_alloc(floats * sizeof(float), (void **)&model->workspace);

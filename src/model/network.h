@@ -10,6 +10,7 @@ struct model {
     struct model_description description; // its pairs are those of the sets in hand, at most the layout's
     struct tensor_table table;
     const struct network *network;
+    int sets; // of a shard
     union {
         struct deep_sets_layout deep_sets;
         struct flat_layout flat;
@@ -33,6 +34,13 @@ extern const struct network deep_sets_network, flat_network;
 static inline float *workspace_at(const struct model *model, size_t offset)
 {
     return model->workspace + offset;
+}
+
+/* Sets from `set` on that go into a product together: those of its shard, since a product's bits depend on its rows. */
+static inline int shard_from(const struct model *model, int set, int sets)
+{
+    int end = (set / model->sets + 1) * model->sets;
+    return (end < sets ? end : sets) - set;
 }
 
 /* Number `index` of a buffer that is stored in the model's precision. */

@@ -51,7 +51,7 @@ int task_equations(const struct task *task);
 /* The true weights of the current batch: number k of generator i is at [k * stride + i]. */
 const float *task_weights(const struct task *task, int *stride);
 
-/* loss[i] = the sum of the loss over generators i * each to (i + 1) * each - 1 of the batch, a multiple of them, and output_gradient = `scale` times the gradient.
+/* The sums of the loss over each `each` generators of the batch, which are a multiple of them, and `scale` times the gradient.
  * loss [sets / each], output, output_gradient [sets, task_outputs] */
 void task_loss(struct task *task, const float *output, float scale, int each, double *loss,
                float *output_gradient);

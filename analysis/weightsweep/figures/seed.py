@@ -18,12 +18,12 @@ def side_by_side(archives: dict[str, list[Row]]) -> Figure:
     figure, panels = style.panels(len(plots), height=4.1, width=5.6)
     for panel, (name, cases) in zip(panels, plots):
         missing, drawn = [], []
-        settings = [set(each.setting) for case in cases for each in compare.nearest(case, archives)]
+        repeats = [compare.nearest(case, archives) for case in cases]
+        settings = [set(each.setting) for repeated in repeats for each in repeated]
         shared = set.intersection(*settings) if settings else set()
-        for index, case in enumerate(cases):
+        for index, (case, repeated) in enumerate(zip(cases, repeats)):
             looks = style.series(index)
             panel.plot(case.curve.step, case.curve.loss_ema, color=style.GREY, linestyle=looks["linestyle"], linewidth=1.0, zorder=1)
-            repeated = compare.nearest(case, archives)
             missing += [] if repeated else [case.series]
             for each in repeated:
                 colour = style.series(len(drawn)) | {"linestyle": looks["linestyle"]}
