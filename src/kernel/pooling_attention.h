@@ -1,7 +1,7 @@
 /* Pooling by attention: for each query a weighted sum over a set's pairs, the weights a softmax of h . v.
  *
  * A query here is a vector v on the rows h themselves; what stands for keys and values is for the caller to fold into v and to
- * apply to the sums. Weights and their gradients are fp32, with rows padded: w = lanes_stride(queries). */
+ * apply to the sums. Weights and their gradients are fp32, a row of them a query's: w = lanes_stride(pairs). */
 #ifndef KERNEL_POOLING_ATTENTION_H
 #define KERNEL_POOLING_ATTENTION_H
 
@@ -9,24 +9,33 @@
 
 #include <stddef.h>
 
-/* Floats of `scratch`: the gradient at a set's scores, and its rows as fp32 if they are stored as something else. */
+/* Floats of `scratch`, to work in. */
 static inline size_t pooling_attention_scratch(int pairs, int queries, int stride, enum precision precision)
 {
-    int wide = precision == PRECISION_FP32 ? 0 : stride;
-    return (size_t)pairs * (size_t)(lanes_stride(queries) + wide);
+    size_t wide = precision == PRECISION_FP32 ? 0 : (size_t)pairs * (size_t)stride; // a set's rows as fp32
+    return (size_t)lanes_stride(queries) + (size_t)queries * (size_t)lanes_stride(pairs) +
+           (size_t)stride * LANES + wide;
 }
 
-/* h, given without its bias, becomes relu(h + b). weights = softmax over the pairs of h . v, pooled = the sum of weights h.
- * h [sets, pairs, stride] in `precision`, b [stride] (padding zero), v [queries, stride], weights [sets, pairs, w],
- * pooled [sets, queries, stride] */
-void pooling_attention_forward(float *pooled, float *weights, void *h, const float *b, const float *v,
-                               int sets, int pairs, int queries, int stride, float *scratch,
+/* h, given without its bias, becomes relu(h + b). weights = softmax over the pairs of v . h, zero in the padding; pooled = the sum of
+ * weights h. signs (fp32 alone, else NULL): bit p % 32 of word p / 32 says whether h is positive at pair p.
+ * h [sets, pairs, stride] in `precision`, b [stride] (padding zero), v [queries, stride], weights [sets, queries, w],
+ * pooled [sets, queries, stride], signs [sets, pooling_words(pairs), stride] */
+void pooling_attention_forward(float *pooled, float *weights, uint32_t *signs, void *h, const float *b,
+                               const float *v, int sets, int pairs, int queries, int stride, float *scratch,
                                enum precision precision);
 
 /* dz = the gradient at h where h is positive, else 0; db += its sum over all pairs, dv += the gradient of v.
  * dz as h, db [stride], dv as v, dpooled as pooled */
-void pooling_attention_backward(void *dz, float *db, float *dv, const float *dpooled, const float *weights,
-                                const void *h, const float *v, int sets, int pairs, int queries, int stride,
-                                float *scratch, enum precision precision);
+void pooling_attention_backward(void *dz, float *db, float *dv, const float *dpooled, const float *pooled,
+                                const float *weights, const void *h, const float *v, int sets, int pairs,
+                                int queries, int stride, float *scratch, enum precision precision);
+
+/* The same in fp32 with dz transposed, [width, ld], the pairs of a set behind those of the one before, then zeros.
+ * dz has room for POOLING_WORD numbers more. */
+void pooling_attention_backward_transposed(float *dz, float *db, float *dv, const float *dpooled,
+                                           const float *pooled, const float *weights, const uint32_t *signs,
+                                           const float *h, const float *v, int sets, int pairs, int queries,
+                                           int stride, int width, int ld, float *scratch);
 
 #endif

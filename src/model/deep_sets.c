@@ -452,14 +452,21 @@ static void encode_backward(struct model *model, int first, int end, const float
 static void backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
                      const struct model_gradients *gradients)
 {
-    int after_pooling = set_layer(model, model_pools_by_sum(&model->description) ? 0 : 1);
+    int after_pooling = set_layer(model, model_embeds_pairs(&model->description) ? 1 : 0);
     size_t before = layer_weight(model, after_pooling)->offset; // what is finished last
     decode_backward(model, sets, output_gradient, gradients);
     for (int set = 0, shard = 0, count; set < sets && !stop_requested(); set += count, shard++) {
         count = shard_from(model, set, sets);
         encode_backward(model, set, set + count, pairs, gradients->of(gradients->context, shard));
         gradients->finished(gradients->context, shard, 0, before);
+        gradients->finished(gradients->context, shard, model->table.parameters, model->folded);
     }
+}
+
+static void unfold(struct model *model, float *gradient)
+{
+    if (pooling_of(model)->unfold)
+        pooling_of(model)->unfold(model, gradient);
 }
 
 static size_t arrange(struct model *model, int sets, int shards)
@@ -469,4 +476,4 @@ static size_t arrange(struct model *model, int sets, int shards)
     return model->layout.deep_sets.total;
 }
 
-const struct network deep_sets_network = {arrange, use, forward, backward};
+const struct network deep_sets_network = {arrange, use, forward, backward, unfold};

@@ -126,6 +126,17 @@ void model_tensors(const struct model_description *model, struct tensor_table *t
             false; // queries: vectors, each on its own
 }
 
+size_t model_gradient_numbers(const struct model_description *model)
+{
+    struct tensor_table table;
+    model_tensors(model, &table);
+    size_t folded = 0;
+    if (model->kind == MODEL_DEEP_SETS && model->pooling == POOLING_ATTENTION)
+        folded =
+            (size_t)(model->queries * model->heads) * (size_t)model->encoder.width[model->encoder.count - 1];
+    return table.parameters + folded;
+}
+
 static double multiply_adds(int in, const struct widths *widths)
 {
     double sum = 0;
@@ -211,7 +222,7 @@ static int sum_widths(const struct widths *widths)
 
 bool model_goes_back_transposed(const struct model_description *model)
 {
-    return model_pools_by_sum(model) && model->encoder.count == 2 && model->precision == PRECISION_FP32;
+    return !model_embeds_pairs(model) && model->encoder.count == 2 && model->precision == PRECISION_FP32;
 }
 
 int model_tile_sets(const struct model_description *model, int sets)
@@ -219,8 +230,7 @@ int model_tile_sets(const struct model_description *model, int sets)
     if (model->kind != MODEL_DEEP_SETS)
         return sets; // one row each
     // Activations and gradients of every pair; then tiles of equal size.
-    bool every = model->pooling == POOLING_MAX || model->pooling == POOLING_MOMENTS; // pair's embedding
-    double numbers = sum_widths(&model->encoder) + (every ? model->embed_dim : 0);
+    double numbers = sum_widths(&model->encoder) + (model_embeds_pairs(model) ? model->embed_dim : 0);
     double bytes = 2.0 * (double)precision_bytes(model->precision) * numbers * model->pairs * sets;
     double tiles = bytes / TILE_BYTES;
     int count = tiles >= sets ? sets : (int)tiles + 1;

@@ -49,6 +49,9 @@ void model_tensors(const struct model_description *model, struct tensor_table *t
 
 size_t tensor_size(const struct tensor *tensor); // in floats
 
+/* Numbers of a shard's gradient: of each parameter, and behind them what attention has of products of parameters, before model_unfold. */
+size_t model_gradient_numbers(const struct model_description *model);
+
 /* Width of the decoder's input: E, with moments 2 E, with attention E for each query. */
 int model_embedding_width(const struct model_description *model);
 
@@ -67,15 +70,21 @@ static inline int model_round_rows(int rows, enum precision precision)
     return (rows + block - 1) / block * block;
 }
 
-/* Whether the way back through the encoder's two hidden layers is of transposed gradients, [units, rows]: of mean and sum they are known
- * in that form, which is then the only one, and its products are plain ones. In bf16 a product whose right operand is not packed
- * takes longer than writing the other form. */
+/* Whether the way back through the encoder's two hidden layers is of transposed gradients, [units, rows]: where the encoder's last layer
+ * comes after pooling they are known in that form, which is then the only one, and its products are plain ones. In bf16 a product whose
+ * right operand is not packed takes longer than writing the other form. */
 bool model_goes_back_transposed(const struct model_description *model);
 
 /* Whether pooling is linear in the last hidden layer: the encoder's last layer, linear too, then comes after it. */
 static inline bool model_pools_by_sum(const struct model_description *model)
 {
     return model->pooling == POOLING_MEAN || model->pooling == POOLING_SUM;
+}
+
+/* Whether pooling needs the embedding of every pair: the encoder's last layer then comes before it. */
+static inline bool model_embeds_pairs(const struct model_description *model)
+{
+    return model->pooling == POOLING_MAX || model->pooling == POOLING_MOMENTS;
 }
 
 /* Whether several shards can go through a model together, so that its layers, flat models' and those after pooling, read a weight once for

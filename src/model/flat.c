@@ -285,4 +285,4 @@ static size_t arrange(struct model *model, int sets, int shards)
     return model->layout.flat.total;
 }
 
-const struct network flat_network = {arrange, use, forward, backward};
+const struct network flat_network = {arrange, use, forward, backward, NULL};

@@ -124,12 +124,20 @@ static void take_max(const struct model_description *model, size_t sets, struct 
     layout->last_weight_gradient = take(total, width, last);
 }
 
+static void take_transposed(const struct model_description *model, size_t tile_rows,
+                            struct deep_sets_layout *layout, size_t *total)
+{
+    layout->transposed_gradient = take_numbers(
+        total, 1, (size_t)lanes_stride(last_width(model)) * tile_rows + POOLING_WORD, model->precision);
+    layout->transposed_pairs = take(total, (size_t)model->pair_width, tile_rows);
+}
+
 static void take_attention(const struct model_description *model, size_t sets,
                            struct deep_sets_layout *layout, size_t *total)
 {
-    size_t pairs = (size_t)model->pairs, width = (size_t)model->embed_dim, in = (size_t)last_width(model);
+    size_t width = (size_t)model->embed_dim, in = (size_t)last_width(model);
     size_t last = (size_t)lanes_stride(last_width(model)), queries = (size_t)deep_sets_queries(model);
-    size_t padded = (size_t)lanes_stride((int)queries), rows = sets * (size_t)model->queries;
+    size_t padded = (size_t)lanes_stride(model->pairs), rows = sets * (size_t)model->queries;
     layout->query = take(total, queries, last);
     layout->query_gradient = take(total, queries, last);
     layout->key_query = take(total, queries, width);
@@ -143,12 +151,13 @@ static void take_attention(const struct model_description *model, size_t sets,
         model->precision == PRECISION_FP32 ? layout->last_packed : take(total, 1, last_room);
     layout->output_forward = take_numbers(total, 1, output_room, model->precision);
     layout->output_backward = take_numbers(total, 1, output_room, model->precision);
-    layout->value_gradient = take(total, width, in);
     layout->value_bias = take(total, width, 1);
     layout->fold = take(total, width, in > width ? in : width);
     if (model->precision != PRECISION_FP32)
         layout->rounded = take_numbers(total, width, in + 2 * width, model->precision);
-    layout->weights = take(total, sets * pairs, padded);
+    layout->weights = take(total, sets * queries, padded);
+    if (model->precision == PRECISION_FP32)
+        layout->signs = take(total, sets * (size_t)pooling_words(model->pairs), last);
     layout->scratch =
         take(total, 1, pooling_attention_scratch(model->pairs, (int)queries, (int)last, model->precision));
     for (int i = 0; i < 2; i++)
@@ -200,11 +209,12 @@ void deep_sets_layout(const struct model_description *model, int sets, int shard
         break;
     case POOLING_ATTENTION:
         take_attention(model, all, layout, &total);
+        if (model_goes_back_transposed(model))
+            take_transposed(model, tile_rows, layout, &total);
         break;
     default:
         layout->signs = take(&total, all * (size_t)pooling_words(model->pairs), last);
-        layout->transposed_gradient = take_numbers(&total, 1, last * tile_rows + POOLING_WORD, precision);
-        layout->transposed_pairs = take(&total, (size_t)model->pair_width, tile_rows);
+        take_transposed(model, tile_rows, layout, &total);
     }
     layout->total = total;
 }

@@ -25,7 +25,7 @@ struct deep_sets_layout {
     size_t set_gradient[2];             // [S, widest], by turns
     size_t set_gradient_operand;        // p [S, widest]
 
-    // Mean and sum. Pooled: [S, wk].
+    // Mean and sum, pooled: [S, wk]; and attention in fp32.
     size_t signs;               // [S, words, wk], 32-bit words
     size_t transposed_gradient; // p [wk, R] and a word's pairs more
     size_t transposed_pairs;    // [pair_width, R]
@@ -40,17 +40,16 @@ struct deep_sets_layout {
     size_t last_weight;          // p [E, wk]
     size_t last_weight_gradient; // [E, wk]
 
-    // Attention: Q queries, H heads, W = Q H padded. Pooled: [S, Q H, wk].
+    // Attention: Q queries, H heads. Pooled: [S, Q H, wk].
     size_t query, query_gradient;         // [Q H, wk], folded: what the scores are products with
     size_t key_query, key_query_gradient; // [Q H, E], the same before the encoder's last layer
     size_t value, value_forward; // p [E, wk], folded: value.weight times the encoder's last; transposed
-    size_t value_gradient;       // [E, wk]
     size_t last_packed, last_packed_fp32;   // p and fp32, packed [wk, E], the encoder's last
     size_t output_forward, output_backward; // p, packed [E, E]
     size_t value_bias;                      // [E], folded
     size_t fold;                            // [E, max(wk, E)], to work in
     size_t rounded;       // p [E, wk], [E, E], [E, E]: encoder's last, value, output; where p is not fp32
-    size_t weights;       // [S n, W]
+    size_t weights;       // [S, Q H, n padded]
     size_t scratch;       // pooling_attention_scratch
     size_t heads[2];      // [S Q, E], all heads of a query side by side, and their gradient
     size_t heads_operand; // p, the same

@@ -20,6 +20,7 @@ enum status model_create(const struct model_description *description, int sets, 
     model->network = networks[description->kind];
     model->sets = sets;
     model_tensors(description, &model->table);
+    model->folded = model_gradient_numbers(description) - model->table.parameters;
     size_t floats = model->network->arrange(model, sets, shards);
     enum status status = memory_alloc(floats * sizeof(float), (void **)&model->workspace);
     if (status != STATUS_OK)
@@ -75,4 +76,10 @@ void model_backward(struct model *model, int sets, const float *pairs, const flo
                     const struct model_gradients *gradients)
 {
     model->network->backward(model, sets, pairs, output_gradient, gradients);
+}
+
+void model_unfold(struct model *model, float *gradient)
+{
+    if (model->network->unfold)
+        model->network->unfold(model, gradient);
 }

@@ -33,15 +33,19 @@ void model_set_pairs(struct model *model, int pairs);
 void model_forward(struct model *model, int sets, const float *pairs, float *output);
 
 /* Where the gradients of shards go. A piece of them (a layer's) is finished for one shard after the other, in order, and may then be
- * overwritten by the next one's, so that shards can share a vector. */
+ * overwritten by the next one's, so that shards can share a vector. What is not finished is left to model_unfold. */
 struct model_gradients {
-    float *(*of)(void *context, int shard); // [table->parameters]
+    float *(*of)(void *context, int shard); // [model_gradient_numbers]
     void (*finished)(void *context, int shard, size_t begin, size_t count);
     void *context;
 };
 
-/* After model_forward of the same sets: writes (does not add) each shard's gradient of the parameters.  output_gradient [sets, outputs] */
+/* After model_forward of the same sets: writes (does not add) each shard's gradient.  output_gradient [sets, outputs] */
 void model_backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
                     const struct model_gradients *gradients);
+
+/* Of the sum of all shards' gradients, in place, the gradient of the parameters: once a step, what would else be done for each shard.
+ * gradient [model_gradient_numbers]; behind the parameters nothing is left of use */
+void model_unfold(struct model *model, float *gradient);
 
 #endif

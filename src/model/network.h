@@ -10,7 +10,8 @@ struct model {
     struct model_description description; // its pairs are those of the sets in hand, at most the layout's
     struct tensor_table table;
     const struct network *network;
-    int sets; // of a shard
+    int sets;      // of a shard
+    size_t folded; // numbers of a gradient behind the parameters
     union {
         struct deep_sets_layout deep_sets;
         struct flat_layout flat;
@@ -19,7 +20,7 @@ struct model {
     const float *parameters; // in use, not ours
 };
 
-/* What model.h says of model_use, model_forward and model_backward. */
+/* What model.h says of model_use, model_forward, model_backward and model_unfold. */
 struct network {
     size_t (*arrange)(struct model *model, int sets,
                       int shards);    // sets the layout; returns the floats of the workspace
@@ -27,6 +28,7 @@ struct network {
     void (*forward)(struct model *model, int sets, const float *pairs, float *output);
     void (*backward)(struct model *model, int sets, const float *pairs, const float *output_gradient,
                      const struct model_gradients *gradients);
+    void (*unfold)(struct model *model, float *gradient); // NULL: the sum is the gradient already
 };
 
 extern const struct network deep_sets_network, flat_network;

@@ -21,7 +21,9 @@ struct pooling {
      * set * pairs + pair, where the others have none. dz [rows, padded wk] in the model's precision. */
     int (*encode_backward)(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **picked);
-    void (*finish)(struct model *model, float *gradient); // after all tiles; NULL: nothing left
+    void (*finish)(struct model *model, float *gradient); // after all tiles of a shard; NULL: nothing left
+    void (*unfold)(struct model *model,
+                   float *gradient); // once a step, as model_unfold; NULL: nothing folded
     /* dz of a tile transposed, [wk, rows], zeros where there are no more pairs; NULL: costs as much as a product takes to do it. Behind
      * encode_backward, or `alone`, in place of it. */
     const void *(*transposed_gradient)(struct model *model, int set, int sets, int rows, bool alone);

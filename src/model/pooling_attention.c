@@ -8,6 +8,7 @@
 #include "kernel/pooling_attention.h"
 #include "kernel/activation.h"
 #include "kernel/operand.h"
+#include "kernel/pooling.h"
 #include "model/deep_sets.h"
 #include "model/pooling.h"
 
@@ -153,9 +154,17 @@ static void use(struct model *model)
 
 static float *weights_of(const struct model *model, int set)
 {
+    const struct model_description *d = &model->description;
     return at(model, layout_of(model)->weights) +
-           (size_t)set * (size_t)model->description.pairs *
-               (size_t)lanes_stride(deep_sets_queries(&model->description));
+           (size_t)(set * deep_sets_queries(d)) * (size_t)lanes_stride(d->pairs);
+}
+
+static uint32_t *signs_of(const struct model *model, int set)
+{
+    size_t row = (size_t)set * (size_t)pooling_words(model->description.pairs);
+    if (model->description.precision != PRECISION_FP32)
+        return NULL;
+    return (uint32_t *)at(model, layout_of(model)->signs) + row * (size_t)last_hidden_stride(model);
 }
 
 static size_t pooled_row(const struct model *model, int set)
@@ -167,11 +176,11 @@ static void encode(struct model *model, int set, int sets)
 {
     const struct model_description *d = &model->description;
     const struct deep_sets_layout *layout = layout_of(model);
-    pooling_attention_forward(at(model, layout->set_input[0]) + pooled_row(model, set),
-                              weights_of(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
-                              at(model, layout->last_bias), at(model, layout->query), sets, d->pairs,
-                              deep_sets_queries(d), last_hidden_stride(model), at(model, layout->scratch),
-                              d->precision);
+    pooling_attention_forward(
+        at(model, layout->set_input[0]) + pooled_row(model, set), weights_of(model, set),
+        signs_of(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
+        at(model, layout->last_bias), at(model, layout->query), sets, d->pairs, deep_sets_queries(d),
+        last_hidden_stride(model), at(model, layout->scratch), d->precision);
 }
 
 // The pooled rows of one head begin here, and are `heads` strides apart: [sets queries, heads, stride].
@@ -216,20 +225,22 @@ static const void *rounded(const float *from, void *room, size_t count, enum pre
     return room;
 }
 
-// Of the folded values to those of their factors: the value weight, the encoder's last weight and its bias.
+// Of the folded values to those of their factors: the value weight, the encoder's last weight and its bias. In a shard's gradient they
+// stand where the encoder's last weight, of the same size, has its own.
 static void unfold_values(const struct model *model, const struct sizes *s, float *gradient)
 {
     const struct deep_sets_layout *layout = layout_of(model);
     int e = s->embedding, last = model->description.encoder.count;
+    size_t count = (size_t)(e * s->in);
     const float *value = model->parameters + offset_of(model, VALUE),
                 *last_bias = model->parameters + bias_offset(model, last),
                 *dbias = gradient + offset_of(model, VALUE_BIAS);
-    float *dvalue = gradient + offset_of(model, VALUE), *dlast_bias = gradient + bias_offset(model, last);
-    const void *folded = rounded(at(model, layout->value_gradient), at(model, layout->fold),
-                                 (size_t)(e * s->in), s->precision);
+    float *dlast = gradient + last_weight(model)->offset, *dlast_bias = gradient + bias_offset(model, last),
+          *dvalue = gradient + offset_of(model, VALUE);
+    void *folded = at(model, layout->fold);
+    operand_copy(folded, dlast, count, s->precision);
     gemm_packed(to_fp32(model), e, e, s->in, folded, s->in, at(model, layout->last_packed), dvalue, e);
-    gemm_tn(to_fp32(model), e, s->in, e, operand_of(model, s, VALUE), e, folded, s->in,
-            gradient + last_weight(model)->offset, s->in, false);
+    gemm_tn(to_fp32(model), e, s->in, e, operand_of(model, s, VALUE), e, folded, s->in, dlast, s->in, false);
     memset(dlast_bias, 0, (size_t)e * sizeof *dlast_bias);
     for (int i = 0; i < e; i++)
         for (int j = 0; j < e; j++) {
@@ -254,18 +265,21 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
     gemm_packed(to_fp32(model), rows, e, e, operand, e, at(model, layout->output_backward), dheads, e);
     sum_rows(gradient + offset_of(model, VALUE_BIAS), dheads, rows, e);
     operand = rounded(dheads, at(model, layout->heads_operand), count, s.precision);
+    float *dfolded = gradient + last_weight(model)->offset;
     if (s.stride != s.in)
         memset(dpooled, 0, pooled_row(model, sets) * sizeof *dpooled); // the padding
     for (int head = 0; head < s.heads; head++) {
         const void *slice = numbers(operand, &s, head * s.slice);
         gemm_tn(to_fp32(model), s.slice, s.in, rows, slice, e, pooled_of(model, &s, head), s.heads * s.stride,
-                at(model, layout->value_gradient) + head * s.slice * s.in, s.in, false);
+                dfolded + head * s.slice * s.in, s.in, false);
         gemm_nn(to_fp32(model), rows, s.in, s.slice, slice, e,
                 numbers(at(model, layout->value), &s, head * s.slice * s.in), s.in, dpooled + head * s.stride,
                 s.heads * s.stride, false);
     }
-    unfold_values(model, &s, gradient);
     memset(at(model, layout->query_gradient), 0, (size_t)(s.queries * s.heads * s.stride) * sizeof(float));
+    size_t own = offset_of(model, VALUE_BIAS), end = offset_of(model, OUTPUT_BIAS) + (size_t)e;
+    gradients->finished(gradients->context, 0, last_weight(model)->offset, (size_t)(e * s.in));
+    gradients->finished(gradients->context, 0, own, end - own);
 }
 
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
@@ -276,33 +290,68 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     (void)gradient, (void)picked;
     pooling_attention_backward(dz, at(model, layout->last_bias_gradient), at(model, layout->query_gradient),
                                at(model, layout->set_gradient[0]) + pooled_row(model, set),
+                               at(model, layout->set_input[0]) + pooled_row(model, set),
                                weights_of(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
                                at(model, layout->query), sets, d->pairs, deep_sets_queries(d),
                                last_hidden_stride(model), at(model, layout->scratch), d->precision);
     return sets * d->pairs;
 }
 
-// Of the folded queries to those of their factors: the queries, the key weight and the encoder's last weight.
+static const void *transposed_gradient(struct model *model, int set, int sets, int rows, bool alone)
+{
+    const struct model_description *d = &model->description;
+    const struct deep_sets_layout *layout = layout_of(model);
+    size_t row = pooled_row(model, set);
+    int last = d->encoder.count - 1;
+    float *dz = at(model, layout->transposed_gradient);
+    if (!alone)
+        return NULL;
+    pooling_attention_backward_transposed(
+        dz, at(model, layout->last_bias_gradient), at(model, layout->query_gradient),
+        at(model, layout->set_gradient[0]) + row, at(model, layout->set_input[0]) + row,
+        weights_of(model, set), signs_of(model, set), deep_sets_activation(model, last, set),
+        at(model, layout->query), sets, d->pairs, deep_sets_queries(d), last_hidden_stride(model),
+        d->encoder.width[last], rows, at(model, layout->scratch));
+    return dz;
+}
+
+// The folded queries' gradient, without its padding, behind that of the parameters.
 static void finish(struct model *model, float *gradient)
 {
-    const struct deep_sets_layout *layout = layout_of(model);
     struct sizes s = sizes_of(model);
-    int all = s.queries * s.heads, e = s.embedding;
+    const float *dquery = at(model, layout_of(model)->query_gradient);
+    float *to = gradient + model->table.parameters;
+    for (int i = 0; i < s.queries * s.heads; i++)
+        memcpy(to + (size_t)i * (size_t)s.in, dquery + (size_t)i * (size_t)s.stride,
+               (size_t)s.in * sizeof *to);
+}
+
+// Of the folded queries to those of their factors: the queries, the key weight and, added to it, the encoder's last weight.
+static void unfold_queries(const struct model *model, const struct sizes *s, float *gradient)
+{
+    const struct deep_sets_layout *layout = layout_of(model);
+    int all = s->queries * s->heads, e = s->embedding;
     const float *query = model->parameters + offset_of(model, QUERY),
                 *key = model->parameters + offset_of(model, KEY), *key_query = at(model, layout->key_query);
-    float *dfolded = at(model, layout->query_gradient), *dkey_query = at(model, layout->key_query_gradient);
+    float *dfolded = gradient + model->table.parameters, *dkey_query = at(model, layout->key_query_gradient);
     float *dquery = gradient + offset_of(model, QUERY), *dkey = gradient + offset_of(model, KEY);
-    scale_rows(dfolded, score_scale(&s), all * s.stride);
-    gemm_tn(GEMM_FP32, e, s.in, all, key_query, e, dfolded, s.stride, gradient + last_weight(model)->offset,
-            s.in, true);
-    gemm_packed(GEMM_FP32, all, e, s.in, dfolded, s.stride, at(model, layout->last_packed_fp32), dkey_query,
-                e);
-    for (int head = 0; head < s.heads; head++) {
-        gemm_nt(GEMM_FP32, s.queries, s.slice, e, dkey_query + head * e, s.heads * e,
-                key + head * s.slice * e, e, dquery + head * s.slice, e, false);
-        gemm_tn(GEMM_FP32, s.slice, e, s.queries, query + head * s.slice, e, dkey_query + head * e,
-                s.heads * e, dkey + head * s.slice * e, e, false);
+    scale_rows(dfolded, score_scale(s), all * s->in);
+    gemm_tn(GEMM_FP32, e, s->in, all, key_query, e, dfolded, s->in, gradient + last_weight(model)->offset,
+            s->in, true);
+    gemm_packed(GEMM_FP32, all, e, s->in, dfolded, s->in, at(model, layout->last_packed_fp32), dkey_query, e);
+    for (int head = 0; head < s->heads; head++) {
+        gemm_nt(GEMM_FP32, s->queries, s->slice, e, dkey_query + head * e, s->heads * e,
+                key + head * s->slice * e, e, dquery + head * s->slice, e, false);
+        gemm_tn(GEMM_FP32, s->slice, e, s->queries, query + head * s->slice, e, dkey_query + head * e,
+                s->heads * e, dkey + head * s->slice * e, e, false);
     }
+}
+
+static void unfold(struct model *model, float *gradient)
+{
+    struct sizes s = sizes_of(model);
+    unfold_values(model, &s, gradient);
+    unfold_queries(model, &s, gradient);
 }
 
 const struct pooling pooling_attention = {.use = use,
@@ -310,4 +359,6 @@ const struct pooling pooling_attention = {.use = use,
                                           .embed = embed,
                                           .embed_backward = embed_backward,
                                           .encode_backward = encode_backward,
-                                          .finish = finish};
+                                          .transposed_gradient = transposed_gradient,
+                                          .finish = finish,
+                                          .unfold = unfold};

@@ -60,13 +60,13 @@ size_t train_memory_bytes(const struct training *training, const struct model_de
     struct tensor_table table;
     model_tensors(model, &table);
     int sets = training->batch / training->shards;
-    size_t vectors =
-        3 + (size_t)train_gradients(training->shards) + 1; // parameters, two moments, gradients, exchange
+    size_t state = 3 * table.parameters; // and two moments
+    size_t gradients =
+        ((size_t)train_gradients(training->shards) + 1) * model_gradient_numbers(model); // and exchange
     int together = train_together(training, model, task, training->shards);
     size_t outputs = 2 * (size_t)(together * sets) * (size_t)model->outputs; // and their gradient
     size_t work = optimizer_work(training->optimizer, model->precision, &table);
-    return (vectors * table.parameters + outputs + work) * sizeof(float) +
-           batch_bytes(model, task, sets, together) +
+    return (state + gradients + outputs + work) * sizeof(float) + batch_bytes(model, task, sets, together) +
            (size_t)training->evaluation_generators * 3 * sizeof(double);
 }
 

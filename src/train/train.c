@@ -30,18 +30,19 @@ struct trainer {
     const struct train_hooks *hooks;
     MPI_Comm group;
     int rank, ranks;
-    int sets;     // generators of a shard
-    int shards;   // of this rank
-    int together; // of them, through the model; fewer, when the group has grown
-    size_t count; // parameters
+    int sets;       // generators of a shard
+    int shards;     // of this rank
+    int together;   // of them, through the model; fewer, when the group has grown
+    size_t count;   // parameters
+    size_t numbers; // of a gradient
     struct model *model;
     struct task *task;
     int64_t made; // the task holds this rank's first batch of that step; -1: something else
     struct optimizer *optimizer;
     struct train_state *state;
     float *gradients;                // one block: the levels of the tree, and room to exchange one
-    float *level[LEVELS_MAX];        // [count]
-    float *exchange;                 // [count / 2]
+    float *level[LEVELS_MAX];        // [numbers]
+    float *exchange;                 // [numbers / 2]
     float *output, *output_gradient; // [together * sets, outputs], as it was at first
     double *shard_loss;              // of the whole batch, [shards of all ranks]
     double *report;                  // [ranks, shards + 1]: each rank's losses and its wish
@@ -146,9 +147,10 @@ static enum status trainer_init(struct trainer *t, MPI_Comm group)
                          &t->optimizer));
     optimizer_share(t->optimizer, t->group);
     t->count = model_table(t->model)->parameters;
+    t->numbers = model_gradient_numbers(&run->model);
     int levels = train_gradients(t->shards);
-    size_t stride = vector_stride(t->count);
-    TRY(alloc_floats((size_t)levels * stride + (t->count + 1) / 2, &t->gradients));
+    size_t stride = vector_stride(t->numbers);
+    TRY(alloc_floats((size_t)levels * stride + (t->numbers + 1) / 2, &t->gradients));
     for (int i = 0; i < levels; i++)
         t->level[i] = t->gradients + (size_t)i * stride;
     t->exchange = t->gradients + (size_t)levels * stride;
@@ -304,7 +306,8 @@ static enum step_end step(struct trainer *t)
     scalars->loss = tree_sum(t->shard_loss, training->shards) / training->batch;
     if (!isfinite(scalars->loss))
         return STEP_LOSS_LOST;
-    tree_allreduce(t->level[0], t->count, t->exchange, t->group);
+    tree_allreduce(t->level[0], t->numbers, t->exchange, t->group);
+    model_unfold(t->model, t->level[0]);
     if (!tree_finite(t->level[0], t->count))
         return STEP_GRADIENT_LOST;
     optimizer_step(t->optimizer, scalars->step, rate_at(training, scalars->step), state->parameters,

@@ -332,7 +332,7 @@ static void fixture_init(struct fixture *f, const struct model_description *desc
     f->outputs = (size_t)(sets * description->outputs);
     f->numbers = (size_t)(sets * description->pairs * description->pair_width);
     f->p = reference_floats(f->parameters);
-    f->gradient = reference_floats(f->parameters);
+    f->gradient = reference_floats(model_gradient_numbers(description));
     f->pairs = reference_floats(f->numbers);
     f->output = reference_floats(f->outputs);
     f->output_gradient = reference_floats(f->outputs);
@@ -377,6 +377,7 @@ static void backward(struct fixture *f)
 {
     const struct model_gradients gradients = {gradient_of, gradient_finished, f};
     model_backward(f->model, f->sets, f->pairs, f->output_gradient, &gradients);
+    model_unfold(f->model, f->gradient);
 }
 
 static void run(struct fixture *f)
@@ -443,7 +444,7 @@ static void test_forward_and_gradient(void **state)
         model_forward(f.model, f.sets, f.pairs, f.output);
         linear_loss(&f, NULL);
         assert_close(f.output, f.output_wide, f.outputs, forward_threshold);
-        for (size_t k = 0; k < f.parameters; k++)
+        for (size_t k = 0; k < model_gradient_numbers(&f.description); k++)
             f.gradient[k] = NAN; // written, not added to
         backward(&f);
         check_gradient(&f, linear_loss, NULL, gradient_threshold);
@@ -455,9 +456,9 @@ enum { TOGETHER = 4 };
 
 /* Gradients of shards side by side, and how often each number of them was finished. The model writes all of them to one vector. */
 struct shards {
-    size_t parameters;
-    float *shared;   // [parameters]
-    float *gradient; // [shards, parameters]
+    size_t count;    // numbers of a gradient
+    float *shared;   // [count]
+    float *gradient; // [shards, count]
     int *times;      // likewise
 };
 
@@ -470,17 +471,17 @@ static float *shared_gradient(void *context, int shard)
 static void shard_finished(void *context, int shard, size_t begin, size_t count)
 {
     const struct shards *shards = context;
-    size_t start = (size_t)shard * shards->parameters;
+    size_t start = (size_t)shard * shards->count;
     int *times = shards->times + start;
     memcpy(shards->gradient + start + begin, shards->shared + begin, count * sizeof(float));
     for (size_t i = begin; i < begin + count; i++) {
-        assert_true(shard == 0 || *(times + i - shards->parameters) == 1); // in order
+        assert_true(shard == 0 || *(times + i - shards->count) == 1); // in order
         times[i]++;
         shards->shared[i] = NAN; // the next one's anew
     }
 }
 
-// Each shard comes to the same bits as alone.
+// Each shard comes to the same bits as alone, by what it has finished alone.
 static void check_shards(const struct model_description *description, int sets, int together)
 {
     struct fixture all, alone;
@@ -489,22 +490,26 @@ static void check_shards(const struct model_description *description, int sets, 
     model_destroy(&all.model);
     assert_int_equal(model_create(description, sets, together, &all.model), STATUS_OK);
     model_use(all.model, all.p);
-    size_t count = all.parameters, numbers = (size_t)together * count;
+    size_t count = model_gradient_numbers(description), numbers = (size_t)together * count;
     struct shards shards = {count, reference_floats(count), reference_floats(numbers),
                             memory_small(numbers * sizeof(int))};
     const struct model_gradients gradients = {shared_gradient, shard_finished, &shards};
+    for (size_t i = 0; i < numbers; i++)
+        shards.gradient[i] = NAN;
     model_forward(all.model, all.sets, all.pairs, all.output);
     model_backward(all.model, all.sets, all.pairs, all.output_gradient, &gradients);
+    for (size_t i = 0; i < numbers; i++)
+        assert_true(shards.times[i] == 1 || (shards.times[i] == 0 && together == 1));
     for (size_t shard = 0; shard < (size_t)together; shard++) {
         memcpy(alone.pairs, all.pairs + shard * alone.numbers, alone.numbers * sizeof(float));
         memcpy(alone.output_gradient, all.output_gradient + shard * alone.outputs,
                alone.outputs * sizeof(float));
         run(&alone);
         assert_memory_equal(alone.output, all.output + shard * alone.outputs, alone.outputs * sizeof(float));
-        assert_memory_equal(alone.gradient, shards.gradient + shard * count, count * sizeof(float));
+        model_unfold(all.model, shards.gradient + shard * count);
+        assert_memory_equal(alone.gradient, shards.gradient + shard * count,
+                            alone.parameters * sizeof(float));
     }
-    for (size_t i = 0; i < numbers; i++)
-        assert_int_equal(shards.times[i], 1);
     memory_free((void **)&shards.shared);
     memory_free((void **)&shards.gradient);
     free(shards.times);

@@ -2,6 +2,7 @@
 // the padding of an input is zero.
 #include "arrays.h"
 #include "kernel/lanes.h"
+#include "kernel/pooling.h"
 #include "kernel/pooling_attention.h"
 #include "kernel/pooling_max.h"
 #include "kernel/pooling_moments.h"
@@ -232,22 +233,49 @@ static void attend_backward(const struct attention *a, const float *h, const flo
     }
 }
 
+// dz of all sets side by side, zeros behind them; db and dv as they were before, since they are added to.
+static void check_transposed(const struct attention *a, const float *pooled, const float *weights,
+                             const uint32_t *signs, const float *h, const float *v, const float *dpooled,
+                             int width, const double *dz_want, const float *db_before, const double *db_want,
+                             const float *dv_before, const double *dv_want)
+{
+    size_t rows = SETS * (size_t)a->pairs, ld = rows + 5, q_size = (size_t)a->queries * a->stride;
+    float *dz = filled((size_t)width * ld + POOLING_WORD, 10), *db = reference_floats(a->stride),
+          *dv = reference_floats(q_size);
+    float *scratch =
+        reference_floats(pooling_attention_scratch(a->pairs, a->queries, (int)a->stride, PRECISION_FP32));
+    double *want = doubles((size_t)width * ld);
+    memcpy(db, db_before, a->stride * sizeof *db);
+    memcpy(dv, dv_before, q_size * sizeof *dv);
+    for (size_t j = 0; j < (size_t)width; j++)
+        for (size_t row = 0; row < rows; row++)
+            want[j * ld + row] = dz_want[row * a->stride + j];
+    pooling_attention_backward_transposed(dz, db, dv, dpooled, pooled, weights, signs, h, v, SETS, a->pairs,
+                                          a->queries, (int)a->stride, width, (int)ld, scratch);
+    assert_close(dz, want, (size_t)width * ld, difference_threshold);
+    assert_close(db, db_want, a->stride, difference_threshold);
+    assert_close(dv, dv_want, q_size, difference_threshold);
+    FREE_ALL(dz, db, dv, scratch, want);
+}
+
 static void check_attention_of(int queries, int pairs, int width, enum precision precision)
 {
-    size_t stride = (size_t)lanes_stride(width), padded = (size_t)lanes_stride(queries);
+    size_t stride = (size_t)lanes_stride(width), padded = (size_t)lanes_stride(pairs);
     size_t size = SETS * (size_t)pairs * stride, q_size = (size_t)queries * stride;
     float *z = filled_rows(SETS * (size_t)pairs, width, 1), *b = filled_rows(1, width, 2);
     float *v = filled_rows((size_t)queries, width, 3),
           *dpooled = filled_rows(SETS * (size_t)queries, width, 4);
     float *db = filled_rows(1, width, 5), *dv = filled_rows((size_t)queries, width, 6); // added to
-    float *pooled = filled(SETS * q_size, 7), *weights = filled(SETS * (size_t)pairs * padded, 8);
+    float *pooled = filled(SETS * q_size, 7), *weights = filled(SETS * (size_t)queries * padded, 8);
     float *dz = reference_floats(size),
           *scratch = reference_floats(pooling_attention_scratch(pairs, queries, (int)stride, precision));
     void *h_stored = stored(z, size, precision);
     double *want = doubles(SETS * q_size), *dz_want = doubles(size), *db_want = as_doubles(db, stride),
            *dv_want = as_doubles(dv, q_size);
-    pooling_attention_forward(pooled, weights, h_stored, b, v, SETS, pairs, queries, (int)stride, scratch,
-                              precision);
+    size_t words = SETS * (size_t)pooling_words(pairs) * stride;
+    uint32_t *signs = (uint32_t *)filled(words, 9);
+    pooling_attention_forward(pooled, weights, precision == PRECISION_FP32 ? signs : NULL, h_stored, b, v,
+                              SETS, pairs, queries, (int)stride, scratch, precision);
     float *h = loaded(h_stored, size, precision);
     for (size_t i = 0; i < size; i++)
         assert_true(fabs((double)h[i] - fmax((double)z[i] + (double)b[i % stride], 0)) <=
@@ -265,14 +293,16 @@ static void check_attention_of(int queries, int pairs, int width, enum precision
         dz_want[i] = h[i] > 0 ? dz_want[i] : 0;
         db_want[i % stride] += dz_want[i];
     }
-    pooling_attention_backward(dz, db, dv, dpooled, weights, h_stored, v, SETS, pairs, queries, (int)stride,
-                               scratch, precision);
+    if (precision == PRECISION_FP32)
+        check_transposed(&a, pooled, weights, signs, h, v, dpooled, width, dz_want, db, db_want, dv, dv_want);
+    pooling_attention_backward(dz, db, dv, dpooled, pooled, weights, h_stored, v, SETS, pairs, queries,
+                               (int)stride, scratch, precision);
     float *dz_loaded = loaded(dz, size, precision);
     assert_close(pooled, want, SETS * q_size, difference_threshold);
     assert_close(dz_loaded, dz_want, size, difference_threshold + (precision == PRECISION_BF16 ? 0x1p-8 : 0));
     assert_close(db, db_want, stride, difference_threshold);
     assert_close(dv, dv_want, q_size, difference_threshold);
-    FREE_ALL(z, b, v, dpooled, db, dv, pooled, weights, dz, scratch, h_stored, want, dz_want, db_want,
+    FREE_ALL(z, b, v, dpooled, db, dv, pooled, weights, signs, dz, scratch, h_stored, want, dz_want, db_want,
              dv_want, h, a.weight, a.dscore, dz_loaded);
 }
 
