@@ -190,6 +190,6 @@ struct policy_run rates_estimate(const struct rates *rates, const struct run_spe
     return (struct policy_run){.steps = steps - (double)steps_done,
                                .step_seconds =
                                    flops / steps / (best ? best->flops_per_second : rates_assumed),
-                               .bytes = (double)cost->parameters * sizeof(float),
+                               .bytes = (double)(model_gradient_numbers(&run->model) * sizeof(float)),
                                .most_ranks = run->training.shards};
 }

@@ -93,6 +93,36 @@ INLINE float_lanes lanes_exp(float_lanes x)
     return (float_lanes)((int_lanes)value & ~(x < -87));
 }
 
+INLINE float_lanes lanes_larger(float_lanes a, float_lanes b)
+{
+    int_lanes more = a > b;
+    return (float_lanes)(((int_lanes)a & more) | ((int_lanes)b & ~more));
+}
+
+/* All bits in the first `count` lanes, none behind them. */
+INLINE int_lanes lanes_before(int count)
+{
+    const int_lanes lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return lane < count;
+}
+
+/* The sum of the lanes, and the largest, in all of them. */
+INLINE float_lanes lanes_total(float_lanes v)
+{
+    v += lanes_shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    v += lanes_shuffle(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    v += lanes_shuffle(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    return v + lanes_shuffle(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+}
+
+INLINE float_lanes lanes_largest(float_lanes v)
+{
+    v = lanes_larger(v, lanes_shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    v = lanes_larger(v, lanes_shuffle(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    v = lanes_larger(v, lanes_shuffle(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+    return lanes_larger(v, lanes_shuffle(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+}
+
 /* How many bits are set in each word. */
 INLINE int_lanes lanes_count(word_lanes bits)
 {

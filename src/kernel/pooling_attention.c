@@ -2,8 +2,6 @@
 
 #include "kernel/pooling.h"
 
-#include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 // Blocks of pairs, queries and vectors of columns that keep their sums in registers; pairs whose rows stay in the first cache.
@@ -11,29 +9,6 @@ enum { PAIRS = 4, QUERIES = 4, COLUMNS = 4, SPREAD_PAIRS = 2, WORD = POOLING_WOR
 
 // A set's pairs start at any number of a transposed row.
 typedef float floats_anywhere __attribute__((vector_size(64), aligned(4)));
-
-// The sum of the lanes, in all of them.
-INLINE float_lanes lanes_total(float_lanes v)
-{
-    v += lanes_shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-    v += lanes_shuffle(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-    v += lanes_shuffle(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-    return v + lanes_shuffle(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-}
-
-INLINE float_lanes larger(float_lanes a, float_lanes b)
-{
-    int_lanes more = a > b;
-    return (float_lanes)(((int_lanes)a & more) | ((int_lanes)b & ~more));
-}
-
-INLINE float_lanes lanes_most(float_lanes v)
-{
-    v = larger(v, lanes_shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-    v = larger(v, lanes_shuffle(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-    v = larger(v, lanes_shuffle(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
-    return larger(v, lanes_shuffle(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
-}
 
 // product[q, p] = v[q] . h[p] for the block from `pair` and `query` on. Behind the last of them it is computed once more: nobody looks
 // there.
@@ -109,18 +84,19 @@ INLINE void add_sums(float *sum, const float *weight, const float *h, int pair, 
         query_sums(sum + (size_t)q * stride, weight + (size_t)q * w, h, count, w, stride, 1);
 }
 
-// Of a query's scores; the largest is taken away first, so that nothing overflows. The padding becomes 0.
+// Of a query's scores; the largest is taken away first, so that nothing overflows. The padding, first the first score again, becomes 0.
 INLINE void softmax(float *score, int pairs)
 {
     size_t w = (size_t)lanes_stride(pairs);
     for (size_t p = (size_t)pairs; p < w; p++)
-        score[p] = -INFINITY;
+        score[p] = score[0];
     float_lanes most = lanes_load(score, 0, PRECISION_FP32), sum = {0};
     for (size_t p = LANES; p < w; p += LANES)
-        most = larger(lanes_load(score, p, PRECISION_FP32), most);
-    most = lanes_most(most);
+        most = lanes_larger(lanes_load(score, p, PRECISION_FP32), most);
+    most = lanes_largest(most);
     for (size_t p = 0; p < w; p += LANES) {
         float_lanes value = lanes_exp(lanes_load(score, p, PRECISION_FP32) - most);
+        value = (float_lanes)((int_lanes)value & lanes_before(pairs - (int)p));
         sum += value;
         lanes_store(score, p, value, PRECISION_FP32);
     }
@@ -129,7 +105,7 @@ INLINE void softmax(float *score, int pairs)
         *(float_lanes *)(score + p) *= each;
 }
 
-// `count` rows from `pair` on: h = relu(h + b), in fp32 with its signs, else also as fp32 in `wide`.
+// `count` rows from `pair` on: h = relu(h + b), with its signs if they are asked for, of bf16 also as fp32 in `wide`.
 INLINE void bias_relu_rows(float *restrict wide, uint32_t *restrict signs, void *restrict h,
                            const float *restrict b, int pair, int count, size_t stride,
                            const enum precision precision)
@@ -138,7 +114,7 @@ INLINE void bias_relu_rows(float *restrict wide, uint32_t *restrict signs, void 
         float_lanes bias = lanes_load(b, j, PRECISION_FP32);
         size_t word = (size_t)(pair / WORD) * stride + j;
         int_lanes bits = {0};
-        if (precision == PRECISION_FP32 && pair % WORD > 0)
+        if (signs && pair % WORD > 0)
             bits = *(const int_lanes *)(signs + word);
         for (int p = 0; p < count; p++) {
             size_t at = (size_t)(pair + p) * stride + j;
@@ -150,7 +126,7 @@ INLINE void bias_relu_rows(float *restrict wide, uint32_t *restrict signs, void 
             if (precision == PRECISION_BF16)
                 lanes_store(wide, at, lanes_rounded(value, precision), PRECISION_FP32);
         }
-        if (precision == PRECISION_FP32)
+        if (signs)
             *(int_lanes *)(signs + word) = bits;
     }
 }
@@ -176,7 +152,7 @@ INLINE void forward(float *pooled, float *weights, uint32_t *signs, void *h, con
             add_sums(pooled, weights, rows, p, pairs, queries, stride);
         pooled += (size_t)queries * stride;
         weights += (size_t)queries * w;
-        if (precision == PRECISION_FP32)
+        if (signs)
             signs += (size_t)pooling_words(pairs) * stride;
         h = (char *)h + (size_t)pairs * stride * precision_bytes(precision);
     }
@@ -186,8 +162,7 @@ INLINE void forward(float *pooled, float *weights, uint32_t *signs, void *h, con
 
 /* Buffers of a set on the way back, in what the caller brings. */
 struct scratch {
-    float *
-        mean; // [queries], the sum of weight dweight, which is pooled . dpooled (as FlashAttention-2 has it: Dao, 2023)
+    float *mean; // [queries], of weight dweight: pooled . dpooled (Dao, FlashAttention-2, 2023, algorithm 2)
     float *dscore; // [queries, w]
     float *db;     // [stride, LANES]
     float *wide;   // [pairs, stride]
@@ -312,14 +287,12 @@ INLINE void backward(void *dz, float *db, float *dv, const float *dpooled, const
 
 // ---- the gradient's transpose ----
 
-// The first `count` lanes; what is behind them stays.
+// The first `count` lanes; what is behind them, which may be the next row's, is read and stays.
 INLINE void store_lanes(float *to, float_lanes value, int count)
 {
-    const int_lanes lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    if (count < LANES) {
-        int_lanes inside = lane < count;
+    int_lanes inside = lanes_before(count);
+    if (count < LANES)
         value = (float_lanes)(((int_lanes)value & inside) | ((int_lanes) * (floats_anywhere *)to & ~inside));
-    }
     *(floats_anywhere *)to = value;
 }
 

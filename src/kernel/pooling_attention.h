@@ -18,7 +18,7 @@ static inline size_t pooling_attention_scratch(int pairs, int queries, int strid
 }
 
 /* h, given without its bias, becomes relu(h + b). weights = softmax over the pairs of v . h, zero in the padding; pooled = the sum of
- * weights h. signs (fp32 alone, else NULL): bit p % 32 of word p / 32 says whether h is positive at pair p.
+ * weights h. signs (of fp32; NULL: not asked for): bit p % 32 of word p / 32 says whether h is positive at pair p.
  * h [sets, pairs, stride] in `precision`, b [stride] (padding zero), v [queries, stride], weights [sets, queries, w],
  * pooled [sets, queries, stride], signs [sets, pooling_words(pairs), stride] */
 void pooling_attention_forward(float *pooled, float *weights, uint32_t *signs, void *h, const float *b,

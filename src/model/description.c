@@ -103,10 +103,15 @@ static void add_attention(struct tensor_table *table, int queries, int width)
     add_dense(table, "pooling.output", width, width);
 }
 
+static bool attends(const struct model_description *model)
+{
+    return model->kind == MODEL_DEEP_SETS && model->pooling == POOLING_ATTENTION;
+}
+
 static void add_deep_sets(struct tensor_table *table, const struct model_description *model)
 {
     add_stack(table, "encoder.net", model->pair_width, &model->encoder, model->embed_dim);
-    if (model->pooling == POOLING_ATTENTION)
+    if (attends(model))
         add_attention(table, model->queries, model->embed_dim);
     add_stack(table, "decoder", model_embedding_width(model), &model->decoder, model->outputs);
 }
@@ -121,7 +126,7 @@ void model_tensors(const struct model_description *model, struct tensor_table *t
     else
         add_deep_sets(table, model);
     mark_hidden_matrices(table);
-    if (model->kind == MODEL_DEEP_SETS && model->pooling == POOLING_ATTENTION)
+    if (attends(model))
         table->tensors[2 * (model->encoder.count + 1)].hidden_matrix =
             false; // queries: vectors, each on its own
 }
@@ -131,10 +136,23 @@ size_t model_gradient_numbers(const struct model_description *model)
     struct tensor_table table;
     model_tensors(model, &table);
     size_t folded = 0;
-    if (model->kind == MODEL_DEEP_SETS && model->pooling == POOLING_ATTENTION)
+    if (attends(model))
         folded =
             (size_t)(model->queries * model->heads) * (size_t)model->encoder.width[model->encoder.count - 1];
     return table.parameters + folded;
+}
+
+// From the encoder's last weight to the value weight: what is folded, but for the value's bias, which has its own.
+size_t model_unfolded_parameters(const struct model_description *model, size_t *begin)
+{
+    struct tensor_table table;
+    model_tensors(model, &table);
+    const struct tensor *last = &table.tensors[2 * model->encoder.count], *value_bias = last + 5;
+    *begin = 0;
+    if (!attends(model))
+        return 0;
+    *begin = last->offset;
+    return value_bias->offset - last->offset;
 }
 
 static double multiply_adds(int in, const struct widths *widths)

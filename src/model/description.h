@@ -49,8 +49,12 @@ void model_tensors(const struct model_description *model, struct tensor_table *t
 
 size_t tensor_size(const struct tensor *tensor); // in floats
 
-/* Numbers of a shard's gradient: of each parameter, and behind them what attention has of products of parameters, before model_unfold. */
+/* Numbers of a shard's gradient: of each parameter, and behind them what attention has of products of parameters: queries x heads x the
+ * encoder's last width. */
 size_t model_gradient_numbers(const struct model_description *model);
+
+/* How many parameters, from *begin on, have their gradient from model_unfold: some with attention, else none. */
+size_t model_unfolded_parameters(const struct model_description *model, size_t *begin);
 
 /* Width of the decoder's input: E, with moments 2 E, with attention E for each query. */
 int model_embedding_width(const struct model_description *model);

@@ -124,11 +124,12 @@ static void take_max(const struct model_description *model, size_t sets, struct 
     layout->last_weight_gradient = take(total, width, last);
 }
 
-static void take_transposed(const struct model_description *model, size_t tile_rows,
+static void take_transposed(const struct model_description *model, size_t sets, size_t tile_rows,
                             struct deep_sets_layout *layout, size_t *total)
 {
-    layout->transposed_gradient = take_numbers(
-        total, 1, (size_t)lanes_stride(last_width(model)) * tile_rows + POOLING_WORD, model->precision);
+    size_t last = (size_t)lanes_stride(last_width(model));
+    layout->signs = take(total, sets * (size_t)pooling_words(model->pairs), last);
+    layout->transposed_gradient = take_numbers(total, 1, last * tile_rows + POOLING_WORD, model->precision);
     layout->transposed_pairs = take(total, (size_t)model->pair_width, tile_rows);
 }
 
@@ -152,12 +153,10 @@ static void take_attention(const struct model_description *model, size_t sets,
     layout->output_forward = take_numbers(total, 1, output_room, model->precision);
     layout->output_backward = take_numbers(total, 1, output_room, model->precision);
     layout->value_bias = take(total, width, 1);
-    layout->fold = take(total, width, in > width ? in : width);
+    layout->fold = take(total, width, in);
     if (model->precision != PRECISION_FP32)
         layout->rounded = take_numbers(total, width, in + 2 * width, model->precision);
     layout->weights = take(total, sets * queries, padded);
-    if (model->precision == PRECISION_FP32)
-        layout->signs = take(total, sets * (size_t)pooling_words(model->pairs), last);
     layout->scratch =
         take(total, 1, pooling_attention_scratch(model->pairs, (int)queries, (int)last, model->precision));
     for (int i = 0; i < 2; i++)
@@ -210,11 +209,10 @@ void deep_sets_layout(const struct model_description *model, int sets, int shard
     case POOLING_ATTENTION:
         take_attention(model, all, layout, &total);
         if (model_goes_back_transposed(model))
-            take_transposed(model, tile_rows, layout, &total);
+            take_transposed(model, all, tile_rows, layout, &total);
         break;
     default:
-        layout->signs = take(&total, all * (size_t)pooling_words(model->pairs), last);
-        take_transposed(model, tile_rows, layout, &total);
+        take_transposed(model, all, tile_rows, layout, &total);
     }
     layout->total = total;
 }

@@ -25,7 +25,7 @@ struct deep_sets_layout {
     size_t set_gradient[2];             // [S, widest], by turns
     size_t set_gradient_operand;        // p [S, widest]
 
-    // Mean and sum, pooled: [S, wk]; and attention in fp32.
+    // Mean and sum, pooled: [S, wk]; and attention where model_goes_back_transposed.
     size_t signs;               // [S, words, wk], 32-bit words
     size_t transposed_gradient; // p [wk, R] and a word's pairs more
     size_t transposed_pairs;    // [pair_width, R]
@@ -47,7 +47,7 @@ struct deep_sets_layout {
     size_t last_packed, last_packed_fp32;   // p and fp32, packed [wk, E], the encoder's last
     size_t output_forward, output_backward; // p, packed [E, E]
     size_t value_bias;                      // [E], folded
-    size_t fold;                            // [E, max(wk, E)], to work in
+    size_t fold;                            // [E, wk], to work in
     size_t rounded;       // p [E, wk], [E, E], [E, E]: encoder's last, value, output; where p is not fp32
     size_t weights;       // [S, Q H, n padded]
     size_t scratch;       // pooling_attention_scratch

@@ -44,8 +44,8 @@ struct model_gradients {
 void model_backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
                     const struct model_gradients *gradients);
 
-/* Of the sum of all shards' gradients, in place, the gradient of the parameters: once a step, what would else be done for each shard.
- * gradient [model_gradient_numbers]; behind the parameters nothing is left of use */
+/* Of the sum of all shards' gradients, in place, the gradient of the parameters, those of the last model_use: once a step, what would else be
+ * done for each shard. Writes what model_unfolded_parameters says.  gradient [model_gradient_numbers] */
 void model_unfold(struct model *model, float *gradient);
 
 #endif

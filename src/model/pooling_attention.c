@@ -162,7 +162,7 @@ static float *weights_of(const struct model *model, int set)
 static uint32_t *signs_of(const struct model *model, int set)
 {
     size_t row = (size_t)set * (size_t)pooling_words(model->description.pairs);
-    if (model->description.precision != PRECISION_FP32)
+    if (!model_goes_back_transposed(&model->description))
         return NULL;
     return (uint32_t *)at(model, layout_of(model)->signs) + row * (size_t)last_hidden_stride(model);
 }

@@ -130,7 +130,7 @@ const struct setting settings[SETTINGS] = {
         INTEGER(model.heads, "4", 1, 65536), .models = SETS, .poolings = 1u << POOLING_ATTENTION},
     [SETTING_QUERIES] = {
         GROUP_NETWORK, "queries", "queries", "1", "learned queries of pooling by attention",
-        INTEGER(model.queries, "1", 1, 65536), .models = SETS, .poolings = 1u << POOLING_ATTENTION},
+        INTEGER(model.queries, "1", 1, 4096), .models = SETS, .poolings = 1u << POOLING_ATTENTION},
 
     [SETTING_EVALUATION_EVERY] = {
         GROUP_EVALUATION, "every", "evaluation_every", "steps", "steps between two evaluations",

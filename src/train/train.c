@@ -30,11 +30,12 @@ struct trainer {
     const struct train_hooks *hooks;
     MPI_Comm group;
     int rank, ranks;
-    int sets;       // generators of a shard
-    int shards;     // of this rank
-    int together;   // of them, through the model; fewer, when the group has grown
-    size_t count;   // parameters
-    size_t numbers; // of a gradient
+    int sets;                        // generators of a shard
+    int shards;                      // of this rank
+    int together;                    // of them, through the model; fewer, when the group has grown
+    size_t count;                    // parameters
+    size_t numbers;                  // of a gradient
+    size_t unfolded, unfolded_begin; // parameters whose gradient is made of the sum
     struct model *model;
     struct task *task;
     int64_t made; // the task holds this rank's first batch of that step; -1: something else
@@ -148,6 +149,7 @@ static enum status trainer_init(struct trainer *t, MPI_Comm group)
     optimizer_share(t->optimizer, t->group);
     t->count = model_table(t->model)->parameters;
     t->numbers = model_gradient_numbers(&run->model);
+    t->unfolded = model_unfolded_parameters(&run->model, &t->unfolded_begin);
     int levels = train_gradients(t->shards);
     size_t stride = vector_stride(t->numbers);
     TRY(alloc_floats((size_t)levels * stride + (t->numbers + 1) / 2, &t->gradients));
@@ -287,6 +289,16 @@ static enum wish own_wish(const struct trainer *t)
     return t->rank == 0 && t->hooks->growing && t->hooks->growing(t->hooks->context) ? GROW : GO_ON;
 }
 
+// By one rank, which hands it on: its products may differ in their last bits where ranks of unlike processors were allowed.
+static void unfold(struct trainer *t)
+{
+    if (t->unfolded == 0)
+        return;
+    if (t->rank == 0)
+        model_unfold(t->model, t->level[0]);
+    MPI_Bcast(t->level[0] + t->unfolded_begin, (int)t->unfolded, MPI_FLOAT, 0, t->group);
+}
+
 enum step_end { STEP_DONE, STEP_DROPPED, STEP_LOSS_LOST, STEP_GRADIENT_LOST };
 
 // The parameters stay as they were unless the step is done; the loss is kept.
@@ -307,7 +319,7 @@ static enum step_end step(struct trainer *t)
     if (!isfinite(scalars->loss))
         return STEP_LOSS_LOST;
     tree_allreduce(t->level[0], t->numbers, t->exchange, t->group);
-    model_unfold(t->model, t->level[0]);
+    unfold(t);
     if (!tree_finite(t->level[0], t->count))
         return STEP_GRADIENT_LOST;
     optimizer_step(t->optimizer, scalars->step, rate_at(training, scalars->step), state->parameters,

@@ -498,8 +498,10 @@ static void check_shards(const struct model_description *description, int sets, 
         shards.gradient[i] = NAN;
     model_forward(all.model, all.sets, all.pairs, all.output);
     model_backward(all.model, all.sets, all.pairs, all.output_gradient, &gradients);
-    for (size_t i = 0; i < numbers; i++)
-        assert_true(shards.times[i] == 1 || (shards.times[i] == 0 && together == 1));
+    size_t begin, unfolded = model_unfolded_parameters(description, &begin);
+    for (size_t i = 0; i < numbers; i++) // once, or made of the sum
+        assert_true(shards.times[i] == 1 ||
+                    (shards.times[i] == 0 && i % count >= begin && i % count < begin + unfolded));
     for (size_t shard = 0; shard < (size_t)together; shard++) {
         memcpy(alone.pairs, all.pairs + shard * alone.numbers, alone.numbers * sizeof(float));
         memcpy(alone.output_gradient, all.output_gradient + shard * alone.outputs,

@@ -165,6 +165,31 @@ static void test_memory_grows_by_what_is_held(void **state)
                          task_batch_bytes(&task, 16));
 }
 
+// With attention gradients are longer than the parameters.
+static void test_memory_of_attention(void **state)
+{
+    (void)state;
+    struct task_description task = {
+        .generator = {.inputs = 2, .hidden = {1, {5}}, .outputs = 1}, .equations = 20, .eval_points = 1};
+    struct model_description model = {
+        MODEL_DEEP_SETS, POOLING_ATTENTION, 3,          20,          8, {2, {16, 24}},
+        {1, {12}},       .outputs = 15,     .heads = 4, .queries = 2};
+    struct training training = {.batch = 32, .shards = 2, .evaluation_generators = 100};
+    struct tensor_table table;
+    size_t begin, unfolded = model_unfolded_parameters(&model, &begin);
+    model_tensors(&model, &table);
+    size_t numbers = model_gradient_numbers(&model);
+    assert_int_equal(numbers, table.parameters + 2 * 4 * 24);
+    assert_string_equal(table.tensors[4].name, "encoder.net.4.weight");
+    assert_int_equal(begin, table.tensors[4].offset);
+    assert_int_equal(unfolded, 8 * 24 + 8 + 2 * 8 + 2 * 8 * 8); // that weight, its bias, query, key and value
+    // parameters, two moments; two gradients, and what is exchanged
+    assert_int_equal(train_memory_bytes(&training, &model, &task),
+                     (3 * table.parameters + 3 * numbers + 2 * 16 * 15) * sizeof(float) +
+                         model_workspace_bytes(&model, 16, 1) + task_batch_bytes(&task, 16) +
+                         100 * sizeof(struct task_score));
+}
+
 // ---- tree ----
 
 enum { COUNT = 37, SHARDS_MAX = 16 };
@@ -268,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_how_many_shards_together),
         cmocka_unit_test(test_memory_grows_by_what_is_held),
+        cmocka_unit_test(test_memory_of_attention),
         cmocka_unit_test(test_carry_is_the_pairwise_sum),
         cmocka_unit_test(test_carry_by_pieces),
         cmocka_unit_test(test_sum_is_the_pairwise_sum),
