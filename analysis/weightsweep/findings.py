@@ -47,7 +47,8 @@ def answer(runs: xr.Dataset) -> str:
     means = [float(np.mean([row["r2"] for row in group])) for group in groups]
     best, worst = int(np.argmax(means)), int(np.argmin(means))
     steps = sorted({int(row["steps_done"]) for group in groups for row in group})
-    trained = f"{runs.sizes['run']} runs of {' and '.join(f'{count:,}' for count in steps)} steps ({_training(runs)})."
+    number = runs.sizes["run"]
+    trained = f"{number} {'run' if number == 1 else 'runs'} of {' and '.join(f'{count:,}' for count in steps)} steps ({_training(runs)})."
     if best == worst:
         return f"{trained} R² {100 * means[best]:.2f} %."
     ends = [f"R² {100 * means[at]:.2f} % with {_label(runs, groups[at][0])}" for at in (best, worst)]
@@ -101,7 +102,8 @@ def _draw(runs: xr.Dataset, folder: Path) -> Path:
     from weightsweep import figures  # matplotlib takes its time
 
     called = figures.called_for(runs)
-    wanted = ("weights", *_FIGURES) if "objective" in results.varied(runs) else _FIGURES
+    first = "weights" if "objective" in results.varied(runs) else "loss" if runs.sizes["run"] == 1 else None  # one run: its curve
+    wanted = (first, *_FIGURES)
     name = next(name for name in wanted if name in called)
     picture, document = figures.save([runs], folder, [name])
     document.unlink()  # a page shows pictures

@@ -679,6 +679,7 @@ static void test_files_of_the_repository(void **state)
                  {"sweeps/pooling.yaml", 36, 150},
                  {"sweeps/embedding.yaml", 30, 150},
                  {"sweeps/best.yaml", 2, 150},
+                 {"sweeps/best-long.yaml", 1, 150},
                  {"sweeps/embedding-x-pooling.yaml", 15, 150},
                  {"sweeps/optimizer.yaml", 16, 45},
                  {"sweeps/forward-linear-vs-x-linear.yaml", 8, 1},
