@@ -4,6 +4,7 @@
 
 #include "kernel/gemm.h"
 #include "kernel/lanes.h"
+#include "kernel/pooling.h"
 #include "model/network.h"
 
 #include <stdint.h>
@@ -49,6 +50,13 @@ static inline int last_hidden_stride(const struct model *model)
 {
     const struct widths *encoder = &model->description.encoder;
     return lanes_stride(encoder->width[encoder->count - 1]);
+}
+
+/* Signs of the last hidden layer, as bits, from `set` on: [words, padded wk] a set. */
+static inline uint32_t *deep_sets_signs(const struct model *model, int set)
+{
+    size_t row = (size_t)set * (size_t)pooling_words(model->description.pairs);
+    return (uint32_t *)workspace_at(model, layout_of(model)->signs) + row * (size_t)last_hidden_stride(model);
 }
 
 /* Activations of the encoder's hidden layer i for the tile that starts at `set`. */

@@ -24,8 +24,8 @@ struct pooling {
     void (*finish)(struct model *model, float *gradient); // after all tiles of a shard; NULL: nothing left
     void (*unfold)(struct model *model,
                    float *gradient); // once a step, as model_unfold; NULL: nothing folded
-    /* dz of a tile transposed, [wk, rows], zeros where there are no more pairs; NULL: costs as much as a product takes to do it. Behind
-     * encode_backward, or `alone`, in place of it. */
+    /* dz of a tile transposed, [wk, rows], zeros where there are no more pairs; NULL: costs as much as a product takes to do it, as it may
+     * say itself behind encode_backward. Behind that, or `alone`, in place of it. */
     const void *(*transposed_gradient)(struct model *model, int set, int sets, int rows, bool alone);
 };
 

@@ -8,7 +8,6 @@
 #include "kernel/pooling_attention.h"
 #include "kernel/activation.h"
 #include "kernel/operand.h"
-#include "kernel/pooling.h"
 #include "model/deep_sets.h"
 #include "model/pooling.h"
 
@@ -159,14 +158,6 @@ static float *weights_of(const struct model *model, int set)
            (size_t)(set * deep_sets_queries(d)) * (size_t)lanes_stride(d->pairs);
 }
 
-static uint32_t *signs_of(const struct model *model, int set)
-{
-    size_t row = (size_t)set * (size_t)pooling_words(model->description.pairs);
-    if (!model_goes_back_transposed(&model->description))
-        return NULL;
-    return (uint32_t *)at(model, layout_of(model)->signs) + row * (size_t)last_hidden_stride(model);
-}
-
 static size_t pooled_row(const struct model *model, int set)
 {
     return (size_t)set * (size_t)deep_sets_input_stride(&model->description, 0);
@@ -176,11 +167,12 @@ static void encode(struct model *model, int set, int sets)
 {
     const struct model_description *d = &model->description;
     const struct deep_sets_layout *layout = layout_of(model);
+    uint32_t *signs = model_goes_back_transposed(d) ? deep_sets_signs(model, set) : NULL;
     pooling_attention_forward(
-        at(model, layout->set_input[0]) + pooled_row(model, set), weights_of(model, set),
-        signs_of(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
-        at(model, layout->last_bias), at(model, layout->query), sets, d->pairs, deep_sets_queries(d),
-        last_hidden_stride(model), at(model, layout->scratch), d->precision);
+        at(model, layout->set_input[0]) + pooled_row(model, set), weights_of(model, set), signs,
+        deep_sets_activation(model, d->encoder.count - 1, set), at(model, layout->last_bias),
+        at(model, layout->query), sets, d->pairs, deep_sets_queries(d), last_hidden_stride(model),
+        at(model, layout->scratch), d->precision);
 }
 
 // The pooled rows of one head begin here, and are `heads` strides apart: [sets queries, heads, stride].
@@ -309,7 +301,7 @@ static const void *transposed_gradient(struct model *model, int set, int sets, i
     pooling_attention_backward_transposed(
         dz, at(model, layout->last_bias_gradient), at(model, layout->query_gradient),
         at(model, layout->set_gradient[0]) + row, at(model, layout->set_input[0]) + row,
-        weights_of(model, set), signs_of(model, set), deep_sets_activation(model, last, set),
+        weights_of(model, set), deep_sets_signs(model, set), deep_sets_activation(model, last, set),
         at(model, layout->query), sets, d->pairs, deep_sets_queries(d), last_hidden_stride(model),
         d->encoder.width[last], rows, at(model, layout->scratch));
     return dz;

@@ -3,13 +3,6 @@
 #include "model/deep_sets.h"
 #include "model/pooling.h"
 
-static uint32_t *signs_of(const struct model *model, int set)
-{
-    uint32_t *signs = (uint32_t *)workspace_at(model, layout_of(model)->signs);
-    return signs +
-           (size_t)set * (size_t)pooling_words(model->description.pairs) * (size_t)last_hidden_stride(model);
-}
-
 static float mean_scale(const struct model *model)
 {
     return 1.0f / (float)model->description.pairs;
@@ -20,7 +13,7 @@ static void encode(struct model *model, int set, int sets)
     const struct model_description *d = &model->description;
     int stride = last_hidden_stride(model);
     pooling_sum_forward(workspace_at(model, layout_of(model)->set_input[0]) + (size_t)set * (size_t)stride,
-                        signs_of(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
+                        deep_sets_signs(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
                         workspace_at(model, layout_of(model)->last_bias), mean_scale(model), sets, d->pairs,
                         stride, d->precision);
 }
@@ -57,8 +50,8 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     const float *dpooled = workspace_at(model, layout_of(model)->set_gradient[0]);
     (void)gradient, (void)picked;
     pooling_sum_backward(dz, workspace_at(model, layout_of(model)->last_bias_gradient),
-                         dpooled + (size_t)set * (size_t)stride, signs_of(model, set), mean_scale(model),
-                         sets, d->pairs, stride, d->precision);
+                         dpooled + (size_t)set * (size_t)stride, deep_sets_signs(model, set),
+                         mean_scale(model), sets, d->pairs, stride, d->precision);
     return sets * d->pairs;
 }
 
@@ -70,7 +63,7 @@ static const void *transposed_gradient(struct model *model, int set, int sets, i
     void *transposed = workspace_at(model, layout_of(model)->transposed_gradient);
     float *db = alone ? workspace_at(model, layout_of(model)->last_bias_gradient) : NULL;
     pooling_sum_backward_transposed(transposed, db, dpooled + (size_t)set * (size_t)stride,
-                                    signs_of(model, set), mean_scale(model), sets, d->pairs, stride,
+                                    deep_sets_signs(model, set), mean_scale(model), sets, d->pairs, stride,
                                     d->encoder.width[d->encoder.count - 1], rows, d->precision);
     return transposed;
 }
