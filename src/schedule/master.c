@@ -19,7 +19,8 @@ struct mark {
 struct master {
     const struct schedule_job *job;
     const struct schedule_hooks *hooks;
-    MPI_Comm world;
+    struct outbox *outbox;
+    MPI_Comm world; // the outbox's
     int ranks;
     struct dispatch *dispatch;
     struct mark *mark;         // [runs]
@@ -55,12 +56,13 @@ int schedule_ranks_used(const struct schedule_job *job, int ranks)
     return used;
 }
 
-void master_create(const struct schedule_job *job, const struct schedule_hooks *hooks, MPI_Comm world,
+void master_create(const struct schedule_job *job, const struct schedule_hooks *hooks, struct outbox *outbox,
                    struct master **out)
 {
     struct master *master = memory_small(sizeof *master);
-    *master = (struct master){.job = job, .hooks = hooks, .world = world, .undecided = true};
-    MPI_Comm_size(world, &master->ranks);
+    *master = (struct master){
+        .job = job, .hooks = hooks, .outbox = outbox, .world = outbox->comm, .undecided = true};
+    MPI_Comm_size(master->world, &master->ranks);
     make_dispatch(job, master->ranks, &master->dispatch);
     master->mark = memory_small((size_t)count_runs(job) * sizeof *master->mark);
     *out = master;
@@ -104,7 +106,7 @@ static void send_order(struct master *master, enum tag tag, const int *message, 
         memcpy(own, message, (size_t)length * sizeof *own);
         keep_for_self(master, tag, own, length);
     } else {
-        MPI_Send(message, length, MPI_INT, rank, tag, master->world);
+        outbox_send(master->outbox, message, length, MPI_INT, rank, tag);
     }
 }
 
@@ -249,7 +251,7 @@ void master_serve(struct master *master)
     if (stop_requested() && !master->stop_sent) {
         master->stop_sent = true;
         for (int rank = 1; rank < master->ranks; rank++)
-            MPI_Send(NULL, 0, MPI_BYTE, rank, TAG_STOP, master->world);
+            outbox_send(master->outbox, NULL, 0, MPI_BYTE, rank, TAG_STOP);
     }
     decide(master);
     master->hooks->tick(master->hooks->context);
@@ -274,7 +276,7 @@ bool master_done(struct master *master, enum status *status)
         master->quit_sent = true;
         int code = (int)*status;
         for (int rank = 1; rank < master->ranks; rank++)
-            MPI_Send(&code, 1, MPI_INT, rank, TAG_QUIT, master->world);
+            outbox_send(master->outbox, &code, 1, MPI_INT, rank, TAG_QUIT);
     }
     if (master->failure != STATUS_OK) // later successes may have replaced the record
         status_fail(master->failure, __FILE__, __LINE__, "%s", master->failure_message);

@@ -3,12 +3,14 @@
 #ifndef SCHEDULE_MASTER_H
 #define SCHEDULE_MASTER_H
 
+#include "schedule/outbox.h"
 #include "schedule/protocol.h"
 #include "schedule/schedule.h"
 
 struct master;
 
-void master_create(const struct schedule_job *job, const struct schedule_hooks *hooks, MPI_Comm world,
+/* The outbox stays the caller's. Its communicator carries all messages of the scheduler. */
+void master_create(const struct schedule_job *job, const struct schedule_hooks *hooks, struct outbox *outbox,
                    struct master **master);
 void master_destroy(struct master **master);
 

@@ -27,8 +27,7 @@ struct report {
     enum status status; // not OK: the results file could not be written
     enum train_end end;
     struct train_scalars scalars;
-    struct schedule_sums
-        sums; // from here on with TAG_FINISHED alone: a short message does not wait for its receiver
+    struct schedule_sums sums; // from here on with TAG_FINISHED alone: the other messages are frequent
     double scores[FURTHER_SCORES_MOST];
     char message[256];
 };

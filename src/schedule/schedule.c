@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "schedule/master.h"
+#include "schedule/outbox.h"
 #include "schedule/protocol.h"
 
 #include <math.h>
@@ -23,6 +24,7 @@ struct worker {
     MPI_Comm world; // our messages' own
     // Groups are made from this one: what MPI itself sends for that must not meet our probes for any message.
     MPI_Comm everyone;
+    struct outbox outbox; // on `world`
     int rank, ranks;
     struct master *master; // in rank 0, else NULL
     bool told_to_stop;     // the master knows that this rank wants to stop
@@ -41,8 +43,9 @@ static void tell(struct worker *worker, enum tag tag, const struct report *repor
     if (worker->master)
         master_report(worker->master, tag, report);
     else
-        MPI_Send(report, tag == TAG_FINISHED ? sizeof *report : offsetof(struct report, sums), MPI_BYTE, 0,
-                 tag, worker->world);
+        outbox_send(&worker->outbox, report,
+                    tag == TAG_FINISHED ? (int)sizeof *report : (int)offsetof(struct report, sums), MPI_BYTE,
+                    0, tag);
 }
 
 // A worker's ear: the wish to stop comes from the master or goes to it.
@@ -57,7 +60,7 @@ static void exchange_stop(struct worker *worker)
     }
     if (stop_requested() && !worker->told_to_stop) {
         worker->told_to_stop = true;
-        MPI_Send(NULL, 0, MPI_BYTE, 0, TAG_STOP, worker->world);
+        outbox_send(&worker->outbox, NULL, 0, MPI_BYTE, 0, TAG_STOP);
     }
 }
 
@@ -169,7 +172,8 @@ static MPI_Comm larger(void *context)
     int old;
     MPI_Comm_size(worker->group, &old);
     for (int i = 1 + old; worker->leader && i < worker->growth_length; i++)
-        MPI_Send(worker->growth, worker->growth_length, MPI_INT, worker->growth[i], TAG_JOIN, worker->world);
+        outbox_send(&worker->outbox, worker->growth, worker->growth_length, MPI_INT, worker->growth[i],
+                    TAG_JOIN);
     worker->larger = make_group(worker, worker->growth + 1, worker->growth_length - 1);
     return worker->larger;
 }
@@ -235,7 +239,7 @@ static void rest(void)
 static enum status be_master(struct worker *worker)
 {
     enum status status;
-    master_create(worker->job, worker->hooks, worker->world, &worker->master);
+    master_create(worker->job, worker->hooks, &worker->outbox, &worker->master);
     for (;;) {
         master_serve(worker->master);
         struct own_message own = master_own_message(worker->master);
@@ -262,7 +266,6 @@ static enum status be_worker(struct worker *worker)
             rest();
         } else if (message.MPI_TAG == TAG_QUIT) {
             MPI_Recv(&code, 1, MPI_INT, 0, TAG_QUIT, worker->world, MPI_STATUS_IGNORE);
-            exchange_stop(worker); // a last TAG_STOP may lie before it
             return (enum status)code;
         } else if (message.MPI_TAG != TAG_STOP) {
             int *ranks = receive_ranks(worker, &message, &length);
@@ -280,7 +283,9 @@ enum status schedule_work(const struct schedule_job *job, const struct schedule_
     MPI_Comm_dup(world, &worker.everyone);
     MPI_Comm_rank(worker.world, &worker.rank);
     MPI_Comm_size(worker.world, &worker.ranks);
+    outbox_init(&worker.outbox, worker.world);
     enum status status = worker.rank == 0 ? be_master(&worker) : be_worker(&worker);
+    outbox_close(&worker.outbox, worker.everyone);
     MPI_Comm_free(&worker.everyone);
     MPI_Comm_free(&worker.world);
     return status;

@@ -1,0 +1,31 @@
+/* The scheduler's messages that have been sent and perhaps not yet received.
+ *
+ * A send never blocks, so two ranks that send to each other cannot deadlock. A send is synchronous (MPI_Issend), so
+ * its behaviour does not depend on MPI's eager limit, and outbox_close knows when every message was received. */
+#ifndef SCHEDULE_OUTBOX_H
+#define SCHEDULE_OUTBOX_H
+
+#include "schedule/protocol.h"
+
+#include <mpi.h>
+
+struct outbox {
+    MPI_Comm comm; // the scheduler's messages, no others
+    int count, capacity;
+    MPI_Request *request; // [count]
+    void **message;       // [count], copies
+};
+
+/* The communicator must stay valid until outbox_close. */
+void outbox_init(struct outbox *outbox, MPI_Comm comm);
+
+/* Copies `count` elements of `type` and returns at once. Not collective. */
+void outbox_send(struct outbox *outbox, const void *elements, int count, MPI_Datatype type, int rank,
+                 enum tag tag);
+
+/* Collective on the outbox's communicator, once no rank waits for a message. Drops the messages that still arrive,
+ * and returns when every message of every rank was received. `barrier`: a communicator of the same ranks that
+ * carries no messages. */
+void outbox_close(struct outbox *outbox, MPI_Comm barrier);
+
+#endif
