@@ -156,21 +156,34 @@ static bool to_do(const struct run_options *options, enum run_status status, con
     return needs_work(options, status) && (!options->only || listed(options->only, id));
 }
 
+static void note_retry(const struct command *command, int64_t diverged)
+{
+    fprintf(command->err,
+            "note: --retry repeats %lld diverged run%s. Training is deterministic: %s again unless a setting "
+            "changes; --retry helps only after a failure of the machine\n",
+            (long long)diverged, diverged == 1 ? "" : "s",
+            diverged == 1 ? "it will diverge" : "they will diverge");
+}
+
 // --retry: back to pending at once, so that an interruption does not make the next command forget them.
-static enum status put_back(const struct run_options *options, const struct sweep *sweep, struct store *store,
-                            MPI_Comm comm, uint8_t *run_status)
+static enum status put_back(const struct command *command, const struct run_options *options,
+                            const struct sweep *sweep, struct store *store, uint8_t *run_status)
 {
     int rank;
+    int64_t diverged = 0;
     enum status status = STATUS_OK;
-    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_rank(command->comm, &rank);
     for (int64_t run = 0; run < sweep->runs && status == STATUS_OK; run++) {
         if (!is_lost(run_status[run]) || !to_do(options, run_status[run], sweep->run[run].id))
             continue;
+        diverged += run_status[run] == RUN_DIVERGED;
         run_status[run] = RUN_PENDING;
         if (rank == 0)
             status = store_write_status(store, run, RUN_PENDING);
     }
-    return agree(status, comm);
+    if (rank == 0 && diverged > 0 && options->progress != PROGRESS_NONE)
+        note_retry(command, diverged);
+    return agree(status, command->comm);
 }
 
 // ---- what the schedule needs from outside ----
@@ -286,11 +299,14 @@ static enum status count_lost(const char *output, const struct sweep *sweep, con
     }
     enum status status = STATUS_OK;
     if (lost > 0)
-        status = status_fail(
-            STATUS_RUNS, __FILE__, __LINE__,
-            "%lld of %lld runs did not reach their end: %s%s; why is in the column `message` of %s, and "
-            "--retry does them again",
-            (long long)lost, (long long)sweep->runs, names.chars, lost > NAMED_RUNS ? ", ..." : "", output);
+        status = status_fail(STATUS_RUNS, __FILE__, __LINE__,
+                             "%lld of %lld runs did not reach their end: %s%s; the column `message` of %s "
+                             "says why. Training is "
+                             "deterministic: a diverged run diverges again unless a setting changes. --retry "
+                             "repeats the runs; it "
+                             "helps only after a failure of the machine, such as missing memory",
+                             (long long)lost, (long long)sweep->runs, names.chars,
+                             lost > NAMED_RUNS ? ", ..." : "", output);
     text_free(&names);
     return status;
 }
@@ -392,7 +408,7 @@ static enum status with_file(const struct command *command, const struct run_opt
     TRY_DONE(share_file(options, sweep, command->comm, &past));
     TRY_DONE(store_open(options->output, command->comm, &store));
     TRY_DONE(repair_runs(command, sweep, store, past.damaged, past.status));
-    TRY_DONE(put_back(options, sweep, store, command->comm, past.status));
+    TRY_DONE(put_back(command, options, sweep, store, past.status));
     status = work(command, options, sweep, store, &past);
     if (rank == 0 && status == STATUS_OK)
         status = count_lost(options->output, sweep, past.status);

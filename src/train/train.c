@@ -20,6 +20,7 @@
 
 enum { LEVELS_MAX = 32 };
 static const double ema_decay = 0.99;
+static const double r2_diverged = -100; // a run whose R^2 ends below it has diverged
 
 /* What a rank wants after its shards; the greatest wish of the group is done. */
 enum wish { GO_ON, GROW, LEAVE };
@@ -51,6 +52,7 @@ struct trainer {
     struct held_out held_out;
     struct task_score *scores; // [evaluation_generators]
     double clock, checkpoint_clock, poll_clock;
+    bool r2_defined; // the held-out outputs of the last evaluation have variance
     enum status
         trouble; // of the leader's last checkpoint; the others learn of it with the next step's losses
 };
@@ -362,7 +364,8 @@ static bool evaluate(struct trainer *t)
     model_use(t->model, t->state->parameters);
     if (!held_out_pass(&t->held_out, score, t, TASK_SCORE_NUMBERS, (double *)t->scores))
         return false;
-    evaluate_r2(t->scores, t->held_out.generators, &t->state->scalars.r2, &t->state->scalars.r2_stderr);
+    t->r2_defined =
+        evaluate_r2(t->scores, t->held_out.generators, &t->state->scalars.r2, &t->state->scalars.r2_stderr);
     return true;
 }
 
@@ -401,6 +404,26 @@ static void diverged(struct train_result *result, const char *what, int64_t step
              what, (long long)step);
 }
 
+// The evaluation that was just done, or R^2 of a run that is at its last step.
+static void check_r2(const struct trainer *t, struct train_result *result)
+{
+    const struct train_scalars *scalars = &t->state->scalars;
+    if (!t->r2_defined) {
+        result->end = TRAIN_FAILED;
+        snprintf(result->message, sizeof result->message,
+                 "R^2 is not defined: the outputs of the %d held-out generators have no variance; use more "
+                 "evaluation.generators, or generators with more hidden units",
+                 t->held_out.generators);
+    } else if (!isfinite(scalars->r2)) {
+        diverged(result, "R^2 after step", scalars->step);
+    } else if (scalars->step == t->run->training.steps && scalars->r2 < r2_diverged) {
+        result->end = TRAIN_DIVERGED;
+        snprintf(result->message, sizeof result->message,
+                 "R^2 after step %lld, the last, is %.3g, below %.0f; try a lower learning_rate",
+                 (long long)scalars->step, scalars->r2, r2_diverged);
+    }
+}
+
 static enum status train(struct trainer *t, struct train_result *result)
 {
     const struct training *training = &t->run->training;
@@ -414,8 +437,7 @@ static enum status train(struct trainer *t, struct train_result *result)
                 break;
             }
             TRY(add_point(t));
-            if (!isfinite(scalars->r2))
-                diverged(result, "R^2 after step", scalars->step);
+            check_r2(t, result);
             continue;
         }
         if (scalars->step == training->steps)
@@ -437,8 +459,9 @@ static enum status train(struct trainer *t, struct train_result *result)
                 t->trouble = write_checkpoint(t);
         }
     }
-    // What has diverged is not worth keeping: a retry starts from the checkpoint before.
-    if (t->rank == 0 && t->trouble == STATUS_OK && result->end != TRAIN_DIVERGED)
+    // No checkpoint of a run that has diverged or failed: a retry starts from the checkpoint before.
+    bool kept = result->end == TRAIN_DONE || result->end == TRAIN_STOPPED;
+    if (t->rank == 0 && t->trouble == STATUS_OK && kept)
         t->trouble = write_checkpoint(t);
     return agree(t->trouble, t->group);
 }

@@ -12,6 +12,8 @@ import pytest
 from conftest import Sweep
 from harness import (
     DIVERGED,
+    DONE,
+    FAILED,
     LONG,
     PENDING,
     PROGRAM,
@@ -77,8 +79,8 @@ def test_only(finished: Sweep, tmp_path: Path) -> None:
     results, ids = tmp_path / "x.h5", columns(finished.results)["run_id"]
     assert run(2, finished.yaml, results, "--quiet", "--only", f"{ids[2]},{ids[0]}").code == 0
     assert [each["status"] for each in status(results)["runs"]] == ["done", "pending", "done", "pending"]
-    unknown = run(2, finished.yaml, results, "--quiet", "--only", f"{ids[1]},0123456789ab")
-    assert unknown.code == 2 and unknown.says("--only", "0123456789ab")
+    unknown = run(2, finished.yaml, results, "--quiet", "--only", f"{ids[1]},a123456789ab")
+    assert unknown.code == 2 and unknown.says("--only", "a123456789ab")
     assert run(2, finished.yaml, results, "--quiet").code == 0
     assert differences(promised_bits(finished.results), promised_bits(results)) == []
 
@@ -276,6 +278,42 @@ def test_diverged_runs(diverging: Path, tmp_path: Path) -> None:
     before = digest(results)
     again = run(1, diverging, results)
     assert again.code == 5 and digest(results) == before, "a finished file is left alone"
+
+
+def test_r2_far_below_0_is_divergence(tmp_path: Path) -> None:
+    """A finite loss, and predictions that are wrong by orders of magnitude."""
+    sweep = write_sweep(tmp_path / "rates.yaml", axes={"learning_rate": [1e-3, 1]}, training={"steps": 100, "shards": 4}, evaluation={"every": 50})
+    results = tmp_path / "rates.h5"
+    result = run(1, sweep, results, "--quiet")
+    assert result.code == 5 and result.says("1 of 2 runs", "deterministic", "unless a setting changes")
+    file = columns(results)
+    assert list(file["status"]) == [DONE, DIVERGED] and file["r2"][1] < -100 and list(file["steps_done"]) == [100, 100]
+    assert file["message"][0] == "" and file["message"][1].startswith(f"R^2 after step 100, the last, is {file['r2'][1]:.3g}, below -100")
+    assert weightsweep("verify", results).code == 0
+    again = run(1, sweep, results, "--retry")
+    assert again.code == 5 and again.says("note: ", "1 diverged run.", "diverge again") and columns(results)["message"] == file["message"]
+
+
+@pytest.mark.parametrize("every", [1, 10])
+def test_held_out_outputs_without_variance(tmp_path: Path, every: int) -> None:
+    """Two generators of one dead unit each: all their outputs are 0."""
+    sweep = write_sweep(
+        tmp_path / "dead.yaml",
+        unknowns=None,
+        generator={"inputs": 1, "hidden": [1]},
+        equation_ratio=0.5,
+        seed=3,
+        training={"steps": 10, "batch": 1, "shards": 1},
+        network={"encoder": [1], "decoder": [1]},
+        embed_dim=1,
+        evaluation={"every": every, "generators": 2},
+    )
+    results = tmp_path / "dead.h5"
+    assert run(1, sweep, results, "--quiet").code == 5
+    file = columns(results)
+    assert list(file["status"]) == [FAILED] and np.isnan(file["r2"][0])
+    assert "R^2 is not defined" in file["message"][0] and "no variance" in file["message"][0] and "learning_rate" not in file["message"][0]
+    assert weightsweep("verify", results).code == 0
 
 
 def test_retry(diverging: Path, tmp_path: Path) -> None:

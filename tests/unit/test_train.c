@@ -64,6 +64,24 @@ static void test_r2_by_hand(void **state)
     assert_true(isnan(standard_error));
 }
 
+static void test_r2_is_not_defined_without_variance(void **state)
+{
+    (void)state;
+    struct task_score score[7] = {{0}}; // 1 / 7, summed seven times, is not 1
+    double r2, standard_error;
+    for (int constant = 0; constant < 4; constant++) {
+        for (int i = 0; i < 7; i++)
+            score[i] = (struct task_score){.squared_error = 0.01 * i,
+                                           .mean = constant * 0.1,
+                                           .mean_square = constant * 0.1 * (constant * 0.1)};
+        assert_false(evaluate_r2(score, 7, &r2, &standard_error));
+        assert_true(isnan(r2) && isnan(standard_error));
+    }
+    score[6].mean_square += 1e-6; // little, but more than fp32 rounds
+    assert_true(evaluate_r2(score, 7, &r2, &standard_error));
+    assert_true(r2 < 0 && standard_error > 0);
+}
+
 static void test_standard_error_is_the_jackknifes(void **state)
 {
     (void)state;
@@ -289,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_constant_rate),
         cmocka_unit_test(test_cosine_rate),
         cmocka_unit_test(test_r2_by_hand),
+        cmocka_unit_test(test_r2_is_not_defined_without_variance),
         cmocka_unit_test(test_standard_error_is_the_jackknifes),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_how_many_shards_together),

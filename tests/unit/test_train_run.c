@@ -246,6 +246,27 @@ static void test_divergence_ends_the_run(void **state)
     shelf_free(&shelf);
 }
 
+// On the way there R^2 may be anything.
+static void test_r2_far_below_0_at_the_last_step_is_divergence(void **state)
+{
+    (void)state;
+    struct train_run run = tiny;
+    struct shelf shelf = {0};
+    struct train_result result;
+    run.training.optimizer = OPTIMIZER_ADAM;
+    run.training.schedule = SCHEDULE_CONSTANT;
+    run.training.learning_rate = 100;
+    assert_int_equal(train(&run, &shelf, &result), STATUS_OK);
+    assert_int_equal(result.end, TRAIN_DIVERGED);
+    assert_int_equal(result.state.scalars.step, STEPS);
+    for (int i = 0; i < POINTS; i++)
+        assert_true(isfinite(shelf.curve[i].r2) && shelf.curve[i].r2 < -100);
+    assert_non_null(strstr(result.message, "R^2 after step 7, the last, is -"));
+    assert_non_null(strstr(result.message, "below -100"));
+    train_state_free(&result.state);
+    shelf_free(&shelf);
+}
+
 // More memory than any machine can address: a result of that run alone.
 static void test_no_memory_fails_the_run(void **state)
 {
@@ -319,6 +340,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_first_step),
         cmocka_unit_test(test_resumed_at_any_step),
         cmocka_unit_test(test_divergence_ends_the_run),
+        cmocka_unit_test(test_r2_far_below_0_at_the_last_step_is_divergence),
         cmocka_unit_test(test_no_memory_fails_the_run),
         cmocka_unit_test(test_a_hook_that_fails_ends_the_sweep),
         cmocka_unit_test(test_stop_keeps_the_last_finished_step),
