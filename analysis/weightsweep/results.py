@@ -16,7 +16,7 @@ import xarray as xr
 if TYPE_CHECKING:
     import pandas
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Settings that follow from others: shown only where they say something of their own.
 _COSTS = ("parameters", "flops_per_step")

@@ -57,15 +57,16 @@ static enum status read_sweep(const struct store_view *view, struct sweep **swee
     return status;
 }
 
+// The sweep's runs are in the order of the file's rows. The first digit of an id differs in older files.
 static enum status find_spec(const struct store_view *view, const struct sweep *sweep, int64_t run,
-                             const struct run_spec **spec)
+                             struct run_spec *spec)
 {
     const char *id = column_find(&view->columns, "run_id")->texts[run];
-    for (int64_t i = 0; i < sweep->runs; i++)
-        if (strcmp(sweep->run[i].id, id) == 0) {
-            *spec = &sweep->run[i];
-            return STATUS_OK;
-        }
+    if (run < sweep->runs && id[0] != '\0' && strcmp(sweep->run[run].id + 1, id + 1) == 0) {
+        *spec = sweep->run[run];
+        snprintf(spec->id, sizeof spec->id, "%s", id);
+        return STATUS_OK;
+    }
     FAIL(STATUS_RESULTS, "%s: its run %s is none of the sweep that it keeps", view->path, id);
 }
 
@@ -235,13 +236,13 @@ static enum status predict(const struct command *command, const struct options *
                            const struct store_view *view, const struct sweep *sweep)
 {
     enum status status = STATUS_OK;
-    const struct run_spec *spec = NULL;
+    struct run_spec found, *spec = &found;
     struct store_parameters *parameters = NULL;
     struct pairs pairs = {0};
     struct prediction prediction = {.file = options->pairs, .pairs = &pairs};
     int64_t run;
     TRY_DONE(view_find_run(view, options->run, &run));
-    TRY_DONE(find_spec(view, sweep, run, &spec));
+    TRY_DONE(find_spec(view, sweep, run, spec));
     TRY_DONE(check_task(spec));
     TRY_DONE(view_read_model(view, run, &parameters));
     TRY_DONE(check_tensors(view, spec, parameters));

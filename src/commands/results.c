@@ -159,8 +159,14 @@ bool results_same_sweep(const struct store_view *view, const struct sweep *sweep
     return same;
 }
 
-static enum status refuse_archive(const struct store_view *view)
+static enum status check_continuable(const struct store_view *view)
 {
+    if (view->older)
+        FAIL(STATUS_RESULTS,
+             "%s was written by an earlier weightsweep (schema version %lld), which gave runs other ids: "
+             "it can be read but not continued; continue it with the version that wrote it (attribute "
+             "`versions`), or give the sweep a new file with -o",
+             view->path, (long long)view->schema);
     if (view->archive)
         FAIL(STATUS_RESULTS,
              "%s is an archive: it holds no checkpoints, so it can be read but not continued; continue the "
@@ -189,7 +195,7 @@ static enum status check_arithmetic(const struct store_view *view, bool same_ari
 
 enum status results_check(const struct store_view *view, const struct sweep *sweep, bool same_arithmetic)
 {
-    TRY(refuse_archive(view));
+    TRY(check_continuable(view));
     if (!results_same_sweep(view, sweep))
         return refuse_sweep(view, sweep);
     return check_arithmetic(view, same_arithmetic);
@@ -198,7 +204,7 @@ enum status results_check(const struct store_view *view, const struct sweep *swe
 enum status results_check_growth(const struct store_view *view, const struct sweep *sweep,
                                  bool same_arithmetic)
 {
-    TRY(refuse_archive(view));
+    TRY(check_continuable(view));
     char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
     bool same = strcmp(name, ours) == 0;
     free(name);

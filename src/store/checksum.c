@@ -34,10 +34,9 @@ static uint32_t add_column(uint32_t crc, const struct column *column, int64_t ro
     return crc;
 }
 
-int64_t checksum_attributes(const char *sweep, const char *resolved, const char *versions,
+int64_t checksum_attributes(int64_t schema, const char *sweep, const char *resolved, const char *versions,
                             const char *created, const struct column_table *columns, int settings)
 {
-    int64_t schema = SCHEMA_VERSION;
     uint32_t crc = hash_crc32(0, &schema, sizeof schema);
     crc = add_text(crc, sweep);
     crc = add_text(crc, resolved);

@@ -14,7 +14,7 @@ int64_t checksum_row(const char *run_id, uint8_t status, const uint64_t *outcome
 
 /* Everything that is known at creation: the texts of the root and the first `settings` columns of the table.
  */
-int64_t checksum_attributes(const char *sweep, const char *resolved, const char *versions,
+int64_t checksum_attributes(int64_t schema, const char *sweep, const char *resolved, const char *versions,
                             const char *created, const struct column_table *columns, int settings);
 
 #endif

@@ -234,8 +234,8 @@ static enum status create_attributes(struct creation *creation)
     const struct store_plan *plan = creation->plan;
     char created[32];
     clock_date(created);
-    int64_t checksum = checksum_attributes(plan->sweep, plan->resolved, plan->versions, created,
-                                           plan->settings, plan->settings->count);
+    int64_t checksum = checksum_attributes(SCHEMA_VERSION, plan->sweep, plan->resolved, plan->versions,
+                                           created, plan->settings, plan->settings->count);
     TRY(write_text(creation, creation->file, LAYOUT_SWEEP, plan->sweep));
     TRY(write_text(creation, creation->file, LAYOUT_RESOLVED, plan->resolved));
     TRY(write_text(creation, creation->file, LAYOUT_VERSIONS, plan->versions));

@@ -54,7 +54,8 @@
 #define LAYOUT_ROLE_CHECKSUM "checksum"
 #define LAYOUT_FORMAT_LIST   "comma-separated numbers"
 
-enum { SCHEMA_VERSION = 1 };
+/* Version 1: run ids of 12 hex digits. */
+enum { SCHEMA_VERSION = 2 };
 
 enum curve { CURVE_STEP, CURVE_LOSS, CURVE_R2, CURVE_SECONDS, CURVES };
 

@@ -126,17 +126,20 @@ enum status store_write_row(struct store *store, int64_t run, enum run_status st
 
 struct store_view {
     char *path;
+    int64_t schema; // the file's schema_version
+    bool older;     // `schema` is below this program's: the file can be read, not written
     int64_t runs, points;
     char *sweep, *resolved, *versions, *created;
     struct column_table
         columns; // every [run] column but status: settings, outcomes, message, arithmetic, checksums
     int settings, outcomes; // how many of each, in this order
     uint8_t *status;        // [runs], enum run_status
-    bool *damaged; // [runs]: finished, but its numbers do not match their checksum; here it is pending, what it left is
-                   // unknown, and its message says why
-    bool archive;           // made by store_archive: no checkpoints
-    bool models;            // false in an archive without them
-    int64_t file;           // HDF5's handle
+    bool *
+        damaged; // [runs]: finished, but its numbers do not match their checksum; here it is pending, what it left is
+                 // unknown, and its message says why
+    bool archive; // made by store_archive: no checkpoints
+    bool models;  // false in an archive without them
+    int64_t file; // HDF5's handle
 };
 
 /* STATUS_RESULTS with a sentence: no such file, not HDF5, not ours, another schema, damaged. What

@@ -67,8 +67,8 @@ static void check_attributes(struct verification *verification)
     const struct store_view *view = verification->view;
     int64_t stored = h5_attribute_int(view->file, LAYOUT_ATTRIBUTES_CHECKSUM, CHECKSUM_NONE);
     verification->checked++;
-    if (stored != checksum_attributes(view->sweep, view->resolved, view->versions, view->created,
-                                      &view->columns, view->settings))
+    if (stored != checksum_attributes(view->schema, view->sweep, view->resolved, view->versions,
+                                      view->created, &view->columns, view->settings))
         fault(verification, "the root attributes or the settings columns do not match their checksum");
 }
 

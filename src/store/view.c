@@ -35,17 +35,18 @@ static enum status open_file(const char *path, int64_t *file)
     return status;
 }
 
-static enum status check_schema(const struct store_view *view)
+static enum status read_schema(struct store_view *view)
 {
     if (H5Aexists(view->file, LAYOUT_SCHEMA_VERSION) <= 0)
         FAIL(STATUS_RESULTS,
              "%s is not a weightsweep results file (no attribute `" LAYOUT_SCHEMA_VERSION
              "`); check the name",
              view->path);
-    int64_t schema = h5_attribute_int(view->file, LAYOUT_SCHEMA_VERSION, -1);
-    if (schema != SCHEMA_VERSION)
-        FAIL(STATUS_RESULTS, "%s has schema version %lld; this program reads version %d", view->path,
-             (long long)schema, SCHEMA_VERSION);
+    view->schema = h5_attribute_int(view->file, LAYOUT_SCHEMA_VERSION, -1);
+    if (view->schema < 1 || view->schema > SCHEMA_VERSION)
+        FAIL(STATUS_RESULTS, "%s has schema version %lld; this program reads versions 1 to %d", view->path,
+             (long long)view->schema, SCHEMA_VERSION);
+    view->older = view->schema < SCHEMA_VERSION;
     return STATUS_OK;
 }
 
@@ -208,7 +209,7 @@ done:
 static enum status read_all(struct store_view *view)
 {
     TRY(open_file(view->path, &view->file));
-    TRY(check_schema(view));
+    TRY(read_schema(view));
     TRY(frozen_check(view->file, view->path));
     TRY(read_text(view, LAYOUT_SWEEP, &view->sweep));
     TRY(read_text(view, LAYOUT_RESOLVED, &view->resolved));

@@ -72,6 +72,8 @@ void canonical_run_id(const struct run_spec *run, char id[13])
     canonical_run(run, &text);
     uint64_t twelve_digits = hash_text(text.chars) >> 16;
     snprintf(id, 13, "%012llx", (unsigned long long)twelve_digits);
+    if (id[0] <= '9')
+        id[0] = "abcdef"[(id[0] - '0') % 6]; // ids that begin with a letter are those of schema version 1
     text_free(&text);
 }
 

@@ -10,7 +10,7 @@
  * always. A setting that comes later changes no id, as long as its default means what was done before. */
 void canonical_run(const struct run_spec *run, struct text *text);
 
-/* The run's 12 hex digits. */
+/* The run's id: a letter from a to f, which no reader takes for the start of a number, then 11 hex digits. */
 void canonical_run_id(const struct run_spec *run, char id[13]);
 
 /* YAML with every default that reads back as the same sweep. */

@@ -7,7 +7,8 @@
 #include "train/description.h"
 
 struct run_spec {
-    char id[13]; // 12 hex digits: hash of the canonical text of the settings that are not at their default
+    char id
+        [13]; // a letter from a to f and 11 hex digits: hash of the canonical text of the settings that are not at their default
     int unknowns;
     double equation_ratio;
     struct task_description task;

@@ -174,6 +174,19 @@ def test_a_file_of_an_earlier_program(tmp_path: Path) -> None:
         assert xarray.load_dataset(path, engine="h5netcdf").r2.notnull().all()
 
 
+def test_a_file_of_an_earlier_program_is_not_continued(tmp_path: Path) -> None:
+    """Its runs have ids of 12 hex digits: `run` and `--grow` say so and leave the file as it is."""
+    before, sweep = tmp_path / "before.h5", tmp_path / "sweep.yaml"
+    before.write_bytes(gzip.decompress((Path(__file__).parent / "data" / "first-schema.h5.gz").read_bytes()))
+    content = before.read_bytes()
+    with h5py.File(before) as file:
+        sweep.write_text(file.attrs["sweep"])
+    for options in ((), ("--grow",)):
+        result = run(1, sweep, before, "--quiet", *options)
+        assert result.code == 3 and result.says("before.h5", "schema version 1", "new file with -o") and "damaged" not in result.err
+    assert before.read_bytes() == content
+
+
 # ---- models ----
 
 

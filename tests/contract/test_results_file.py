@@ -105,7 +105,7 @@ def test_root_attributes(finished: Sweep, tmp_path: Path) -> None:
     with h5py.File(finished.results) as file:
         found = dict(file.attrs)
     assert found["sweep"] == finished.yaml.read_text()
-    assert found["schema_version"] == 1
+    assert found["schema_version"] == 2
     assert abs((datetime.fromisoformat(found["created"].replace("Z", "+00:00")).timestamp()) - finished.results.stat().st_mtime) < 600
     versions = json.loads(found["versions"])
     assert {"weightsweep", "arithmetic", "mpi", "hdf5"} <= set(versions) and all(versions.values())

@@ -194,7 +194,7 @@ def test_ids_tell_all_settings_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "run_id"),
     [
-        ({}, "061ca2cb84cd"),
+        ({}, "a61ca2cb84cd"),
         ({"seed": 7, "embed_dim": 8, "training": {"steps": 40, "optimizer": "muon"}, "network": {"encoder": [16]}}, "f732fcf3b6d4"),
     ],
 )

@@ -310,9 +310,9 @@ static void other_hdf5_files_are_refused(void **state)
     const char *path = path_of(state);
     write_foreign_file(path, 0);
     assert_refused(path, "is not a weightsweep results file (no attribute `schema_version`)");
-    write_foreign_file(path, 2);
-    assert_refused(path, "schema version 2");
-    write_foreign_file(path, 1); // claims to be ours, and holds nothing
+    write_foreign_file(path, 3);
+    assert_refused(path, "schema version 3");
+    write_foreign_file(path, 2); // claims to be ours, and holds nothing
     assert_refused(path, "is damaged");
 }
 
