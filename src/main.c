@@ -4,6 +4,7 @@
 #include "commands/versions.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "weightsweep: unknown verb `%s`; `weightsweep --help` lists them\n", argv[1]);
         return STATUS_USAGE;
     }
+    signal(SIGXFSZ, SIG_IGN); // a write beyond the limit of file sizes fails instead (EFBIG)
     int rank = 0;
     enum status status = run_verb(verb, argc - 1, argv + 1, &rank);
     if (fflush(stdout) != 0 && status == STATUS_OK)

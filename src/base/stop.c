@@ -43,6 +43,14 @@ static void set_timer(void)
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+// A process that nohup started ignores SIGHUP, and goes on doing so.
+static void catch_hangup(const struct sigaction *action)
+{
+    struct sigaction inherited;
+    if (sigaction(SIGHUP, NULL, &inherited) == 0 && inherited.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, action, NULL);
+}
+
 void stop_catch_signals(double time_left)
 {
     use_own_stack();
@@ -52,6 +60,8 @@ void stop_catch_signals(double time_left)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
+    catch_hangup(&action);
+    signal(SIGPIPE, SIG_IGN); // a reader of our output that ends does not end the training
     end = clock_seconds() + time_left;
     margin = time_left / 5 < margin_longest ? time_left / 5 : margin_longest;
     set_timer();

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-/* From now on SIGTERM, SIGINT and SIGUSR1 set the wish instead of ending the process, and so does the clock, early enough for
- * everything to be saved when `time_left` seconds are over (INFINITY: no limit). */
+/* From now on SIGTERM, SIGINT, SIGHUP (unless nohup ignores it) and SIGUSR1 set the wish instead of ending the process, and so does
+ * the clock, early enough for everything to be saved when `time_left` seconds are over (INFINITY: no limit). SIGPIPE is ignored. */
 void stop_catch_signals(double time_left);
 
 /* How early that is follows from what was measured: the longest time from one look at the wish to the next, and the longest

@@ -1,6 +1,7 @@
 #include "commands/grow.h"
 
 #include "base/memory.h"
+#include "commands/look.h"
 #include "commands/results.h"
 #include "store/file.h"
 #include "store/store.h"
@@ -284,7 +285,7 @@ enum status grow_file(const char *path, const struct sweep *sweep, bool other_ar
     struct growth growth = {.sweep = sweep};
     char *real = realpath(path, NULL); // a link stays one
     enum status status = STATUS_OK;
-    TRY_DONE(store_view_open(real ? real : path, &growth.view));
+    TRY_DONE(look_view(real ? real : path, &growth.view));
     if (results_same_sweep(growth.view, sweep))
         goto done;
     TRY_DONE(results_check_growth(growth.view, sweep, !other_arithmetic));

@@ -1,5 +1,6 @@
 #include "commands/look.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "commands/commands.h"
@@ -14,17 +15,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-static const double patience = 5; // seconds from one sign of life to the next
-static const double start_patience =
-    30; // to the first: a cluster's file system may take its time with our libraries
+static const double timeout = 60;       // seconds from one heartbeat to the next
+static const double poll_seconds = 0.1; // for which the parent waits at a time
 
-static const double listen_seconds = 0.1;
+// ---- the child: `weightsweep look [--all | --output] FILE` ----
 
-// ---- the child: `weightsweep look [--all] FILE` ----
-
-static void sign_of_life(void)
+static void heartbeat(void)
 {
     ssize_t ignored = write(STDOUT_FILENO, "", 1);
     (void)ignored;
@@ -33,18 +32,23 @@ static void sign_of_life(void)
 enum status command_look(const struct command *command, int argc, char **argv)
 {
     (void)command;
-    bool all = argc == 3 && strcmp(argv[1], "--all") == 0;
+    bool output = argc == 3 && strcmp(argv[1], "--output") == 0;
+    bool all = output || (argc == 3 && strcmp(argv[1], "--all") == 0);
     if (argc != 2 + all)
         FAIL(STATUS_USAGE, "look: expected a results file");
     prctl(PR_SET_PDEATHSIG, SIGKILL); // it ends with the process that waits for it
-    return store_look(argv[argc - 1], all, sign_of_life);
+    const char *path = argv[argc - 1];
+    heartbeat();
+    if (output)
+        TRY(store_require_results(path));
+    return store_look(path, all, heartbeat);
 }
 
 // ---- the parent ----
 
 extern char **environ;
 
-// This process's environment, but a library that starts threads when it is loaded starts none.
+// This process's environment, with variables that keep libraries from starting threads when they are loaded.
 static const char **child_environment(void)
 {
     static const char *const quiet[] = {"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1"};
@@ -58,11 +62,14 @@ static const char **child_environment(void)
     return variables;
 }
 
-// The child writes signs of life and its message to `fd`; a terminal's or a launcher's signals to our group are not for it.
+// The child writes heartbeats and its message to `fd`. Signals that a terminal or a launcher sends to the parent's process group do not
+// reach the child.
 static int spawn(const char *path, enum look what, int fd, pid_t *child)
 {
-    const char *const arguments[] = {"weightsweep", "look", what == LOOK_ALL ? "--all" : path,
-                                     what == LOOK_ALL ? path : NULL, NULL};
+    static const char *const options[] = {[LOOK_ALL] = "--all", [LOOK_OUTPUT] = "--output"};
+    const char *option = options[what];
+    const char *const arguments[] = {"weightsweep", "look", option ? option : path, option ? path : NULL,
+                                     NULL};
     const char **variables = child_environment();
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -83,50 +90,86 @@ static int spawn(const char *path, enum look what, int fd, pid_t *child)
     return error;
 }
 
-// Gathers the child's message until it closes the pipe. False if it was silent for too long, counted in looks at the pipe rather than
-// by the clock: both may have been stopped meanwhile (Ctrl-Z, a suspended job), and nothing is wrong with the file then.
-static bool listen_to(int fd, struct text *message)
+// Seconds of processor time that the child has used.
+static double processor_seconds(pid_t child)
 {
-    for (double left = start_patience; left > 0;) {
+    clockid_t clock;
+    struct timespec used = {0};
+    if (clock_getcpuclockid(child, &clock) == 0)
+        clock_gettime(clock, &used);
+    return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec;
+}
+
+struct silence {
+    double seconds;   // since the last heartbeat
+    double processor; // seconds of processor time that the child has used meanwhile
+};
+
+static void silence_begin(struct silence *silence, pid_t child)
+{
+    *silence = (struct silence){clock_seconds(), processor_seconds(child)};
+}
+
+static void silence_end(struct silence *silence, pid_t child)
+{
+    *silence =
+        (struct silence){clock_seconds() - silence->seconds, processor_seconds(child) - silence->processor};
+}
+
+// Gathers the child's message until the child closes the pipe. Returns false after `timeout` without a heartbeat. The function counts
+// polls instead of reading the clock: parent and child may both have been stopped (Ctrl-Z, a suspended job).
+static bool listen_to(int fd, pid_t child, struct text *message, struct silence *silence)
+{
+    silence_begin(silence, child);
+    for (double left = timeout; left > 0;) {
         char bytes[4096];
         struct pollfd pipe = {.fd = fd, .events = POLLIN};
-        int ready = poll(&pipe, 1, (int)(listen_seconds * 1e3));
+        int ready = poll(&pipe, 1, (int)(poll_seconds * 1e3));
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready == 0) {
-            left -= listen_seconds;
+            left -= poll_seconds;
             continue;
         }
         ssize_t length = ready > 0 ? read(fd, bytes, sizeof bytes) : -1;
-        if (length == 0)
-            return true;
-        if (length < 0)
-            return false;
+        if (length <= 0)
+            return length == 0;
         for (ssize_t i = 0; i < length; i++)
-            if (bytes[i]) // else a sign of life
+            if (bytes[i]) // not a heartbeat
                 text_add_bytes(message, &bytes[i], 1);
-        left = patience;
+        left = timeout;
+        silence_begin(silence, child);
     }
+    silence_end(silence, child);
     return false;
 }
 
-static const char look_elsewhere[] =
-    "it is damaged, or its file system is; go back to a copy of it, or give the "
-    "sweep a new file with -o";
+static const char go_back[] = "it is damaged; go back to a copy of it, or give the sweep a new file with -o";
+
+// A child that computes without end follows damaged metadata in circles. A child that waits has no answer from the file system.
+static enum status judge_silence(const char *path, const struct silence *silence)
+{
+    if (silence->processor > 0.1 * silence->seconds)
+        FAIL(STATUS_RESULTS, "%s: HDF5 computes without end while reading it: %s", path, go_back);
+    FAIL(STATUS_MACHINE,
+         "%s: its file system has not responded for %.0f s; run the same command again when the file system "
+         "responds",
+         path, timeout);
+}
 
 static enum status judge(const char *path, int result, struct text *message)
 {
     if (WIFSIGNALED(result))
         FAIL(STATUS_RESULTS, "%s: reading it ended with signal %d (%s): %s", path, WTERMSIG(result),
-             strsignal(WTERMSIG(result)), look_elsewhere);
+             strsignal(WTERMSIG(result)), go_back);
     enum status status = (enum status)WEXITSTATUS(result);
     if (status == STATUS_OK)
         return STATUS_OK;
     if (message->length > 0 && message->chars[message->length - 1] == '\n')
         message->chars[message->length - 1] = '\0';
-    if (status != STATUS_RESULTS && status != STATUS_MACHINE)
+    if (status != STATUS_RESULTS && status != STATUS_MACHINE && status != STATUS_USAGE)
         status = STATUS_INTERNAL;
-    FAIL(status, "%s", message->length > 0 ? message->chars : "the look at the results file failed");
+    FAIL(status, "%s", message->length > 0 ? message->chars : "the probe of the results file failed");
 }
 
 enum status look_at(const char *path, enum look what)
@@ -136,35 +179,49 @@ enum status look_at(const char *path, enum look what)
     struct text message = {0};
     enum status status = STATUS_OK;
     if (pipe2(ends, O_CLOEXEC) != 0)
-        FAIL(STATUS_MACHINE, "%s cannot be looked at: %s", path, strerror(errno));
+        FAIL(STATUS_MACHINE, "cannot probe %s: %s", path, strerror(errno));
     int error = spawn(path, what, ends[1], &child);
     close(ends[1]);
     if (error != 0) {
         close(ends[0]);
-        FAIL(STATUS_MACHINE, "%s cannot be looked at: no process could be started: %s", path,
-             strerror(error));
+        FAIL(STATUS_MACHINE, "cannot probe %s: cannot start a process: %s", path, strerror(error));
     }
-    bool answered = listen_to(ends[0], &message);
-    if (!answered)
+    struct silence silence;
+    bool exited = listen_to(ends[0], child, &message, &silence);
+    if (!exited)
         kill(child, SIGKILL);
     close(ends[0]);
-    if (answered)
+    if (exited)
         while (waitpid(child, &result, 0) < 0 && errno == EINTR)
             continue;
-    else // not for long: what waits for a dead file system cannot even be killed
+    else // for a second: a process that waits for a dead file system cannot be killed
         for (int tries = 0; tries < 100 && waitpid(child, &result, WNOHANG) == 0; tries++)
             usleep(10000);
-    if (!answered)
-        status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
-                             "%s: reading it gave no answer for %.0f s: %s", path, patience, look_elsewhere);
-    else
-        status = judge(path, result, &message);
+    status = exited ? judge(path, result, &message) : judge_silence(path, &silence);
     text_free(&message);
     return status;
+}
+
+enum status look_view(const char *path, struct store_view **view)
+{
+    static const char *const names[] = {"steps", "steps_done", "flops_per_step"};
+    static const enum column_type types[] = {COLUMN_INT, COLUMN_INT, COLUMN_REAL};
+    TRY(store_view_open(path, view));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct column *column = column_find(&(*view)->columns, names[i]);
+        if (column && column->type == types[i])
+            continue;
+        store_view_close(view);
+        FAIL(STATUS_RESULTS,
+             "%s is damaged: it has no column `%s` of %s, which every results file has; go back to a copy of "
+             "it",
+             path, names[i], types[i] == COLUMN_INT ? "integers" : "reals");
+    }
+    return STATUS_OK;
 }
 
 enum status look_open(const char *path, enum look what, struct store_view **view)
 {
     TRY(look_at(path, what));
-    return store_view_open(path, view);
+    return look_view(path, view);
 }

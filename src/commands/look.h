@@ -1,9 +1,11 @@
-/* A look at a results file by a process of its own, before this one opens it.
+/* A probe of a results file: a process of its own reads the file before this process opens it.
  *
- * libhdf5 believes most of what it finds in a file: damaged metadata may crash it, or send it round in circles. What opens an
- * existing file therefore lets the program itself, started anew as `weightsweep look FILE`, go first: its death by a signal, or
- * five seconds without a sign of life, is STATUS_RESULTS and a sentence here. A fork would not do: it is unsafe once MPI has
- * started. */
+ * libhdf5 believes most of what it finds in a file: damaged metadata may crash it, or send it round in circles. Every command that opens
+ * an existing file therefore first starts the program anew as `weightsweep look FILE`. The child writes a heartbeat with every object
+ * that it reads. Results of the probe:
+ *   - the child reads wrong bytes, dies of a signal, or computes for 60 s without a heartbeat: STATUS_RESULTS;
+ *   - the child waits for 60 s without a heartbeat (the file system does not respond), or meets EIO: STATUS_MACHINE.
+ * A fork would not do: it is unsafe once MPI has started. */
 #ifndef COMMANDS_LOOK_H
 #define COMMANDS_LOOK_H
 
@@ -11,14 +13,18 @@
 #include "store/store.h"
 
 enum look {
-    LOOK_COLUMNS, // what the file's root holds
-    LOOK_ALL,     // and the model and checkpoints of each run
+    LOOK_COLUMNS, // the datasets of the root
+    LOOK_ALL,     // also the model and checkpoints of each run
+    LOOK_OUTPUT,  // as LOOK_ALL; a file that is no results file is STATUS_USAGE
 };
 
-/* What the look found: STATUS_OK, or the failure of the child as if it were ours. Not collective. */
+/* Probes the file. The failure of the child becomes the failure of this process. Not collective. */
 enum status look_at(const char *path, enum look what);
 
-/* store_view_open after such a look. */
+/* store_view_open, and STATUS_RESULTS unless the columns are there that all commands use: steps, steps_done, flops_per_step. */
+enum status look_view(const char *path, struct store_view **view);
+
+/* look_at, then look_view. */
 enum status look_open(const char *path, enum look what, struct store_view **view);
 
 #endif

@@ -1,6 +1,7 @@
 #include "commands/rates.h"
 
 #include "base/memory.h"
+#include "commands/look.h"
 #include "store/store.h"
 #include "sweep/settings.h"
 
@@ -126,7 +127,7 @@ static void read_run(const struct store_view *view, int64_t run, struct rates *r
 static enum status read_results(const char *path, struct rates *rates)
 {
     struct store_view *view = NULL;
-    TRY(store_view_open(path, &view));
+    TRY(look_open(path, LOOK_COLUMNS, &view));
     enum status status = STATUS_OK;
     for (int64_t run = 0; run < view->runs; run++)
         if (view->status[run] == RUN_DONE)

@@ -87,14 +87,14 @@ static enum status prepare_file(const struct run_options *options, const struct 
     bool exists;
     TRY(file_exists(options->output, &exists));
     if (exists) {
-        TRY(look_at(options->output, LOOK_ALL));
+        TRY(look_at(options->output, LOOK_OUTPUT));
         if (options->grow)
             TRY(grow_file(options->output, sweep, options->other_arithmetic));
     } else {
         TRY(results_create(options->output, sweep));
     }
     struct store_view *view = NULL;
-    TRY(store_view_open(options->output, &view));
+    TRY(look_view(options->output, &view));
     bool work = false; // a file that is finished needs no arithmetic
     for (int64_t run = 0; run < view->runs; run++)
         work |= needs_work(options, (enum run_status)view->status[run]);

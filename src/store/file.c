@@ -16,6 +16,12 @@ enum status file_write_failure(const char *path, const char *what, int error)
     if (error == ENOSPC || error == EDQUOT)
         FAIL(STATUS_MACHINE, "%s: %s while writing %s; free space and run the same command again", path,
              error == ENOSPC ? "disk full" : "quota exceeded", what);
+    if (error == EFBIG)
+        FAIL(STATUS_MACHINE,
+             "%s: cannot write %s: %s; raise the limit of file sizes (`ulimit -f`, or the file system's own) "
+             "and "
+             "run the same command again",
+             path, what, strerror(error));
     FAIL(STATUS_MACHINE, "%s: cannot write %s: %s; once the disk can be written, run the same command again",
          path, what, strerror(error));
 }
@@ -83,10 +89,39 @@ enum status file_sync(int fd, const char *path, const char *what)
     return STATUS_OK;
 }
 
+// Whether the user must name another file or change its permissions. All other errors come from the machine.
+static bool is_of_path(int error)
+{
+    return error == ENOTDIR || error == EACCES || error == EPERM || error == ELOOP || error == ENAMETOOLONG;
+}
+
+enum status file_open_failure(const char *path, int error)
+{
+    if (error == ENOENT)
+        FAIL(STATUS_RESULTS, "%s: no such file; `weightsweep run SWEEP.yaml -o %s` creates it", path, path);
+    if (is_of_path(error))
+        FAIL(STATUS_RESULTS, "%s: %s", path, strerror(error));
+    FAIL(STATUS_MACHINE, "cannot open %s: %s; run the same command again when the file system responds", path,
+         strerror(error));
+}
+
+enum status file_open(const char *path, int *fd)
+{
+    struct stat file;
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0 || fstat(*fd, &file) != 0)
+        return file_open_failure(path, errno);
+    if (S_ISDIR(file.st_mode))
+        FAIL(STATUS_RESULTS, "%s is a folder; expected a results file", path);
+    return STATUS_OK;
+}
+
 enum status file_exists(const char *path, bool *exists)
 {
     struct stat file;
     *exists = stat(path, &file) == 0;
+    if (*exists && S_ISDIR(file.st_mode))
+        FAIL(STATUS_USAGE, "%s is a folder; expected the name of a file", path);
     if (*exists)
         return STATUS_OK;
     int error = errno;
@@ -94,11 +129,11 @@ enum status file_exists(const char *path, bool *exists)
         FAIL(STATUS_RESULTS, "%s is a link to a file that is not there; remove it, or name that file", path);
     if (error == ENOENT)
         return STATUS_OK;
-    if (error == ENOTDIR || error == EACCES || error == ELOOP || error == ENAMETOOLONG)
+    if (is_of_path(error))
         FAIL(STATUS_RESULTS, "%s: %s", path, strerror(error));
     FAIL(STATUS_MACHINE,
-         "whether %s is there cannot be said: %s; once the file system answers, run the same command again",
-         path, strerror(error));
+         "cannot check whether %s exists: %s; run the same command again when the file system responds", path,
+         strerror(error));
 }
 
 bool file_is_at(int fd, const char *path)

@@ -14,6 +14,13 @@ enum status file_read(int fd, const char *path, const char *what, void *bytes, s
 enum status file_write(int fd, const char *path, const char *what, const void *bytes, size_t length,
                        off_t offset);
 
+/* Opens the file for reading; the caller closes `fd` if it is not negative, also after a failure. A path that leads to no readable file
+ * is STATUS_RESULTS, a failure of the file system STATUS_MACHINE. */
+enum status file_open(const char *path, int *fd);
+
+/* The failure `error` to open the file for reading, in a sentence. */
+enum status file_open_failure(const char *path, int error);
+
 /* Makes the file `to`, at `path`, the same as `from`, holes included where it had none before. */
 enum status file_copy(int from, int to, const char *path, const char *what);
 

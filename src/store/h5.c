@@ -20,6 +20,19 @@ void h5_close(hid_t *id)
     *id = 0;
 }
 
+static void (*heartbeat)(void);
+
+void h5_set_heartbeat(void (*function)(void))
+{
+    heartbeat = function;
+}
+
+static void beat(void)
+{
+    if (heartbeat)
+        heartbeat();
+}
+
 hid_t h5_access(void)
 {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -191,6 +204,7 @@ static herr_t transfer_part(hid_t dataset, hid_t type, int rank, const hsize_t *
 herr_t h5_read_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
                     void *values)
 {
+    beat();
     return transfer_part(dataset, type, rank, start, count, values, NULL);
 }
 
@@ -257,6 +271,7 @@ static bool inside_file(hid_t dataset, const char *path)
 enum status h5_expect(hid_t dataset, const char *path, const char *name, int rank, const hsize_t *shape,
                       H5T_class_t class, size_t size)
 {
+    beat();
     if (dataset < 0)
         FAIL(STATUS_RESULTS, "%s is damaged: it has no `%s`", path, name);
     if (H5Iget_type(dataset) != H5I_DATASET || !shape_is(dataset, rank, shape) ||
@@ -270,6 +285,7 @@ enum status h5_expect(hid_t dataset, const char *path, const char *name, int ran
 char *h5_attribute_text(hid_t object, const char *name)
 {
     char *text = NULL, *copy = NULL;
+    beat();
     if (H5Aexists(object, name) <= 0)
         return NULL;
     hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
@@ -316,6 +332,7 @@ int64_t h5_dimension(hid_t file, const char *name)
 static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *context)
 {
     (void)group, (void)info;
+    beat();
     struct h5_names *names = context;
     names->name = memory_grow(names->name, (size_t)(names->count + 1) * sizeof *names->name);
     names->name[names->count++] = memory_text(name);

@@ -11,6 +11,9 @@
 /* Before any other call: HDF5 stops printing its error stack. */
 void h5_begin(void);
 
+/* From now on calls `heartbeat` (NULL: nothing) with every dataset, attribute and list of names that is read. */
+void h5_set_heartbeat(void (*heartbeat)(void));
+
 /* Closes an id of any kind but a file's and sets it to 0; 0 and failed ids (< 0) are fine. */
 void h5_close(hid_t *id);
 

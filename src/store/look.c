@@ -1,4 +1,4 @@
-// Everything of a file that libhdf5 has to interpret, once, before anybody relies on it.
+// Reads everything of a file that libhdf5 has to interpret, in a process of its own (commands/look.h).
 #include "store/checkpoint.h"
 #include "store/h5.h"
 #include "store/layout.h"
@@ -17,16 +17,14 @@ static enum status look_at_run(const struct store_view *view, int64_t run)
                         &slots);
 }
 
-enum status store_look(const char *path, bool runs, void (*alive)(void))
+enum status store_look(const char *path, bool runs, void (*heartbeat)(void))
 {
     struct store_view *view = NULL;
-    alive();
-    TRY(view_open(path, &view));
-    enum status status = STATUS_OK;
-    for (int64_t run = 0; runs && run < view->runs && status == STATUS_OK; run++) {
-        alive();
+    h5_set_heartbeat(heartbeat);
+    enum status status = view_open(path, &view);
+    for (int64_t run = 0; runs && status == STATUS_OK && run < view->runs; run++)
         status = h5_settle(look_at_run(view, run), path);
-    }
+    h5_set_heartbeat(NULL);
     store_view_close(&view);
     return status;
 }

@@ -179,9 +179,12 @@ enum status store_archive(const struct store_view *view, const char *path, bool 
  * counts what was looked at. */
 enum status store_verify(const char *path, int64_t *checked);
 
-/* Lets libhdf5 interpret the file once: its root, and with `runs` the models and checkpoints of each run. Calls
- * `alive` now and then. What it finds is believed by nobody until the file is opened. */
-enum status store_look(const char *path, bool runs, void (*alive)(void));
+/* STATUS_USAGE if the file is an HDF5 file without `schema_version`, or no HDF5 file: an output must not replace it. */
+enum status store_require_results(const char *path);
+
+/* Lets libhdf5 interpret the file once: its root, and with `runs` the models and checkpoints of each run. Calls `heartbeat` with every
+ * object that it reads, so that a caller in another process can tell slow from stuck. */
+enum status store_look(const char *path, bool runs, void (*heartbeat)(void));
 
 /* Versions and drivers of the HDF5 library, one line, for `info` and `versions`. The caller frees it. */
 char *store_library(void);

@@ -205,9 +205,7 @@ enum status store_verify(const char *path, int64_t *checked)
     struct verification verification = {.fd = -1};
     *checked = 0;
     TRY(view_open(path, &verification.view));
-    verification.fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (verification.fd < 0)
-        FAIL_DONE(STATUS_RESULTS, "%s: %s", path, strerror(errno));
+    TRY_DONE(file_open(path, &verification.fd));
     check_attributes(&verification);
     for (int64_t run = 0; run < verification.view->runs; run++)
         TRY_DONE(check_run(&verification, run));

@@ -3,6 +3,7 @@
 #include "store/view.h"
 
 #include "base/memory.h"
+#include "store/file.h"
 #include "store/frozen.h"
 #include "store/h5.h"
 #include "store/layout.h"
@@ -14,25 +15,44 @@
 
 static enum status open_file(const char *path, int64_t *file)
 {
-    if (access(path, R_OK) != 0) {
-        if (errno == ENOENT)
-            FAIL(STATUS_RESULTS, "%s: no such file; `weightsweep run SWEEP.yaml -o %s` creates it", path,
-                 path);
-        FAIL(STATUS_RESULTS, "%s: %s", path, strerror(errno));
-    }
+    int fd;
+    enum status readable = file_open(path, &fd);
+    if (fd >= 0)
+        close(fd);
+    TRY(readable);
     htri_t is_hdf5 = H5Fis_hdf5(path);
     if (is_hdf5 < 0)
-        FAIL(STATUS_RESULTS, "%s cannot be read", path);
+        return h5_read_failure(path, "its signature");
     if (is_hdf5 == 0)
-        FAIL(STATUS_RESULTS,
-             "%s is not an HDF5 file, so no results file; check the name, or move it away before `run` is to "
-             "write there",
-             path);
+        FAIL(STATUS_RESULTS, "%s is not an HDF5 file, so no results file; check the name", path);
     hid_t properties = h5_access();
     *file = H5Fopen(path, H5F_ACC_RDONLY, properties);
     enum status status = *file < 0 ? h5_read_failure(path, "the file") : STATUS_OK;
     h5_close(&properties);
     return status;
+}
+
+enum status store_require_results(const char *path)
+{
+    h5_begin();
+    hid_t properties = h5_access(), file = -1;
+    htri_t is_hdf5 = H5Fis_hdf5(path);
+    bool ours = is_hdf5 != 0; // what HDF5 cannot open may be a damaged results file
+    if (is_hdf5 > 0)
+        file = H5Fopen(path, H5F_ACC_RDONLY, properties);
+    if (file >= 0) {
+        ours = H5Aexists(file, LAYOUT_SCHEMA_VERSION) != 0;
+        H5Fclose(file);
+    }
+    h5_close(&properties);
+    TRY(h5_settle(STATUS_OK, path));
+    if (!ours)
+        FAIL(STATUS_USAGE,
+             "%s exists already and is no results file of weightsweep; give another name with -o, or move "
+             "that "
+             "file away",
+             path);
+    return STATUS_OK;
 }
 
 static enum status read_schema(struct store_view *view)

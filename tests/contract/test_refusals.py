@@ -51,7 +51,9 @@ def test_the_same_sweep_written_otherwise(finished: Sweep, tmp_path: Path) -> No
 def test_not_hdf5(finished: Sweep, tmp_path: Path, content: bytes) -> None:
     results = tmp_path / "x.h5"
     results.write_bytes(content)
-    assert refused(run(2, finished.yaml, results), "x.h5", "not an HDF5 file")
+    result = run(2, finished.yaml, results)
+    assert result.code == 2 and result.says("x.h5", "no results file", "-o"), result
+    assert refused(weightsweep("status", results), "x.h5", "not an HDF5 file")
     assert results.read_bytes() == content
 
 
@@ -60,7 +62,9 @@ def test_not_ours(finished: Sweep, tmp_path: Path) -> None:
     with h5py.File(results, "w") as file:
         file["run"] = [1, 2, 3]
     before = results.read_bytes()
-    assert refused(run(2, finished.yaml, results), "x.h5", "not a weightsweep results file")
+    result = run(2, finished.yaml, results)
+    assert result.code == 2 and result.says("x.h5", "no results file", "-o"), result
+    assert refused(weightsweep("status", results), "x.h5", "not a weightsweep results file")
     assert results.read_bytes() == before
 
 
@@ -115,7 +119,22 @@ def test_verify_finds_a_damaged_checkpoint(tmp_path: Path) -> None:
     assert refused(weightsweep("verify", results), "some.h5", f"run {run_id}: its newest checkpoint")
 
 
-@pytest.mark.parametrize("where", [".", "none/x.h5", "text/x.h5"])
+def test_a_folder_as_output(finished: Sweep, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    for ranks, words in ((2, []), (1, ["--grow"])):
+        result = run(ranks, finished.yaml, tmp_path / "out", *words)
+        assert result.code == 2 and result.says("out", "is a folder", "expected the name of a file"), result
+    assert refused(weightsweep("status", tmp_path / "out"), "out", "is a folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"] and not list((tmp_path / "out").iterdir())
+
+
+def test_plan_takes_rates_from_a_probed_file(finished: Sweep, tmp_path: Path) -> None:
+    results = copy_of(finished, tmp_path)
+    os.truncate(results, results.stat().st_size // 2)
+    assert refused(weightsweep("plan", finished.yaml, "--rates", results), "copy.h5", "damaged")
+
+
+@pytest.mark.parametrize("where", ["none/x.h5", "text/x.h5"])
 def test_a_path_that_leads_nowhere(finished: Sweep, tmp_path: Path, where: str) -> None:
     (tmp_path / "text").write_text("")
     assert refused(run(2, finished.yaml, tmp_path / where), str(tmp_path / where).removesuffix("/."))

@@ -19,6 +19,7 @@ from harness import (
     PROGRAM,
     SANITIZED,
     Job,
+    call,
     checkpoint,
     columns,
     differences,
@@ -192,7 +193,7 @@ def test_stopped_in_the_further_evaluations(tmp_path: Path) -> None:
 
 # ---- stopping ----
 
-ONE_RANK = [(0, signal.SIGTERM), (1, signal.SIGTERM), (0, signal.SIGINT), (1, signal.SIGINT), (0, signal.SIGUSR1), (1, signal.SIGUSR1)]
+ONE_RANK = [(0, signal.SIGHUP), (1, signal.SIGHUP), (0, signal.SIGTERM), (1, signal.SIGTERM), (0, signal.SIGINT), (1, signal.SIGINT), (0, signal.SIGUSR1), (1, signal.SIGUSR1)]
 
 
 def stopped(job: Job, sweep: Path, results: Path, pid: int, number: int) -> Any:
@@ -225,6 +226,34 @@ def test_a_signal_to_one_rank(long: Path, tmp_path: Path, rank: int, number: int
     with start(2, long, results, "--quiet") as job:
         result = stopped(job, long, results, job.ranks(2)[rank], number)
     assert result.code == 75 and result.says("interrupted", "x.h5", "run the same command again")
+
+
+def test_hangup_under_nohup(long: Path, tmp_path: Path) -> None:
+    with Job("nohup", PROGRAM, "run", long, "-o", tmp_path / "x.h5", "--quiet") as job:
+        wait_for_training(tmp_path / "x.h5", job)
+        send(job.process.pid, signal.SIGHUP)
+        time.sleep(0.5)
+        assert job.process.poll() is None, "nohup protects the job"
+
+
+def test_a_reader_that_ends_does_not_end_the_training(finished: Sweep, tmp_path: Path) -> None:
+    """As in `weightsweep run ... 2>&1 | head -1`."""
+    results = tmp_path / "x.h5"
+    script = '"$0" run "$1" -o "$2" --progress lines 2>&1 | head -c 1; exit ${PIPESTATUS[0]}'
+    assert call("bash", "-c", script, PROGRAM, finished.yaml, results).code == 0
+    assert differences(promised_bits(finished.results), promised_bits(results)) == []
+
+
+def test_the_limit_of_file_sizes(tmp_path: Path) -> None:
+    """The limit leaves room for what Open MPI keeps in TMPDIR."""
+    results, limit = tmp_path / "x.h5", 8 << 20
+    sweep = write_sweep(tmp_path / "wide.yaml", training={"steps": 2}, network={"encoder": [512, 1024]}, axes={"seed": [1, 2]})
+    assert run(1, sweep, results, "--quiet", "--time-limit", "0.000001").code == 75
+    assert results.stat().st_size > limit
+    small = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))}
+    result = weightsweep("run", sweep, "-o", results, "--quiet", **small)
+    assert result.code == 4 and result.says("x.h5", "limit of file sizes", "ulimit -f", "run the same command again"), result
+    assert run(1, sweep, results, "--quiet").code == 0
 
 
 def test_usr1_to_mpirun(long: Path, tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
  * their folder fail as they are told to, and changes that succeed are written down, so that power cuts can be played.
  *
  * DISK_FILE    the file, an absolute path without links; nothing else is touched
- * DISK_ERROR   ENOSPC, EROFS or EIO: what fails, fails with this; without it nothing fails
+ * DISK_ERROR   ENOSPC, EROFS or EIO: what fails, fails with this; HANG or SPIN: it never returns, and waits or computes meanwhile;
+ *              SLOW: it takes 10 ms longer and succeeds;
+ *              without it nothing fails
+ * DISK_HASTE   divides the timeouts of poll, so that a timeout of a minute passes in seconds
  * DISK_CALLS   which calls count, of `write sync truncate allocate rename` (all of these), or `read`, or `look` (whether it is there)
  * DISK_ON      `part`, `grown`, `file` or `folder`: only calls on this one count
  * DISK_FROM    and DISK_TO: only reads and writes that touch these bytes of the file count
@@ -13,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,7 +25,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { HANG = 10000, SPIN, SLOW }; // beside the values of errno
 
 enum target { OTHER, PART, GROWN, FILE_ITSELF, FOLDER };
 
@@ -83,7 +90,8 @@ static int wanted_error(void)
     static const struct {
         const char *name;
         int error;
-    } errors[] = {{"ENOSPC", ENOSPC}, {"EROFS", EROFS}, {"EIO", EIO}};
+    } errors[] = {{"ENOSPC", ENOSPC}, {"EROFS", EROFS}, {"EIO", EIO},
+                  {"HANG", HANG},     {"SPIN", SPIN},   {"SLOW", SLOW}};
     const char *name = setting("DISK_ERROR");
     for (size_t i = 0; name && i < sizeof errors / sizeof *errors; i++)
         if (strcmp(name, errors[i].name) == 0)
@@ -116,6 +124,14 @@ static bool fails(const char *call, enum target target, int64_t offset, int64_t 
     counted++;
     if (counted < nth || counted - nth >= times)
         return false;
+    if (error == SLOW) {
+        usleep(10000);
+        return false;
+    }
+    while (error == HANG)
+        pause();
+    for (volatile int spins = 0; error == SPIN;)
+        spins = spins + 1;
     errno = error;
     return true;
 }
@@ -309,6 +325,14 @@ int fallocate(int fd, int mode, off_t offset, off_t length)
 int fallocate64(int fd, int mode, off_t offset, off_t length)
 {
     return fallocate(fd, mode, offset, length);
+}
+
+int poll(struct pollfd *files, nfds_t count, int timeout)
+{
+    int64_t haste = number("DISK_HASTE", 1);
+    struct timespec limit = {.tv_nsec = timeout * INT64_C(1000000) / haste % INT64_C(1000000000),
+                             .tv_sec = timeout / haste / 1000};
+    return (int)syscall(SYS_ppoll, files, count, timeout < 0 ? NULL : &limit, NULL, (size_t)8);
 }
 
 int stat(const char *path, struct stat *buffer)

@@ -5,6 +5,7 @@ CAMPAIGN=500 fails so many reads picked at random instead of some."""
 
 import os
 import random
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def check(result: Result, file: Path) -> bool:
     return result.code == 4
 
 
+# Every command that opens a file is in one of READERS and OTHERS, or is `run`.
+OTHERS = {
+    "model": ["export", "--model", "{run}", "-o", "model.npz"],
+    "predict": ["predict", "--run", "{run}", "--pairs", "pairs.csv"],
+    "rates": ["plan", "{yaml}", "--rates"],
+}
 READERS = {
     "status": ["status"],
     "verify": ["verify"],
@@ -77,6 +84,39 @@ def test_readers(sweep: Sweep, tmp_path: Path, verb: str) -> None:
         else:
             assert result.out == sound.out
     assert met > 0
+
+
+def words_of(sweep: Sweep, verb: str, folder: Path) -> list[str]:
+    """The command line, with the results file last where no option follows it."""
+    (folder / "pairs.csv").write_text("x1,x2,y\n" + "0.5,1,2\n1,0.5,1\n" * 10)
+    name, *options = (READERS | OTHERS).get(verb, [verb])
+    if verb == "run":
+        return ["run", str(sweep.yaml), "--quiet", "-o", str(sweep.half)]
+    options = [option.format(run=sweep.runs[0], yaml=sweep.yaml) for option in options]
+    return [name, *options, str(sweep.half)] if verb == "rates" else [name, str(sweep.half), *options]
+
+
+@pytest.mark.parametrize("verb", [*READERS, *OTHERS, "run"])
+def test_no_answer_is_no_damage(sweep: Sweep, tmp_path: Path, verb: str) -> None:
+    """A read that never returns ends the command with 4 after 60 s without progress. The test divides this time by 60."""
+    before = sweep.half.read_bytes()
+    env = bad_disk(sweep.half, error="HANG", calls="read", nth=20, haste=60)
+    result = weightsweep(*words_of(sweep, verb, tmp_path), cwd=tmp_path, env=env)
+    assert result.code == 4 and result.says(sweep.half.name, "has not responded for 60 s", "run the same command again"), result
+    assert "damaged" not in result.err and "copy" not in result.err
+    assert sweep.half.read_bytes() == before
+
+
+def test_a_slow_file_is_no_failure(sweep: Sweep, tmp_path: Path) -> None:
+    """Each read takes one of 150 parts of the timeout, all reads of the probe together more than the timeout."""
+    begun = time.monotonic()
+    result = weightsweep("status", sweep.half, env=bad_disk(sweep.half, error="SLOW", calls="read", haste=40))
+    assert result.code == 0 and time.monotonic() - begun > 2 * 60 / 40, result
+
+
+def test_endless_computing_is_damage(sweep: Sweep) -> None:
+    result = weightsweep("status", sweep.half, env=bad_disk(sweep.half, error="SPIN", calls="read", nth=20, haste=60))
+    assert result.code == 3 and result.says(sweep.half.name, "damaged", "without end"), result
 
 
 # What is read late, by the byte: a file may open and fail then.
