@@ -117,16 +117,25 @@ quietly() {
   return "$code"
 }
 
-# The program. WEIGHTSWEEP names another one than the release build.
-program() { printf '%s\n' "${WEIGHTSWEEP:-$home/build/release/weightsweep}"; }
+# installed: true if these scripts were installed with the program (PREFIX/share/weightsweep/jobs), false in a checkout.
+installed() { [ ! -f "$home/CMakeLists.txt" ]; }
 
-check_program() { # check_program PROGRAM: it is there
-  [ -x "$1" ] || fail 2 "no program $1: build it first (jobs/install && cmake --preset release && cmake --build --preset release)"
+# program: the path of the program: WEIGHTSWEEP, else the installed program, else the release build of the checkout.
+program() {
+  local default=$home/build/release/weightsweep
+  if installed; then default=${home%/share/*}/bin/weightsweep; fi
+  printf '%s\n' "${WEIGHTSWEEP:-$default}"
 }
 
-# Builds the program, unless WEIGHTSWEEP names one. Takes a fraction of a second when it is up to date.
+check_program() { # check_program PROGRAM: it is there
+  local remedy='build it first (jobs/install && cmake --preset release && cmake --build --preset release)'
+  if installed; then remedy='install weightsweep again, or name another program in WEIGHTSWEEP'; fi
+  [ -x "$1" ] || fail 2 "no program $1: $remedy"
+}
+
+# Builds the program, unless it is installed or WEIGHTSWEEP names one. Takes a fraction of a second when it is up to date.
 build_program() {
-  if [ -n "${WEIGHTSWEEP:-}" ]; then return; fi
+  if [ -n "${WEIGHTSWEEP:-}" ] || installed; then return; fi
   local build=$home/build/release
   if [ ! -x "$build/weightsweep" ]; then say "Building weightsweep in ${build#"$PWD"/} ..."; fi
   if [ ! -f "$build/Makefile" ] && [ ! -f "$build/build.ninja" ]; then
@@ -242,5 +251,5 @@ ended_by() {
 draw() {
   "$home/jobs/python" -m weightsweep table "$1" || say "The table could not be made; the results are in $1."
   "$home/jobs/python" -m weightsweep plot "$1" || say "The plots could not be made; the results are in $1."
-  say "All of it as one page for a browser: $(quoted jobs/python -m weightsweep report "$1")"
+  say "All of it as one page for a browser: $(quoted "$(if installed; then echo "$home/"; fi)jobs/python" -m weightsweep report "$1")"
 }
