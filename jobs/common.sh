@@ -190,7 +190,7 @@ known_run_options() {
   help=$("$(program)" run --help) || return 0 # it will say itself what it lacks
   for word in "$@"; do
     case $word in
-      --*) [[ $help == *"${word%%=*}"* ]] || fail 2 "'${word%%=*}' after --: 'weightsweep run' knows no such option; see weightsweep run --help" ;;
+      --*) [[ $help =~ (^|[[:space:]])"${word%%=*}"([[:space:]]|$) ]] || fail 2 "'${word%%=*}' after --: 'weightsweep run' knows no such option; see weightsweep run --help" ;;
     esac
   done
 }

@@ -1,79 +1,136 @@
-#include "base/stop.h"
 #include "base/text.h"
 #include "commands/commands.h"
+#include "commands/completion.h"
+#include "commands/options.h"
 #include "commands/versions.h"
 
-#include <math.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static const struct verb {
-    const char *name;
+static enum status command_completion(const struct command *command, int argc, char **argv);
+
+static const struct usage look_usage = {.name = "look"}, completion_usage = {.name = "completion"};
+
+static const struct subcommand {
+    const struct usage *usage;
     enum status (*run)(const struct command *command, int argc, char **argv);
-    bool needs_mpi;
-    const char *summary; // NULL: not for people
-} verbs[] = {
-    {"plan", command_plan, false, "what a sweep would do and cost"},
-    {"run", command_run, true, "do it, or continue it (under mpirun)"},
-    {"status", command_status, false, "what is done, running, left"},
-    {"export", command_export, false, "its tables, a model, an archive"},
-    {"verify", command_verify, false, "check a results file"},
-    {"predict", command_predict, false, "infer weights from your own pairs"},
-    {"bench", command_bench, true, "how fast this machine is"},
-    {"look", command_look, false, NULL},
-    {"info", command_info, false, "versions, processor, libraries"},
+    bool parallel; // all ranks run it, one prints
+} subcommands[] = {
+    {&plan_usage, command_plan, false},     {&run_usage, command_run, true},
+    {&status_usage, command_status, false}, {&export_usage, command_export, false},
+    {&verify_usage, command_verify, false}, {&predict_usage, command_predict, false},
+    {&bench_usage, command_bench, true},    {&info_usage, command_info, false},
+    {&look_usage, command_look, false},     {&completion_usage, command_completion, false},
 };
 
-enum { VERBS = sizeof verbs / sizeof *verbs };
+enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 
 static void print_help(FILE *out)
 {
-    fputs("usage: weightsweep VERB [argument...]\n"
+    fputs("usage: weightsweep SUBCOMMAND [argument...]\n"
           "\n"
           "Trains grids of small networks that infer the weights of other networks.\n"
           "\n",
           out);
-    for (int i = 0; i < VERBS; i++)
-        if (verbs[i].summary)
-            fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
-    fputs("\n`weightsweep VERB --help` says more, `weightsweep --version` which program this is.\n"
+    for (int i = 0; i < SUBCOMMANDS; i++)
+        if (subcommands[i].usage->summary)
+            fprintf(out, "  %-8s %s\n", subcommands[i].usage->name, subcommands[i].usage->summary);
+    fputs("\n"
+          "`weightsweep SUBCOMMAND --help` prints a subcommand's options, `weightsweep --version` the "
+          "version.\n"
+          "`weightsweep completion bash` prints the completion for bash: source <(weightsweep completion "
+          "bash)\n"
           "\n"
           "example: weightsweep plan sweeps/quick.yaml\n",
           out);
 }
 
-static const struct verb *find_verb(const char *name)
+static const struct subcommand *find_subcommand(const char *name)
 {
-    for (int i = 0; i < VERBS; i++)
-        if (strcmp(name, verbs[i].name) == 0)
-            return &verbs[i];
+    for (int i = 0; i < SUBCOMMANDS; i++)
+        if (strcmp(name, subcommands[i].usage->name) == 0)
+            return &subcommands[i];
     return NULL;
 }
 
-static enum status run_verb(const struct verb *verb, int argc, char **argv, int *rank)
+static enum status command_completion(const struct command *command, int argc, char **argv)
 {
-    struct command command = {.out = stdout, .err = stderr, .comm = MPI_COMM_NULL};
-    if (!verb->needs_mpi)
-        return verb->run(&command, argc, argv);
-    if (verb->run == command_run) // a wish to stop may come while MPI starts
-        stop_catch_signals(INFINITY);
-    MPI_Init(&argc, &argv);
-    command.comm = MPI_COMM_WORLD;
-    MPI_Comm_rank(command.comm, rank);
-    return verb->run(&command, argc, argv);
+    if (argc != 2 || strcmp(argv[1], "bash") != 0)
+        FAIL(STATUS_USAGE,
+             "completion: expected a shell, and only bash is known: weightsweep completion bash");
+    const struct usage *usages[SUBCOMMANDS];
+    for (int i = 0; i < SUBCOMMANDS; i++)
+        usages[i] = subcommands[i].usage;
+    completion_print_bash(command->out, usages, SUBCOMMANDS);
+    return STATUS_OK;
 }
+
+// ---- ranks ----
+
+static int rank; // the launcher's number for this process, later MPI's
+
+static MPI_Comm start_mpi(void)
+{
+    MPI_Init(NULL, NULL);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    return MPI_COMM_WORLD;
+}
+
+// The launcher's number for this process, known before MPI starts; -1 without a launcher.
+static int launcher_rank(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value >= '0' && *value <= '9')
+            return atoi(value);
+    }
+    return -1;
+}
+
+// A launcher may kill all ranks when the first one ends with a failure: the rank that prints must end first.
+static void let_rank_0_print(void)
+{
+    sleep(1);
+}
+
+// ---- from the command line to the exit code ----
 
 static void print_failure(void)
 {
     struct text message = {0};
     text_add_visible_lines(&message, status_message()); // it may quote a file
     text_add(&message, "\n");
-    fputs(message.chars, stderr); // bare: mistakes begin with FILE:LINE, as editors like it
+    fputs(message.chars, stderr); // bare: mistakes begin with FILE:LINE, as editors expect
     text_free(&message);
     if (getenv("WEIGHTSWEEP_DEBUG"))
         fprintf(stderr, "(recorded at %s)\n", status_place());
+}
+
+static int run_subcommand(const struct subcommand *subcommand, int argc, char **argv)
+{
+    int launcher = subcommand->parallel ? launcher_rank() : -1, started;
+    rank = launcher > 0 ? launcher : 0;
+    const struct command command = {.out = stdout,
+                                    .err = stderr,
+                                    .rank = rank,
+                                    .launched = launcher >= 0,
+                                    .start_mpi = start_mpi,
+                                    .comm = MPI_COMM_NULL};
+    enum status status = subcommand->run(&command, argc, argv);
+    if (fflush(stdout) != 0 && status == STATUS_OK)
+        status = status_fail(STATUS_MACHINE, __FILE__, __LINE__, "standard output could not be written");
+    if (status != STATUS_OK && rank == 0)
+        print_failure();
+    MPI_Initialized(&started);
+    if (started)
+        MPI_Finalize();
+    else if (status != STATUS_OK && rank != 0)
+        let_rank_0_print();
+    return status_exit_code(status);
 }
 
 int main(int argc, char **argv)
@@ -87,19 +144,11 @@ int main(int argc, char **argv)
         printf("weightsweep %s\n", versions_program());
         return STATUS_OK;
     }
-    const struct verb *verb = find_verb(argv[1]);
-    if (!verb) {
-        fprintf(stderr, "weightsweep: unknown verb `%s`; `weightsweep --help` lists them\n", argv[1]);
+    const struct subcommand *subcommand = find_subcommand(argv[1]);
+    if (!subcommand) {
+        fprintf(stderr, "weightsweep: unknown subcommand `%s`; `weightsweep --help` lists them\n", argv[1]);
         return STATUS_USAGE;
     }
     signal(SIGXFSZ, SIG_IGN); // a write beyond the limit of file sizes fails instead (EFBIG)
-    int rank = 0;
-    enum status status = run_verb(verb, argc - 1, argv + 1, &rank);
-    if (fflush(stdout) != 0 && status == STATUS_OK)
-        status = status_fail(STATUS_MACHINE, __FILE__, __LINE__, "standard output could not be written");
-    if (status != STATUS_OK && rank == 0)
-        print_failure();
-    if (verb->needs_mpi)
-        MPI_Finalize();
-    return status_exit_code(status);
+    return run_subcommand(subcommand, argc - 1, argv + 1);
 }

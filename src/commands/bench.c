@@ -3,29 +3,48 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "commands/commands.h"
+#include "commands/options.h"
 #include "kernel/arithmetic.h"
 #include "kernel/gemm.h"
 #include "sweep/settings.h"
 #include "sweep/sweep.h"
 
-#include <getopt.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "usage: weightsweep bench [--quick] [--format table|json]\n"
-                           "       mpirun -n RANKS weightsweep bench\n"
-                           "\n"
-                           "Measures this machine on random data: products at the training step's own "
-                           "shapes, whole steps, and what surrounds\n"
-                           "them. `fraction` is a step's needed FLOPs a second over the best product of the "
-                           "same precision in the lines above it.\n"
-                           "Under mpirun the ranks share each step's shards.\n"
-                           "\n"
-                           "  --quick                 ends within 40 s on one core\n"
-                           "  --format table|json     json: one object a line (table)\n"
-                           "\n"
-                           "example: weightsweep bench --quick\n";
+struct options {
+    bool quick, json;
+};
+
+static enum status parse_format(const char *text, void *target)
+{
+    if (strcmp(text, "json") != 0 && strcmp(text, "table") != 0)
+        FAIL(STATUS_USAGE, "bench --format %s: expected `table` or `json`", text);
+    *(bool *)target = strcmp(text, "json") == 0;
+    return STATUS_OK;
+}
+
+static const struct option option_table[] = {
+    {0, "quick", NULL, "end within 40 s on one core", option_flag, offsetof(struct options, quick)},
+    {0, "format", "table|json", "json: one object per line (table)", parse_format,
+     offsetof(struct options, json)},
+    {0}};
+
+const struct usage bench_usage = {
+    .name = "bench",
+    .summary = "measure the speed of this machine",
+    .synopsis = "weightsweep bench [--quick] [--format table|json]\n"
+                "mpirun -n RANKS weightsweep bench",
+    .description =
+        "Measures this machine on random data: matrix products with the shapes of the training step, whole "
+        "training steps, random numbers, optimizers, all-reduce, evaluation and checkpoint. `fraction` is "
+        "the "
+        "useful FLOP/s of a step divided by the best measured GEMM rate of the same precision in the lines "
+        "above it. Under mpirun the ranks share the shards of each step.",
+    .options = option_table,
+    .example = "weightsweep bench --quick"};
 
 /* One measurement: a name, then what it was measured on, then the figures. */
 struct line {
@@ -81,7 +100,7 @@ static const char *library_name(enum gemm_library library)
 }
 
 struct bench {
-    const struct command *command;
+    MPI_Comm comm;
     struct line line;
     int rank, ranks;
     double seconds; // for each measurement
@@ -170,7 +189,7 @@ static enum status measure_step(struct bench *bench, const char *name, const str
 {
     struct train_run train = {run->task, run->model, run->training};
     double seconds;
-    TRY(bench_step(&train, bench->command->comm, bench->seconds, &seconds));
+    TRY(bench_step(&train, bench->comm, bench->seconds, &seconds));
     double flops = run->training.batch * model_step_flops(&run->model); // the needed ones
     struct line *line = &bench->line;
     line_begin(line, name);
@@ -207,7 +226,7 @@ static enum status measure_checkpoint(struct bench *bench, const struct sweep *s
 {
     double seconds = 0;
     enum status status = bench->rank == 0 ? bench_checkpoint(sweep, &seconds) : STATUS_OK;
-    TRY(agree(status, bench->command->comm));
+    TRY(agree(status, bench->comm));
     line_begin(&bench->line, "checkpoint");
     line_int(&bench->line, "bytes", sweep->cost[0].checkpoint_bytes / 2);
     line_real(&bench->line, "ms", 1e3 * seconds);
@@ -241,7 +260,7 @@ static enum status measure_rest(struct bench *bench, const struct run_spec *run)
             line_end(line);
         }
 
-    TRY(bench_allreduce(table.parameters, bench->command->comm, &seconds, &other));
+    TRY(bench_allreduce(table.parameters, bench->comm, &seconds, &other));
     line_begin(line, "allreduce");
     line_int(line, "ranks", bench->ranks);
     line_int(line, "bytes", (long long)(table.parameters * sizeof(float)));
@@ -314,39 +333,19 @@ done:
 
 enum status command_bench(const struct command *command, int argc, char **argv)
 {
-    enum { QUICK = 1, FORMAT };
-    static const struct option known[] = {{"quick", no_argument, NULL, QUICK},
-                                          {"format", required_argument, NULL, FORMAT},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    struct bench bench = {.command = command, .line.out = command->out};
-    bool quick = false;
-    MPI_Comm_rank(command->comm, &bench.rank);
-    MPI_Comm_size(command->comm, &bench.ranks);
+    struct options asked = {0};
+    bool help;
+    TRY(options_parse(command, &bench_usage, argc, argv, &asked, &help));
+    if (help)
+        return STATUS_OK;
+    struct bench bench = {.comm = command->start_mpi(),
+                          .line = {.out = command->out, .as_json = asked.json},
+                          .seconds = asked.quick ? 0.25 : 1};
+    MPI_Comm_rank(bench.comm, &bench.rank);
+    MPI_Comm_size(bench.comm, &bench.ranks);
     bench.line.wanted = bench.rank == 0;
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;)
-        switch (option) {
-        case QUICK:
-            quick = true;
-            break;
-        case FORMAT:
-            if (strcmp(optarg, "json") != 0 && strcmp(optarg, "table") != 0)
-                FAIL(STATUS_USAGE, "bench --format %s: expected `table` or `json`", optarg);
-            bench.line.as_json = strcmp(optarg, "json") == 0;
-            break;
-        case 'h':
-            if (bench.rank == 0)
-                fputs(help, command->out);
-            return STATUS_OK;
-        default:
-            return command_bad_option("bench", option, argv[optind - 1]);
-        }
-    if (optind < argc)
-        FAIL(STATUS_USAGE, "bench: unexpected argument %s; see `weightsweep bench --help`", argv[optind]);
     if (bench.ranks > 16 || (bench.ranks & (bench.ranks - 1)) != 0)
         FAIL(STATUS_USAGE, "bench: %d ranks; a step of 16 shards is shared by 1, 2, 4, 8 or 16", bench.ranks);
-    bench.seconds = quick ? 0.25 : 1;
     gemm_setup();
-    return measure_all(&bench, quick);
+    return measure_all(&bench, asked.quick);
 }

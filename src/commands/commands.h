@@ -1,7 +1,8 @@
-/* The verbs of the program, one file each.
+/* The subcommands of the program, one file each.
  *
- * A verb reads its own options (argv[0] is its name), prints what was asked for to `out` and everything else to `err`, and
- * returns a status; only main.c turns that into a message and an exit code. */
+ * A subcommand reads its own options (argv[0] is its name), prints what was asked for to `out` and
+ * everything else to `err`, and returns a status; only main.c turns the status into a message and an exit
+ * code. */
 #ifndef COMMANDS_COMMANDS_H
 #define COMMANDS_COMMANDS_H
 
@@ -13,36 +14,49 @@
 
 struct command {
     FILE *out, *err;
-    MPI_Comm comm; // MPI_COMM_NULL unless the verb starts MPI
+    /* The launcher's number for this process; 0 without a launcher, and for subcommands that do not start
+     * MPI. All ranks find a mistake in the command line; rank 0 prints it. */
+    int rank;
+    bool launched;               // a launcher started this process, perhaps with others
+    MPI_Comm (*start_mpi)(void); // starts MPI and returns the communicator of all ranks; main.c ends MPI
+    MPI_Comm comm;               // the subcommand keeps it here; MPI_COMM_NULL before
 };
 
-/* What a sweep would do and cost. */
-enum status command_plan(const struct command *command, int argc, char **argv);
-/* Does it. Collective on the communicator. */
-enum status command_run(const struct command *command, int argc, char **argv);
-/* What is done, running, left. */
-enum status command_status(const struct command *command, int argc, char **argv);
-/* Its tables, its models, an archive of it. */
-enum status command_export(const struct command *command, int argc, char **argv);
-/* Every checksum and invariant of a results file. */
-enum status command_verify(const struct command *command, int argc, char **argv);
-/* What look.h says; not for people. */
-enum status command_look(const struct command *command, int argc, char **argv);
-/* Versions, processor, libraries. */
-enum status command_info(const struct command *command, int argc, char **argv);
+struct usage; // options.h
 
-/* The weights that a finished run infers from a user's pairs. */
+/* Prints the runs of a sweep and their costs. */
+extern const struct usage plan_usage;
+enum status command_plan(const struct command *command, int argc, char **argv);
+
+/* Trains the runs of a sweep. Collective on all ranks. */
+extern const struct usage run_usage;
+enum status command_run(const struct command *command, int argc, char **argv);
+
+/* Prints which runs are done, running and left. */
+extern const struct usage status_usage;
+enum status command_status(const struct command *command, int argc, char **argv);
+
+/* Writes the tables, a model or an archive of a results file. */
+extern const struct usage export_usage;
+enum status command_export(const struct command *command, int argc, char **argv);
+
+/* Checks every checksum and invariant of a results file. */
+extern const struct usage verify_usage;
+enum status command_verify(const struct command *command, int argc, char **argv);
+
+/* Infers weights from a user's pairs with the model of a finished run. */
+extern const struct usage predict_usage;
 enum status command_predict(const struct command *command, int argc, char **argv);
 
-/* How fast this machine is. Collective on the communicator. */
+/* Measures the speed of this machine. Collective on all ranks. */
+extern const struct usage bench_usage;
 enum status command_bench(const struct command *command, int argc, char **argv);
 
-/* The command line of a verb without options: --help, which is printed, or one results file, or nothing where `results` is
- * NULL. STATUS_USAGE with a sentence. */
-enum status command_without_options(const struct command *command, const char *help, int argc, char **argv,
-                                    const char **results, bool *help_wanted);
+/* Prints versions, processor and libraries. */
+extern const struct usage info_usage;
+enum status command_info(const struct command *command, int argc, char **argv);
 
-/* What getopt_long refused, in a sentence: `option` is what it returned ('?' or ':'), `word` the argument it stopped at. */
-enum status command_bad_option(const char *verb, int option, const char *word);
+/* The child process of look.h. */
+enum status command_look(const struct command *command, int argc, char **argv);
 
 #endif

@@ -1,20 +1,21 @@
 #include "base/text.h"
-#include "commands/commands.h"
+#include "commands/options.h"
 #include "commands/versions.h"
 #include "kernel/arithmetic.h"
 #include "kernel/gemm.h"
 
-static const char help[] = "usage: weightsweep info\n"
-                           "\n"
-                           "Versions, processor, gemm library with its kernel and threads, HDF5 drivers.\n"
-                           "\n"
-                           "example: weightsweep info\n";
+const struct usage info_usage = {
+    .name = "info",
+    .summary = "print versions, processor and libraries",
+    .synopsis = "weightsweep info",
+    .description = "Prints versions, processor, GEMM library with its kernel and threads, and HDF5 drivers.",
+    .example = "weightsweep info"};
 
 enum status command_info(const struct command *command, int argc, char **argv)
 {
-    bool help_wanted;
-    TRY(command_without_options(command, help, argc, argv, NULL, &help_wanted));
-    if (help_wanted)
+    bool help;
+    TRY(options_parse(command, &info_usage, argc, argv, NULL, &help));
+    if (help)
         return STATUS_OK;
     gemm_setup();
     struct text text = {0};

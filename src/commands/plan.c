@@ -1,4 +1,4 @@
-#include "commands/commands.h"
+#include "commands/options.h"
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -8,7 +8,6 @@
 #include "sweep/sweep.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +16,13 @@ enum { ROWS_SHOWN = 40, RANKS_LISTED = 64, MOST_RANKS = 1 << 20, METADATA_BYTES 
 
 struct options {
     const char *path;
-    const char **set;
-    int sets;
-    int ranks[RANKS_LISTED];
-    int rank_counts;
+    struct option_texts set;
+    struct rank_counts {
+        int count, ranks[RANKS_LISTED];
+    } ranks;
     const char *rates; // a file, or NULL
     bool timeline;
     enum table_format format;
-    bool help;
 };
 
 struct totals {
@@ -36,105 +34,70 @@ struct totals {
 struct plan {
     const struct sweep *sweep;
     const struct options *options;
-    struct forecast *forecasts; // [options->rank_counts]
+    struct forecast *forecasts; // [options->ranks.count]
     struct column_table columns;
     struct totals totals;
 };
 
 // ---- options ----
 
-static void print_help(FILE *out)
+static void print_settings(FILE *out)
 {
-    fputs(
-        "usage: weightsweep plan SWEEP.yaml [--set KEY=VALUE]... [--ranks N[,N...]] [--rates FILE]\n"
-        "                        [--timeline] [--format table|csv|json]\n"
-        "\n"
-        "Checks a sweep file and lists its runs with their ids and costs. Trains nothing and needs no "
-        "mpirun.\n"
-        "\n"
-        "  --set KEY=VALUE      as if the file said so, VALUE in YAML; a list makes an axis; may be "
-        "repeated\n"
-        "  --ranks N[,N...]     time and efficiency on so many ranks: the scheduler's own policy, simulated\n"
-        "  --rates FILE         how fast this machine is: what `bench --format json` printed, or a results "
-        "file\n"
-        "                       of similar runs; else 80 GFLOP/s a rank are assumed\n"
-        "  --timeline           which ranks would do what, when (with one N)\n"
-        "  --format FORMAT      table (the default), csv (the runs) or json (runs and totals)\n"
-        "  --help               this text\n"
-        "\n"
-        "example: weightsweep plan sweeps/quick.yaml --set steps=5000 --set seed='[1, 2, 3]' --ranks 2,8\n"
-        "\n"
-        "Settings of a sweep file; any may be an axis:\n",
-        out);
     struct column_table settings;
+    fputs("\nSettings of a sweep file; any may be an axis:\n", out);
     sweep_settings(&settings);
     table_print_text(&settings, out);
     column_table_free(&settings);
 }
 
-static enum status parse_ranks(const char *argument, struct options *options)
+static enum status parse_ranks(const char *argument, void *target)
 {
-    options->rank_counts = 0;
+    struct rank_counts *ranks = target;
+    ranks->count = 0;
     for (const char *c = argument;; c++) {
         char *end;
         errno = 0;
-        long ranks = strtol(c, &end, 10);
-        if (end == c || errno != 0 || ranks < 1 || ranks > MOST_RANKS || (*end != '\0' && *end != ','))
+        long number = strtol(c, &end, 10);
+        if (end == c || errno != 0 || number < 1 || number > MOST_RANKS || (*end != '\0' && *end != ','))
             FAIL(STATUS_USAGE, "--ranks %s: expected numbers of ranks from 1 to %d, such as 1,8,64", argument,
                  MOST_RANKS);
-        if (options->rank_counts == RANKS_LISTED)
+        if (ranks->count == RANKS_LISTED)
             FAIL(STATUS_USAGE, "--ranks %s: too many numbers; expected at most %d", argument, RANKS_LISTED);
-        options->ranks[options->rank_counts++] = (int)ranks;
+        ranks->ranks[ranks->count++] = (int)number;
         c = end;
         if (*c == '\0')
             return STATUS_OK;
     }
 }
 
-// options->set has room for argc entries.
-static enum status parse_options(int argc, char **argv, struct options *options)
-{
-    static const struct option known[] = {{"set", required_argument, NULL, 's'},
-                                          {"ranks", required_argument, NULL, 'r'},
-                                          {"rates", required_argument, NULL, 'm'},
-                                          {"timeline", no_argument, NULL, 't'},
-                                          {"format", required_argument, NULL, 'f'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
-    optind = 0; // getopt starts over, whatever it did before
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
-        switch (option) {
-        case 's':
-            options->set[options->sets++] = optarg;
-            break;
-        case 'r':
-            TRY(parse_ranks(optarg, options));
-            break;
-        case 'm':
-            options->rates = optarg;
-            break;
-        case 't':
-            options->timeline = true;
-            break;
-        case 'f':
-            TRY(table_format_of(optarg, &options->format));
-            break;
-        case 'h':
-            options->help = true;
-            return STATUS_OK;
-        default:
-            return command_bad_option("plan", option, argv[optind - 1]);
-        }
-    }
-    if (options->timeline && options->rank_counts != 1)
-        FAIL(STATUS_USAGE, "plan --timeline: expected --ranks with one number of ranks");
-    if (argc - optind != 1)
-        FAIL(STATUS_USAGE, "plan: %d sweep files given; expected one: weightsweep plan SWEEP.yaml",
-             argc - optind);
-    options->path = argv[optind];
-    return STATUS_OK;
-}
+#define TARGET(member) offsetof(struct options, member)
+
+static const struct option option_table[] = {
+    {0, "set", "KEY=VALUE", "as if the file said so, VALUE in YAML; a list makes an axis; repeatable",
+     option_texts, TARGET(set)},
+    {0, "ranks", "N[,N...]", "time and efficiency on N ranks: the scheduler's own policy, simulated",
+     parse_ranks, TARGET(ranks)},
+    {0, "rates", "FILE",
+     "the speed of this machine: what `bench --format json` printed, or a results file of similar runs; "
+     "without it 80 GFLOP/s per rank are assumed",
+     option_text, TARGET(rates)},
+    {0, "timeline", NULL, "which ranks would do what, when (with one N)", option_flag, TARGET(timeline)},
+    {0, "format", "table|csv|json", "csv: the runs; json: runs and totals (table)", option_format,
+     TARGET(format)},
+    {0}};
+
+const struct usage plan_usage = {
+    .name = "plan",
+    .summary = "list the runs of a sweep and their costs",
+    .synopsis = "weightsweep plan SWEEP.yaml [--set KEY=VALUE]... [--ranks N[,N...]] [--rates FILE]\n"
+                "                 [--timeline] [--format table|csv|json]",
+    .description = "Checks a sweep file and lists its runs with their ids and costs. Trains nothing and "
+                   "needs no mpirun.",
+    .options = option_table,
+    .example = "weightsweep plan sweeps/quick.yaml --set steps=5000 --set seed='[1, 2, 3]' --ranks 2,8",
+    .print_more = print_settings,
+    .file = "sweep file",
+    .file_target = TARGET(path)};
 
 // ---- costs ----
 
@@ -212,14 +175,14 @@ static void print_bytes(double bytes, FILE *out)
 static void print_forecasts(const struct plan *plan, FILE *out)
 {
     const struct forecast *forecast = plan->forecasts;
-    for (int i = 0; i < plan->options->rank_counts; i++) {
+    for (int i = 0; i < plan->options->ranks.count; i++) {
         fprintf(out, "%d rank%s: ", forecast[i].ranks, forecast[i].ranks == 1 ? "" : "s");
         print_duration(forecast[i].seconds, out);
         fprintf(out, ", efficiency %.0f %%\n", 100 * forecast[i].efficiency);
     }
-    if (plan->options->rank_counts > 0 && plan->options->rates)
+    if (plan->options->ranks.count > 0 && plan->options->rates)
         fprintf(out, "(simulated, at the rates in %s)\n", plan->options->rates);
-    else if (plan->options->rank_counts > 0)
+    else if (plan->options->ranks.count > 0)
         fprintf(out, "(simulated, assuming %.0f GFLOP/s a rank; --rates takes measured ones)\n",
                 rates_assumed / 1e9);
 }
@@ -269,7 +232,7 @@ static void print_json(const struct plan *plan, FILE *out)
         (long long)totals->runs, (long long)totals->parameters, (long long)totals->steps, totals->flops,
         (long long)totals->model_bytes, (long long)totals->checkpoint_bytes, (long long)totals->file_bytes,
         (long long)totals->memory_bytes, rates_assumed);
-    for (int i = 0; i < plan->options->rank_counts; i++)
+    for (int i = 0; i < plan->options->ranks.count; i++)
         fprintf(out, "%s{\"ranks\": %d, \"seconds\": %.17g, \"efficiency\": %.17g, \"bound_seconds\": %.17g}",
                 i > 0 ? ", " : "", plan->forecasts[i].ranks, plan->forecasts[i].seconds,
                 plan->forecasts[i].efficiency, plan->forecasts[i].bound_seconds);
@@ -306,8 +269,8 @@ static enum status print_plan(const struct command *command, const struct option
     TRY(rates_read(options->rates, &rates));
     sweep_columns(sweep, &plan.columns);
     add_costs(&plan);
-    for (int i = 0; i < options->rank_counts; i++)
-        forecast_make(sweep, &rates, options->ranks[i], options->timeline, &forecasts[i]);
+    for (int i = 0; i < options->ranks.count; i++)
+        forecast_make(sweep, &rates, options->ranks.ranks[i], options->timeline, &forecasts[i]);
     switch (options->format) {
     case TABLE_TEXT:
         print_text(&plan, command->out);
@@ -318,7 +281,7 @@ static enum status print_plan(const struct command *command, const struct option
     case TABLE_JSON:
         print_json(&plan, command->out);
     }
-    for (int i = 0; i < options->rank_counts; i++)
+    for (int i = 0; i < options->ranks.count; i++)
         simulation_free(&forecasts[i].simulation);
     column_table_free(&plan.columns);
     rates_free(&rates);
@@ -328,20 +291,21 @@ static enum status print_plan(const struct command *command, const struct option
 enum status command_plan(const struct command *command, int argc, char **argv)
 {
     enum status status = STATUS_OK;
-    struct options options = {.set = memory_small((size_t)argc * sizeof *options.set)};
+    struct options asked = {.format = TABLE_TEXT};
     struct sweep *sweep = NULL;
     char *text = NULL;
-    TRY_DONE(parse_options(argc, argv, &options));
-    if (options.help) {
-        print_help(command->out);
+    bool help;
+    TRY_DONE(options_parse(command, &plan_usage, argc, argv, &asked, &help));
+    if (help)
         goto done;
-    }
-    TRY_DONE(sweep_read(options.path, &text));
-    TRY_DONE(sweep_create(options.path, text, options.sets, options.set, &sweep));
-    TRY_DONE(print_plan(command, &options, sweep));
+    if (asked.timeline && asked.ranks.count != 1)
+        FAIL_DONE(STATUS_USAGE, "plan --timeline: expected --ranks with one number of ranks");
+    TRY_DONE(sweep_read(asked.path, &text));
+    TRY_DONE(sweep_create(asked.path, text, asked.set.count, asked.set.values, &sweep));
+    TRY_DONE(print_plan(command, &asked, sweep));
 done:
     sweep_destroy(&sweep);
     free(text);
-    free(options.set);
+    free(asked.set.values);
     return status;
 }

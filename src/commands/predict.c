@@ -1,6 +1,6 @@
 #include "base/memory.h"
-#include "commands/commands.h"
 #include "commands/look.h"
+#include "commands/options.h"
 #include "commands/prediction.h"
 #include "commands/view_table.h"
 #include "kernel/gemm.h"
@@ -11,34 +11,40 @@
 #include "task/layout.h"
 #include "task/task.h"
 
-#include <getopt.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
-    "usage: weightsweep predict RESULTS.h5 --run RUN --pairs PAIRS.csv [--format table|csv|json]\n"
-    "\n"
-    "Infers the weights of a network from pairs of its inputs and outputs, with the model of a finished "
-    "run.\n"
-    "\n"
-    "  --run RUN                  the run's id, or the id's beginning\n"
-    "  --pairs PAIRS.csv          a line of names x1,..,xd,y, then a line a pair; deep-sets takes any number "
-    "of them,\n"
-    "                             a flat model as many as it was trained on\n"
-    "  --format table|csv|json    (table)\n"
-    "\n"
-    "Prints the weights layer by layer, R^2 on the pairs of a network that has them, and its residuals. The "
-    "units of a\n"
-    "hidden layer may stand in any order: the outputs are the same.\n"
-    "\n"
-    "example: weightsweep predict quick.h5 --run a18076a9b12a --pairs analysis/examples/pairs.csv\n";
-
 struct options {
     const char *results, *run, *pairs;
     enum table_format format;
 };
+
+static const struct option option_table[] = {
+    {0, "run", "RUN", "the run's id, or the beginning of its id", option_text, offsetof(struct options, run)},
+    {0, "pairs", "PAIRS.csv",
+     "a line of names x1,..,xd,y, then one line per pair; deep-sets takes any number of pairs, a flat model "
+     "as "
+     "many as in training",
+     option_text, offsetof(struct options, pairs)},
+    {0, "format", "table|csv|json", "of what is printed (table)", option_format,
+     offsetof(struct options, format)},
+    {0}};
+
+const struct usage predict_usage = {
+    .name = "predict",
+    .summary = "infer weights from your own pairs",
+    .synopsis = "weightsweep predict RESULTS.h5 --run RUN --pairs PAIRS.csv [--format table|csv|json]",
+    .description =
+        "Infers the weights of a network from pairs of its inputs and outputs, with the model of a "
+        "finished run.",
+    .options = option_table,
+    .notes = "Prints the weights layer by layer, R^2 on the pairs of a network with these weights, and the "
+             "residuals. The units of a hidden layer may stand in any order: the outputs are the same.",
+    .example = "weightsweep predict quick.h5 --run a18076a9b12a --pairs analysis/examples/pairs.csv",
+    .file = "results file",
+    .file_target = offsetof(struct options, results)};
 
 // ---- the run and its model ----
 
@@ -269,58 +275,23 @@ done:
     return status;
 }
 
-static enum status parse(int argc, char **argv, struct options *options, bool *help_wanted)
-{
-    enum { RUN = 1, PAIRS, FORMAT };
-    static const struct option known[] = {{"run", required_argument, NULL, RUN},
-                                          {"pairs", required_argument, NULL, PAIRS},
-                                          {"format", required_argument, NULL, FORMAT},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    *options = (struct options){.format = TABLE_TEXT};
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;)
-        switch (option) {
-        case RUN:
-            options->run = optarg;
-            break;
-        case PAIRS:
-            options->pairs = optarg;
-            break;
-        case FORMAT:
-            TRY(table_format_of(optarg, &options->format));
-            break;
-        case 'h':
-            *help_wanted = true;
-            return STATUS_OK;
-        default:
-            return command_bad_option("predict", option, argv[optind - 1]);
-        }
-    if (argc - optind != 1)
-        FAIL(STATUS_USAGE, "predict: expected one results file; see `weightsweep predict --help`");
-    if (!options->run || !options->pairs)
-        FAIL(STATUS_USAGE, "predict: expected --%s; see `weightsweep predict --help`",
-             options->run ? "pairs PAIRS.csv" : "run RUN");
-    options->results = argv[optind];
-    return STATUS_OK;
-}
-
 enum status command_predict(const struct command *command, int argc, char **argv)
 {
-    struct options options;
-    bool help_wanted = false;
+    struct options asked = {.format = TABLE_TEXT};
+    bool help;
     struct store_view *view = NULL;
     struct sweep *sweep = NULL;
     enum status status = STATUS_OK;
-    TRY(parse(argc, argv, &options, &help_wanted));
-    if (help_wanted) {
-        fputs(help, command->out);
+    TRY(options_parse(command, &predict_usage, argc, argv, &asked, &help));
+    if (help)
         return STATUS_OK;
-    }
-    TRY(look_open(options.results, LOOK_ALL, &view));
+    if (!asked.run || !asked.pairs)
+        FAIL(STATUS_USAGE, "predict: expected --%s; see `weightsweep predict --help`",
+             asked.run ? "pairs PAIRS.csv" : "run RUN");
+    TRY(look_open(asked.results, LOOK_ALL, &view));
     gemm_setup();
     TRY_DONE(read_sweep(view, &sweep));
-    TRY_DONE(predict(command, &options, view, sweep));
+    TRY_DONE(predict(command, &asked, view, sweep));
 done:
     sweep_destroy(&sweep);
     store_view_close(&view);

@@ -184,8 +184,8 @@ static void add_time(struct text *text, double seconds)
 static void add_overall(const struct progress *progress, struct text *text)
 {
     double elapsed = clock_seconds() - progress->start, done = progress->done - progress->done_at_start;
-    text_format(text, "%3.0f %%  %lld of %lld runs  ", 100 * progress->done / progress->total,
-                (long long)progress->finished, (long long)progress->runs);
+    text_format(text, "%3.0f %%  %lld of %lld run%s  ", 100 * progress->done / progress->total,
+                (long long)progress->finished, (long long)progress->runs, progress->runs == 1 ? "" : "s");
     add_time(text, elapsed);
     if (done > 0 && elapsed > 1 && progress->finished < progress->runs) {
         text_add(text, ", about ");

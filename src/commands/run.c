@@ -23,23 +23,55 @@
 
 // ---- the sweep and its file, known to all ranks ----
 
-static enum status share_sweep(const struct run_options *options, MPI_Comm comm, struct sweep **sweep)
+static enum status check_only(const char *only, const struct sweep *sweep)
 {
-    int rank;
+    char *list = memory_text(only), *rest = list;
+    enum status status = STATUS_OK;
+    for (char *id; status == STATUS_OK && (id = strsep(&rest, ","));) {
+        bool found = false;
+        for (int64_t run = 0; run < sweep->runs && !found; run++)
+            found = strcmp(sweep->run[run].id, id) == 0;
+        if (!found)
+            status =
+                status_fail(STATUS_USAGE, __FILE__, __LINE__,
+                            "--only %s: no run has the id `%s`; `weightsweep plan` lists them", only, id);
+    }
+    free(list);
+    return status;
+}
+
+static enum status read_sweep(const struct run_options *options, struct sweep **sweep)
+{
     char *text = NULL;
     enum status status = STATUS_OK;
+    TRY_DONE(sweep_read(options->sweep, &text));
+    TRY_DONE(sweep_create(options->sweep, text, options->set.count, options->set.values, sweep));
+    if (options->only)
+        TRY_DONE(check_only(options->only, *sweep));
+done:
+    free(text);
+    return status;
+}
+
+// Collective. Every rank gets the sweep of rank 0, or the failure `status` that rank 0 has had.
+static enum status share_sweep(const struct run_options *options, MPI_Comm comm, enum status status,
+                               struct sweep **sweep)
+{
+    int rank;
     MPI_Comm_rank(comm, &rank);
-    if (rank == 0)
-        status = sweep_read(options->sweep, &text);
-    status = agree(status, comm);
-    if (status == STATUS_OK) {
-        int length = rank == 0 ? (int)strlen(text) + 1 : 0;
-        MPI_Bcast(&length, 1, MPI_INT, 0, comm);
-        if (rank != 0)
-            text = memory_small((size_t)length);
-        MPI_Bcast(text, length, MPI_CHAR, 0, comm);
-        status = sweep_create(options->sweep, text, options->sets, options->set, sweep);
+    if (rank == 0 && status == STATUS_OK && !*sweep) // the launcher gave number 0 to another rank
+        status = read_sweep(options, sweep);
+    TRY(agree(rank == 0 ? status : STATUS_OK, comm));
+    int length = rank == 0 ? (int)strlen((*sweep)->text) + 1 : 0;
+    MPI_Bcast(&length, 1, MPI_INT, 0, comm);
+    if (rank == 0) {
+        MPI_Bcast((*sweep)->text, length, MPI_CHAR, 0, comm);
+        return STATUS_OK;
     }
+    char *text = memory_small((size_t)length);
+    MPI_Bcast(text, length, MPI_CHAR, 0, comm);
+    sweep_destroy(sweep);
+    status = sweep_create(options->sweep, text, options->set.count, options->set.values, sweep);
     free(text);
     return status;
 }
@@ -132,23 +164,6 @@ static bool listed(const char *ids, const char *id)
         if ((at == ids || at[-1] == ',') && (at[strlen(id)] == ',' || at[strlen(id)] == '\0'))
             return true;
     return false;
-}
-
-static enum status check_only(const char *only, const struct sweep *sweep)
-{
-    char *list = memory_text(only), *rest = list;
-    enum status status = STATUS_OK;
-    for (char *id; status == STATUS_OK && (id = strsep(&rest, ","));) {
-        bool found = false;
-        for (int64_t run = 0; run < sweep->runs && !found; run++)
-            found = strcmp(sweep->run[run].id, id) == 0;
-        if (!found)
-            status =
-                status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                            "--only %s: no run has the id `%s`; `weightsweep plan` lists them", only, id);
-    }
-    free(list);
-    return status;
 }
 
 static bool to_do(const struct run_options *options, enum run_status status, const char *id)
@@ -438,28 +453,29 @@ static double time_left(double limit)
     return left > 0 && left < limit ? left : limit;
 }
 
+/* Every rank checks the options and the launcher's rank 0 the sweep before MPI starts: a mistake is found without MPI. The
+ * other ranks cannot know of a bad sweep, so under a launcher rank 0 starts MPI to tell them. */
 enum status command_run(const struct command *command, int argc, char **argv)
 {
     struct run_options options;
     struct sweep *sweep = NULL;
-    int rank;
-    MPI_Comm_rank(command->comm, &rank);
-    enum status status = run_options_parse(argc, argv, &options);
-    if (status == STATUS_OK && options.help) {
-        if (rank == 0)
-            fputs(run_help, command->out);
-    } else if (status == STATUS_OK) {
-        stop_catch_signals(time_left(options.time_limit));
-        gemm_setup();
-        status = check_arithmetic(command->comm, options.other_arithmetic);
-        if (status == STATUS_OK)
-            status = share_sweep(&options, command->comm, &sweep);
-        if (status == STATUS_OK && options.only)
-            status = check_only(options.only, sweep);
-        if (status == STATUS_OK)
-            status = with_file(command, &options, sweep);
-    }
+    struct command parallel = *command;
+    bool help;
+    enum status status = run_options_parse(command, argc, argv, &options, &help);
+    if (status != STATUS_OK || help)
+        goto done;
+    stop_catch_signals(time_left(options.time_limit));
+    if (command->rank == 0)
+        status = read_sweep(&options, &sweep);
+    if (status != STATUS_OK && !command->launched)
+        goto done;
+    parallel.comm = command->start_mpi();
+    TRY_DONE(share_sweep(&options, parallel.comm, status, &sweep));
+    gemm_setup();
+    TRY_DONE(check_arithmetic(parallel.comm, options.other_arithmetic));
+    status = with_file(&parallel, &options, sweep);
+done:
     sweep_destroy(&sweep);
-    free(options.set);
+    free(options.set.values);
     return status;
 }

@@ -1,26 +1,50 @@
 #include "base/memory.h"
 #include "commands/commands.h"
 #include "commands/look.h"
+#include "commands/options.h"
 #include "commands/table.h"
 #include "commands/view_table.h"
 
-#include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-static const char help[] = "usage: weightsweep status RESULTS.h5 [--follow] [--format table|json]\n"
-                           "\n"
-                           "What is done, running and left of a sweep, also while it runs.\n"
-                           "\n"
-                           "  --follow               again every two seconds, until nobody writes the file "
-                           "any more; on a terminal it redraws\n"
-                           "                         itself and shows what runs first\n"
-                           "  --format table|json    (table)\n"
-                           "\n"
-                           "example: weightsweep status quick.h5\n";
+struct options {
+    const char *results;
+    bool follow;
+    enum table_format format;
+};
+
+static enum status parse_format(const char *text, void *target)
+{
+    enum table_format *format = target;
+    TRY(table_format_of(text, format));
+    if (*format == TABLE_CSV)
+        FAIL(STATUS_USAGE,
+             "status --format csv: expected `table` or `json`; `weightsweep export` writes csv");
+    return STATUS_OK;
+}
+
+static const struct option option_table[] = {
+    {0, "follow", NULL,
+     "print the status again every two seconds while a process writes the file; on a terminal the picture "
+     "redraws itself and lists the running runs first",
+     option_flag, offsetof(struct options, follow)},
+    {0, "format", "table|json", "of what is printed (table)", parse_format, offsetof(struct options, format)},
+    {0}};
+
+const struct usage status_usage = {
+    .name = "status",
+    .summary = "show which runs are done, running and left",
+    .synopsis = "weightsweep status RESULTS.h5 [--follow] [--format table|json]",
+    .description = "Shows which runs of a sweep are done, running and left, also while the sweep runs.",
+    .options = option_table,
+    .example = "weightsweep status quick.h5",
+    .file = "results file",
+    .file_target = offsetof(struct options, results)};
 
 enum { STATUSES = RUN_FAILED + 1, TABLE_ROWS = 40, FOLLOW_SECONDS = 2 };
 
@@ -100,16 +124,18 @@ static void print_json(const struct summary *summary, const struct column_table 
 static void print_text(const char *path, const struct summary *summary, const struct column_table *table,
                        FILE *out)
 {
-    fprintf(out, "%lld runs, %.1f %% of the work done:", (long long)summary->total, 100 * summary->fraction);
+    fprintf(out, "%lld run%s, %.1f %% of the work done:", (long long)summary->total,
+            summary->total == 1 ? "" : "s", 100 * summary->fraction);
     static const enum run_status order[] = {RUN_DONE, RUN_RUNNING, RUN_PENDING, RUN_DIVERGED, RUN_FAILED};
     for (int i = 0; i < STATUSES; i++)
         if (summary->count[order[i]] > 0)
             fprintf(out, " %lld %s", (long long)summary->count[order[i]], view_status_name(order[i]));
     fputs("\n\n", out);
     table_print_text(table, out);
-    if (summary->total > table->rows)
-        fprintf(out, "... and %lld more runs; `weightsweep export %s --runs` lists all\n",
-                (long long)(summary->total - table->rows), path);
+    int64_t more = summary->total - table->rows;
+    if (more > 0)
+        fprintf(out, "... and %lld more run%s; `weightsweep export %s --runs` lists all\n", (long long)more,
+                more == 1 ? "" : "s", path);
 }
 
 // Over the picture before it, without a flicker; lines that are too long are cut.
@@ -165,17 +191,17 @@ static void show_json(const struct command *command, const struct store_view *vi
     column_table_free(&table);
 }
 
-static enum status show(const struct command *command, const char *path, enum table_format format,
-                        bool follow, bool *live)
+static enum status show(const struct command *command, const struct options *asked, bool *live)
 {
     struct store_view *view = NULL;
     enum status status = STATUS_OK;
-    *live = store_lock_held(path); // before the file: a run that ends in between is then shown as it was
-    TRY(look_open(path, LOOK_COLUMNS, &view));
-    if (format == TABLE_JSON)
+    *live = store_lock_held(
+        asked->results); // before the file: a run that ends in between is then shown as it was
+    TRY(look_open(asked->results, LOOK_COLUMNS, &view));
+    if (asked->format == TABLE_JSON)
         show_json(command, view, *live);
     else
-        status = show_text(command, view, follow, *live);
+        status = show_text(command, view, asked->follow, *live);
     store_view_close(&view);
     if (fflush(command->out) != 0)
         FAIL(STATUS_MACHINE, "standard output could not be written"); // whoever read it has gone
@@ -184,39 +210,17 @@ static enum status show(const struct command *command, const char *path, enum ta
 
 enum status command_status(const struct command *command, int argc, char **argv)
 {
-    enum { FORMAT = 1, FOLLOW };
-    static const struct option known[] = {{"format", required_argument, NULL, FORMAT},
-                                          {"follow", no_argument, NULL, FOLLOW},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    enum table_format format = TABLE_TEXT;
-    bool follow = false, live = false;
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, ":h", known, NULL)) != -1;)
-        switch (option) {
-        case FORMAT:
-            TRY(table_format_of(optarg, &format));
-            if (format == TABLE_CSV)
-                FAIL(STATUS_USAGE,
-                     "status --format csv: expected `table` or `json`; `weightsweep export` writes csv");
-            break;
-        case FOLLOW:
-            follow = true;
-            break;
-        case 'h':
-            fputs(help, command->out);
-            return STATUS_OK;
-        default:
-            return command_bad_option("status", option, argv[optind - 1]);
-        }
-    if (argc - optind != 1)
-        FAIL(STATUS_USAGE, "status: expected one results file; see `weightsweep status --help`");
-    if (follow && format == TABLE_TEXT && isatty(fileno(command->out)))
+    struct options asked = {.format = TABLE_TEXT};
+    bool help, live = false;
+    TRY(options_parse(command, &status_usage, argc, argv, &asked, &help));
+    if (help)
+        return STATUS_OK;
+    if (asked.follow && asked.format == TABLE_TEXT && isatty(fileno(command->out)))
         fputs("\033[2J", command->out);
-    TRY(show(command, argv[optind], format, follow, &live));
-    while (follow && live) {
+    TRY(show(command, &asked, &live));
+    while (asked.follow && live) {
         sleep(FOLLOW_SECONDS);
-        TRY(show(command, argv[optind], format, follow, &live));
+        TRY(show(command, &asked, &live));
     }
     return STATUS_OK;
 }

@@ -1,20 +1,23 @@
-#include "commands/commands.h"
 #include "commands/look.h"
+#include "commands/options.h"
 #include "store/store.h"
 
-static const char help[] =
-    "usage: weightsweep verify RESULTS.h5\n"
-    "\n"
-    "Checks every checksum and invariant of a results file: exit code 0, or 3 with a line for each fault.\n"
-    "\n"
-    "example: weightsweep verify quick.h5\n";
+const struct usage verify_usage = {
+    .name = "verify",
+    .summary = "check a results file",
+    .synopsis = "weightsweep verify RESULTS.h5",
+    .description =
+        "Checks every checksum and invariant of a results file. Exit code 0, or 3 with one line per "
+        "fault.",
+    .example = "weightsweep verify quick.h5",
+    .file = "results file"};
 
 enum status command_verify(const struct command *command, int argc, char **argv)
 {
-    const char *results;
-    bool help_wanted;
-    TRY(command_without_options(command, help, argc, argv, &results, &help_wanted));
-    if (help_wanted)
+    const char *results = NULL;
+    bool help;
+    TRY(options_parse(command, &verify_usage, argc, argv, &results, &help));
+    if (help)
         return STATUS_OK;
     int64_t checked = 0;
     TRY(look_at(results, LOOK_ALL));

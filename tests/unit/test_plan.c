@@ -134,10 +134,10 @@ static void test_bad_usage(void **state)
         const char *arguments[ARGUMENTS_MAX];
         const char *message;
     } cases[] = {
-        {{NULL}, "plan: 0 sweep files given; expected one: weightsweep plan SWEEP.yaml"},
-        {{"a.yaml", "b.yaml"}, "plan: 2 sweep files given; expected one"},
+        {{NULL}, "plan: expected one sweep file, got 0; see `weightsweep plan --help`"},
+        {{"a.yaml", "b.yaml"}, "plan: expected one sweep file, got 2"},
         {{"--frobnicate"}, "plan: unknown option --frobnicate; see `weightsweep plan --help`"},
-        {{"a.yaml", "--set"}, "plan: --set wants a value"},
+        {{"a.yaml", "--set"}, "plan: --set needs a value (KEY=VALUE)"},
         {{"a.yaml", "--ranks", "0"}, "--ranks 0: expected numbers of ranks from 1 to"},
         {{"a.yaml", "--ranks", "4,"}, "--ranks 4,: expected numbers of ranks"},
         {{"a.yaml", "--ranks", "four"}, "--ranks four: expected numbers of ranks"},
