@@ -2,10 +2,11 @@
 
     weightsweep predict RESULTS.h5 --run RUN --pairs analysis/examples/pairs.csv
 
-gives weights back whose outputs are nearly the same. Run by itself this writes the pairs anew and prints W1 and W2."""
+gives weights back whose outputs are nearly the same. Run by itself this writes pairs.csv where it is missing and prints W1 and W2."""
 
 import math
 import random
+import sys
 from pathlib import Path
 
 INPUTS, HIDDEN, PAIRS = 2, 5, 20
@@ -25,6 +26,18 @@ def rows() -> list[str]:
     return ["x1,x2,y"] + [",".join(f"{value:.4f}" for value in [*x, output(x)]) for x in X]
 
 
-if __name__ == "__main__":
-    Path(__file__).with_name("pairs.csv").write_text("\n".join(rows()) + "\n", encoding="utf-8")
+def main() -> int:
+    path, text = Path(__file__).with_name("pairs.csv"), "\n".join(rows()) + "\n"
+    try:
+        with path.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except FileExistsError:
+        if not path.is_file() or path.read_bytes() != text.encode():
+            print(f"{path} exists and holds other pairs; it is left as it is. Move it, then run this again", file=sys.stderr)
+            return 2
     print(f"W1 = {W1}\nW2 = {W2}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,7 +1,24 @@
 """Reads the results files of weightsweep. `open_sweep("results.h5")` gives an xarray.Dataset with the sweep's axes as dimensions,
 `load_model("results.h5", run)` a trained model, as arrays or as a PyTorch module; tables, figures and the report build on them."""
 
-from weightsweep.models import load_model
-from weightsweep.results import ResultsError, open_runs, open_sweep, to_pandas
+# Nothing is imported before it is asked for: `python -m weightsweep` has the working folder on its path until __main__ removes it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from weightsweep.models import load_model
+    from weightsweep.results import ResultsError, open_runs, open_sweep, to_pandas
+
+_MODULES = {"load_model": "models", "ResultsError": "results", "open_runs": "results", "open_sweep": "results", "to_pandas": "results"}
 
 __all__ = ["ResultsError", "load_model", "open_runs", "open_sweep", "to_pandas"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'weightsweep' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module(f"weightsweep.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from weightsweep import published, results, table
+from weightsweep.outputs import Block
 from weightsweep.published import Case
 from weightsweep.results import Row
 
 ARCHIVES = Path(__file__).resolve().parents[1] / "published"
-BLOCK = ("<!-- seed-table:begin -->", "<!-- seed-table:end -->")
+BLOCK: Block = ("<!-- seed-table:begin -->", "<!-- seed-table:end -->")
 
 # How the founding experiment trained; a run that differs in one of these is another experiment.
 _SEEDS_OWN = {

@@ -4,41 +4,54 @@ import math
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from weightsweep import results, table
-from weightsweep.results import ResultsError, Row
+from weightsweep import outputs, results, table
+from weightsweep.outputs import OutputError
+from weightsweep.results import Row
+from weightsweep.values import exact
+
+if TYPE_CHECKING:
+    from weightsweep.figures import Drawing
 
 PAGE = Path(__file__).resolve().parents[1] / "FINDINGS.md"
 _MARK = "<!-- finding {}:{} -->"
 _BEGIN = re.compile(r"<!-- finding ([\w-]+):begin -->")
 _FURTHER = re.compile(r"r2_(?!stderr)[\w.-]+(?<!_stderr)|weight_match(_error)?(_chance)?")  # columns that only some sweeps fill
 _FIGURES = ("shift", "embedding", "pooling", "activation", "optimizer", "r2", "weights", "loss")  # the first that a sweep calls for
-_TRAINING = (("optimizer", "{}"), ("learning_rate", "rate {:g}"), ("schedule", "{}"), ("batch", "batch {:,}"), ("eval_points", "eval_points {:,}"), ("precision", "{}"))
+_TRAINING = (("optimizer", "{}"), ("learning_rate", "rate {}"), ("schedule", "{}"), ("batch", "batch {:,}"), ("eval_points", "eval_points {:,}"), ("precision", "{}"))
 
 
 def fill(page: Path, archives: Path, drawings: Path | None) -> list[Path]:
-    """Writes every block of the page from the archive of its name; with `drawings`, draws the figures there. Returns what was written."""
-    written = []
-    names = _BEGIN.findall(page.read_text(encoding="utf-8"))
+    """Writes every block of the page from the archive of its name; with `drawings`, draws the figures there. Returns the paths written."""
+    names = _BEGIN.findall(outputs.read_document(page))
     if not names:
-        raise ResultsError(f"{page}: has no block {_MARK.format('NAME', 'begin')} ... {_MARK.format('NAME', 'end')}")
-    for name in names:
-        path = archives / f"{name}.h5"
-        runs = results.done(results.open_runs(path)) if path.is_file() else None
-        if runs is None:
-            text = f"Not in the archives yet: {name}.\n"
-        elif not runs.sizes["run"]:
-            text = f"No run of {name} has finished.\n"
-        else:
-            text = f"{answer(runs)}\n\n{table.markdown(*rows(runs))}"
-            if drawings:
-                written.append(_draw(runs, drawings))
-                text += f"\n![{name}]({os.path.relpath(written[-1], page.parent)})\n"
-        table.fill_block(page, text, (_MARK.format(name, "begin"), _MARK.format(name, "end")))
-    return [page, *written]
+        raise OutputError(f"{page}: has no block {_MARK.format('NAME', 'begin')} ... {_MARK.format('NAME', 'end')}; expected one for each archive")
+    found = {name: _finished(archives / f"{name}.h5") for name in names}
+    drawn = {name: _drawing(runs, drawings) for name, runs in found.items() if drawings and runs is not None and runs.sizes["run"]}
+    texts = {}
+    for name, runs in found.items():
+        picture = f"\n![{name}]({os.path.relpath(drawn[name].path, page.parent)})\n" if name in drawn else ""
+        texts[_MARK.format(name, "begin"), _MARK.format(name, "end")] = _text(name, runs) + picture
+    outputs.check(output for drawing in drawn.values() for output in drawing.outputs())
+    if drawings:
+        outputs.make_folder(drawings)
+    pictures = [path for drawing in drawn.values() for path in drawing.save()]
+    outputs.fill_blocks(page, texts)
+    return [page, *pictures]
+
+
+def _finished(path: Path) -> xr.Dataset | None:
+    return results.done(results.open_runs(path)) if path.is_file() else None
+
+
+def _text(name: str, runs: xr.Dataset | None) -> str:
+    if runs is None:
+        return f"Not in the archives yet: {name}.\n"
+    return f"{answer(runs)}\n\n{table.markdown(*rows(runs))}" if runs.sizes["run"] else f"No run of {name} has finished.\n"
 
 
 def answer(runs: xr.Dataset) -> str:
@@ -57,7 +70,11 @@ def answer(runs: xr.Dataset) -> str:
 
 def _training(runs: xr.Dataset) -> str:
     """What all runs share of it; the rest is in the table."""
-    return ", ".join(form.format(runs[name].values[0]) for name, form in _TRAINING if name in runs.variables and len(set(runs[name].values)) == 1)
+    return ", ".join(form.format(_plain(runs[name].values[0])) for name, form in _TRAINING if name in runs.variables and len(set(runs[name].values)) == 1)
+
+
+def _plain(value: np.generic) -> object:
+    return exact(value.item()) if isinstance(value, np.floating) else value
 
 
 def rows(runs: xr.Dataset) -> tuple[list[str], list[list[str]]]:
@@ -98,13 +115,10 @@ def _mean(group: list[Row], name: str, scale: float) -> str:
     return f"{values[0]:.2f}" + ("" if math.isnan(error) else f" ± {error:.2f}")
 
 
-def _draw(runs: xr.Dataset, folder: Path) -> Path:
+def _drawing(runs: xr.Dataset, folder: Path) -> "Drawing":
     from weightsweep import figures  # matplotlib takes its time
 
     called = figures.called_for(runs)
     first = "weights" if "objective" in results.varied(runs) else "loss" if runs.sizes["run"] == 1 else None  # one run: its curve
-    wanted = (first, *_FIGURES)
-    name = next(name for name in wanted if name in called)
-    picture, document = figures.save([runs], folder, [name])
-    document.unlink()  # a page shows pictures
-    return picture
+    name = next(name for name in (first, *_FIGURES) if name in called)
+    return figures.Drawing(name, [runs], folder, pdf=False)  # a page shows pictures

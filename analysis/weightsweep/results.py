@@ -1,5 +1,6 @@
 """A results file as an xarray.Dataset. The only module that knows how the file is laid out."""
 
+import math
 import os
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,10 +14,13 @@ import h5py
 import numpy as np
 import xarray as xr
 
+from weightsweep.values import exact, order
+
 if TYPE_CHECKING:
     import pandas
 
 SCHEMA_VERSION = 2
+DIVERGED_BELOW = -100.0  # R^2 at the last step: the squared error is a hundred times the variance
 
 # Settings that follow from others: shown only where they say something of their own.
 _COSTS = ("parameters", "flops_per_step")
@@ -35,7 +39,8 @@ def open_runs(path: str | Path) -> xr.Dataset:
 
     Dimensions `run` and `point` (and `segment`, of the timeline); settings and run_id are coordinates of `run`, outcomes and curves
     are variables, each with `units` and `long_name`; `status` is text: pending, running, done, diverged or failed. Attributes: those
-    of the file, and `source`, its path.
+    of the file, and `source`, its path. The R^2 of a diverged run is NaN here, so that means stay meaningful; the file keeps the value.
+    A run that an older version called done with an R^2 below -100 is diverged.
     """
     try:
         with open_file(path):
@@ -48,6 +53,7 @@ def open_runs(path: str | Path) -> xr.Dataset:
         if variable.dtype.kind in "SOUT":  # newer xarrays have strings of their own
             dataset[name] = variable.copy(data=np.array([_text(value) for value in variable.values], dtype=object))
     settings = [name for name, variable in dataset.items() if variable.attrs.get("role") == "setting"]
+    _leave_out_diverged(dataset)
     dataset.attrs["source"] = str(path)
     return dataset.set_coords(["run_id", *settings])
 
@@ -56,7 +62,8 @@ def open_sweep(path: str | Path) -> xr.Dataset:
     """The same with the sweep's axes as dimensions: `open_sweep("a.h5").r2.sel(unknowns=15).mean("seed")`.
 
     A dense grid over the settings that vary, where every combination is there; a setting that follows from some of the axes (the
-    equations, from unknowns and ratio) is a coordinate over those. Runs that form no grid (`exclude`) stay along `run`.
+    equations, from unknowns and ratio) is a coordinate over those. Runs that form no grid (`exclude`) stay along `run`. The R^2 of
+    a diverged run is NaN (see open_runs).
     """
     return as_grid(open_runs(path))
 
@@ -103,19 +110,25 @@ def groups(runs: Iterable[Row], names: list[str]) -> dict[tuple[object, ...], li
     """Runs that agree in these settings, by their values."""
     found: dict[tuple[object, ...], list[Row]] = {}
     for run in runs:
-        found.setdefault(tuple(run[name].item() for name in names), []).append(run)
+        found.setdefault(tuple(_one_nan(run[name].item()) for name in names), []).append(run)
     return found
+
+
+def _one_nan(value: object) -> object:
+    """The value as a key: every NaN is the same object, so that NaN agrees with NaN."""
+    return math.nan if isinstance(value, float) and math.isnan(value) else value
 
 
 def as_grid(runs: xr.Dataset) -> xr.Dataset:
     """See open_sweep."""
     names = grid_axes(runs)
-    values = [np.array(sorted(set(runs[name].values)), dtype=runs[name].dtype) for name in names]
+    values = [np.array(sorted(set(runs[name].values), key=order), dtype=runs[name].dtype) for name in names]
     shape = [len(each) for each in values]
-    if not names or np.prod(shape) != runs.sizes["run"]:
+    if not names or np.prod(shape) != runs.sizes["run"] or any(value != value for each in values for value in each):
         return runs
-    place = np.ravel_multi_index([np.searchsorted(each, runs[name].values) for name, each in zip(names, values)], shape)
-    order = np.argsort(place)
+    places = [{value: place for place, value in enumerate(each)} for each in values]
+    place = np.ravel_multi_index([[of[value] for value in runs[name].values] for name, of in zip(names, places)], shape)
+    rank = np.argsort(place)
     if len(set(place)) != len(place):
         return runs
     variables: dict[Hashable, xr.Variable] = {name: xr.Variable(name, each, runs[name].attrs) for name, each in zip(names, values)}
@@ -123,7 +136,7 @@ def as_grid(runs: xr.Dataset) -> xr.Dataset:
         if name in names or variable.dims[:1] != ("run",):
             variables.setdefault(name, variable)
         else:
-            data = variable.values[order].reshape(*shape, *variable.shape[1:])
+            data = variable.values[rank].reshape(*shape, *variable.shape[1:])
             grid = xr.Variable([*names, *variable.dims[1:]], data, variable.attrs)
             variables[name] = _without_idle(grid, names) if name in _settings(runs) or name in _COSTS else grid
     dataset = xr.Dataset(variables, attrs=runs.attrs)
@@ -158,7 +171,7 @@ def _without_idle(variable: xr.Variable, names: list[str]) -> xr.Variable:
 
 def grid_axes(runs: xr.Dataset) -> list[str]:
     """The settings that vary and do not follow from another one: a ratio rather than the equations that it gives."""
-    kept = [name for name in _by_preference(runs) if len(set(runs[name].values)) > 1]
+    kept = [name for name in _by_preference(runs) if len(set(_numbered(runs, name))) > 1]
     if "equation_ratio" in kept and "equations" in kept:
         kept.remove("equations")
     for name in list(reversed(kept)):
@@ -190,11 +203,7 @@ def varied(dataset: xr.Dataset) -> list[str]:
 def setting(run: Row, name: str) -> str:
     """A run's setting as text; empty for an empty list, and for what its model does not use."""
     idle = name in ("heads", "queries") and run["pooling"].item() != "attention"
-    return "" if idle else shown(run[name].item())
-
-
-def shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return "" if idle else exact(run[name].item())
 
 
 def _settings(dataset: xr.Dataset) -> list[str]:
@@ -214,6 +223,17 @@ def _follows(values: np.ndarray, other: np.ndarray) -> bool:
     """Whether `values` is a function of `other`."""
     seen: dict[object, object] = {}
     return all(seen.setdefault(key, value) == value for key, value in zip(other, values, strict=True))
+
+
+def _leave_out_diverged(dataset: xr.Dataset) -> None:
+    """Sets R^2 of diverged runs to NaN, in every column of one."""
+    for run in np.flatnonzero((dataset["status"].values == "done") & (dataset["r2"].values < DIVERGED_BELOW)):
+        dataset["status"].values[run] = "diverged"
+        dataset["message"].values[run] = dataset["message"].values[run] or f"R^2 is {dataset['r2'].values[run]:.3g} at the last step, below {DIVERGED_BELOW:g}"
+    diverged = dataset["status"].values == "diverged"
+    for name, variable in dataset.data_vars.items():
+        if (name == "r2" or str(name).startswith("r2_")) and variable.dims == ("run",) and variable.dtype.kind == "f":
+            dataset[name] = variable.copy(data=np.where(diverged, np.nan, variable.values))
 
 
 def _flags_as_text(status: xr.DataArray) -> xr.DataArray:

@@ -1,13 +1,15 @@
 """The runs of a sweep as a table: what was varied, what came out, and what was published for the same case."""
 
 import math
-from pathlib import Path
+import re
 
 import xarray as xr
 
 from weightsweep import published, results
+from weightsweep.outputs import Block
+from weightsweep.values import exact
 
-BLOCK = ("<!-- quick-table:begin -->", "<!-- quick-table:end -->")
+BLOCK: Block = ("<!-- quick-table:begin -->", "<!-- quick-table:end -->")
 
 
 def rows(dataset: xr.Dataset, brief: bool = False) -> tuple[list[str], list[list[str]]]:
@@ -31,14 +33,18 @@ def _row(run: results.Row, shown: list[str]) -> list[str]:
     measured = _number(100 * r2, ".2f") + ("" if math.isnan(error) else f" ± {100 * error:.2f}")
     return [
         run["run_id"].item(),
-        *(str(run[name].item()) for name in shown),
+        *(exact(run[name].item()) for name in shown),
         f"{steps:,}" if done == steps else f"{done:,} of {steps:,}",
         measured,
         _number(100 * known, ".1f"),
         _number(100 * (r2 - known) if done == steps else math.nan, "+.2f"),
         _number(float(run["wall_seconds"]), ",.0f"),
-        run["status"].item() + (f": {message}" if (message := run["message"].item()) else ""),
+        run["status"].item() + (f": {message}" if (message := _one_line(run["message"].item())) else ""),
     ]
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()
 
 
 def _number(value: float, form: str) -> str:
@@ -76,13 +82,3 @@ def markdown(head: list[str], cells: list[list[str]]) -> str:
     left = [_left(name, [row[column] for row in cells]) for column, name in enumerate(head)]
     rule = ["---" if to_left else "---:" for to_left in left]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in [head, rule, *cells])
-
-
-def fill_block(document: Path, text: str, block: tuple[str, str] = BLOCK) -> None:
-    """Puts `text` between the marks of a document."""
-    begin, end = block
-    before, found, rest = document.read_text(encoding="utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise results.ResultsError(f"{document}: has no block {begin} ... {end}")
-    document.write_text(f"{before}{begin}\n{text}{end}{after}", encoding="utf-8")

@@ -1,6 +1,7 @@
 """A local page that follows a sweep while it runs: the report without its figures, refreshed every few seconds. 127.0.0.1 only."""
 
 import json
+import re
 import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ from weightsweep import report, results
 from weightsweep.report import data
 
 REFRESH_SECONDS = 2.0
-_HOSTS = ("127.0.0.1", "localhost")  # another name for this address would be another page's doing
+_HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)  # a page of another site would use another name; port 80 is left out
 
 
 class _Server(ThreadingHTTPServer):
@@ -29,7 +30,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        if self.headers.get("Host", "").rpartition(":")[0] not in _HOSTS:
+        if not _HOSTS.fullmatch(self.headers.get("Host", "")):
             return self._answer(HTTPStatus.FORBIDDEN, "text/plain", "for this machine only\n")
         if self.path not in ("/", "/data.json"):
             return self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there are / and /data.json\n")

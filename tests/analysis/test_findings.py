@@ -12,7 +12,8 @@ import pytest
 
 HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / "analysis"))
-from weightsweep import ResultsError, compare, figures, findings, open_runs, published
+from weightsweep import compare, figures, findings, open_runs, published
+from weightsweep.outputs import OutputError
 from weightsweep.results import axes
 
 
@@ -56,7 +57,7 @@ def test_missing_archives_are_named_and_other_pages_refused(tmp_path):
     findings.fill(page, tmp_path, None)
     assert "Not in the archives yet: none." in page.read_text() and "old" not in page.read_text()
     page.write_text("no block")
-    with pytest.raises(ResultsError, match="has no block"):
+    with pytest.raises(OutputError, match="has no block"):
         findings.fill(page, tmp_path, None)
     refused = subprocess.run([sys.executable, "-m", "weightsweep", "findings", "--archives", "nowhere"], cwd=HOME / "analysis", capture_output=True, text=True)
     assert refused.returncode == 3 and refused.stderr == "weightsweep: nowhere: no such folder\n"

@@ -1,5 +1,6 @@
 """Figures, one function each: the runs of a sweep in, a matplotlib figure out. FIGURES names them and says which sweep calls for which."""
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from weightsweep import results
+from weightsweep import outputs, results
 from weightsweep.figures import ablation, evaluation, heatmap, loss, progress, ratio, scaling, seed, style, timeline
+from weightsweep.outputs import Output
 from weightsweep.results import Row
 
 
@@ -52,40 +54,67 @@ def drawn(files: list[xr.Dataset], name: str) -> Iterator[Figure]:
         style.plt.close(figure)
 
 
-def save(files: list[xr.Dataset], folder: Path, names: list[str] | None = None) -> list[Path]:
-    """Draws the named figures, or those the sweeps call for, as FOLDER/<results>-<figure>.png and .pdf; scaling, of all files, as
-    FOLDER/scaling.png and .pdf."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for runs in files:
-        stem = Path(runs.attrs["source"]).stem
-        for name in called_for(runs) if names is None else names:
-            if name != SCALING:
-                written += _save([runs], name, folder / f"{stem}-{name}")
-    if SCALING in (names or []):
-        written += _save(files, SCALING, folder / SCALING)
-    return written
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that is to be drawn: FOLDER/RESULTS-NAME.png and, with `pdf`, .pdf; scaling, of all files: FOLDER/scaling.png and .pdf."""
+
+    name: str
+    files: list[xr.Dataset]
+    folder: Path
+    pdf: bool = True
+
+    @property
+    def path(self) -> Path:
+        """The PNG's."""
+        return self.outputs()[0].path
+
+    def outputs(self) -> list[Output]:
+        source = Path(self.files[0].attrs["source"])
+        stem = self.name if self.name == SCALING else f"{outputs.stem(source).name}-{self.name}"
+        kinds = {"png": outputs.PNG} | ({"pdf": outputs.PDF} if self.pdf else {})
+        return [Output(self.folder / f"{stem}.{suffix}", kind, source) for suffix, kind in kinds.items()]
+
+    def save(self) -> list[Path]:
+        with drawn(self.files, self.name) as figure:
+            return write(figure, self.outputs())
+
+
+def drawings(files: list[xr.Dataset], folder: Path | None, names: list[str] | None = None) -> list[Drawing]:
+    """The named figures, or those that the sweeps call for, in `folder` or beside each sweep's results."""
+    beside = [folder or Path(runs.attrs["source"]).parent for runs in files]
+    wanted = [(name, runs, place) for runs, place in zip(files, beside) for name in (called_for(runs) if names is None else names)]
+    found = [Drawing(name, [runs], place) for name, runs, place in wanted if name != SCALING]
+    return found + ([Drawing(SCALING, files, beside[0])] if SCALING in (names or []) else [])
+
+
+def save(files: list[xr.Dataset], folder: Path | None, names: list[str] | None = None) -> list[Path]:
+    """Draws them (see drawings) once it is sure that each may be written, and returns their paths."""
+    planned = drawings(files, folder, names)
+    outputs.check(output for drawing in planned for output in drawing.outputs())
+    for place in {drawing.folder for drawing in planned}:
+        outputs.make_folder(place)
+    return [path for drawing in planned for path in drawing.save()]
 
 
 def save_seed(archives: dict[str, list[Row]], folder: Path) -> list[Path]:
-    """The founding experiment beside ours, as FOLDER/seed-curves and FOLDER/seed-r2, .png and .pdf."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """The original experiment beside ours, as FOLDER/seed-curves and FOLDER/seed-r2, .png and .pdf."""
+    kinds = {"png": outputs.PNG, "pdf": outputs.PDF}
+    named = {name: [Output(folder / f"{name}.{suffix}", kind, folder) for suffix, kind in kinds.items()] for name in ("seed-curves", "seed-r2")}
+    outputs.check(output for each in named.values() for output in each)
+    outputs.make_folder(folder)
     written = []
-    for name, draw in (("seed-curves", seed.side_by_side), ("seed-r2", seed.r2)):
+    for (name, each), draw in zip(named.items(), (seed.side_by_side, seed.r2)):
         with style.plt.rc_context(style.STYLE):
             figure = draw(archives)
-            written += _write(figure, folder / name)
+            written += write(figure, each)
             style.plt.close(figure)
     return written
 
 
-def _save(files: list[xr.Dataset], name: str, path: Path) -> list[Path]:
-    with drawn(files, name) as figure:
-        return _write(figure, path)
-
-
-def _write(figure: Figure, path: Path) -> list[Path]:
-    paths = [path.with_name(f"{path.name}.{suffix}") for suffix in ("png", "pdf")]
-    for each in paths:
-        figure.savefig(each)
-    return paths
+def write(figure: Figure, files: list[Output]) -> list[Path]:
+    """Writes a figure as each of these files, whose suffixes say how. The metadata name this package, by which it knows its own files."""
+    for output in files:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=output.path.suffix[1:], metadata={"Creator": outputs.MARKER})
+        output.write(buffer.getvalue())
+    return [output.path for output in files]

@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from weightsweep import results
 from weightsweep.figures import style
 from weightsweep.results import Row
+from weightsweep.values import order
 
 
 def embedding(runs: xr.Dataset) -> Figure:
@@ -36,7 +37,7 @@ def _ablation(runs: xr.Dataset, name: str, title: str, parts: tuple[str, ...] = 
     if "equations" in names and "unknowns" not in names and len(set(runs["unknowns"].values)) > 1:
         names.insert(0, "unknowns")
     kept, groups = style.series_of(results.rows(results.done(runs)), names)
-    values = sorted({_value(run, name, parts) for run in results.rows(runs)})
+    values = sorted({_value(run, name, parts) for run in results.rows(runs)}, key=order)
     numbers = not isinstance(values[0], str)
     figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
     for index, group in enumerate(groups):
@@ -52,12 +53,12 @@ def _ablation(runs: xr.Dataset, name: str, title: str, parts: tuple[str, ...] = 
         axes.errorbar(at, rest, [np.minimum(bars, 0.9 * rest), np.minimum(bars, 1 - rest)], **looks, capsize=2.5, clip_on=False, label=label)
         for where, each in zip(at, spreads):
             if each.mean < 0:
-                axes.annotate(f"{each.mean:.0f} %", (where, 1), xytext=(7, 3), textcoords="offset points", fontsize=9)
+                axes.annotate(f"{each.mean:,.0f} %", (where, 1), xytext=(7, 3), textcoords="offset points", fontsize=9)
     if numbers:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(FixedLocator(values))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_major_formatter(FuncFormatter(style.number))
     else:
         axes.set_xticks(range(len(values)), values)
         axes.set_xlim(-0.5, len(values) - 0.5)

@@ -35,6 +35,7 @@ def weight_match(runs: xr.Dataset) -> Figure:
     _chance(runs, axes)
     axes.set(xlabel=style.R2_LABEL, ylabel="cosine of predicted and true weights", title=f"Are the predicted weights the true ones?\n{style.averaged(runs, names, kept)}")
     axes.margins(0.1)
+    style.clip_r2(axes, "x")
     style.legend(axes)
     return figure
 
@@ -66,8 +67,7 @@ def distribution_shift(runs: xr.Dataset) -> Figure:
         axes.axvline(edge, color="0.8", linewidth=0.8)
     axes.grid(False, axis="x")
     axes.set(xlabel="conditions of the evaluation", ylabel=style.R2_LABEL, title=f"Explained variance under other conditions\n{style.averaged(runs, names, kept)}")
-    if axes.get_ylim()[0] < -100:
-        axes.set_ylim(bottom=-100)  # worse than the mean is all that one wants to know
+    style.clip_r2(axes)
     if len(groups) > 1 or not groups:
         style.legend(axes)
     return figure

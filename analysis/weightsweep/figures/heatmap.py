@@ -9,6 +9,7 @@ from matplotlib.image import AxesImage
 from weightsweep import results
 from weightsweep.figures import style
 from weightsweep.results import Row
+from weightsweep.values import exact, order
 
 PANELS = 6
 
@@ -20,29 +21,31 @@ def axes_of(runs: xr.Dataset) -> list[str]:
 
 
 def heat_map(runs: xr.Dataset) -> Figure:
-    """Mean R^2 of the finished runs; a panel for each combination of the other axes, or their mean where that would be too many."""
+    """Mean R^2 of the finished runs; a panel for each combination of the other axes, or their mean where that would be too many. The
+    colours end at 0 %: all that is worse than the mean has one colour. A cell whose runs all diverged says so."""
     names = axes_of(runs)[:2]
     if len(names) < 2:
         raise results.ResultsError(f"{runs.attrs['source']}: a heat map wants two settings that vary; here {names[0] + ' alone varies' if names else 'none varies'}")
     rest = axes_of(runs)[2:]
-    finished = results.rows(results.done(runs))
-    combinations = style.groups(finished, rest) if rest else [finished]
+    ended = [run for run in results.rows(runs) if run["status"].item() in ("done", "diverged")]
+    combinations = style.groups(ended, rest) if rest else [ended]
     if len(combinations) > PANELS:
-        combinations, rest = [finished], []
+        combinations, rest = [ended], []
     across, down = names
-    columns, rows = (sorted(set(runs[name].values)) for name in names)
+    columns, rows = (sorted(set(np.asarray(runs[name].values).tolist()), key=order) for name in names)
     cells = [_cells(combination, names, columns, rows) for combination in combinations]
     width = max(3.2, 1.0 + 0.75 * len(columns))
     figure, panels = style.panels(len(cells), height=max(2.6, 1.2 + 0.45 * len(rows)), width=width)
     known = np.concatenate([cell[np.isfinite(cell)] for cell in cells] or [np.zeros(0)])
-    limits = (known.min(), known.max()) if len(known) else (0, 100)
+    limits = (max(known.min(), min(0.0, known.max())), known.max()) if len(known) else (0, 100)
     image: AxesImage | None = None
     for panel, combination, cell in zip(panels, combinations, cells):
         image = _map(panel, cell, columns, rows, limits)
+        _name_cells(panel, cell, _diverged(combination, names, columns, rows), sum(limits) / 2)
         panel.set(xlabel=style.name_of(runs, across), ylabel=style.name_of(runs, down))
-        panel.set_title(style.label(combination[0], rest) if rest and combination else "Mean R² (%) of the runs in each cell")
+        panel.set_title(style.label(combination[0], rest) if rest and combination else "Mean R² (%) of the runs in each cell" + style.left_out(runs, "\n"))
     if image is not None:
-        figure.colorbar(image, ax=[panel for panel in panels if panel.get_visible()], label=style.R2_LABEL)
+        figure.colorbar(image, ax=[panel for panel in panels if panel.get_visible()], label=style.R2_LABEL, extend="min" if len(known) and known.min() < limits[0] else "neither")
     return figure
 
 
@@ -54,14 +57,27 @@ def _cells(runs: list[Row], names: list[str], columns: list[object], rows: list[
     return cells
 
 
+def _diverged(runs: list[Row], names: list[str], columns: list[object], rows: list[object]) -> set[tuple[int, int]]:
+    """Row and column of the cells whose runs all diverged."""
+    lost = [group[0] for group in style.groups(runs, names) if all(run["status"].item() == "diverged" for run in group)]
+    return {(rows.index(run[names[1]].item()), columns.index(run[names[0]].item())) for run in lost}
+
+
 def _map(axes: Axes, cells: np.ndarray, columns: list[object], rows: list[object], limits: tuple[float, float]) -> AxesImage:
     image = axes.imshow(cells, cmap=style.MAP, vmin=limits[0], vmax=limits[1], aspect="auto", origin="lower")
-    axes.set_xticks(range(len(columns)), [results.shown(value) for value in columns])
-    axes.set_yticks(range(len(rows)), [results.shown(value) for value in rows])
+    axes.set_xticks(range(len(columns)), [exact(value) for value in columns])
+    axes.set_yticks(range(len(rows)), [exact(value) for value in rows])
     axes.grid(False)
     axes.spines[:].set_visible(False)
-    middle = sum(limits) / 2
-    for (row, column), value in np.ndenumerate(cells):
-        shown = f"{value:.1f}" if np.isfinite(value) else "–"
-        axes.text(column, row, shown, ha="center", va="center", color="white" if value < middle else "black")
     return image
+
+
+def _name_cells(axes: Axes, cells: np.ndarray, diverged: set[tuple[int, int]], middle: float) -> None:
+    """Writes each cell's R^2 into it, or why there is none."""
+    for (row, column), value in np.ndenumerate(cells):
+        if np.isnan(value):
+            text, colour = ("diverged", style.GREY) if (row, column) in diverged else ("–", "black")
+        else:
+            text = f"{value:.1f}" if value >= style.LOWEST_R2 else f"< −{-style.LOWEST_R2:g}"
+            colour = "white" if value < middle else "black"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9 if text == "diverged" else None)

@@ -70,6 +70,7 @@ def _panel(axes: Axes, runs: list[Row], unknowns: int, title: str, others: list[
     axes.set(xlabel="training step", ylabel="training loss (moving average)", title=f"Training loss, {title}")
     style.log_scale(axes.xaxis)
     style.log_scale(axes.yaxis)
+    _clip(axes, runs)
     style.legend(axes, extra, rows=LEGEND_ROWS + 1)
 
 
@@ -82,3 +83,15 @@ def _published(axes: Axes, runs: list[Row], unknowns: int, dashes: dict[int, Das
                 drawn += axes.plot(curve.step, curve.loss_ema, color=GREY, linestyle=dashes[equations], linewidth=1.0, zorder=1)
     return [Line2D([], [], color=GREY, linewidth=1.0, label="published (same dashes)")] if drawn else []
 
+
+def _clip(axes: Axes, runs: list[Row]) -> None:
+    """Ends the axis of the loss at ten times the largest loss of the runs that did not diverge, where a diverged run goes further, and says so."""
+    def largest(run: Row) -> float:
+        return float(np.max(run["curve_loss"], initial=0, where=np.isfinite(run["curve_loss"])))
+
+    kept = [largest(run) for run in runs if run["status"].item() != "diverged"]
+    beyond = [run for run in runs if kept and largest(run) > 10 * max(kept)]
+    if beyond and max(kept) > 0:
+        axes.set_ylim(top=10 * max(kept))
+        style.log_scale(axes.yaxis)
+        axes.set_title(f"{axes.get_title()}\n{len(beyond)} diverged run{'' if len(beyond) == 1 else 's'} cut off at the top")

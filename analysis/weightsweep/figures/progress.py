@@ -38,6 +38,8 @@ def r2_by_optimizer(runs: xr.Dataset) -> Figure:
         axes.set(xlabel=label, title="R² against steps" if column == "curve_step" else "R² against time")
         style.log_scale(axes.xaxis)
         style.r2_scale(axes)
+    if any((run["curve_r2"] < 0).any() for group in groups for run in group):
+        panels[0].set_ylabel(f"{style.R2_LABEL}\n(values below 0 stand at 0)")
     panels[1].set_ylabel("")
     style.legend(panels[1])
     return figure

@@ -36,6 +36,7 @@ def r2_against_ratio(runs: xr.Dataset) -> Figure:
     axes.set(xlabel="equations per unknown", ylabel=style.R2_LABEL, title=f"Explained variance against equations per unknown\n{style.averaged(runs, names, kept)}")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.margins(x=0.06, y=0.12)
+    style.clip_r2(axes)
     style.legend(axes)
     return figure
 

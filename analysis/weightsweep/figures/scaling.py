@@ -69,7 +69,7 @@ def scaling(files: list[xr.Dataset]) -> Figure:
     _powers(efficiency, ranks)
     speed.yaxis.set_major_locator(FixedLocator(ranks))
     speed.yaxis.set_minor_locator(NullLocator())
-    speed.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    speed.yaxis.set_major_formatter(FuncFormatter(style.number))
     style.legend(speed)
     if not ranks:
         style.nothing(efficiency)
@@ -79,4 +79,4 @@ def scaling(files: list[xr.Dataset]) -> Figure:
 def _powers(axes: Axes, ranks: list[int]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(ranks))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(style.number))

@@ -22,6 +22,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from weightsweep import results
 from weightsweep.results import Row
+from weightsweep.values import order
 
 # Okabe and Ito's palette, darkest first, without the yellow that white paper swallows.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
@@ -34,6 +35,7 @@ LEGEND_ROWS = 6  # a longer legend stands beside its panel
 MOST_SERIES = 16  # that can be told apart
 _REFERENCES = ("chance", "ideal")  # what stands below the series in a legend, as what was published does
 R2_LABEL = "explained variance R² (%)"
+LOWEST_R2 = -100.0  # in %, on an axis that is not stretched
 
 STYLE: dict[str, Any] = {
     "figure.dpi": 100,
@@ -86,9 +88,9 @@ def series(index: int) -> dict[str, Any]:
 
 
 def groups(runs: Iterable[Row], names: list[str]) -> list[list[Row]]:
-    """Runs that agree in these settings; settings that are numbers ascend."""
+    """Runs that agree in these settings; numbers ascend, and lists of numbers by their elements."""
     found = results.groups(runs, names)
-    return [found[key] for key in sorted(found, key=lambda key: [(isinstance(part, str), part) for part in key])]
+    return [found[key] for key in sorted(found, key=lambda key: [order(part) for part in key])]
 
 
 def series_of(runs: Iterable[Row], names: list[str]) -> tuple[list[str], list[list[Row]]]:
@@ -103,11 +105,17 @@ def series_of(runs: Iterable[Row], names: list[str]) -> tuple[list[str], list[li
 
 
 def averaged(runs: xr.Dataset, names: list[str], kept: list[str]) -> str:
-    """For a title: over what a series' points are averaged, besides seeds."""
+    """For a title: over what a series' points are averaged, besides seeds, and how many diverged runs are missing."""
     lost = [name.replace("_", " ") for name in names if name not in kept]
     if "seed" in results.axes(runs):
         lost.append("seed")
-    return f"mean ± standard deviation over {', '.join(lost)}" if lost else "± standard error"
+    return (f"mean ± standard deviation over {', '.join(lost)}" if lost else "± standard error") + left_out(runs, "; ")
+
+
+def left_out(runs: xr.Dataset, before: str = "") -> str:
+    """For a title: the number of diverged runs, which have no R^2, after `before`; empty where there are none."""
+    count = int((runs["status"].values == "diverged").sum())
+    return f"{before}{count} diverged run{'' if count == 1 else 's'} left out" if count else ""
 
 
 @dataclass(frozen=True)
@@ -196,9 +204,16 @@ def r2_scale(axes: Axes) -> None:
     axes.set_ylabel(R2_LABEL)
 
 
+def clip_r2(axes: Axes, axis: str = "y") -> None:
+    """Ends an axis of R^2 in % at -100 where values lie below, and says so: far below 0 all that matters is that it is worse than the mean."""
+    if getattr(axes, f"get_{axis}lim")()[0] < LOWEST_R2:
+        getattr(axes, f"set_{axis}lim")(LOWEST_R2)
+        getattr(axes, f"set_{axis}label")(f"{R2_LABEL}\n(values below {LOWEST_R2:g} % are cut off)".replace("-", "−"))
+
+
 def number(value: float, _: int | None = None) -> str:
     """On an axis: 0.05, 2.5, 10,000."""
-    return f"{value:,.10g}" if abs(value) >= 1 else f"{value:g}"
+    return f"{value:,.10g}" if abs(value) >= 1 else f"{value:.10g}"
 
 
 def log_scale(axis: Axis) -> None:

@@ -10,17 +10,33 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
+import h5py
 import xarray as xr
 
-from weightsweep import results
+from weightsweep import outputs
+from weightsweep.outputs import Output, OutputError
 from weightsweep.report import data
 
 FIGURE_DPI = 110
 
 
-def write(runs: xr.Dataset, path: Path) -> None:
-    """The report of a finished or unfinished sweep."""
-    path.write_text(page(data.content(runs), _figures(runs)), encoding="utf-8")
+def write(runs: xr.Dataset, path: Path | None = None) -> Path:
+    """Writes the report of a finished or unfinished sweep, beside its results unless `path` says where, and returns its path."""
+    source = Path(runs.attrs["source"])
+    output = Output(path or _beside(source), outputs.PAGE, source)
+    outputs.check_folder(output.path)
+    outputs.check([output])
+    output.write(page(data.content(runs), _figures(runs)).encode("utf-8", "replace"))
+    return output.path
+
+
+def _beside(results: Path) -> Path:
+    """RESULTS without .h5, plus .html. OutputError where another results file has the same page: `quick` beside `quick.h5`."""
+    path = Path(f"{outputs.stem(results)}.html")
+    other = results.with_name(f"{results.name}.h5") if results.suffix != ".h5" else results.with_suffix("")
+    if other.is_file() and h5py.is_hdf5(other):
+        raise OutputError(f"{results} and {other} would both have the report {path}; name it with -o")
+    return path
 
 
 def page(content: dict[str, object], figures: list[tuple[str, bytes]], refresh_seconds: float = 0) -> str:
@@ -29,12 +45,13 @@ def page(content: dict[str, object], figures: list[tuple[str, bytes]], refresh_s
         f'<figure><img alt="{html.escape(name)}" src="data:image/png;base64,{base64.b64encode(png).decode()}"></figure>\n' for name, png in figures
     )
     parts = {
+        "generator": outputs.GENERATOR,
         "title": html.escape(str(content["name"])),
         "connect": "'self'" if refresh_seconds else "'none'",
         "style": _file("report.css"),
         "figures": pictures or "<p>No figure: nothing has been finished that one would show.</p>",
         "data": as_script({"refresh": refresh_seconds, **content}),
-        "script": _file("table.js") + _file("curves.js") + _file("report.js"),
+        "script": "".join(map(_file, ("table.js", "curves.js", "report.js", "print.js"))),
         "plotly": _plotly(),
     }
     before, *pieces = _file("report.html").split("{{")
@@ -63,8 +80,6 @@ def _file(name: str) -> str:
 
 
 def _plotly() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise results.ResultsError("the report wants plotly: jobs/install, or python3 -m pip install plotly") from error
+    from plotly.offline import get_plotlyjs
+
     return str(get_plotlyjs())

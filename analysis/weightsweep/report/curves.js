@@ -1,6 +1,7 @@
 // The curves of the runs that the table shows, drawn with Plotly: one trace a colour, its runs apart by gaps.
 const curves = (() => {
   const MOST = 200; // runs drawn at once
+  const LOWEST = -1; // R^2 where its axis ends
   const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"];
   const DASHES = ["solid", "dash", "dashdot", "dot", "longdash", "longdashdot"];
   const element = (id) => document.getElementById(id);
@@ -15,7 +16,7 @@ const curves = (() => {
   function traces() {
     const horizontal = element("horizontal").value, vertical = element("vertical").value, name = element("colour").value;
     const column = content.columns.findIndex((head) => head.name === name), groups = new Map();
-    const values = [...new Set(content.rows.map((row) => row[column]))].sort((a, b) => (a < b ? -1 : 1)); // keeps a value's colour, whatever is shown
+    const head = content.columns[column], values = table.sorted(new Set(content.rows.map((row) => row[column])), head); // keeps a value's colour, whatever is shown
     for (const place of places.slice(0, MOST)) {
       const row = content.rows[place], curve = content.curves[place];
       if (!groups.has(row[column])) groups.set(row[column], { x: [], y: [], text: [] });
@@ -31,11 +32,22 @@ const curves = (() => {
     }
     const ours = [...groups].map(([value, group]) => {
       const place = values.indexOf(value);
-      return { ...group, name: `${name} ${value}`, mode: "lines", hovertemplate: "%{text}<br>%{x}: %{y}<extra></extra>",
+      return { ...group, name: `${name} ${table.format(value, head)}`, mode: "lines", hovertemplate: "%{text}<br>%{x}: %{y}<extra></extra>",
         line: { color: COLOURS[place % COLOURS.length], dash: DASHES[place % DASHES.length], width: 1.5 }, order: place };
     });
     return [...published(horizontal, vertical), ...ours.sort((a, b) => a.order - b.order).map(({ order, ...trace }) => trace)];
   }
+
+  // The axis ends where diverged runs leave the others: at ten times the others' largest loss, or where their R^2 begins, at -1 at least.
+  function limits(vertical) {
+    const status = content.columns.findIndex((head) => head.name === "status");
+    const values = (kept) => places.slice(0, MOST).filter((place) => !kept || content.rows[place][status] !== "diverged")
+      .flatMap((place) => content.curves[place][vertical]).filter((value) => value !== null && (vertical === "r2" || value > 0));
+    const all = extremes(values(false)), kept = extremes(values(true));
+    if (vertical === "r2") return all.low < LOWEST ? [kept.low < Infinity ? Math.max(kept.low - 0.05, LOWEST) : LOWEST, Math.max(all.high, LOWEST) + 0.05] : null;
+    return kept.high > 0 && all.high > 10 * kept.high ? [Math.log10(kept.low) - 0.1, Math.log10(kept.high) + 1] : null;
+  }
+  const extremes = (values) => values.reduce(({ low, high }, value) => ({ low: Math.min(low, value), high: Math.max(high, value) }), { low: Infinity, high: -Infinity });
 
   function draw() {
     if (!loaded) return;
@@ -47,22 +59,32 @@ const curves = (() => {
       xaxis: { ...axis, title: { text: name("horizontal") }, type: "log" },
       yaxis: { ...axis, title: { text: name("vertical") }, type: logarithmic ? "log" : "linear" },
     };
+    const range = limits(element("vertical").value);
+    if (range) Object.assign(layout.yaxis, { range, autorange: false });
     const buttons = [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]]; // none that shares: newer Plotlys offer it
     Plotly.react("plot", traces(), layout, { displaylogo: false, responsive: true, modeBarButtons: buttons });
-    element("drawn").textContent = places.length > MOST ? `The first ${MOST} of ${places.length.toLocaleString("en")} runs are drawn; filter the table to see others.` : "";
+    const few = places.length > MOST ? `The first ${MOST} of ${places.length.toLocaleString("en")} runs are drawn; filter the table to see others. ` : "";
+    element("drawn").textContent = few + (range ? `Values ${logarithmic ? "of diverged runs above the axis" : `below ${range[0].toPrecision(2)}`} are cut off.` : "");
+  }
+
+  // The settings that may choose the colours; the choice is kept where it still exists.
+  function offer() {
+    const select = element("colour"), names = [...select.options].map((option) => option.value);
+    if (names.join() === content.axes.join()) return;
+    const seldom = content.axes.find((name) => !["unknowns", "equations", "seed"].includes(name)) || content.axes.find((name) => name === "equations");
+    const chosen = content.axes.includes(select.value) ? select.value : seldom || content.axes[0];
+    select.replaceChildren(...content.axes.map((name) => new Option(name, name)));
+    select.value = chosen;
   }
 
   return {
-    prepare(data) {
-      content = data;
-      element("colour").replaceChildren(...content.axes.map((name) => new Option(name, name)));
-      const seldom = content.axes.find((name) => !["unknowns", "equations", "seed"].includes(name)) || content.axes.find((name) => name === "equations");
-      element("colour").value = seldom || content.axes[0];
+    prepare() {
       for (const id of ["vertical", "horizontal", "colour"]) element(id).addEventListener("change", draw);
     },
     show(data, shown) {
       content = data;
       places = shown;
+      offer();
       draw();
     },
     start() { // once Plotly is there: the table need not wait for it

@@ -1,4 +1,4 @@
-"""What the page shows, as plain lists and dictionaries for JSON: no NaN, five digits, curves of a bounded length."""
+"""What the page shows, as plain lists and dictionaries for JSON: no NaN, columns exact, curves of a bounded length and five digits."""
 
 import json
 import math
@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 
 from weightsweep import published, results
+from weightsweep.values import is_list
 
 POINTS = 200  # of a curve, evenly chosen
-DIGITS = 5
+DIGITS = 5  # of a curve's values, and of an outcome where it is shown
 _OUTCOMES = ("steps_done", "loss_ema", "r2", "r2_stderr")
 _LAST = ("wall_seconds", "message")
 _OPTIONAL = ("r2_", "weight_match")  # how the columns of further evaluations begin
@@ -65,18 +66,26 @@ def _versions(runs: xr.Dataset) -> list[tuple[str, str]]:
 def _head(runs: xr.Dataset, name: str) -> dict[str, object]:
     attributes = runs[name].attrs
     unit = str(attributes.get("units", "1"))
-    return {"name": name, "about": str(attributes.get("long_name", name)) + ("" if unit == "1" else f" ({unit})"), "text": runs[name].dtype.kind == "O"}
+    about = str(attributes.get("long_name", name)) + ("" if unit == "1" else f" ({unit})")
+    exact = name in runs.coords or runs[name].dtype.kind != "f"
+    return {"name": name, "about": about, "kind": _kind(runs, name), "digits": None if exact else DIGITS}
+
+
+def _kind(runs: xr.Dataset, name: str) -> str:
+    """How a column sorts and filters: as numbers, as lists of numbers, or as text."""
+    if runs[name].dtype.kind != "O":
+        return "number"
+    values = {str(value) for value in runs[name].values}
+    return "list" if name in runs.coords and name != "run_id" and any(values) and all(map(is_list, values)) else "text"
 
 
 def _column(values: np.ndarray) -> list[Any]:
     if values.dtype.kind == "O":
         return [str(value) for value in values]
-    return _numbers(values)
+    return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
-def _numbers(values: np.ndarray) -> list[Any]:
-    if values.dtype.kind in "iu":
-        return [int(value) for value in values]
+def _rounded(values: np.ndarray) -> list[float | None]:
     return [float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None for value in values.tolist()]
 
 
@@ -84,7 +93,7 @@ def _curve(runs: xr.Dataset, run: int) -> dict[str, list[Any]]:
     reached = np.flatnonzero(np.isfinite(runs["curve_step"].values[run]))
     if len(reached) > POINTS:
         reached = reached[np.unique(np.linspace(0, len(reached) - 1, POINTS).round().astype(int))]
-    return {name: _numbers(runs[f"curve_{name}"].values[run][reached]) for name in ("step", "seconds", "loss", "r2")}
+    return {name: _rounded(runs[f"curve_{name}"].values[run][reached]) for name in ("step", "seconds", "loss", "r2")}
 
 
 def _published(runs: xr.Dataset) -> list[dict[str, object]]:

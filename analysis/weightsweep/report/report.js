@@ -15,10 +15,10 @@
     const at = Object.fromEntries(content.columns.map((head, column) => [head.name, column]));
     const lost = content.rows.filter((row) => ["failed", "diverged"].includes(row[at.status]));
     const axes = content.axes.filter((name) => name !== "run_id");
-    const settings = (row) => axes.map((name) => `${name} ${row[at[name]]}`).join(", ");
+    const settings = (row) => axes.map((name) => `${name} ${table.format(row[at[name]], content.columns[at[name]])}`).join(", ");
     list("failures", "li", lost.length ? lost.map((row) =>
       `${row[at.run_id]}${axes.length ? ` (${settings(row)})` : ""}: ${row[at.status]} after ${row[at.steps_done].toLocaleString("en")} step${row[at.steps_done] === 1 ? "" : "s"}${row[at.message] ? `: ${row[at.message]}` : ""}`)
-      : ["Nothing."]);
+      : ["No run."]);
   }
 
   function fill() {
@@ -33,7 +33,11 @@
       return row;
     }));
     failures();
-    curves.show(content, table.draw());
+    show();
+  }
+
+  function show() {
+    curves.show(content, table.draw(show));
   }
 
   function notice(text) {
@@ -56,8 +60,8 @@
     setTimeout(refresh, 1000 * content.refresh);
   }
 
-  table.start(content, () => curves.show(content, table.draw()));
-  curves.prepare(content);
+  table.start(content, show);
+  curves.prepare();
   fill();
   if (content.refresh) setTimeout(refresh, 1000 * content.refresh);
 })();

@@ -1,96 +1,119 @@
 "use strict";
 // The table of runs: sorts by a column, shows the runs that pass the filter.
 const table = (() => {
-  let content, order = { column: -1, sign: 1 }, terms = [];
+  let content, terms = [], order = { name: "", sign: 1 }, drawn = "";
   const element = (id) => document.getElementById(id);
-  const compare = { "=": (a, b) => a === b, "!=": (a, b) => a !== b, "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b };
 
-  function parse(text) {
-    return text.trim().split(/\s+/).filter(Boolean).map((word) => {
-      const parts = /^(\w+)(!=|<=|>=|=|<|>)(.*)$/.exec(word);
-      const column = parts ? content.columns.findIndex((head) => head.name === parts[1]) : -1;
-      if (parts && column < 0) return { mistake: `no column '${parts[1]}'` };
-      if (!parts) return { word: word.toLowerCase() };
-      const isText = content.columns[column].text;
-      const value = isText ? parts[3] : Number(parts[3]);
-      if (parts[3] === "" || Number.isNaN(value)) return { mistake: `'${word}': what is the value?` };
-      return { column, operator: compare[parts[2]], value };
-    });
+  // A cell as it is compared: a list of numbers element by element, and its first different element decides.
+  const key = (value, head) => head.kind !== "list" ? value : value === "" ? [] : value.split(",").map(Number);
+  function compare(a, b) {
+    if (!Array.isArray(a)) return a < b ? -1 : a > b ? 1 : 0;
+    const place = a.findIndex((number, at) => number !== b[at]);
+    return place < 0 ? a.length - b.length : place >= b.length ? 1 : a[place] - b[place];
   }
+  const sorted = (values, head) => [...values].sort((a, b) => compare(key(a, head), key(b, head)));
+  const holds = { "=": (sign) => sign === 0, "!=": (sign) => sign !== 0, "<": (sign) => sign < 0, ">": (sign) => sign > 0, "<=": (sign) => sign <= 0, ">=": (sign) => sign >= 0 };
 
-  const passes = (row) => terms.every((term) =>
-    term.word !== undefined
-      ? row.some((cell) => cell !== null && String(cell).toLowerCase().includes(term.word))
-      : row[term.column] !== null && term.operator(row[term.column], term.value));
-
-  // Places of the rows that are shown, in their order. What is not known comes last, whatever the direction.
-  function shown() {
-    const places = content.rows.map((_, place) => place).filter((place) => passes(content.rows[place]));
-    if (order.column < 0) return places;
-    const of = (place) => content.rows[place][order.column];
-    return places.sort((a, b) => {
-      const left = of(a), right = of(b);
-      if (left === null || right === null) return (left === null) - (right === null) || a - b;
-      return (left < right ? -order.sign : left > right ? order.sign : 0) || a - b;
-    });
-  }
-
+  // An outcome is shown in a few digits; a setting in as many as tell it from every other.
+  const rounded = (value, head) => head.kind === "number" && head.digits ? Number(value.toPrecision(head.digits)) : value;
   function format(value, head) {
     if (value === null) return "–";
-    if (head.text) return value;
-    return Number.isInteger(value) && Math.abs(value) >= 10000 ? value.toLocaleString("en") : String(value);
+    if (head.kind !== "number") return value;
+    const number = rounded(value, head);
+    return Number.isInteger(number) && Math.abs(number) >= 10000 && Math.abs(number) < 1e15 ? number.toLocaleString("en") : String(number);
   }
 
-  function draw() {
-    const places = shown(), body = document.createElement("tbody");
+  // Terms are separated by blanks, or by commas before a column's name; blanks around an operator, in brackets and after a list's comma do not matter.
+  const words = (text) => text.replace(/\[([^\]]*)\]/g, (_, inside) => inside.replace(/\s/g, ""))
+    .replace(/\s*(!=|<=|>=|=|<|>)\s*/g, "$1").replace(/(\d),\s+(?=\d)/g, "$1,").replace(/,(?=\w+(!=|<=|>=|=|<|>))/g, " ").trim().split(/\s+/).filter(Boolean);
+
+  function parse(text) {
+    return words(text).map((word) => {
+      const parts = /^(\w+)(!=|<=|>=|=|<|>)(.*)$/.exec(word);
+      if (!parts) return { word: word.toLowerCase() };
+      const head = content.columns.find((each) => each.name === parts[1]);
+      if (!head) return { mistake: `no column '${parts[1]}'` };
+      const text = head.kind === "number" && /^[-+]?\d{1,3}(,\d{3})+$/.test(parts[3]) ? parts[3].replaceAll(",", "") : parts[3];
+      const value = head.kind === "number" ? Number(text) : key(text, head);
+      if (text === "" || [value].flat().some(Number.isNaN)) return { mistake: `'${word}': the value is ${text === "" ? "missing" : "not a number"}` };
+      return { name: head.name, operator: parts[2], value };
+    });
+  }
+
+  // The value that is shown is as good as the file's own.
+  function passes(row, term) {
+    if (term.word !== undefined) return row.some((cell, place) => cell !== null && format(cell, content.columns[place]).toLowerCase().includes(term.word));
+    const place = content.columns.findIndex((head) => head.name === term.name), cell = row[place], head = content.columns[place];
+    if (head === undefined || cell === null) return false;
+    return holds[term.operator](rounded(cell, head) === term.value ? 0 : compare(key(cell, head), term.value));
+  }
+
+  // Places of the rows that are shown, in their order. Unknown values come last in both directions.
+  function shown() {
+    const places = content.rows.map((_, place) => place).filter((place) => terms.every((term) => passes(content.rows[place], term)));
+    const column = content.columns.findIndex((head) => head.name === order.name);
+    if (column < 0) return places;
+    const keys = content.rows.map((row) => row[column] === null ? null : key(row[column], content.columns[column]));
+    return places.sort((a, b) => {
+      if (keys[a] === null || keys[b] === null) return (keys[a] === null) - (keys[b] === null) || a - b;
+      return order.sign * compare(keys[a], keys[b]) || a - b;
+    });
+  }
+
+  function fill(body, places, columns) {
     const status = content.columns.findIndex((head) => head.name === "status");
     for (const place of places) {
       const line = body.insertRow(), row = content.rows[place];
       line.dataset.status = row[status];
-      content.columns.forEach((head, column) => {
-        const cell = line.insertCell();
+      for (const column of columns) {
+        const head = content.columns[column], cell = line.insertCell();
         cell.textContent = format(row[column], head);
-        if (head.text) cell.className = head.name === "message" ? "text message" : "text";
-      });
+        if (head.kind !== "number") cell.className = head.name === "message" ? "text message" : "text";
+      }
     }
-    element("table").tBodies[0].replaceWith(body);
-    element("shown").textContent = `${places.length.toLocaleString("en")} of ${content.rows.length.toLocaleString("en")} runs`;
-    [...element("table").tHead.rows[0].cells].forEach((cell, column) =>
-      cell.setAttribute("aria-sort", column !== order.column ? "none" : order.sign > 0 ? "ascending" : "descending"));
-    return places;
+    return body;
   }
 
   function heads(changed) {
+    drawn = JSON.stringify(content.columns);
     const line = document.createElement("tr");
-    content.columns.forEach((head, column) => {
+    for (const head of content.columns) {
       const cell = document.createElement("th"), button = document.createElement("button");
       cell.scope = "col";
       cell.title = head.about;
-      if (head.text) cell.className = "text";
+      if (head.kind !== "number") cell.className = "text";
       button.textContent = head.name;
       button.addEventListener("click", () => {
-        order = { column, sign: order.column === column ? -order.sign : 1 };
+        order = { name: head.name, sign: order.name === head.name ? -order.sign : 1 };
         changed();
       });
       cell.append(button);
       line.append(cell);
-    });
+    }
     element("table").tHead.replaceChildren(line);
   }
 
+  function draw(changed) {
+    if (drawn !== JSON.stringify(content.columns)) heads(changed); // a column appears with its first value
+    const places = shown();
+    element("table").tBodies[0].replaceWith(fill(document.createElement("tbody"), places, [...content.columns.keys()]));
+    element("shown").textContent = `${places.length.toLocaleString("en")} of ${content.rows.length.toLocaleString("en")} runs`;
+    [...element("table").tHead.rows[0].cells].forEach((cell, column) =>
+      cell.setAttribute("aria-sort", content.columns[column].name !== order.name ? "none" : order.sign > 0 ? "ascending" : "descending"));
+    return places;
+  }
+
   return {
-    shown,
-    draw,
+    draw, fill, format, shown, sorted,
     // `changed` is called when another selection or order is wanted.
     start(data, changed) {
       content = data;
-      heads(changed);
       const filter = element("filter");
       filter.addEventListener("input", () => {
         const parsed = parse(filter.value), wrong = parsed.find((term) => term.mistake);
         filter.setCustomValidity(wrong ? wrong.mistake : "");
         if (wrong) {
-          element("shown").textContent = wrong.mistake; // what is shown stays as it was
+          element("shown").textContent = wrong.mistake; // the rows stay as they were
         } else {
           terms = parsed;
           changed();
