@@ -147,7 +147,8 @@ static enum status measure_gemm(struct bench *bench, enum precision precision, c
     return STATUS_OK;
 }
 
-// The products of a tile, as the step with mean pooling does them: activations, their gradients, and the gradient of the weights.
+// The products of a tile, as the step with mean pooling does them: activations, their gradients, and the
+// gradient of the weights.
 static enum status measure_tile(struct bench *bench, enum precision precision,
                                 const struct model_description *model)
 {

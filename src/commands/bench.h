@@ -1,4 +1,5 @@
-/* The measurements of `bench`: each returns the median seconds of one of what it repeats, for about `seconds`. */
+/* The measurements of `bench`: each returns the median seconds of one of what it repeats, for about
+ * `seconds`. */
 #ifndef COMMANDS_BENCH_H
 #define COMMANDS_BENCH_H
 
@@ -29,15 +30,16 @@ enum status bench_normals(double seconds, double *each);
 enum status bench_optimizer(enum optimizer_kind kind, enum precision precision,
                             const struct tensor_table *table, double seconds, double *each);
 
-/* One sum of `count` floats over the ranks, by the fixed tree and by MPI_Allreduce; a fixed number of times, since all ranks
- * must do as many. Collective. */
+/* One sum of `count` floats over the ranks, by the fixed tree and by MPI_Allreduce; a fixed number of
+ * times, since all ranks must do as many. Collective. */
 enum status bench_allreduce(size_t count, MPI_Comm comm, double *each, double *mpi_each);
 
 /* Scoring one held-out generator, `sets` at a time. */
 enum status bench_evaluation(const struct task_description *task, const struct model_description *model,
                              int sets, double seconds, double *each);
 
-/* Writing one checkpoint of the sweep's first run into a results file in the folder for temporary files, synced. */
+/* Writing one checkpoint of the sweep's first run into a results file in the folder for temporary files,
+ * synced. */
 enum status bench_checkpoint(const struct sweep *sweep, double *each);
 
 #endif

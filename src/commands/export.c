@@ -3,6 +3,7 @@
 #include "commands/look.h"
 #include "commands/model_file.h"
 #include "commands/options.h"
+#include "commands/output.h"
 #include "commands/table.h"
 #include "commands/view_table.h"
 
@@ -102,6 +103,21 @@ static enum status write_model(const struct store_view *view, const struct optio
 static const char one_of[] = "export: expected one of --runs, --curves, --timeline, --model and --archive; "
                              "see `weightsweep export --help`";
 
+static enum status is_archive(const char *path, bool *archive)
+{
+    struct store_view *view = NULL;
+    enum status status = look_open(path, LOOK_COLUMNS, &view);
+    *archive = status == STATUS_OK && view->archive;
+    store_view_close(&view);
+    return status == STATUS_MACHINE ? status : STATUS_OK; // a damaged file or another one is no archive
+}
+
+static enum status check_archive(const struct options *asked)
+{
+    return output_check(&(struct output){
+        .path = asked->output, .input = asked->results, .kind = "an archive", .is_ours = is_archive});
+}
+
 static enum status check(struct options *asked)
 {
     bool file = asked->model || asked->archive;
@@ -122,7 +138,9 @@ static enum status check(struct options *asked)
     if (asked->table_format == TABLE_TEXT)
         FAIL(STATUS_USAGE,
              "export --format table: expected `csv` or `json`; `weightsweep status` prints a table");
-    return asked->model ? model_file_check(asked->output) : STATUS_OK;
+    if (asked->model)
+        return model_file_check(asked->output, asked->results);
+    return asked->archive ? check_archive(asked) : STATUS_OK;
 }
 
 enum status command_export(const struct command *command, int argc, char **argv)

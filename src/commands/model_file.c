@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "commands/output.h"
 #include "store/file.h"
 
 #include <errno.h>
@@ -10,12 +11,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static size_t count_of(const struct store_tensor *tensor)
 {
     return (size_t)tensor->shape[0] * (size_t)(tensor->rank == 2 ? tensor->shape[1] : 1);
 }
+
+// The mark of a file that this program made: a .npz's comment, and an entry in a .safetensors' metadata.
+#define MARK              "weightsweep model"
+#define SAFETENSORS_BEGIN "{\"__metadata__\":{\"format\":\"pt\",\"made_by\":\"" MARK "\"}"
+
+enum {
+    MARK_LENGTH = sizeof MARK - 1,
+    END_LENGTH = 22
+}; // END_LENGTH: of a zip's last record, without comment
 
 static void add_number(struct text *file, uint64_t value, int bytes)
 {
@@ -93,7 +104,8 @@ static void add_directory(struct text *zip, const struct entry *entries, int cou
     add_number(zip, (uint64_t)count, 2);
     add_number(zip, length, 4);
     add_number(zip, start, 4);
-    add_number(zip, 0, 2); // no comment
+    add_number(zip, MARK_LENGTH, 2);
+    text_add(zip, MARK);
 }
 
 static void make_npz(struct text *zip, const struct store_parameters *parameters)
@@ -125,7 +137,7 @@ static void make_safetensors(struct text *file, const struct store_parameters *p
     const struct store_model *model = &parameters->model;
     struct text header = {0};
     size_t offset = 0;
-    text_add(&header, "{\"__metadata__\":{\"format\":\"pt\"}");
+    text_add(&header, SAFETENSORS_BEGIN);
     for (int i = 0; i < model->tensors; i++) {
         const struct store_tensor *tensor = &model->tensor[i];
         size_t end = offset + count_of(tensor) * sizeof(float);
@@ -148,10 +160,30 @@ static void make_safetensors(struct text *file, const struct store_parameters *p
 
 // ---- either ----
 
+// Whether the bytes before and after the mark are those of a .npz.
+static bool is_npz(int fd, off_t size)
+{
+    static const char begin[] = {'P', 'K', '\x05', '\x06'};
+    enum { LENGTH = END_LENGTH + MARK_LENGTH };
+    char end[LENGTH];
+    return size > LENGTH && pread(fd, end, LENGTH, size - LENGTH) == LENGTH &&
+           memcmp(end, begin, sizeof begin) == 0 && memcmp(end + END_LENGTH, MARK, MARK_LENGTH) == 0;
+}
+
+static bool is_safetensors(int fd, off_t size)
+{
+    enum { LENGTH = sizeof SAFETENSORS_BEGIN - 1, OFFSET = 8 };
+    char begin[LENGTH];
+    return size > OFFSET + LENGTH && pread(fd, begin, LENGTH, OFFSET) == LENGTH &&
+           memcmp(begin, SAFETENSORS_BEGIN, LENGTH) == 0;
+}
+
 static const struct format {
-    const char *ending;
+    const char *ending, *kind;
     void (*make)(struct text *file, const struct store_parameters *parameters);
-} formats[] = {{".npz", make_npz}, {".safetensors", make_safetensors}};
+    bool (*is_ours)(int fd, off_t size);
+} formats[] = {{".npz", "a .npz", make_npz, is_npz},
+               {".safetensors", "a .safetensors", make_safetensors, is_safetensors}};
 
 static const struct format *format_of(const char *path)
 {
@@ -162,11 +194,26 @@ static const struct format *format_of(const char *path)
     return NULL;
 }
 
-enum status model_file_check(const char *path)
+static enum status is_ours(const char *path, bool *ours)
 {
-    if (!format_of(path))
-        FAIL(STATUS_USAGE, "export --model -o %s: expected a name that ends in .npz or .safetensors", path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat file;
+    if (fd < 0 && errno == EACCES)
+        return STATUS_OK;
+    if (fd < 0 || fstat(fd, &file) != 0)
+        FAIL(STATUS_MACHINE, "cannot read %s: %s", path, strerror(errno));
+    *ours = format_of(path)->is_ours(fd, file.st_size);
+    close(fd);
     return STATUS_OK;
+}
+
+enum status model_file_check(const char *path, const char *results)
+{
+    const struct format *format = format_of(path);
+    if (!format)
+        FAIL(STATUS_USAGE, "export --model -o %s: expected a name that ends in .npz or .safetensors", path);
+    return output_check(
+        &(struct output){.path = path, .input = results, .kind = format->kind, .is_ours = is_ours});
 }
 
 static enum status write_file(const char *part, const void *context)
@@ -182,7 +229,6 @@ static enum status write_file(const char *part, const void *context)
 
 enum status model_file_write(const char *path, const struct store_parameters *parameters)
 {
-    TRY(model_file_check(path));
     if (parameters->count > UINT32_MAX / 8) // bytes of a zip are counted with 32 bits
         FAIL(STATUS_USAGE, "export --model: %zu parameters are more than such a file holds",
              parameters->count);

@@ -72,7 +72,8 @@ static struct summary summarise(const struct store_view *view, bool live)
     return summary;
 }
 
-// The runs to show where there is no room for all, in the file's order: those that run, have gone wrong, are to come.
+// The runs to show where there is no room for all, in the file's order: those that run, have gone wrong, are
+// to come.
 static int64_t choose_rows(const struct store_view *view, bool live, int64_t most, int64_t *rows)
 {
     static const enum run_status urgent[] = {RUN_RUNNING, RUN_DIVERGED, RUN_FAILED, RUN_PENDING, RUN_DONE};

@@ -107,7 +107,8 @@ double dispatch_end(const struct dispatch *dispatch, int64_t run)
 
 // ---- ranks ----
 
-// A rank from which on `size` free ones follow each other, which then sit close together; -1 if there is none.
+// A rank from which on `size` free ones follow each other, which then sit close together; -1 if there is
+// none.
 static int free_stretch(const struct dispatch *dispatch, int size)
 {
     int found = 0;

@@ -1,6 +1,6 @@
-/* The books of a sweep at work: which runs wait, which ranks are free, which group works on what and how long it will. Asks the
- * policy what to do next and says who is to do it. No MPI and no clock of its own, so that the master and the simulation
- * of a sweep use the same. Times are seconds on the caller's clock. */
+/* The books of a sweep at work: which runs wait, which ranks are free, which group works on what and how
+ * long it will. Asks the policy what to do next and says who is to do it. No MPI and no clock of its own,
+ * so that the master and the simulation of a sweep use the same. Times are seconds on the caller's clock. */
 #ifndef SCHEDULE_DISPATCH_H
 #define SCHEDULE_DISPATCH_H
 
@@ -11,20 +11,22 @@
 
 struct dispatch;
 
-/* run [runs]: what is left of each; step_seconds may be a guess as long as all are wrong by the same factor. todo
- * [count]: those to do. group: ranks for each, or 0 to choose. Everything stays the caller's. */
+/* run [runs]: what is left of each; step_seconds may be a guess as long as all are wrong by the same
+ * factor. todo [count]: those to do. group: ranks for each, or 0 to choose. Everything stays the caller's. */
 void dispatch_create(const struct policy_run *run, int64_t runs, const int64_t *todo, int64_t count,
                      const struct policy_network *network, int ranks, int group, struct dispatch **dispatch);
 void dispatch_destroy(struct dispatch **dispatch);
 
-/* `size` ranks are to work on the run. The first `already` of them do, the leader first; already = 0: it starts. */
+/* `size` ranks are to work on the run. The first `already` of them do, the leader first; already = 0: it
+ * starts. */
 struct dispatch_order {
     int64_t run;
     int size, already;
     const int *ranks; // [size]; until the run is finished or grows again
 };
 
-/* What is to be done now; the ranks are taken from then on. Returns how many orders; they are valid until the next call. */
+/* What is to be done now; the ranks are taken from then on. Returns how many orders; they are valid until
+ * the next call. */
 int dispatch_decide(struct dispatch *dispatch, double now, const struct dispatch_order **orders);
 
 /* The group that was to grow has done so, or (larger = false) could not, and will not be asked again. */

@@ -80,7 +80,8 @@ void master_destroy(struct master **master)
     *master = NULL;
 }
 
-// A failure of the results file ends the job: `status` was just recorded, here or (with its message) by a leader.
+// A failure of the results file ends the job: `status` was just recorded, here or (with its message) by a
+// leader.
 static void fail(struct master *master, enum status status, const char *message)
 {
     if (status == STATUS_OK || master->failure != STATUS_OK)

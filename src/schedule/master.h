@@ -1,5 +1,5 @@
-/* The master's side: the queue, who is free, who does what. Lives in rank 0, called from its idle loop and from
- * between its own shards. */
+/* The master's side: the queue, who is free, who does what. Lives in rank 0, called from its idle loop and
+ * from between its own shards. */
 #ifndef SCHEDULE_MASTER_H
 #define SCHEDULE_MASTER_H
 
@@ -20,8 +20,9 @@ void master_serve(struct master *master);
 /* A report, also from rank 0 itself. */
 void master_report(struct master *master, enum tag tag, const struct report *report);
 
-/* The master in its part as a rank: what it would get as a message if it were another. The tag is TAG_ASSIGN or TAG_JOIN, or
- * TAG_GROW where it leads a group; `ranks` as there (length 1 + ranks), NULL if there is nothing. The caller frees it. */
+/* The master in its part as a rank: what it would get as a message if it were another. The tag is
+ * TAG_ASSIGN or TAG_JOIN, or TAG_GROW where it leads a group; `ranks` as there (length 1 + ranks), NULL if
+ * there is nothing. The caller frees it. */
 struct own_message {
     enum tag tag;
     int *ranks;

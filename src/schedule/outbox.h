@@ -1,7 +1,8 @@
 /* The scheduler's messages that have been sent and perhaps not yet received.
  *
- * A send never blocks, so two ranks that send to each other cannot deadlock. A send is synchronous (MPI_Issend), so
- * its behaviour does not depend on MPI's eager limit, and outbox_close knows when every message was received. */
+ * A send never blocks, so two ranks that send to each other cannot deadlock. A send is synchronous
+ * (MPI_Issend), so its behaviour does not depend on MPI's eager limit, and outbox_close knows when every
+ * message was received. */
 #ifndef SCHEDULE_OUTBOX_H
 #define SCHEDULE_OUTBOX_H
 
@@ -23,9 +24,9 @@ void outbox_init(struct outbox *outbox, MPI_Comm comm);
 void outbox_send(struct outbox *outbox, const void *elements, int count, MPI_Datatype type, int rank,
                  enum tag tag);
 
-/* Collective on the outbox's communicator, once no rank waits for a message. Drops the messages that still arrive,
- * and returns when every message of every rank was received. `barrier`: a communicator of the same ranks that
- * carries no messages. */
+/* Collective on the outbox's communicator, once no rank waits for a message. Drops the messages that still
+ * arrive, and returns when every message of every rank was received. `barrier`: a communicator of the same
+ * ranks that carries no messages. */
 void outbox_close(struct outbox *outbox, MPI_Comm barrier);
 
 #endif

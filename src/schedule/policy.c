@@ -9,7 +9,8 @@ const struct policy_network policy_network = {.latency_seconds = 5e-6, .bytes_pe
 
 const double policy_report_seconds = 0.5;
 
-// A larger group has to be that much faster: the model is only a model. And moving ranks costs some milliseconds.
+// A larger group has to be that much faster: the model is only a model. And moving ranks costs some
+// milliseconds.
 static const double worthwhile = 0.9, moving_seconds = 0.05;
 
 static int smaller(int a, int b)

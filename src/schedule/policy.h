@@ -1,7 +1,7 @@
 /* Who gets how many ranks: pure functions of what is free and what is left. No MPI, no clock.
  *
- * While runs wait, each gets one rank, the longest first: that wastes nothing. When fewer runs are left than ranks, the run that
- * would take longest gets as many ranks again, as long as that makes it faster. */
+ * While runs wait, each gets one rank, the longest first: that wastes nothing. When fewer runs are left
+ * than ranks, the run that would take longest gets as many ranks again, as long as that makes it faster. */
 #ifndef SCHEDULE_POLICY_H
 #define SCHEDULE_POLICY_H
 
@@ -34,8 +34,8 @@ double policy_step_seconds(const struct policy_run *run, const struct policy_net
 void policy_share(const struct policy_run *run, int runs, const struct policy_network *network, int spare,
                   int *size);
 
-/* Sizes of the groups to start now for the first runs of the queue, longest first. Returns how many start. `group`:
- * the size asked for, or 0 to choose.  queue, size [queued] */
+/* Sizes of the groups to start now for the first runs of the queue, longest first. Returns how many start.
+ * `group`: the size asked for, or 0 to choose. queue, size [queued] */
 int policy_start(const struct policy_run *queue, int queued, const struct policy_network *network,
                  int free_ranks, int group, int *size);
 

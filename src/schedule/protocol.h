@@ -1,5 +1,5 @@
-/* Everything that the master (rank 0) and the workers say to each other. Small structs, sent as bytes: all ranks run
- * the same program on the same kind of machine. */
+/* Everything that the master (rank 0) and the workers say to each other. Small structs, sent as bytes: all
+ * ranks run the same program on the same kind of machine. */
 #ifndef SCHEDULE_PROTOCOL_H
 #define SCHEDULE_PROTOCOL_H
 

@@ -1,7 +1,8 @@
 /* Who runs what: a master that also trains, and groups of ranks.
  *
- * Rank 0 hands the runs out, longest first, to groups of free ranks, and serves its queue between shards of its own
- * training. When no run waits any more, free ranks join the groups that still work. Where results go is the hooks' business. */
+ * Rank 0 hands the runs out, longest first, to groups of free ranks, and serves its queue between shards
+ * of its own training. When no run waits any more, free ranks join the groups that still work. Where
+ * results go is the hooks' business. */
 #ifndef SCHEDULE_SCHEDULE_H
 #define SCHEDULE_SCHEDULE_H
 
@@ -49,8 +50,9 @@ struct schedule_job {
 /* How many of so many ranks have work at the start. */
 int schedule_ranks_used(const struct schedule_job *job, int ranks);
 
-/* Does all runs; collective on world. Returns the same status on every rank: STATUS_OK when each run ended (well or
- * not), STATUS_INTERRUPTED after a stop that left work, another when results could not be written. */
+/* Does all runs; collective on world. Returns the same status on every rank: STATUS_OK when each run ended
+ * (well or not), STATUS_INTERRUPTED after a stop that left work, another when results could not be
+ * written. */
 enum status schedule_work(const struct schedule_job *job, const struct schedule_hooks *hooks, MPI_Comm world);
 
 #endif

@@ -1,5 +1,5 @@
-/* A sweep as it would go on so many ranks: the same books and policy as the real master, with time that is computed instead of
- * passed. */
+/* A sweep as it would go on so many ranks: the same books and policy as the real master, with time that is
+ * computed instead of passed. */
 #ifndef SCHEDULE_SIMULATE_H
 #define SCHEDULE_SIMULATE_H
 

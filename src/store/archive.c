@@ -313,25 +313,8 @@ done:
     return status;
 }
 
-// An archive can be made again; whatever else is there may be somebody's only copy.
-static enum status check_target(const char *path)
-{
-    bool exists;
-    TRY(file_exists(path, &exists));
-    if (!exists)
-        return STATUS_OK;
-    struct store_view *there = NULL;
-    bool archive = store_view_open(path, &there) == STATUS_OK && there->archive;
-    store_view_close(&there);
-    if (!archive)
-        FAIL(STATUS_RESULTS, "%s exists already and is no archive; give the archive another name with -o",
-             path);
-    return STATUS_OK;
-}
-
 enum status store_archive(const struct store_view *view, const char *path, bool models)
 {
     const struct archive archive = {.view = view, .models = models && view->models};
-    TRY(check_target(path));
     return file_create(path, "an archive", make_archive, &archive);
 }

@@ -168,8 +168,8 @@ enum status store_view_parameters(const struct store_view *view, int64_t run,
                                   struct store_parameters **parameters);
 void store_parameters_free(struct store_parameters **parameters);
 
-/* Writes a copy without checkpoints, compressed, for reading alone; without `models` it has none of these either. It
- * replaces an archive at `path`; any other file there is STATUS_RESULTS. */
+/* Writes a copy without checkpoints, compressed, for reading alone; without `models` it has none of these either.
+ * Replaces the file at `path`: the caller has checked that it may. */
 enum status store_archive(const struct store_view *view, const char *path, bool models);
 
 /* Checks every checksum and invariant: settings and attributes; of finished runs the row, of done ones curve

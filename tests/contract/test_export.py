@@ -117,12 +117,52 @@ def test_run_does_not_continue_an_archive(part: Sweep, archive: Path) -> None:
 def test_archive_replaces_archives_alone(part: Sweep, archive: Path, tmp_path: Path) -> None:
     before = part.results.read_bytes()
     result = weightsweep("export", archive, "--archive", "-o", part.results)
-    assert result.code == 3 and result.says(str(part.results), "no archive", "-o")
-    assert weightsweep("export", part.results, "--archive", "-o", part.results).code == 3
+    assert result.code == 2 and result.says(str(part.results), "not an archive of weightsweep", "-o")
     assert part.results.read_bytes() == before
-    notes = tmp_path / "notes.txt"
-    notes.write_text("mine")
-    assert weightsweep("export", part.results, "--archive", "-o", notes).code == 3 and notes.read_text() == "mine"
+    for content in (b"mine", b"", before[:3000]):  # the last: a damaged results file
+        notes = tmp_path / "notes.h5"
+        notes.write_bytes(content)
+        result = weightsweep("export", part.results, "--archive", "-o", notes)
+        assert result.code == 2 and result.says("notes.h5", "not an archive") and notes.read_bytes() == content
+
+
+def test_output_that_is_the_input(part: Sweep, archive: Path, tmp_path: Path) -> None:
+    """Under whatever name; an archive, too, is not written onto itself."""
+    for source in (part.results, archive):
+        before = source.read_bytes()
+        link, hard = tmp_path / f"link-{source.name}", tmp_path / f"hard-{source.name}"
+        link.symlink_to(source)
+        hard.hardlink_to(source)
+        for name in (source, link, hard, source.parent / "." / source.name):
+            result = weightsweep("export", source, "--archive", "-o", name)
+            assert result.code == 2 and result.says(str(name), "the file that is read"), result.err
+        assert weightsweep("export", link, "--archive", "-o", source).code == 2
+        assert source.read_bytes() == before and link.is_symlink()
+
+
+def test_output_that_is_a_link_or_a_folder(part: Sweep, archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "copy.h5").write_bytes(archive.read_bytes())
+    for name, target in (("link.h5", "copy.h5"), ("broken.h5", "nowhere")):
+        (tmp_path / name).symlink_to(target)
+        result = weightsweep("export", part.results, "--archive", "-o", tmp_path / name)
+        assert result.code == 2 and result.says(name, "symbolic link") and (tmp_path / name).is_symlink()
+    result = weightsweep("export", part.results, "--archive", "-o", tmp_path)
+    assert result.code == 2 and result.says(str(tmp_path), "folder")
+
+
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+def test_model_replaces_models_alone(part: Sweep, ending: str, tmp_path: Path) -> None:
+    first, second, _ = columns(part.results)["run_id"]
+    path, other = tmp_path / f"model{ending}", tmp_path / f"other{ending}"
+    for run_id in (first, second):
+        assert weightsweep("export", part.results, "--model", run_id, "-o", path).code == 0
+    np.savez(tmp_path / "user.npz", x=np.zeros(1000))
+    wrong = tmp_path / ("model.safetensors" if ending == ".npz" else "model.npz")
+    assert weightsweep("export", part.results, "--model", first, "-o", wrong).code == 0
+    for content in (b"", b"text", (tmp_path / "user.npz").read_bytes(), wrong.read_bytes(), part.results.read_bytes()):
+        other.write_bytes(content)
+        result = weightsweep("export", part.results, "--model", first, "-o", other)
+        assert result.code == 2 and result.says(other.name, f"not a {ending} of weightsweep") and other.read_bytes() == content, result.err
 
 
 def test_every_byte_of_an_archive_counts(table: Path, archive: Path, tmp_path: Path) -> None:
@@ -195,7 +235,7 @@ def safetensors(path: Path) -> dict[str, np.ndarray]:
     data = path.read_bytes()
     (length,) = struct.unpack_from("<Q", data)
     header, values = json.loads(data[8 : 8 + length]), data[8 + length :]
-    assert header.pop("__metadata__") == {"format": "pt"} and length % 8 == 0
+    assert header.pop("__metadata__") == {"format": "pt", "made_by": "weightsweep model"} and length % 8 == 0
     assert [each["data_offsets"][0] for each in header.values()] == [0] + [each["data_offsets"][1] for each in header.values()][:-1]
     assert list(header.values())[-1]["data_offsets"][1] == len(values)
     found = {}
