@@ -228,10 +228,10 @@ run_ranks() {
   kill "$watch" 2>/dev/null || true
 }
 
-# explain CODE RESULTS: what an exit code of the ranks that leaves work to do means. 2 and 3 the program has explained itself.
+# explain CODE RESULTS: what an exit code of the ranks that leaves work to do means. The program itself has explained 2, 3 and 75.
 explain() {
   case $1 in
-    75) say "Interrupted; everything is saved in $2." ;;
+    75) ;; # the program has said so
     4) say "Stopped by the machine (see above); $2 holds all up to the last checkpoints." ;;
     5) say "Done, but some runs diverged or failed: the table says which, and -- --retry in the next command tries them again." ;;
     2 | 3) say "Not started: see above." ;;

@@ -315,13 +315,13 @@ static enum status count_lost(const char *output, const struct sweep *sweep, con
     enum status status = STATUS_OK;
     if (lost > 0)
         status = status_fail(STATUS_RUNS, __FILE__, __LINE__,
-                             "%lld of %lld runs did not reach their end: %s%s; the column `message` of %s "
+                             "%lld of %lld run%s did not finish: %s%s; the column `message` of %s "
                              "says why. Training is "
                              "deterministic: a diverged run diverges again unless a setting changes. --retry "
                              "repeats the runs; it "
                              "helps only after a failure of the machine, such as missing memory",
-                             (long long)lost, (long long)sweep->runs, names.chars,
-                             lost > NAMED_RUNS ? ", ..." : "", output);
+                             (long long)lost, (long long)sweep->runs, sweep->runs == 1 ? "" : "s",
+                             names.chars, lost > NAMED_RUNS ? ", ..." : "", output);
     text_free(&names);
     return status;
 }

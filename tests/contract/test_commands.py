@@ -278,6 +278,16 @@ def test_only_run_needs_mpirun(finished: Sweep, tmp_path: Path) -> None:
         assert weightsweep(*arguments, env=nowhere).code == 0
 
 
+def test_one_run_is_no_runs(tmp_path: Path) -> None:
+    sweep, results = write_sweep(tmp_path / "one.yaml"), tmp_path / "one.h5"
+    result = run(1, sweep, results, "--progress", "lines")
+    assert result.code == 0 and result.says("1 of 1 run ") and "1 runs" not in result.err, result.err
+    assert weightsweep("status", results).out.startswith("1 run, 100.0 %")
+    wild = write_sweep(tmp_path / "wild.yaml", training={"learning_rate": 100, "steps": 60})
+    result = run(1, wild, tmp_path / "wild.h5", "--quiet")
+    assert result.code == 5 and result.says("1 of 1 run did not finish"), result.err
+
+
 @pytest.mark.parametrize("verb", [["status"], ["export", "--runs"], ["export", "--curves"], ["export", "--timeline"], ["verify"]], ids=" ".join)
 @pytest.mark.parametrize("content", [None, b"", b"no HDF5, but text\n" * 100], ids=["missing", "empty", "text"])
 def test_unreadable_results(tmp_path: Path, verb: list[str], content: bytes | None) -> None:

@@ -14,6 +14,7 @@ from harness import (
     DIVERGED,
     DONE,
     FAILED,
+    HOME,
     LONG,
     PENDING,
     PROGRAM,
@@ -260,6 +261,16 @@ def test_usr1_to_mpirun(long: Path, tmp_path: Path) -> None:
     results = tmp_path / "x.h5"
     with start(2, long, results, "--quiet") as job:
         assert stopped(job, long, results, job.process.pid, signal.SIGUSR1).code == 75
+
+
+def test_local_announces_an_interruption_once(tmp_path: Path) -> None:
+    sweep, results = write_sweep(tmp_path / "long.yaml", training=LONG), tmp_path / "x.h5"
+    with Job(HOME / "jobs" / "local", sweep, "-n", "2", "-o", results, env={"WEIGHTSWEEP": PROGRAM}) as job:
+        wait_for_training(results, job)
+        send(job.process.pid, signal.SIGINT)
+        result = job.wait()
+    assert result.code == 75 and result.says("To go on: ", "x.h5"), result.err
+    assert result.err.lower().count("interrupted") == 1, result.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=str)

@@ -28,7 +28,7 @@ def test_time_limit(slurm: Slurm, work: Work, some_seconds: Undisturbed) -> None
         send(rank, signal.SIGCONT)
     work.check_done(job, some_seconds.results)
     assert work.rounds(job) == 2
-    for words in ("Interrupted; everything is saved", "Going on in a new round"):
+    for words in ("interrupted; all is saved", "Going on in a new round"):
         assert words in work.log(job)
 
 
