@@ -10,17 +10,19 @@ install(FILES analysis/pyproject.toml DESTINATION ${share}/analysis COMPONENT py
 install(DIRECTORY analysis/weightsweep DESTINATION lib/python3/dist-packages COMPONENT debian EXCLUDE_FROM_ALL
         PATTERN __pycache__ EXCLUDE)
 install(FILES LICENSE RENAME copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT debian EXCLUDE_FROM_ALL)
+install(FILES CHANGELOG.md RENAME changelog DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT debian EXCLUDE_FROM_ALL)
 file(CREATE_LINK ../../weightsweep/sweeps ${CMAKE_BINARY_DIR}/examples SYMBOLIC)
-install(FILES README.md CHANGELOG.md CITATION.cff ${CMAKE_BINARY_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
+install(FILES README.md CITATION.cff ${CMAKE_BINARY_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
         COMPONENT debian EXCLUDE_FROM_ALL)
 
 set(CPACK_PACKAGE_NAME weightsweep)
 set(CPACK_PACKAGE_VENDOR weightsweep)
 set(CPACK_PACKAGE_CONTACT "weightsweep maintainers")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "trains grids of networks that infer the weights of other networks")
-set(CPACK_PACKAGE_DESCRIPTION "weightsweep trains grids of small networks that infer the weights of other networks
-from input/output pairs, with MPI, on anything from a laptop to a cluster. Results, curves, models and
-checkpoints are written to one HDF5 file. A Python package makes tables, figures and a report from it.")
+set(CPACK_PACKAGE_DESCRIPTION "weightsweep trains grids of small networks that infer the weights of
+other networks from input/output pairs, with MPI, on anything from a laptop
+to a cluster. Results, curves, models and checkpoints are written to one
+HDF5 file. A Python package makes tables, figures and a report from it.")
 set(CPACK_RESOURCE_FILE_LICENSE ${CMAKE_SOURCE_DIR}/LICENSE)
 set(CPACK_STRIP_FILES TRUE)
 
@@ -49,6 +51,7 @@ if(CPACK_GENERATOR STREQUAL DEB)
   set(CPACK_DEBIAN_PACKAGE_DEPENDS "${launcher}, python3 (>= 3.11), python3-h5netcdf, python3-h5py, python3-matplotlib, \
 python3-numpy, python3-plotly, python3-xarray")
   set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3-pandas, python3-torch, slurm-client")
+  set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/packaging/debian/compress.cmake)
   set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/debian/postinst
       ${CMAKE_SOURCE_DIR}/packaging/debian/prerm)
   set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)

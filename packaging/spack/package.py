@@ -27,7 +27,7 @@ class Weightsweep(CMakePackage):
     variant("python", default=True, description="Install what the Python package needs")
 
     depends_on("c", type="build")
-    depends_on("cmake@3.20:", type="build")
+    depends_on("cmake@3.21:", type="build")
     depends_on("pkgconfig", type="build")
     depends_on("help2man", type="build")
 

@@ -103,3 +103,7 @@ def test_python_package_lists_every_folder() -> None:
     data = {path for package, patterns in settings["package-data"].items() for pattern in patterns for path in (root / package.replace(".", "/")).glob(pattern)}
     files = {path for path in root.glob("weightsweep/**/*") if path.is_file() and path.suffix not in (".py", ".pyc")}
     assert data == files
+
+
+def test_readme_names_the_oldest_python() -> None:
+    assert first(r"^\| Python .*?\| ([0-9.]+) ", "README.md") == first(r'^requires-python = ">=(.*)"', "analysis/pyproject.toml")
