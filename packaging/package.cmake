@@ -6,6 +6,16 @@ install(DIRECTORY jobs sweeps DESTINATION ${share} USE_SOURCE_PERMISSIONS)
 install(DIRECTORY analysis/weightsweep DESTINATION ${share}/analysis COMPONENT python PATTERN __pycache__ EXCLUDE)
 install(FILES analysis/pyproject.toml DESTINATION ${share}/analysis COMPONENT python)
 
+# The completion for bash is made by the program, as the manual is.
+set(completion ${CMAKE_BINARY_DIR}/completion/weightsweep)
+add_custom_command(OUTPUT ${completion} DEPENDS weightsweep
+                   COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/completion
+                   COMMAND weightsweep completion bash >${completion} ||
+                           ${CMAKE_COMMAND} -E rm ${completion}
+                   COMMENT "Writing the completion for bash")
+add_custom_target(completion ALL DEPENDS ${completion})
+install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions OPTIONAL)
+
 # Only in the Debian package: the Python package where /usr/bin/python3 finds it, and the documents.
 install(DIRECTORY analysis/weightsweep DESTINATION lib/python3/dist-packages COMPONENT debian EXCLUDE_FROM_ALL
         PATTERN __pycache__ EXCLUDE)
