@@ -29,7 +29,7 @@ static void *alloc_aligned(size_t size)
 enum status memory_alloc(size_t bytes, void **out)
 {
     *out = NULL;
-    if (bytes > SIZE_MAX - CACHE_LINE)
+    if (bytes > SIZE_MAX - HUGE_PAGE) // rounded up below
         FAIL(STATUS_MEMORY, "a buffer of %zu bytes was asked for, more than any machine has", bytes);
     size_t size = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     if (size == 0)

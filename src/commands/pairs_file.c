@@ -1,6 +1,7 @@
 #include "commands/pairs_file.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -20,6 +21,7 @@ struct reader {
     int64_t line;
     int columns;  // d + o
     int *meaning; // [columns]: which of x1..xd, y each column of the file is
+    bool index;   // pandas' index stands before the columns
     struct pairs *pairs;
     int room; // pairs that there is memory for
 };
@@ -45,17 +47,26 @@ static char *all_names(const struct pairs *pairs)
     return text_take(&text);
 }
 
-// The next line that is not blank, without its end; false at the end of the file.
-static bool next_line(struct reader *reader)
+// The next line that is not blank, without its end; *found = false at the end of the file.
+static enum status next_line(struct reader *reader, bool *found)
 {
+    *found = false;
     for (ssize_t length; (length = getline(&reader->text, &reader->capacity, reader->file)) >= 0;) {
         reader->line++;
+        if (memchr(reader->text, '\0', (size_t)length))
+            FAIL(STATUS_USAGE,
+                 "%s:%lld: a NUL byte; expected text, such as a spreadsheet saves as CSV in UTF-8",
+                 reader->path, (long long)reader->line);
         while (length > 0 && isspace((unsigned char)reader->text[length - 1]))
             reader->text[--length] = '\0';
-        if (length > 0)
-            return true;
+        if (length > 0) {
+            *found = true;
+            return STATUS_OK;
+        }
     }
-    return false;
+    if (ferror(reader->file))
+        FAIL(STATUS_USAGE, "%s: cannot be read: %s", reader->path, strerror(errno));
+    return STATUS_OK;
 }
 
 // Cuts the next cell off a line, without blanks and quotes around it; NULL when there is none.
@@ -95,6 +106,12 @@ static int meaning_of(const struct pairs *pairs, const char *cell)
     return pairs->outputs == 1 && strcasecmp(cell, "y1") == 0 ? pairs->inputs : -1;
 }
 
+// DataFrame.to_csv() writes the index first, without a name, and read_csv() then calls it so.
+static bool is_index(const char *cell)
+{
+    return cell[0] == '\0' || strcmp(cell, "Unnamed: 0") == 0;
+}
+
 static enum status check_all_there(const struct reader *reader, int found)
 {
     char name[16];
@@ -111,14 +128,20 @@ static enum status check_all_there(const struct reader *reader, int found)
 
 static enum status read_names(struct reader *reader)
 {
-    if (!next_line(reader))
+    bool there;
+    TRY(next_line(reader, &there));
+    if (!there)
         return refuse_names(reader, "the file is empty", NULL);
     static const char mark[] = "\xef\xbb\xbf"; // of UTF-8, as spreadsheets write it
     char *rest = reader->text + (strncmp(reader->text, mark, 3) == 0 ? 3 : 0);
     if (!strchr(rest, ',') && strpbrk(rest, ";\t"))
         return refuse_names(reader, "no comma between the columns", NULL);
     int found = 0;
-    for (char *cell; (cell = next_cell(&rest)); found++) {
+    char *cell = next_cell(&rest);
+    reader->index = is_index(cell);
+    if (reader->index)
+        cell = next_cell(&rest);
+    for (; cell; cell = next_cell(&rest), found++) {
         int meaning = meaning_of(reader->pairs, cell);
         if (meaning < 0)
             return refuse_names(reader, "unknown column", cell);
@@ -134,12 +157,13 @@ static enum status read_names(struct reader *reader)
 
 static enum status read_number(const struct reader *reader, const char *cell, int meaning, float *number)
 {
-    char name[16], *end;
+    char name[16];
+    double value;
     pairs_column_name(reader->pairs->inputs, reader->pairs->outputs, meaning, name);
-    double value = strtod(cell, &end);
-    if (end == cell || *end != '\0' || !isfinite((float)value))
-        FAIL(STATUS_USAGE, "%s:%lld: column %s: `%s`; expected a number", reader->path,
-             (long long)reader->line, name, cell);
+    if (!number_real(cell, &value) || !isfinite((float)value))
+        FAIL(STATUS_USAGE,
+             "%s:%lld: column %s: `%s`; expected a number, in decimal and within the range of fp32",
+             reader->path, (long long)reader->line, name, cell);
     *number = (float)value;
     return STATUS_OK;
 }
@@ -159,13 +183,15 @@ static void make_room(struct reader *reader)
 static enum status read_pair(struct reader *reader)
 {
     struct pairs *pairs = reader->pairs;
-    if (pairs->count == INT_MAX / 2)
+    if (pairs->count == INT_MAX / 2 / reader->columns)
         FAIL(STATUS_USAGE, "%s:%lld: more pairs than can be counted", reader->path, (long long)reader->line);
     make_room(reader);
     float *x = pairs->x + (size_t)pairs->count * (size_t)pairs->inputs;
     float *y = pairs->y + (size_t)pairs->count * (size_t)pairs->outputs;
     char *rest = reader->text;
     int found = 0;
+    if (reader->index)
+        next_cell(&rest);
     for (char *cell; (cell = next_cell(&rest)); found++) {
         if (found >= reader->columns)
             continue; // counted below
@@ -174,8 +200,8 @@ static enum status read_pair(struct reader *reader)
                         meaning < pairs->inputs ? &x[meaning] : &y[meaning - pairs->inputs]));
     }
     if (found != reader->columns)
-        FAIL(STATUS_USAGE, "%s:%lld: %d numbers; expected %d, one for each column of the first line",
-             reader->path, (long long)reader->line, found, reader->columns);
+        FAIL(STATUS_USAGE, "%s:%lld: %d number%s; expected %d, one for each column of the first line",
+             reader->path, (long long)reader->line, found, found == 1 ? "" : "s", reader->columns);
     pairs->line[pairs->count++] = reader->line;
     return STATUS_OK;
 }
@@ -183,10 +209,12 @@ static enum status read_pair(struct reader *reader)
 static enum status read_all(struct reader *reader)
 {
     TRY(read_names(reader));
-    while (next_line(reader))
+    bool there;
+    TRY(next_line(reader, &there));
+    while (there) {
         TRY(read_pair(reader));
-    if (ferror(reader->file))
-        FAIL(STATUS_USAGE, "%s: cannot be read: %s", reader->path, strerror(errno));
+        TRY(next_line(reader, &there));
+    }
     if (reader->pairs->count == 0)
         FAIL(STATUS_USAGE, "%s: no pairs; expected a line of numbers for each behind the first line",
              reader->path);

@@ -302,6 +302,7 @@ enum status command_plan(const struct command *command, int argc, char **argv)
         FAIL_DONE(STATUS_USAGE, "plan --timeline: expected --ranks with one number of ranks");
     TRY_DONE(sweep_read(asked.path, &text));
     TRY_DONE(sweep_create(asked.path, text, asked.set.count, asked.set.values, &sweep));
+    fputs(sweep->notes, command->err);
     TRY_DONE(print_plan(command, &asked, sweep));
 done:
     sweep_destroy(&sweep);

@@ -109,8 +109,8 @@ static enum status check_tensors(const struct store_view *view, const struct run
 static enum status check_count(const struct run_spec *run, const struct pairs *pairs, const char *path)
 {
     if (run->model.kind != MODEL_DEEP_SETS && pairs->count != run->task.equations)
-        FAIL(STATUS_USAGE, "%s: %d pairs; the model of run %s takes exactly %d", path, pairs->count, run->id,
-             run->task.equations);
+        FAIL(STATUS_USAGE, "%s: %d pair%s; the model of run %s takes exactly %d", path, pairs->count,
+             pairs->count == 1 ? "" : "s", run->id, run->task.equations);
     return STATUS_OK;
 }
 
@@ -129,7 +129,8 @@ static void remark_count(const struct run_spec *run, int count, FILE *err)
     const struct widths *range = &run->task.equation_range;
     int least = range->count ? range->width[0] : run->task.equations, most = task_most_equations(&run->task);
     if (count * OFTEN <= least || count >= most * OFTEN) {
-        fprintf(err, "note: %d pairs are far from what the run was trained on, %d", count, least);
+        fprintf(err, "note: %d pair%s far from what the run was trained on, %d", count,
+                count == 1 ? " is" : "s are", least);
         fprintf(err, most > least ? " to %d\n" : "\n", most);
     }
 }
@@ -215,24 +216,31 @@ done:
     return status;
 }
 
-// The variance is that of each output about its own mean.
+// The variance is that of each output about its own mean. Deviations from the first pair's y are exactly 0 where all
+// y are the same; deviations from a rounded mean are not.
 static void judge(struct prediction *prediction)
 {
     const struct pairs *pairs = prediction->pairs;
     double error = 0, variance = 0;
     for (int k = 0; k < pairs->outputs; k++) {
-        double mean = 0;
+        double mean = 0, first = (double)pairs->y[k];
         for (int p = 0; p < pairs->count; p++)
-            mean += (double)pairs->y[p * pairs->outputs + k] / pairs->count;
+            mean += ((double)pairs->y[p * pairs->outputs + k] - first) / pairs->count;
         for (int p = 0; p < pairs->count; p++) {
             int at = p * pairs->outputs + k;
             double residual = (double)pairs->y[at] - (double)prediction->y[at],
-                   spread_here = (double)pairs->y[at] - mean;
+                   deviation = (double)pairs->y[at] - first - mean;
             error += residual * residual;
-            variance += spread_here * spread_here;
+            variance += deviation * deviation;
         }
     }
-    prediction->r2 = variance > 0 ? 1 - error / variance : NAN;
+    prediction->r2 = NAN;
+    if (!isfinite(error))
+        prediction->undefined = "the outputs of these weights are not finite";
+    else if (variance > 0)
+        prediction->r2 = 1 - error / variance;
+    else
+        prediction->undefined = pairs->count == 1 ? "there is one pair" : "the pairs' y are all the same";
     prediction->rms = sqrt(error / ((double)pairs->count * pairs->outputs));
 }
 
@@ -247,7 +255,7 @@ static enum status predict(const struct command *command, const struct options *
     struct pairs pairs = {0};
     struct prediction prediction = {.file = options->pairs, .pairs = &pairs};
     int64_t run;
-    TRY_DONE(view_find_run(view, options->run, &run));
+    TRY_DONE(view_find_run(view, "--run", options->run, &run));
     TRY_DONE(find_spec(view, sweep, run, spec));
     TRY_DONE(check_task(spec));
     TRY_DONE(view_read_model(view, run, &parameters));

@@ -30,6 +30,12 @@ static double residual(const struct prediction *prediction, int k)
 
 // ---- for people ----
 
+// Without the sign that printf gives NaN.
+static void print_weight(double weight, FILE *out)
+{
+    fprintf(out, fabs(weight) < 1e5 ? " %8.4f" : " %8.4g", isnan(weight) ? fabs(weight) : weight);
+}
+
 static void print_layers(const struct prediction *prediction, FILE *out)
 {
     const struct generator_shape *shape = &prediction->run->task.generator;
@@ -39,7 +45,7 @@ static void print_layers(const struct prediction *prediction, FILE *out)
                 layer + 1, fan_in(shape, layer), fan_out(shape, layer));
         for (int row = 0; row < fan_in(shape, layer); row++) {
             for (int column = 0; column < fan_out(shape, layer); column++)
-                fprintf(out, " %8.4f", (double)*weight++);
+                print_weight((double)*weight++, out);
             fputc('\n', out);
         }
     }
@@ -84,16 +90,18 @@ static void print_pairs(const struct prediction *prediction, FILE *out)
 
 static void print_text(const struct prediction *prediction, FILE *out)
 {
-    fprintf(out, "%d weights, inferred by run %s from the %d pairs of %s\n",
+    fprintf(out, "%d weights, inferred by run %s from the %d pair%s of %s\n",
             generator_unknowns(&prediction->run->task.generator), prediction->run->id,
-            prediction->pairs->count, prediction->file);
+            prediction->pairs->count, prediction->pairs->count == 1 ? "" : "s", prediction->file);
     print_layers(prediction, out);
     fputs("\nR^2 of these weights on the pairs: ", out);
-    if (isnan(prediction->r2))
-        fputs("not defined, their y are all the same", out);
+    if (prediction->undefined)
+        fprintf(out, "not defined, since %s", prediction->undefined);
     else
-        fprintf(out, "%.4f", prediction->r2);
-    fprintf(out, "; root mean square residual %.4g\n", prediction->rms);
+        fprintf(out, fabs(prediction->r2) < 1e5 ? "%.4f" : "%.4g", prediction->r2);
+    if (isfinite(prediction->rms))
+        fprintf(out, "; root mean square residual %.4g", prediction->rms);
+    fputc('\n', out);
     if (!isnan(prediction->run_r2))
         fprintf(out, "(the run's own R^2, on generators that it had not seen: %.4f)\n", prediction->run_r2);
     print_pairs(prediction, out);

@@ -11,10 +11,11 @@ struct prediction {
     const struct run_spec *run;
     double run_r2; // the run's own, on generators it has not seen; NaN: not known
     const struct pairs *pairs;
-    float *weights; // [unknowns], layer by layer, each [fan in, fan out]
-    float *y;       // [pairs, outputs], of a generator with these weights
-    double r2;      // of y; NaN where the pairs' y are all the same
-    double rms;     // of pairs' y - y
+    float *weights;        // [unknowns], layer by layer, each [fan in, fan out]
+    float *y;              // [pairs, outputs], of a generator with these weights
+    double r2;             // of y; NaN: not defined
+    double rms;            // of pairs' y - y; not finite where y is not
+    const char *undefined; // why r2 is not defined, or NULL
 };
 
 void prediction_print(const struct prediction *prediction, enum table_format format, FILE *out);

@@ -1,8 +1,9 @@
 #include "commands/view_table.h"
 
 #include "base/memory.h"
+#include "commands/selection.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 enum run_status view_status(const struct store_view *view, int64_t run, bool live)
 {
@@ -30,25 +31,15 @@ void view_add_status(struct column_table *table, const struct store_view *view, 
         column->texts[run] = memory_text(view_status_name(view_status(view, run, live)));
 }
 
-enum status view_find_run(const struct store_view *view, const char *id, int64_t *run)
+enum status view_find_run(const struct store_view *view, const char *option, const char *argument,
+                          int64_t *run)
 {
-    const struct column *ids = column_find(&view->columns, "run_id");
-    int64_t found = 0;
-    for (int64_t i = 0; i < view->runs; i++) {
-        if (strncmp(ids->texts[i], id, strlen(id)) != 0)
-            continue;
-        *run = i;
-        found++;
-        if (strlen(id) == strlen(ids->texts[i]))
-            return STATUS_OK;
-    }
-    if (found == 0 || id[0] == '\0')
-        FAIL(STATUS_USAGE, "%s has no run `%s`; `weightsweep status %s` lists them", view->path, id,
-             view->path);
-    if (found > 1)
-        FAIL(STATUS_USAGE, "%s has %lld runs whose ids begin with `%s`; give more of it", view->path,
-             (long long)found, id);
-    return STATUS_OK;
+    struct column_table settings = view->columns;
+    settings.count = view->settings;
+    char *lister = memory_format("weightsweep status %s", view->path);
+    enum status status = selection_find(&(struct selection){&settings, option, argument, lister}, run);
+    free(lister);
+    return status;
 }
 
 enum status view_read_model(const struct store_view *view, int64_t run, struct store_parameters **parameters)

@@ -15,8 +15,9 @@ void view_copy_column(struct column_table *table, const struct store_view *view,
 /* Adds the text column `status`. */
 void view_add_status(struct column_table *table, const struct store_view *view, bool live);
 
-/* The run of this id, or the only one whose id begins so. STATUS_USAGE with a sentence. */
-enum status view_find_run(const struct store_view *view, const char *id, int64_t *run);
+/* The run that the argument of `option` singles out (selection.h). STATUS_USAGE with a sentence. */
+enum status view_find_run(const struct store_view *view, const char *option, const char *argument,
+                          int64_t *run);
 
 /* The parameters of a finished run; STATUS_RESULTS with a sentence if it has none. The caller frees them. */
 enum status view_read_model(const struct store_view *view, int64_t run, struct store_parameters **parameters);

@@ -53,6 +53,21 @@ static bool is_repeated(const struct node *mapping, const char *key, struct mist
     return false;
 }
 
+static void refuse(struct conversion *conversion, struct place place, const char *message)
+{
+    mistakes_add(conversion->mistakes, place, NULL, "%s", message);
+    conversion->valid = false;
+}
+
+// "\0" in double quotes: what follows it would be lost.
+static bool refuse_nul(struct conversion *conversion, const yaml_node_t *yaml, struct place place)
+{
+    if (!memchr(yaml->data.scalar.value, '\0', yaml->data.scalar.length))
+        return false;
+    refuse(conversion, place, "a text with a NUL byte in it; expected one without");
+    return true;
+}
+
 static void convert_mapping(struct conversion *conversion, const yaml_node_t *yaml, int depth,
                             struct node *node)
 {
@@ -66,6 +81,8 @@ static void convert_mapping(struct conversion *conversion, const yaml_node_t *ya
             continue;
         }
         const char *name = (const char *)key->data.scalar.value;
+        if (refuse_nul(conversion, key, place))
+            continue;
         if (is_repeated(node, name, conversion->mistakes, place))
             continue;
         struct node *item = &node->items[node->count++];
@@ -73,12 +90,6 @@ static void convert_mapping(struct conversion *conversion, const yaml_node_t *ya
         item->place = place;
         convert(conversion, pair->value, depth + 1, item);
     }
-}
-
-static void refuse(struct conversion *conversion, struct place place, const char *message)
-{
-    mistakes_add(conversion->mistakes, place, NULL, "%s", message);
-    conversion->valid = false;
 }
 
 static void convert(struct conversion *conversion, int index, int depth, struct node *node)
@@ -108,6 +119,8 @@ static void convert(struct conversion *conversion, int index, int depth, struct 
         convert_mapping(conversion, yaml, depth, node);
         break;
     default:
+        if (refuse_nul(conversion, yaml, node->place))
+            return;
         free(node->scalar);
         node->scalar = memory_text((const char *)yaml->data.scalar.value);
         node->quoted = yaml->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
@@ -130,7 +143,11 @@ static void add_syntax_mistake(const yaml_parser_t *parser, const char *text, co
 {
     struct place place = {.line = line_of_problem(parser, text), .set = set};
     const char *problem = parser->problem ? parser->problem : "unreadable";
-    if (parser->context)
+    if (parser->error == YAML_READER_ERROR && strstr(problem, "UTF-8"))
+        mistakes_add(mistakes, place, NULL,
+                     "not valid YAML: a character that is not UTF-8; expected text in UTF-8 (from Latin-1: "
+                     "iconv -f latin1 -t utf-8)");
+    else if (parser->context)
         mistakes_add(mistakes, place, NULL, "not valid YAML: %s %s", problem, parser->context);
     else
         mistakes_add(mistakes, place, NULL, "not valid YAML: %s", problem);

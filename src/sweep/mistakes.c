@@ -1,7 +1,6 @@
 #include "sweep/mistakes.h"
 
 #include "base/memory.h"
-#include "base/text.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -81,16 +80,22 @@ static int by_line(const void *a, const void *b)
     return x->index - y->index;
 }
 
+void mistakes_print(struct mistakes *mistakes, const char *before, struct text *text)
+{
+    qsort(mistakes->list, (size_t)kept_of(mistakes), sizeof *mistakes->list, by_line);
+    for (int i = 0; i < mistakes->count && i < ENOUGH; i++)
+        text_format(text, "%s%s\n", before, mistakes->list[i].message);
+    if (mistakes->count > ENOUGH)
+        text_format(text, "%s... and %d more\n", before, mistakes->count - ENOUGH);
+}
+
 enum status mistakes_status(struct mistakes *mistakes)
 {
     if (mistakes->count == 0)
         return STATUS_OK;
-    qsort(mistakes->list, (size_t)kept_of(mistakes), sizeof *mistakes->list, by_line);
     struct text all = {0};
-    for (int i = 0; i < mistakes->count && i < ENOUGH; i++)
-        text_format(&all, "%s%s", i > 0 ? "\n" : "", mistakes->list[i].message);
-    if (mistakes->count > ENOUGH)
-        text_format(&all, "\n... and %d more", mistakes->count - ENOUGH);
+    mistakes_print(mistakes, "", &all);
+    all.chars[all.length - 1] = '\0';
     enum status status = status_fail(STATUS_USAGE, __FILE__, __LINE__, "%s", all.chars);
     text_free(&all);
     return status;

@@ -6,6 +6,7 @@
 #define SWEEP_MISTAKES_H
 
 #include "base/status.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 
@@ -17,7 +18,8 @@ struct place {
 struct mistakes {
     const char *path; // names the file in messages
     int count;
-    struct mistake *list; // of the first thousand
+    struct mistake *list;   // of the first thousand
+    struct mistakes *notes; // remarks on what is valid but hardly meant; NULL: dropped
 };
 
 /* Records `FILE:LINE: key: message`, or `--set KEY: message`. What was recorded already is not recorded
@@ -27,6 +29,9 @@ void mistakes_add(struct mistakes *mistakes, struct place place, const char *key
 
 /* So many that looking for more would help nobody. */
 bool mistakes_enough(const struct mistakes *mistakes);
+
+/* Adds a line per mistake to the text, in the order of mistakes_status, each after `before`. */
+void mistakes_print(struct mistakes *mistakes, const char *before, struct text *text);
 
 /* STATUS_OK without mistakes; else STATUS_USAGE, with all of them as its message, one a line. */
 enum status mistakes_status(struct mistakes *mistakes);

@@ -193,6 +193,34 @@ int64_t resolve_equations(double ratio, int unknowns)
     return (int64_t)((2 * product + one) / (2 * one));
 }
 
+// The smallest ratio of three digits that gives an equation.
+static void print_least_ratio(int unknowns, struct text *text)
+{
+    double least = 0.5 / unknowns, digit = pow(10, floor(log10(least)) - 2);
+    for (double digits = floor(least / digit);; digits++) {
+        text->length = 0;
+        text_format(text, "%.3g", digits * digit);
+        if (resolve_equations(strtod(text->chars, NULL), unknowns) >= 1)
+            return;
+    }
+}
+
+static void refuse_ratio(const struct check *check, int64_t equations)
+{
+    int unknowns = check->run->unknowns;
+    struct text ratio = {0}, limit = {0};
+    text_add_real(&ratio, check->run->equation_ratio, "nan");
+    if (equations < 1)
+        print_least_ratio(unknowns, &limit);
+    else
+        text_add_int(&limit, MOST_EQUATIONS);
+    ADD(check, SETTING_EQUATION_RATIO, SETTING_EQUATION_RATIO,
+        "%s gives %lld equations with %d unknown%s; expected at %s %s", ratio.chars, (long long)equations,
+        unknowns, unknowns == 1 ? "" : "s", equations < 1 ? "least" : "most", limit.chars);
+    text_free(&ratio);
+    text_free(&limit);
+}
+
 static bool resolve_pairs(const struct check *check)
 {
     struct run_spec *run = check->run;
@@ -204,16 +232,8 @@ static bool resolve_pairs(const struct check *check)
     if (!check->chosen[SETTING_EQUATION_RATIO])
         return false;
     int64_t equations = resolve_equations(run->equation_ratio, run->unknowns);
-    if (equations < 1) {
-        ADD(check, SETTING_EQUATION_RATIO, SETTING_EQUATION_RATIO,
-            "%g gives 0 equations with %d unknowns; expected at least %.3g", run->equation_ratio,
-            run->unknowns, 0.5 / run->unknowns);
-        return false;
-    }
-    if (equations > MOST_EQUATIONS) {
-        ADD(check, SETTING_EQUATION_RATIO, SETTING_EQUATION_RATIO,
-            "%g gives %lld equations with %d unknowns; expected at most %d", run->equation_ratio,
-            (long long)equations, run->unknowns, MOST_EQUATIONS);
+    if (equations < 1 || equations > MOST_EQUATIONS) {
+        refuse_ratio(check, equations);
         return false;
     }
     run->task.equations = (int)equations;
@@ -264,6 +284,21 @@ static void check_points(const struct check *check)
         ADD(check, SETTING_EVALUATION_EVERY, SETTING_STEPS,
             "%lld steps, evaluated every %lld, make curves of %lld points; expected at most %d",
             (long long)training->steps, (long long)training->evaluate_every, (long long)points, MOST_POINTS);
+}
+
+static void note_warmup(const struct check *check)
+{
+    const struct training *training = &check->run->training;
+    struct mistakes *notes = check->mistakes->notes;
+    struct blame blamed;
+    if (!notes || training->warmup_steps <= training->steps)
+        return;
+    blame(check, SETTING_WARMUP_STEPS, SETTING_STEPS, &blamed);
+    mistakes_add(notes, blamed.place, blamed.name,
+                 "%lld warm-up steps in a training of %lld: the learning rate reaches %.3g of %g",
+                 (long long)training->warmup_steps, (long long)training->steps,
+                 training->learning_rate * (double)training->steps / (double)training->warmup_steps,
+                 training->learning_rate);
 }
 
 static int divisor_up_to(int number, int most)
@@ -319,6 +354,21 @@ static double widest(const struct widths *widths)
     return width;
 }
 
+// The further evaluations have sets of other sizes; as many go through the model at once as a shard has.
+static void check_set_sizes(const struct check *check, double shard)
+{
+    const struct run_spec *run = check->run;
+    const struct model_description *model = &run->model;
+    double pairs = model->kind == MODEL_DEEP_SETS ? widest(&run->training.further.set_sizes) : 0;
+    check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_ENCODER, "a layer's output for one set",
+               widest(&model->encoder) * pairs);
+    check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_BATCH, "the pairs of a shard",
+               shard * pairs * model->pair_width);
+    if (model->pooling == POOLING_ATTENTION)
+        check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_QUERIES, "what a shard's queries gather",
+                   shard * model->queries * model->heads * (widest(&model->encoder) + pairs));
+}
+
 static void check_sizes(const struct check *check, const struct tensor_table *table)
 {
     const struct run_spec *run = check->run;
@@ -329,6 +379,7 @@ static void check_sizes(const struct check *check, const struct tensor_table *ta
                widest(&model->encoder) * model->pairs);
     check_size(check, SETTING_BATCH, SETTING_EQUATION_RATIO, "the pairs of a shard",
                shard * model->pairs * model->pair_width);
+    check_set_sizes(check, shard);
     check_size(check, SETTING_EVAL_POINTS, SETTING_BATCH, "the evaluation points of a shard",
                shard * run->task.eval_points * run->task.generator.inputs);
     check_size(check, SETTING_QUERIES, SETTING_HEADS, "what a shard's queries gather",
@@ -354,6 +405,7 @@ void resolve_run(const struct grid *grid, const struct value *const chosen[SETTI
     check_heads(&check);
     check_shards(&check);
     check_points(&check);
+    note_warmup(&check);
     if (!resolve_generator(&check) || !resolve_pairs(&check))
         return;
     run->model.pair_width = task_pair_width(&run->task);

@@ -27,7 +27,9 @@ enum status sweep_read(const char *path, char **text)
     if (length > FILE_LARGEST)
         FAIL_DONE(STATUS_USAGE, "%s: more than %d MiB; expected a sweep file", path, FILE_LARGEST >> 20);
     if (memchr(bytes, '\0', length))
-        FAIL_DONE(STATUS_USAGE, "%s: not a text file; expected a sweep file in YAML", path);
+        FAIL_DONE(STATUS_USAGE,
+                  "%s: holds NUL bytes, so it is no text in UTF-8; expected a sweep file in YAML and UTF-8",
+                  path);
     bytes[length] = '\0';
     *text = memory_text(bytes);
 done:
@@ -50,9 +52,9 @@ static void apply_set(char *argument, struct grid *grid, struct mistakes *mistak
     reader_set(argument, equals + 1, grid, mistakes);
 }
 
-static void finish(const struct grid *grid, const char *text, struct sweep *sweep)
+static void finish(const struct grid *grid, const char *text, struct mistakes *notes, struct sweep *sweep)
 {
-    struct text resolved = {0};
+    struct text resolved = {0}, remarks = {0};
     sweep->cost = memory_small((size_t)sweep->runs * sizeof *sweep->cost);
     for (int64_t i = 0; i < sweep->runs; i++)
         sweep->cost[i] = run_cost(&sweep->run[i]);
@@ -60,12 +62,14 @@ static void finish(const struct grid *grid, const char *text, struct sweep *swee
     sweep->name = memory_text(grid->name);
     sweep->text = memory_text(text);
     sweep->resolved = text_take(&resolved);
+    mistakes_print(notes, "note: ", &remarks);
+    sweep->notes = text_take(&remarks);
 }
 
 enum status sweep_create(const char *path, const char *text, int sets, const char *const *set,
                          struct sweep **out)
 {
-    struct mistakes mistakes = {.path = path};
+    struct mistakes notes = {.path = path}, mistakes = {.path = path, .notes = &notes};
     struct sweep *sweep = memory_small(sizeof *sweep);
     char **arguments = memory_small((size_t)sets * sizeof *arguments);
     struct grid grid;
@@ -81,7 +85,7 @@ enum status sweep_create(const char *path, const char *text, int sets, const cha
     }
     enum status status = mistakes_status(&mistakes);
     if (status == STATUS_OK)
-        finish(&grid, text, sweep);
+        finish(&grid, text, &notes, sweep);
     else
         sweep_destroy(&sweep);
     *out = sweep;
@@ -91,6 +95,7 @@ enum status sweep_create(const char *path, const char *text, int sets, const cha
     document_free(&root);
     grid_free(&grid);
     mistakes_free(&mistakes);
+    mistakes_free(&notes);
     return status;
 }
 
@@ -101,6 +106,7 @@ void sweep_destroy(struct sweep **sweep)
     free((*sweep)->name);
     free((*sweep)->text);
     free((*sweep)->resolved);
+    free((*sweep)->notes);
     free((*sweep)->run);
     free((*sweep)->cost);
     free(*sweep);

@@ -10,6 +10,7 @@ struct sweep {
     char *name;
     char *text;     // the YAML as it was read
     char *resolved; // canonical YAML with every default; equal for equal sweeps, however they were written
+    char *notes;    // lines "note: FILE:LINE: ..." on settings that are valid but hardly meant; "": none
     int64_t runs;
     struct run_spec *run;  // [runs], in the order of the axes, the last axis fastest
     struct run_cost *cost; // [runs]

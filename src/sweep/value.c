@@ -1,6 +1,7 @@
 #include "sweep/value.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -85,15 +86,9 @@ static bool parse_integer(enum setting_id id, const struct node *node, struct mi
                           int64_t *integer)
 {
     const struct setting *setting = &settings[id];
-    const char *digits = node->scalar;
-    if (node->type != NODE_SCALAR || node->quoted || digits[strspn(digits, "+-0123456789")] != '\0')
+    if (node->type != NODE_SCALAR || node->quoted || !number_integer(node->scalar, integer))
         return refuse(id, node, mistakes, "is no integer");
-    char *end;
-    errno = 0;
-    *integer = strtoll(digits, &end, 10);
-    if (end == digits || *end != '\0')
-        return refuse(id, node, mistakes, "is no integer");
-    if (errno == ERANGE || *integer > (int64_t)setting->most)
+    if (*integer > (int64_t)setting->most)
         return refuse(id, node, mistakes, "is too large");
     if (*integer < (int64_t)setting->least)
         return refuse(id, node, mistakes, "is too small");
@@ -115,14 +110,9 @@ static bool is_not_finite(const char *scalar)
 static bool parse_real(enum setting_id id, const struct node *node, struct mistakes *mistakes, double *real)
 {
     const struct setting *setting = &settings[id];
-    const char *digits = node->scalar;
-    if (node->type == NODE_SCALAR && !node->quoted && is_not_finite(digits))
+    if (node->type == NODE_SCALAR && !node->quoted && is_not_finite(node->scalar))
         return refuse(id, node, mistakes, "is not finite");
-    if (node->type != NODE_SCALAR || node->quoted || digits[strspn(digits, "+-.0123456789eE")] != '\0')
-        return refuse(id, node, mistakes, "is no number");
-    char *end;
-    *real = strtod(digits, &end);
-    if (end == digits || *end != '\0')
+    if (node->type != NODE_SCALAR || node->quoted || !number_real(node->scalar, real))
         return refuse(id, node, mistakes, "is no number");
     if (*real > setting->most)
         return refuse(id, node, mistakes, "is too large");

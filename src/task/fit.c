@@ -93,7 +93,7 @@ void fit_least_squares(struct fit *fit, const float *pairs, float *weights)
     least_squares(fit->a, fit->b, n, d, o, fit->work);
     for (int i = 0; i < d; i++)
         for (int k = 0; k < o; k++)
-            weights[i * o + k] = (float)fit->b[k * rows + i];
+            weights[i * o + k] = (float)fit->b[(size_t)k * (size_t)rows + (size_t)i];
 }
 
 // ---- descent ----
@@ -107,11 +107,12 @@ static void fill_lanes(float *row, float value)
 static void begin(struct fit *fit, int64_t seed, int64_t index, const float *pairs)
 {
     int n = fit->task.equations, d = fit->task.generator.inputs, o = fit->task.generator.outputs;
+    float *x = fit->x, *y = fit->y;
     for (int p = 0; p < n; p++) {
-        for (int i = 0; i < d; i++)
-            fill_lanes(fit->x + (p * d + i) * RESTARTS, *pairs++);
-        for (int i = 0; i < o; i++)
-            fill_lanes(fit->y + (p * o + i) * RESTARTS, *pairs++);
+        for (int i = 0; i < d; i++, x += RESTARTS)
+            fill_lanes(x, *pairs++);
+        for (int i = 0; i < o; i++, y += RESTARTS)
+            fill_lanes(y, *pairs++);
     }
     const struct random_stream stream = {.seed = seed, .purpose = RANDOM_FIT_START};
     random_normals(fit->weights, &stream, index * RESTARTS, RESTARTS, fit->unknowns, RESTARTS);

@@ -201,8 +201,11 @@ def test_remarks(good: Sweep, tmp_path: Path) -> None:
         "\ufeffx1,x2,y\r\n1,2,3\r\n4,5,6\r\n",
         ' "y", "X2" ,x1\n\n3 , 2,1e0\n 6.0,"5",4\n\n',
         "x1,x2,y1\n1,2,3\n4,5,6",
+        ",x1,x2,y\n0,1,2,3\n1,4,5,6\n",
+        "Unnamed: 0,x1,x2,y\na,1,2,3\nb,4,5,6\n",
+        '"","x1","x2","y"\n"1",1,2,3\n"2",4,5,6\n',
     ],
-    ids=["plain", "spreadsheet", "other order, blanks and quotes", "y1 and no end"],
+    ids=["plain", "spreadsheet", "other order, blanks and quotes", "y1 and no end", "pandas' index", "its index read again", "R's row names"],
 )
 def test_ways_to_write_it(good: Sweep, tmp_path: Path, text: str) -> None:
     plain, other = tmp_path / "plain.csv", tmp_path / "other.csv"
@@ -224,6 +227,11 @@ def test_ways_to_write_it(good: Sweep, tmp_path: Path, text: str) -> None:
         ("x1;x2;y\n1;2;3\n", ["pairs.csv:1:", "comma"]),
         ("x1,x2,y\n1,2,3\n1,two,3\n", ["pairs.csv:3:", "column x2", "`two`", "expected a number"]),
         ("x1,x2,y\n1,2,3\n\n1,2,\n", ["pairs.csv:4:", "column y", "``", "expected a number"]),
+        ("x1,x2,y\n0x1A,2,3\n", ["pairs.csv:2:", "column x1", "`0x1A`", "expected a number"]),
+        ("x1,x2,y\n1,2,3\0,4\n", ["pairs.csv:2:", "NUL"]),
+        ("x1,x2\0,y\n1,2,3\n", ["pairs.csv:1:", "NUL"]),
+        ("x1,,x2,y\n1,2,3,4\n", ["pairs.csv:1:", "unknown column ``"]),
+        (",x1,x2,y\n0,1,2\n", ["pairs.csv:2:", "2 numbers", "expected 3"]),
         ("x1,x2,y\n1,2,nan\n", ["pairs.csv:2:", "column y", "`nan`"]),
         ("x1,x2,y\n1,1e99,3\n", ["pairs.csv:2:", "column x2", "`1e99`"]),
         ("x1,x2,y\n1,2\n", ["pairs.csv:2:", "2 numbers", "expected 3"]),
@@ -238,6 +246,41 @@ def test_mistakes_in_the_pairs(good: Sweep, tmp_path: Path, text: str, words: li
     assert result.code == 2 and result.says(*words) and not result.out, result.err
 
 
+@pytest.mark.parametrize("y", ["1", "0.1", "-3.3e-5", "0"])
+@pytest.mark.parametrize("count", [1, 3, 6, 7])
+def test_r2_of_constant_y_is_not_defined(good: Sweep, tmp_path: Path, y: str, count: int) -> None:
+    path = tmp_path / "constant.csv"
+    path.write_text("x1,x2,y\n" + "".join(f"{0.1 * (k + 1):.1f},0.5,{y}\n" for k in range(count)))
+    result = predict(good.results, path)
+    assert result.code == 0 and "R^2 of these weights on the pairs: not defined" in result.out
+    assert ("one pair" if count == 1 else "the same") in result.out
+    assert json.loads(predict(good.results, path, "--format", "json").out)["r2"] is None
+
+
+@pytest.mark.parametrize("x", ["1e15", "1e25", "3e38"])
+def test_huge_x(good: Sweep, tmp_path: Path, x: str) -> None:
+    """What the weights make of them overflows: said as such, and nowhere a NaN with a sign."""
+    path = tmp_path / "huge.csv"
+    path.write_text(f"x1,x2,y\n0.1,0.2,0.3\n{x},0.5,1\n0.3,0.1,0.2\n")
+    result = predict(good.results, path)
+    assert result.code == 0 and "nan" not in result.out + result.err
+    assert "not defined, since the outputs of these weights are not finite" in result.out
+    assert max(map(len, result.out.splitlines())) < 120
+    assert json.loads(predict(good.results, path, "--format", "json").out)["r2"] is None
+    assert "nan" not in predict(good.results, path, "--format", "csv").out
+
+
+@pytest.mark.parametrize("form", ["unknowns=6,equation_ratio=2", "equations=12", "unknowns=6,equation_ratio=2.0,encoder=[16, 24]"])
+def test_a_run_by_its_conditions(finished: Sweep, tmp_path: Path, form: str) -> None:
+    path, _, _ = some_pairs(tmp_path, [2, 2, 1], 12)
+    file = columns(finished.results)
+    (run_id,) = (run_id for run_id, n in zip(file["run_id"], file["equations"]) if n == 12)
+    found = weightsweep("predict", finished.results, "--run", form, "--pairs", path, "--format", "json")
+    assert found.code == 0 and json.loads(found.out)["run_id"] == run_id, found.err
+    several = weightsweep("predict", finished.results, "--run", "seed=1", "--pairs", path)
+    assert several.code == 2 and several.says("4 runs", run_id, "expected one")
+
+
 def test_refusals(good: Sweep, finished: Sweep, tmp_path: Path) -> None:
     path, _, _ = some_pairs(tmp_path, [2, 5, 1])
     run_id = columns(good.results)["run_id"][0]
@@ -249,6 +292,8 @@ def test_refusals(good: Sweep, finished: Sweep, tmp_path: Path) -> None:
         (["--run", run_id, "--pairs", path], 2, ["results file"]),
         ([good.results, "--run", "zz", "--pairs", path], 2, ["no run `zz`"]),
         ([good.results, "--run", run_id, "--pairs", tmp_path / "none.csv"], 2, ["none.csv"]),
+        ([good.results, "--run", run_id, "--pairs", tmp_path], 2, [f"{tmp_path}: ", "Is a directory"]),
+        ([good.results, "--run", "seed=2", "--pairs", path], 2, ["--run seed=2", "expected 1"]),
         ([good.results, "--run", run_id, "--pairs", path, "--format", "xml"], 2, ["xml"]),
         ([tmp_path / "none.h5", "--run", run_id, "--pairs", path], 3, ["none.h5"]),
         ([table, "--run", run_id, "--pairs", path], 3, ["without models"]),

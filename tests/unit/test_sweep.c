@@ -33,6 +33,55 @@ static struct sweep *create_one_set(const char *text, const char *set)
     return create_set(text, 1, &set);
 }
 
+static void test_integers_with_an_exponent(void **state)
+{
+    (void)state;
+    static const char set[] = "batch=2e3";
+    struct sweep *sweep =
+        create_one_set(BASE "seed: 1e3\ntraining: {steps: 1e5, shards: 1}\nnetwork: {encoder: [1e2, 64]}\n"
+                            "axes: {embed_dim: [2e1, 8]}\n",
+                       set);
+    const struct run_spec *run = &sweep->run[0];
+    assert_int_equal(run->training.seed, 1000);
+    assert_int_equal(run->training.steps, 100000);
+    assert_int_equal(run->training.batch, 2000);
+    assert_int_equal(run->model.encoder.width[0], 100);
+    assert_int_equal(run->model.embed_dim, 20);
+    struct sweep *plain = create(BASE "seed: 1000\ntraining: {steps: 100000, shards: 1, batch: 2000}\n"
+                                      "network: {encoder: [100, 64]}\naxes: {embed_dim: [20, 8]}\n");
+    assert_string_equal(sweep->resolved, plain->resolved);
+    sweep_destroy(&plain);
+    sweep_destroy(&sweep);
+}
+
+static void test_notes(void **state)
+{
+    (void)state;
+    struct sweep *sweep = create(BASE "training: {steps: 20, warmup_steps: 20}\n");
+    assert_string_equal(sweep->notes, "");
+    sweep_destroy(&sweep);
+    sweep = create(BASE "training:\n  warmup_steps: 1000\naxes:\n  steps: [20, 2000]\n  seed: [1, 2]\n");
+    assert_string_equal(sweep->notes,
+                        "note: f.yaml:5: training.warmup_steps: 1000 warm-up steps in a training of "
+                        "20: the learning rate reaches 2e-05 of 0.001\n");
+    sweep_destroy(&sweep);
+}
+
+// Written on Windows.
+static void test_line_ends(void **state)
+{
+    (void)state;
+    struct sweep *sweep = create("name: \"t\"\r\nunknowns: 15\r\nequation_ratio: 2\r\npooling: max\r\n"
+                                 "axes:\r\n  seed: [1,\r\n    2]\r\n\r\n");
+    struct sweep *plain = create(BASE "pooling: max\naxes: {seed: [1, 2]}\n");
+    assert_string_equal(sweep->resolved, plain->resolved);
+    sweep_destroy(&plain);
+    sweep_destroy(&sweep);
+    sweep = create_one_set(BASE, "pooling=max\r");
+    assert_string_equal(strstr(sweep->resolved, "pooling: max\n") ? "max" : sweep->resolved, "max");
+    sweep_destroy(&sweep);
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
@@ -706,6 +755,9 @@ static void test_files_of_the_repository(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_integers_with_an_exponent),
+        cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_line_ends),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_every_setting_can_be_said),
         cmocka_unit_test(test_the_last_axis_is_fastest),

@@ -149,6 +149,17 @@ static void test_values(void **state)
         {BASE "training: {steps: -5}\n", NULL, "f.yaml:4: training.steps: `-5` is too small; expected"},
         {BASE "training: {steps: many}\n", NULL, "f.yaml:4: training.steps: `many` is no integer; expected"},
         {BASE "training: {steps: 1.5}\n", NULL, "f.yaml:4: training.steps: `1.5` is no integer; expected"},
+        {BASE "training: {steps: 1e-3}\n", NULL, "f.yaml:4: training.steps: `1e-3` is no integer; expected"},
+        {BASE "training: {steps: 1e400}\n", NULL, "f.yaml:4: training.steps: `1e400` is too large; expected"},
+        {BASE "training: {steps: 0x10}\n", NULL, "f.yaml:4: training.steps: `0x10` is no integer; expected"},
+        {BASE "training: {learning_rate: 0x1p-3}\n", NULL,
+         "f.yaml:4: training.learning_rate: `0x1p-3` is no number; expected"},
+        {BASE "pooling: \"max\\0imum\"\n", NULL, "f.yaml:4: a text with a NUL byte in it; expected"},
+        {BASE "\"pool\\0ing\": max\n", NULL, "f.yaml:4: a text with a NUL byte in it; expected"},
+        {BASE "# caf\xe9-i\n", NULL,
+         "f.yaml:4: not valid YAML: a character that is not UTF-8; expected text in UTF-8"},
+        {BASE "# \xff\n", NULL,
+         "f.yaml:4: not valid YAML: a character that is not UTF-8; expected text in UTF-8"},
         {BASE "training: {steps: \"5\"}\n", NULL,
          "f.yaml:4: training.steps: `\"5\"` is no integer; expected"},
         {BASE "training:\n  steps:\n", NULL,
@@ -290,7 +301,7 @@ static void test_generators(void **state)
         {"name: t\nequation_ratio: 2\ngenerator: {inputs: 4096, hidden: [4096]}\n", NULL,
          "f.yaml:3: generator.hidden: this generator has 16781312 unknowns; expected at most 1000000"},
         {"name: t\nunknowns: 15\n\nequation_ratio: 0.03\n", NULL,
-         "f.yaml:4: equation_ratio: 0.03 gives 0 equations with 15 unknowns; expected at least 0.0333"},
+         "f.yaml:4: equation_ratio: 0.03 gives 0 equations with 15 unknowns; expected at least 0.0334"},
         {"name: t\nunknowns: 15\nequation_ratio: 1e-300\n", NULL,
          "f.yaml:3: equation_ratio: 1e-300 gives 0 equations"},
         {"name: t\nunknowns: 15\nequation_ratio: 1e6\n", NULL,
@@ -513,6 +524,40 @@ static void test_muon_without_hidden_matrices(void **state)
     assert_false(resolve_muon_fits(&table));
 }
 
+// The limit that a message names is one that passes, and a little less is not.
+static void test_ratio_limits_pass(void **state)
+{
+    (void)state;
+    static const int unknowns[] = {3, 6, 7, 15, 50, 99, 999983, 1000000};
+    for (size_t i = 0; i < sizeof unknowns / sizeof *unknowns; i++) {
+        char text[120];
+        struct sweep *sweep = NULL;
+        snprintf(text, sizeof text,
+                 "name: t\ntask: linear-inverse\nmodel: linear\nunknowns: %d\nequation_ratio: 1e-8\n",
+                 unknowns[i]);
+        assert_int_equal(sweep_create("f.yaml", text, 0, NULL, &sweep), STATUS_USAGE);
+        const char *limit = strstr(status_message(), "expected at least ");
+        assert_non_null(limit);
+        double ratio = strtod(limit + strlen("expected at least "), NULL);
+        assert_int_equal(resolve_equations(ratio, unknowns[i]), 1);
+        assert_int_equal(resolve_equations(0.989 * ratio, unknowns[i]), 0);
+    }
+}
+
+// The further evaluations' sets are larger than training's.
+static void test_set_sizes_count(void **state)
+{
+    (void)state;
+    static const struct mistaken cases[] = {
+        {BASE "training: {batch: 16384, shards: 1}\nevaluation: {set_sizes: [10, 1000000]}\n", NULL,
+         "f.yaml:5: evaluation.set_sizes: the pairs of a shard would be 4.92e+10 numbers; expected at most "
+         "2147483647"},
+        {BASE "network: {encoder: [4096]}\nevaluation: {set_sizes: [1000000]}\n", NULL,
+         "f.yaml:5: evaluation.set_sizes: a layer's output for one set would be 4.1e+09 numbers; expected"},
+    };
+    EXPECT_ALL(cases);
+}
+
 static void test_files(void **state)
 {
     (void)state;
@@ -522,7 +567,9 @@ static void test_files(void **state)
     assert_null(text);
     assert_int_equal(sweep_read("/", &text), STATUS_USAGE);
     assert_int_equal(sweep_read("/bin/sh", &text), STATUS_USAGE);
-    assert_string_equal(status_message(), "/bin/sh: not a text file; expected a sweep file in YAML");
+    assert_string_equal(
+        status_message(),
+        "/bin/sh: holds NUL bytes, so it is no text in UTF-8; expected a sweep file in YAML and UTF-8");
 }
 
 int main(void)
@@ -544,6 +591,8 @@ int main(void)
         cmocka_unit_test(test_thousands_are_cut_short),
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_muon_without_hidden_matrices),
+        cmocka_unit_test(test_ratio_limits_pass),
+        cmocka_unit_test(test_set_sizes_count),
         cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

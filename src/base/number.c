@@ -1,0 +1,29 @@
+#include "base/number.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool number_real(const char *text, double *value)
+{
+    if (text[strspn(text, "+-.0123456789eE")] != '\0')
+        return false;
+    char *end;
+    *value = strtod(text, &end);
+    return end != text && *end == '\0';
+}
+
+bool number_integer(const char *text, int64_t *value)
+{
+    char *end;
+    double real;
+    if (!number_real(text, &real) || strchr(text, '.'))
+        return false;
+    *value = strtoll(text, &end, 10); // exact beyond 2^53
+    if (*end == '\0')
+        return true;
+    if (real != floor(real)) // 1e-3
+        return false;
+    *value = real >= 0x1p63 ? INT64_MAX : real < -0x1p63 ? INT64_MIN : (int64_t)real;
+    return true;
+}
