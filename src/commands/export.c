@@ -26,7 +26,8 @@ static const struct option option_table[] = {
      TARGET(timeline)},
     {0, "format", "csv|json", "of the tables (csv)", option_text, TARGET(format)},
     {0, "model", "RUN",
-     "the parameters of a finished run, for NumPy or PyTorch; RUN is the run's id or the beginning of its id",
+     "the parameters of a finished run, for NumPy or PyTorch; RUN is the run's id, the beginning of it, or "
+     "conditions that single it out, such as unknowns=15,seed=1",
      option_text, TARGET(model)},
     {0, "archive", NULL,
      "the same file without checkpoints, compressed; every reader takes it, `run` cannot continue it",
@@ -93,7 +94,7 @@ static enum status write_model(const struct store_view *view, const struct optio
 {
     struct store_parameters *parameters = NULL;
     int64_t run;
-    TRY(view_find_run(view, asked->model, &run));
+    TRY(view_find_run(view, "--model", asked->model, &run));
     TRY(view_read_model(view, run, &parameters));
     enum status status = model_file_write(asked->output, parameters);
     store_parameters_free(&parameters);

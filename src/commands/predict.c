@@ -22,7 +22,9 @@ struct options {
 };
 
 static const struct option option_table[] = {
-    {0, "run", "RUN", "the run's id, or the beginning of its id", option_text, offsetof(struct options, run)},
+    {0, "run", "RUN",
+     "the run's id, the beginning of it, or conditions that single it out, such as unknowns=15,seed=1",
+     option_text, offsetof(struct options, run)},
     {0, "pairs", "PAIRS.csv",
      "a line of names x1,..,xd,y, then one line per pair; deep-sets takes any number of pairs, a flat model "
      "as "

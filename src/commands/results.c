@@ -135,12 +135,12 @@ static enum status refuse_sweep(const struct store_view *view, const struct swee
     else
         status = status_fail(
             STATUS_RESULTS, __FILE__, __LINE__,
-            "%s holds another sweep by the name of %s: %lld of its %lld runs are among the %lld of this one; "
+            "%s holds another sweep by the name of %s: %lld of its %lld run%s in this sweep, of %lld; "
             "use the settings it was made with (its attribute `resolved`), add what is missing with --grow, "
             "or "
             "give this one a file of its own with -o",
             view->path, name, (long long)count_common(view, sweep), (long long)view->runs,
-            (long long)sweep->runs);
+            view->runs == 1 ? " is" : "s are", (long long)sweep->runs);
     free(name);
     free(ours);
     return status;

@@ -10,6 +10,7 @@
 #include "commands/repair.h"
 #include "commands/results.h"
 #include "commands/run_options.h"
+#include "commands/selection.h"
 #include "commands/timeline.h"
 #include "kernel/arithmetic.h"
 #include "kernel/gemm.h"
@@ -23,38 +24,41 @@
 
 // ---- the sweep and its file, known to all ranks ----
 
-static enum status check_only(const char *only, const struct sweep *sweep)
+// Marks what --only selects.
+static enum status select_runs(const struct sweep *sweep, struct run_options *options)
 {
-    char *list = memory_text(only), *rest = list;
+    struct column_table settings;
+    struct selection selection = {.runs = &settings, .option = "--only", .lister = "weightsweep plan"};
     enum status status = STATUS_OK;
-    for (char *id; status == STATUS_OK && (id = strsep(&rest, ","));) {
-        bool found = false;
-        for (int64_t run = 0; run < sweep->runs && !found; run++)
-            found = strcmp(sweep->run[run].id, id) == 0;
-        if (!found)
-            status =
-                status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                            "--only %s: no run has the id `%s`; `weightsweep plan` lists them", only, id);
+    sweep_columns(sweep, &settings);
+    options->selected = memory_small((size_t)sweep->runs * sizeof *options->selected);
+    for (int i = 0; i < options->only.count && status == STATUS_OK; i++) {
+        selection.argument = options->only.values[i];
+        status = selection_add(&selection, options->selected);
     }
-    free(list);
+    column_table_free(&settings);
     return status;
 }
 
-static enum status read_sweep(const struct run_options *options, struct sweep **sweep)
+static enum status make_sweep(const char *text, struct run_options *options, struct sweep **sweep)
+{
+    TRY(sweep_create(options->sweep, text, options->set.count, options->set.values, sweep));
+    return options->only.count > 0 ? select_runs(*sweep, options) : STATUS_OK;
+}
+
+static enum status read_sweep(struct run_options *options, struct sweep **sweep)
 {
     char *text = NULL;
     enum status status = STATUS_OK;
     TRY_DONE(sweep_read(options->sweep, &text));
-    TRY_DONE(sweep_create(options->sweep, text, options->set.count, options->set.values, sweep));
-    if (options->only)
-        TRY_DONE(check_only(options->only, *sweep));
+    TRY_DONE(make_sweep(text, options, sweep));
 done:
     free(text);
     return status;
 }
 
 // Collective. Every rank gets the sweep of rank 0, or the failure `status` that rank 0 has had.
-static enum status share_sweep(const struct run_options *options, MPI_Comm comm, enum status status,
+static enum status share_sweep(struct run_options *options, MPI_Comm comm, enum status status,
                                struct sweep **sweep)
 {
     int rank;
@@ -71,7 +75,8 @@ static enum status share_sweep(const struct run_options *options, MPI_Comm comm,
     char *text = memory_small((size_t)length);
     MPI_Bcast(text, length, MPI_CHAR, 0, comm);
     sweep_destroy(sweep);
-    status = sweep_create(options->sweep, text, options->set.count, options->set.values, sweep);
+    free(options->selected);
+    status = make_sweep(text, options, sweep);
     free(text);
     return status;
 }
@@ -158,17 +163,9 @@ static enum status share_file(const struct run_options *options, const struct sw
 
 // ---- which runs ----
 
-static bool listed(const char *ids, const char *id)
+static bool to_do(const struct run_options *options, enum run_status status, int64_t run)
 {
-    for (const char *at = ids; (at = strstr(at, id)); at++)
-        if ((at == ids || at[-1] == ',') && (at[strlen(id)] == ',' || at[strlen(id)] == '\0'))
-            return true;
-    return false;
-}
-
-static bool to_do(const struct run_options *options, enum run_status status, const char *id)
-{
-    return needs_work(options, status) && (!options->only || listed(options->only, id));
+    return needs_work(options, status) && (!options->selected || options->selected[run]);
 }
 
 static void note_retry(const struct command *command, int64_t diverged)
@@ -189,7 +186,7 @@ static enum status put_back(const struct command *command, const struct run_opti
     enum status status = STATUS_OK;
     MPI_Comm_rank(command->comm, &rank);
     for (int64_t run = 0; run < sweep->runs && status == STATUS_OK; run++) {
-        if (!is_lost(run_status[run]) || !to_do(options, run_status[run], sweep->run[run].id))
+        if (!is_lost(run_status[run]) || !to_do(options, run_status[run], run))
             continue;
         diverged += run_status[run] == RUN_DIVERGED;
         run_status[run] = RUN_PENDING;
@@ -367,14 +364,14 @@ static enum status work(const struct command *command, const struct run_options 
         const struct run_spec *spec = &sweep->run[i];
         run[i] = (struct train_run){spec->task, spec->model, spec->training};
         estimate[i] = rates_estimate(&unknown, spec, &sweep->cost[i], steps_done[i]);
-        if (to_do(options, run_status[i], spec->id))
+        if (to_do(options, run_status[i], i))
             todo[job.todo_count++] = i;
     }
     if (rank == 0) {
         progress_create(options->progress, sweep, command->err, &recorder.progress);
         timeline_create(store, sweep->runs, past->timeline, &recorder.timeline);
         for (int64_t i = 0; i < sweep->runs; i++)
-            if (to_do(options, run_status[i], sweep->run[i].id))
+            if (to_do(options, run_status[i], i))
                 progress_begin(recorder.progress, i, steps_done[i], true);
             else if (!needs_work(options, run_status[i])) // else --only leaves it out
                 progress_begin(recorder.progress, i, steps_done[i], false);
@@ -471,11 +468,15 @@ enum status command_run(const struct command *command, int argc, char **argv)
         goto done;
     parallel.comm = command->start_mpi();
     TRY_DONE(share_sweep(&options, parallel.comm, status, &sweep));
+    if (command->rank == 0 && options.progress != PROGRESS_NONE)
+        fputs(sweep->notes, command->err);
     gemm_setup();
     TRY_DONE(check_arithmetic(parallel.comm, options.other_arithmetic));
     status = with_file(&parallel, &options, sweep);
 done:
     sweep_destroy(&sweep);
     free(options.set.values);
+    free(options.only.values);
+    free(options.selected);
     return status;
 }

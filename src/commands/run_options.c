@@ -53,7 +53,10 @@ static enum status parse_quiet(const char *text, void *target)
 static const struct option option_table[] = {
     {'o', "output", "FILE", "the results file (required)", option_text, TARGET(output)},
     {0, "set", "KEY=VALUE", "as if the sweep file said so; repeatable", option_texts, TARGET(set)},
-    {0, "only", "IDS", "train these runs alone (run ids, separated by commas)", option_text, TARGET(only)},
+    {0, "only", "RUN",
+     "train these runs alone: an id, the beginning of one, or conditions such as unknowns=15,seed=1; "
+     "repeatable",
+     option_texts, TARGET(only)},
     {0, "group", "auto|1|2|4...", "ranks that share one run (auto)", parse_group, TARGET(group)},
     {0, "time-limit", "S",
      "stop within S seconds with everything saved (exit code 75). Under SLURM the job's own limit is the "

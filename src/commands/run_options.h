@@ -11,7 +11,8 @@
 struct run_options {
     const char *sweep, *output; // files
     struct option_texts set;    // KEY=VALUE each
-    const char *only;           // run ids, separated by commas; NULL: all
+    struct option_texts only;   // which runs, as in selection.h; none: all
+    bool *selected;             // [runs of the sweep], by `only`; NULL: all
     int group;                  // 0: auto
     double time_limit;          // seconds; INFINITY: none
     double checkpoint_every;    // seconds
@@ -19,7 +20,7 @@ struct run_options {
     enum progress_kind progress;
 };
 
-/* options_parse for `run`; the caller frees options->set.values, also after a failure. */
+/* options_parse for `run`; the caller frees the values of `set` and `only`, also after a failure. */
 enum status run_options_parse(const struct command *command, int argc, char **argv,
                               struct run_options *options, bool *help);
 

@@ -88,6 +88,46 @@ def test_only(finished: Sweep, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("only", "chosen"),
+    [
+        (["unknowns=6"], [0, 1]),
+        (["unknowns=6,equation_ratio=2.0"], [1]),
+        (["unknowns=6,equation_ratio=2", "unknowns=15,training.steps=30"], [1, 2, 3]),
+        (["steps=3e1,encoder=[16,24],network.decoder=[16]"], [0, 1, 2, 3]),
+        (["ID[2]", "equations=12"], [1, 2]),
+        (["START[3]"], [3]),
+    ],
+)
+def test_only_by_conditions(finished: Sweep, tmp_path: Path, only: list[str], chosen: list[int]) -> None:
+    file, results = columns(finished.results), tmp_path / "x.h5"
+    ids = file["run_id"]
+    options = []
+    for form in only:
+        form = ids[int(form[3])] if form.startswith("ID") else ids[int(form[6])][:8] if form.startswith("START") else form
+        options += ["--only", form]
+    assert run(1, finished.yaml, results, "--quiet", *options).code == 0
+    assert [number for number, each in enumerate(status(results)["runs"]) if each["status"] == "done"] == chosen
+
+
+@pytest.mark.parametrize(
+    ("only", "words"),
+    [
+        ("unknowns=7", ["--only unknowns=7", "expected 6, 15"]),
+        ("unknown=6", ["`unknown`", "did you mean `unknowns`?"]),
+        ("unknowns=6,equations=45", ["no run has"]),
+        ("encoder=[16]", ["expected [16,24]"]),
+        ("pooling=", ["pooling=", "expected mean"]),
+        ("unknowns=6,a1", ["`a1` is no condition", "KEY=VALUE"]),
+        ("", ["no run ``"]),
+        ("best", ["no run `best`"]),
+    ],
+)
+def test_only_what_selects_nothing(finished: Sweep, tmp_path: Path, only: str, words: list[str]) -> None:
+    result = run(1, finished.yaml, tmp_path / "x.h5", "--quiet", "--only", only)
+    assert result.code == 2 and result.says(*words) and not (tmp_path / "x.h5").exists(), result.err
+
+
+@pytest.mark.parametrize(
     ("ranks", "group", "shared_by"),
     [(2, "1", 1), (2, "2", 2), (4, "4", 4), (1, "auto", 1), (2, "auto", 2), (3, "auto", 2), (4, "auto", 4), (2, "4", 2)],
 )
