@@ -44,5 +44,11 @@ def read_model(path: str | Path, run: str | int) -> tuple[Settings, Tensors]:
         group = file.get(f"models/{ids[run]}")
         if group is None:
             raise results.ResultsError(f"{path}: holds no models (an archive made with --no-models?)")
-        tensors = {name: dataset[()].astype(np.float32) for name, dataset in group.items()}
+        tensors: dict[str, np.ndarray] = {}
+        left = int(row["parameters"].item()) if "parameters" in row.variables else None
+        for name in group:  # in the order of the flat vector; members after the last tensor are another program's
+            if left == 0:
+                break
+            tensors[name] = group[name][()].astype(np.float32)
+            left = None if left is None else left - tensors[name].size
     return {str(name): variable.item() for name, variable in row.variables.items() if variable.dims == ()}, tensors

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,8 @@ def open_runs(path: str | Path) -> xr.Dataset:
     A run that an older version called done with an R^2 below -100 is diverged.
     """
     try:
-        with open_file(path):
-            dataset = xr.load_dataset(path, engine="h5netcdf")
+        with open_file(path) as file:
+            dataset = xr.Dataset({name: _variable(file[name]) for name in _variables(file)}, attrs=_attributes(file))
         dataset["status"] = _flags_as_text(dataset["status"])
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ResultsError(f"{path}: damaged ({error}); `weightsweep verify` says more") from error
@@ -84,6 +85,40 @@ def open_file(path: str | Path) -> Iterator[h5py.File]:
         if version > SCHEMA_VERSION:
             raise ResultsError(f"{path}: written by a newer weightsweep (schema {version}; this package knows {SCHEMA_VERSION})")
         yield file
+
+
+def _variables(file: h5py.File) -> list[str]:
+    """The columns, curves and timeline in the order of creation: while a run is written, `status` must be read first. Datasets that other
+    programs added are left out: they come after the first /internal/immutable[0] datasets. An older file has no such count."""
+    names: list[bytes] = []
+    try:
+        file.id.links.iterate(names.append, idx_type=h5py.h5.INDEX_CRT_ORDER)
+    except RuntimeError:  # a file without an order
+        names = [name.encode() for name in file]
+    datasets = (name.decode() for name in names if isinstance(file.get(name), h5py.Dataset))
+    if "immutable" in file.get("internal", ()):
+        ours = list(islice(datasets, int(file["internal/immutable"][0])))
+    else:
+        ours = [name for name in datasets if "role" in file[name].attrs or name == "status" or name.startswith(("curve_", "timeline_"))]
+    return [name for name in ours if file[name].attrs.get("CLASS") != b"DIMENSION_SCALE"]
+
+
+def _variable(item: h5py.Dataset) -> xr.Variable:
+    dimensions = [scales[0].name.lstrip("/") for scales in item.dims]
+    values = item[...]
+    if h5py.check_string_dtype(item.dtype) is not None:
+        values = np.array([b"".join(row) if item.ndim == 2 else row for row in values], dtype=object)  # char arrays and texts
+    return xr.Variable(dimensions[: values.ndim], values, _attributes(item))
+
+
+def _attributes(item: h5py.File | h5py.Dataset) -> dict[str, object]:
+    """Texts, integers and small arrays; not what HDF5 keeps of dimensions, nor types that only HDF5 knows."""
+    kept = {}
+    for name in item.attrs:
+        if name not in ("DIMENSION_LIST", "_Encoding") and item.attrs.get_id(name).dtype.kind in "OSiuf":
+            value = item.attrs[name]
+            kept[name] = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return kept
 
 
 def to_pandas(dataset: xr.Dataset, curves: bool = False) -> "pandas.DataFrame":

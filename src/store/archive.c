@@ -1,9 +1,9 @@
-// A results file for keeping: without checkpoints, compressed, every byte under a checksum. Whatever is in the source is
-// copied as it is found there, by no list of names: other programs' files have other columns.
+// A results file for keeping: without checkpoints, compressed. Attributes, datasets and groups that other programs added are copied,
+// too, except links, references and groups with several names.
 #include "base/memory.h"
 #include "store/file.h"
-#include "store/frozen.h"
 #include "store/h5.h"
+#include "store/immutable.h"
 #include "store/layout.h"
 #include "store/store.h"
 
@@ -93,6 +93,8 @@ static enum status copy_attribute(const struct archive *archive, hid_t from, hid
     hid_t source = 0, copy = 0;
     SOURCE(source = H5Aopen(from, name, H5P_DEFAULT), name);
     TRY_DONE(values_allocate(H5Aget_type(source), H5Aget_space(source), &values));
+    if (H5Tdetect_class(values.type, H5T_REFERENCE) > 0)
+        goto done;
     SOURCE(H5Aread(source, values.type, values.bytes), name);
     COPY(copy = H5Acreate2(to, name, values.type, values.space, H5P_DEFAULT, H5P_DEFAULT));
     COPY(H5Awrite(copy, values.type, values.bytes));
@@ -164,6 +166,8 @@ static herr_t tie_scale(hid_t source, unsigned dimension, hid_t scale, void *con
     char name[256];
     if (H5Iget_name(scale, name, sizeof name) <= 0)
         return -1;
+    if (H5Lexists(tie->archive->file, name, H5P_DEFAULT) <= 0)
+        return 0; // a foreign scale that was created after the dataset
     hid_t copy = H5Dopen2(tie->archive->file, name, H5P_DEFAULT);
     herr_t result = copy < 0 ? -1 : H5DSattach_scale(tie->dataset, copy, dimension);
     h5_close(&copy);
@@ -193,6 +197,8 @@ static enum status copy_dataset(const struct archive *archive, hid_t from, hid_t
     struct values values = {0};
     hid_t to = 0, properties = 0;
     TRY_DONE(values_allocate(H5Dget_type(from), H5Dget_space(from), &values));
+    if (H5Tdetect_class(values.type, H5T_REFERENCE) > 0)
+        goto done;
     SOURCE(H5Dread(from, values.type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.bytes), name);
     properties = dataset_properties(values.type, values.space);
     COPY(to = H5Dcreate2(group, name, values.type, values.space, H5P_DEFAULT, properties, H5P_DEFAULT));
@@ -230,10 +236,22 @@ static bool left_out(const struct archive *archive, const char *name)
            (strcmp(name, LAYOUT_MODELS) == 0 && !archive->models);
 }
 
+// Only hard links lead to something in this file. A group with several names may be its own member.
+static bool is_copied(hid_t from, const char *name)
+{
+    H5L_info_t link;
+    H5O_info_t object;
+    return H5Lget_info(from, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD &&
+           H5Oget_info_by_name(from, name, &object, H5P_DEFAULT) >= 0 &&
+           (object.type != H5O_TYPE_GROUP || object.rc == 1);
+}
+
 static enum status copy_member(const struct archive *archive, hid_t from, hid_t to, const char *name)
 {
     enum status status = STATUS_OK;
     hid_t member = 0;
+    if (!is_copied(from, name))
+        return STATUS_OK;
     SOURCE(member = H5Oopen(from, name, H5P_DEFAULT), name);
     if (H5Iget_type(member) == H5I_GROUP)
         TRY_DONE(copy_group(archive, member, to, name));
@@ -272,7 +290,7 @@ done:
     return status;
 }
 
-static enum status copy_file(struct archive *archive, struct frozen *frozen, int64_t *place)
+static enum status copy_file(struct archive *archive)
 {
     enum status status = STATUS_OK;
     hid_t access = h5_access(), properties = h5_root(), from = 0, to = 0;
@@ -283,7 +301,7 @@ static enum status copy_file(struct archive *archive, struct frozen *frozen, int
     COPY(to = H5Gopen2(archive->file, "/", H5P_DEFAULT));
     TRY_DONE(copy_attributes(archive, from, to));
     TRY_DONE(copy_members(archive, from, to, true));
-    COPY(frozen_create(frozen, archive->file, place));
+    TRY_DONE(immutable_create(archive->file, archive->path, archive->view->datasets));
 done:
     h5_close(&to);
     h5_close(&from);
@@ -294,23 +312,9 @@ done:
 
 static enum status make_archive(const char *part, const void *context)
 {
-    enum status status = STATUS_OK;
     struct archive archive = *(const struct archive *)context;
-    struct frozen frozen = {0};
-    struct stat file;
-    int64_t place = 0;
-    int fd = -1;
     archive.path = part;
-    TRY_DONE(copy_file(&archive, &frozen, &place));
-    fd = open(part, O_RDWR | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &file) != 0)
-        TRY_DONE(file_write_failure(part, "an archive", errno));
-    TRY_DONE(frozen_seal(&frozen, fd, part, file.st_size, place));
-done:
-    if (fd >= 0)
-        close(fd);
-    frozen_free(&frozen);
-    return status;
+    return copy_file(&archive);
 }
 
 enum status store_archive(const struct store_view *view, const char *path, bool models)

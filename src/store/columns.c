@@ -2,7 +2,6 @@
 // writes them.
 #include "base/clock.h"
 #include "base/memory.h"
-#include "store/checksum.h"
 #include "store/creation.h"
 #include "store/layout.h"
 
@@ -88,8 +87,6 @@ static enum status create_variable(struct creation *creation, const struct varia
     TRY_DONE(write_text(creation, *dataset, LAYOUT_LONG_NAME, variable->long_name));
     if (variable->role)
         TRY_DONE(write_text(creation, *dataset, LAYOUT_ROLE, variable->role));
-    if (variable->fill)
-        frozen_except(&creation->frozen, *dataset);
 done:
     h5_close(&properties);
     h5_close(&space);
@@ -234,14 +231,11 @@ static enum status create_attributes(struct creation *creation)
     const struct store_plan *plan = creation->plan;
     char created[32];
     clock_date(created);
-    int64_t checksum = checksum_attributes(SCHEMA_VERSION, plan->sweep, plan->resolved, plan->versions,
-                                           created, plan->settings, plan->settings->count);
     TRY(write_text(creation, creation->file, LAYOUT_SWEEP, plan->sweep));
     TRY(write_text(creation, creation->file, LAYOUT_RESOLVED, plan->resolved));
     TRY(write_text(creation, creation->file, LAYOUT_VERSIONS, plan->versions));
     TRY(write_text(creation, creation->file, LAYOUT_CREATED, created));
-    TRY(write_int(creation, creation->file, LAYOUT_SCHEMA_VERSION, SCHEMA_VERSION));
-    return write_int(creation, creation->file, LAYOUT_ATTRIBUTES_CHECKSUM, checksum);
+    return write_int(creation, creation->file, LAYOUT_SCHEMA_VERSION, SCHEMA_VERSION);
 }
 
 static enum status create_columns(struct creation *creation)

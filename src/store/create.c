@@ -3,6 +3,7 @@
 #include "store/checkpoint.h"
 #include "store/creation.h"
 #include "store/file.h"
+#include "store/immutable.h"
 #include "store/layout.h"
 
 #include <errno.h>
@@ -117,51 +118,35 @@ static hid_t create_access(void)
     return access;
 }
 
-static enum status create_first_half(struct creation *creation, hid_t access, int memory)
+static enum status create_content(struct creation *creation, hid_t access, int memory)
 {
     enum status status = STATUS_OK;
     hid_t properties = h5_root();
     WRITE(creation->file = H5Fcreate(creation->path, H5F_ACC_TRUNC, properties, access));
     h5_redirect(creation->file, memory);
     TRY_DONE(columns_create(creation));
+    TRY_DONE(create_runs(creation));
+    TRY_DONE(immutable_create(creation->file, creation->path, INT64_MAX));
 done:
     h5_close(&properties);
     return h5_close_new(&creation->file, creation->path, status);
 }
 
-static enum status create_second_half(struct creation *creation, hid_t access, int memory,
-                                      int64_t *frozen_place)
-{
-    enum status status = STATUS_OK;
-    WRITE(creation->file = H5Fopen(creation->path, H5F_ACC_RDWR, access));
-    h5_redirect(creation->file, memory);
-    TRY_DONE(create_runs(creation));
-    WRITE(frozen_create(&creation->frozen, creation->file, frozen_place));
-done:
-    return h5_close_new(&creation->file, creation->path, status);
-}
-
-// Between the halves the file is closed, so that it ends where the columns end: what comes later lies behind,
-// and everything before, less what is written later, is frozen. HDF5 works in memory, and each half is copied to the
-// disk: what it cannot write at its first try it never lets go of, and MPI_Finalize, which ends HDF5, would crash.
+// HDF5 works in memory, and the file is copied to the disk: what it cannot write at its first try it never lets go of, and
+// MPI_Finalize, which ends HDF5, would crash.
 static enum status create_part(const char *part, const void *plan)
 {
     static const char what[] = "a new results file";
     enum status status = STATUS_OK;
     struct creation creation = {.plan = plan, .path = part};
     hid_t access = create_access();
-    struct stat middle;
-    int64_t place = 0;
     int fd = -1, memory = memfd_create("results", MFD_CLOEXEC);
     if (memory < 0)
         TRY_DONE(file_write_failure(part, what, errno));
-    TRY_DONE(create_first_half(&creation, access, memory));
+    TRY_DONE(create_content(&creation, access, memory));
     fd = open(part, O_RDWR | O_CLOEXEC);
-    if (fd < 0 || fstat(memory, &middle) != 0)
+    if (fd < 0)
         TRY_DONE(file_write_failure(part, what, errno));
-    TRY_DONE(file_copy(memory, fd, part, what));
-    TRY_DONE(create_second_half(&creation, access, memory, &place));
-    TRY_DONE(frozen_seal(&creation.frozen, memory, part, middle.st_size, place));
     TRY_DONE(file_copy(memory, fd, part, what));
 done:
     if (fd >= 0)
@@ -169,7 +154,6 @@ done:
     if (memory >= 0)
         close(memory);
     h5_close(&access);
-    frozen_free(&creation.frozen);
     return status;
 }
 

@@ -3,7 +3,6 @@
 #ifndef STORE_CREATION_H
 #define STORE_CREATION_H
 
-#include "store/frozen.h"
 #include "store/h5.h"
 #include "store/store.h"
 
@@ -11,7 +10,6 @@ struct creation {
     const struct store_plan *plan;
     const char *path; // of the .part file
     hid_t file;
-    struct frozen frozen;      // knows what will be written later
     hid_t text;                // while the columns are made: the type of variable-length text,
     hid_t run, point, segment; // and the dimension scales
 };

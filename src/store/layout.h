@@ -1,7 +1,6 @@
 /* Where everything is in the results file. README names the same things; nothing else in the program does.
  *
- *   /                                 attributes sweep, resolved, versions, created (text), schema_version,
- *                                     attributes_checksum
+ *   /                                 attributes sweep, resolved, versions, created (text), schema_version
  *   /run, /point, /segment            dimensions without a variable, as are the lengths of the char columns
  *   /<column>                         [run]: settings, status, outcomes, message, arithmetic, checksums; the attribute
  *                                     `role` says which
@@ -31,6 +30,7 @@
 
 #define LAYOUT_RUN_ID         "run_id"
 #define LAYOUT_STATUS         "status"
+#define LAYOUT_PARAMETERS     "parameters"
 #define LAYOUT_MESSAGE        "message"
 #define LAYOUT_ARITHMETIC     "arithmetic"
 #define LAYOUT_ROW_CHECKSUM   "row_checksum"
@@ -41,7 +41,7 @@
 #define LAYOUT_CHECKPOINTS "checkpoints"
 #define LAYOUT_SLOTS       "slots"
 #define LAYOUT_INTERNAL    "internal"
-#define LAYOUT_FROZEN      "frozen"
+#define LAYOUT_IMMUTABLE   "immutable"
 
 // Attributes of a column.
 #define LAYOUT_UNITS     "units"
@@ -82,6 +82,9 @@ struct timeline_layout {
 };
 
 extern const struct timeline_layout layout_timeline[TIMELINE_COLUMNS];
+
+// From this schema on a file has /internal/immutable. Earlier files have the root attribute attributes_checksum instead.
+enum { SCHEMA_IMMUTABLE = 2 };
 
 // What a checksum column holds before its sum is known; no CRC-32 is negative.
 enum { CHECKSUM_NONE = -1 };

@@ -2,8 +2,8 @@
 #include "base/agree.h"
 #include "base/memory.h"
 #include "store/file.h"
-#include "store/frozen.h"
 #include "store/h5.h"
+#include "store/immutable.h"
 #include "store/writer.h"
 
 #include <dirent.h>
@@ -51,11 +51,12 @@ static enum status read_dimension(struct store *store, const char *name, int64_t
     return STATUS_OK;
 }
 
-static enum status open_outcome(struct store *store, const char *name)
+static enum status open_outcome(struct store *store, const char *name, int64_t *datasets)
 {
     hid_t dataset = H5Dopen2(store->file, name, H5P_DEFAULT);
     if (dataset < 0)
         return STATUS_OK; // a group
+    *datasets += 1;
     hid_t type = H5Dget_type(dataset);
     H5T_class_t class = H5Tget_class(type);
     char *role = h5_attribute_text(dataset, LAYOUT_ROLE);
@@ -77,8 +78,9 @@ static enum status open_outcomes(struct store *store)
     struct h5_names names;
     TRY(h5_names_read(store->file, store->path, &names));
     enum status status = STATUS_OK;
-    for (int i = 0; i < names.count && status == STATUS_OK; i++)
-        status = open_outcome(store, names.name[i]);
+    int64_t datasets = 0;
+    for (int i = 0; i < names.count && datasets < store->datasets && status == STATUS_OK; i++)
+        status = open_outcome(store, names.name[i], &datasets);
     h5_names_free(&names);
     return status;
 }
@@ -93,7 +95,7 @@ static enum status check_contents(struct store *store)
     if (h5_attribute_int(store->file, LAYOUT_SCHEMA_VERSION, -1) != SCHEMA_VERSION)
         FAIL(STATUS_RESULTS, "%s is not a weightsweep results file of schema %d", store->path,
              SCHEMA_VERSION);
-    return frozen_check(store->file, store->path);
+    return immutable_check(store->file, store->path, &store->datasets);
 }
 
 static enum status open_timeline(struct store *store)
@@ -191,8 +193,10 @@ enum status store_open(const char *path, MPI_Comm comm, struct store **out)
         status = agree(h5_settle(open_hdf5(store), path), comm);
     if (status == STATUS_OK)
         status = agree(h5_settle(check_contents(store), path), comm);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        MPI_Bcast(&store->datasets, 1, MPI_INT64_T, 0, comm);
         status = agree(h5_settle(open_datasets(store), path), comm);
+    }
     if (status != STATUS_OK) {
         release(store);
         return status;

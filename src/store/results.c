@@ -5,6 +5,7 @@
 #include "store/checksum.h"
 #include "store/file.h"
 #include "store/h5.h"
+#include "store/tensors.h"
 #include "store/writer.h"
 
 #include <math.h>
@@ -178,15 +179,11 @@ done:
 
 enum status writer_model(struct store *store, int64_t run, hid_t *group, struct h5_names *names)
 {
-    char *run_id = NULL, *name = NULL;
+    char *run_id = NULL;
     *names = (struct h5_names){0};
     *group = 0;
     TRY(writer_run_id(store, run, &run_id));
-    name = memory_format(LAYOUT_MODELS "/%s", run_id);
-    *group = H5Gopen2(store->file, name, H5P_DEFAULT);
-    enum status status =
-        *group < 0 ? h5_read_failure(store->path, name) : h5_names_read(*group, store->path, names);
-    free(name);
+    enum status status = tensors_open(store->file, store->path, run, run_id, group, names);
     free(run_id);
     return status;
 }

@@ -10,6 +10,7 @@
 
 #include "base/column.h"
 #include "base/status.h"
+#include "base/text.h"
 
 #include <mpi.h>
 #include <stdbool.h>
@@ -126,8 +127,9 @@ enum status store_write_row(struct store *store, int64_t run, enum run_status st
 
 struct store_view {
     char *path;
-    int64_t schema; // the file's schema_version
-    bool older;     // `schema` is below this program's: the file can be read, not written
+    int64_t schema;   // the file's schema_version
+    bool older;       // `schema` is below this program's: the file can be read, not written
+    int64_t datasets; // of the root that belong to this program; see store/immutable.h
     int64_t runs, points;
     char *sweep, *resolved, *versions, *created;
     struct column_table
@@ -173,11 +175,13 @@ void store_parameters_free(struct store_parameters **parameters);
 enum status store_archive(const struct store_view *view, const char *path, bool models);
 
 /* Checks every checksum and invariant: settings and attributes; of finished runs the row, of done ones curve
- * and model, of diverged and failed ones the curve if it was summed; of all others the newest checkpoint; of an archive
- * every byte.
+ * and model, of diverged and failed ones the curve if it was summed; of all others the newest checkpoint.
  * STATUS_RESULTS and a message with one line for each fault; passes every file that a kill leaves. *checked
  * counts what was looked at. */
 enum status store_verify(const char *path, int64_t *checked);
+
+/* Appends one line for each attribute, dataset and group that another program added. Nothing else here reads them. */
+enum status store_view_foreign(const struct store_view *view, struct text *list);
 
 /* STATUS_USAGE if the file is an HDF5 file without `schema_version`, or no HDF5 file: an output must not replace it. */
 enum status store_require_results(const char *path);

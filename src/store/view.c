@@ -3,9 +3,10 @@
 #include "store/view.h"
 
 #include "base/memory.h"
+#include "store/checksum.h"
 #include "store/file.h"
-#include "store/frozen.h"
 #include "store/h5.h"
+#include "store/immutable.h"
 #include "store/layout.h"
 
 #include <errno.h>
@@ -170,13 +171,14 @@ static size_t chars_length(const char *name)
     return strcmp(name, LAYOUT_ARITHMETIC) == 0 ? STORE_ARITHMETIC_LENGTH : 0;
 }
 
-// Columns say what they are by their role; whatever has none is not ours to read here.
-static enum status read_if_column(struct store_view *view, const char *name)
+// The attribute `role` says which datasets are columns.
+static enum status read_if_column(struct store_view *view, const char *name, int64_t *datasets)
 {
     enum status status = STATUS_OK;
     hid_t object = H5Oopen(view->file, name, H5P_DEFAULT);
     if (object < 0)
         return h5_read_failure(view->path, name);
+    *datasets += H5Iget_type(object) == H5I_DATASET;
     char *role = H5Iget_type(object) == H5I_DATASET ? h5_attribute_text(object, LAYOUT_ROLE) : NULL;
     if (role) {
         size_t length = chars_length(name);
@@ -193,8 +195,9 @@ static enum status read_columns(struct store_view *view)
 {
     struct h5_names names;
     enum status status = h5_names_read(view->file, view->path, &names);
-    for (int i = 0; i < names.count && status == STATUS_OK; i++)
-        status = read_if_column(view, names.name[i]);
+    int64_t datasets = 0;
+    for (int i = 0; i < names.count && datasets < view->datasets && status == STATUS_OK; i++)
+        status = read_if_column(view, names.name[i], &datasets);
     h5_names_free(&names);
     return status;
 }
@@ -226,11 +229,25 @@ done:
     return status;
 }
 
+// Older files have a checksum over the settings and the texts of the root alone.
+static enum status check_attributes(const struct store_view *view)
+{
+    int64_t stored = h5_attribute_int(view->file, LAYOUT_ATTRIBUTES_CHECKSUM, CHECKSUM_NONE);
+    if (stored != checksum_attributes(view->schema, view->sweep, view->resolved, view->versions,
+                                      view->created, &view->columns, view->settings))
+        FAIL(STATUS_RESULTS,
+             "%s is damaged: its columns or settings do not match their checksum; go back to a copy of it",
+             view->path);
+    return STATUS_OK;
+}
+
 static enum status read_all(struct store_view *view)
 {
     TRY(open_file(view->path, &view->file));
     TRY(read_schema(view));
-    TRY(frozen_check(view->file, view->path));
+    view->datasets = INT64_MAX;
+    if (view->schema >= SCHEMA_IMMUTABLE)
+        TRY(immutable_check(view->file, view->path, &view->datasets));
     TRY(read_text(view, LAYOUT_SWEEP, &view->sweep));
     TRY(read_text(view, LAYOUT_RESOLVED, &view->resolved));
     TRY(read_text(view, LAYOUT_VERSIONS, &view->versions));
@@ -247,7 +264,8 @@ static enum status read_all(struct store_view *view)
     TRY(require_column(view, LAYOUT_ARITHMETIC, COLUMN_TEXT));
     TRY(require_column(view, LAYOUT_ROW_CHECKSUM, COLUMN_INT));
     TRY(require_column(view, LAYOUT_CURVE_CHECKSUM, COLUMN_INT));
-    return require_column(view, LAYOUT_MODEL_CHECKSUM, COLUMN_INT);
+    TRY(require_column(view, LAYOUT_MODEL_CHECKSUM, COLUMN_INT));
+    return view->schema < SCHEMA_IMMUTABLE ? check_attributes(view) : STATUS_OK;
 }
 
 enum status view_open(const char *path, struct store_view **out)

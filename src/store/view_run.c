@@ -4,6 +4,7 @@
 #include "store/checksum.h"
 #include "store/h5.h"
 #include "store/layout.h"
+#include "store/tensors.h"
 #include "store/view.h"
 
 #include <math.h>
@@ -199,17 +200,14 @@ enum status view_parameters(const struct store_view *view, int64_t run, bool wit
     enum status status = STATUS_OK;
     struct h5_names names = {0};
     struct store_parameters *parameters = memory_small(sizeof *parameters);
-    char *name = memory_format(LAYOUT_MODELS "/%s", column_find(&view->columns, LAYOUT_RUN_ID)->texts[run]);
-    hid_t group = H5Gopen2(view->file, name, H5P_DEFAULT);
-    if (group < 0)
-        TRY_DONE(h5_read_failure(view->path, name));
-    TRY_DONE(h5_names_read(group, view->path, &names));
+    hid_t group;
+    TRY_DONE(tensors_open(view->file, view->path, run, column_find(&view->columns, LAYOUT_RUN_ID)->texts[run],
+                          &group, &names));
     for (int i = 0; i < names.count; i++)
         TRY_DONE(read_tensor(view, group, names.name[i], with_values, parameters));
 done:
     h5_names_free(&names);
     h5_close(&group);
-    free(name);
     if (status != STATUS_OK)
         store_parameters_free(&parameters);
     *out = parameters;

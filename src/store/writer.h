@@ -18,8 +18,9 @@ struct writer_outcome {
 struct store {
     char *path;
     MPI_Comm comm;
-    hid_t file; // through MPI-IO; every write is independent
-    int fd;     // on the same file: slots and fdatasync
+    hid_t file;       // through MPI-IO; every write is independent
+    int fd;           // on the same file: slots and fdatasync
+    int64_t datasets; // of the root that belong to this program; the others are foreign
     int64_t runs, points;
     hid_t run_id, status, message, arithmetic, row_checksum, curve_checksum, model_checksum; // [runs]
     hid_t curves[CURVES];                                                                    // [runs, points]

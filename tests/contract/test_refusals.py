@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import pytest
 from conftest import FOUR, Sweep
-from harness import Result, call, checkpoint, columns, differences, flip, mpirun, place, promised_bits, run, status, weightsweep, write_sweep
+from harness import HOME, Result, call, checkpoint, columns, differences, flip, mpirun, place, promised_bits, run, status, weightsweep, write_sweep
 
 
 def copy_of(sweep: Sweep, folder: Path) -> Path:
@@ -93,6 +93,15 @@ def test_damaged_text(finished: Sweep, tmp_path: Path, words: bytes) -> None:
         assert weightsweep(*verb, results).code == 3
 
 
+def test_damaged_text_heap(finished: Sweep, tmp_path: Path) -> None:
+    """HDF5 keeps no checksum over the heap of texts and believes the sizes in it."""
+    for at in (9, 24):  # the size of the heap, and of its first text
+        results = copy_of(finished, tmp_path)
+        flip(results, results.read_bytes().index(b"GCOL") + at)
+        assert refused(run(2, finished.yaml, results), "copy.h5", "damaged")
+        assert weightsweep("status", results).code == weightsweep("verify", results).code == 3
+
+
 @pytest.mark.parametrize("name", ["r2", "loss", "steps_done", "message", "arithmetic", "row_checksum", "curve_loss", "curve_seconds", "curve_checksum", "model_checksum"])
 def test_verify_finds_a_damaged_outcome(finished: Sweep, tmp_path: Path, name: str) -> None:
     results = copy_of(finished, tmp_path)
@@ -126,6 +135,15 @@ def test_a_folder_as_output(finished: Sweep, tmp_path: Path) -> None:
         assert result.code == 2 and result.says("out", "is a folder", "expected the name of a file"), result
     assert refused(weightsweep("status", tmp_path / "out"), "out", "is a folder")
     assert [path.name for path in tmp_path.iterdir()] == ["out"] and not list((tmp_path / "out").iterdir())
+
+
+def test_a_missing_column_is_named(finished: Sweep, tmp_path: Path) -> None:
+    """The checksum of an older file does not cover the outcomes' names, so nothing else finds the column missing."""
+    results = Path(shutil.copy(HOME / "analysis" / "published" / "set-size.h5", tmp_path / "copy.h5"))
+    with h5py.File(results, "r+") as file:
+        del file["steps_done"]
+    for words in (["status", results], ["export", results, "--runs"], ["plan", finished.yaml, "--rates", results], ["run", finished.yaml, "-o", results, "--grow"]):
+        assert refused(weightsweep(*words), "copy.h5", "damaged", "`steps_done`"), words
 
 
 def test_plan_takes_rates_from_a_probed_file(finished: Sweep, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@
 #include "fuzz.h"
 #include "store/checkpoint.h"
 #include "store/checksum.h"
-#include "store/frozen.h"
 #include "store/h5.h"
+#include "store/immutable.h"
 #include "store/layout.h"
 #include "store/store.h"
 
@@ -40,9 +40,7 @@ static int file;    // is patched
 static char directory[32], path[64];
 static struct region regions[REGIONS];
 static int region_count;
-static struct frozen_piece *pieces;
-static int piece_count;
-static off_t pieces_offset;
+static off_t immutable_offset;
 static struct slots slots[FUZZ_RUNS];
 enum cell {
     CELL_STEPS_DONE,
@@ -117,11 +115,9 @@ static herr_t add_dataset(hid_t object, const char *name, const H5O_info_t *info
         return 0;
     hid_t dataset = H5Dopen2(object, name, H5P_DEFAULT), type = H5Dget_type(dataset);
     haddr_t offset = H5Dget_offset(dataset);
-    if (strcmp(name, LAYOUT_INTERNAL "/" LAYOUT_FROZEN) == 0) {
-        piece_count = (int)(H5Dget_storage_size(dataset) / sizeof *pieces);
-        pieces = memory_small((size_t)piece_count * sizeof *pieces);
-        pieces_offset = (off_t)offset;
-        must(H5Dread(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, pieces) >= 0);
+    if (strcmp(name, LAYOUT_INTERNAL "/" LAYOUT_IMMUTABLE) == 0) {
+        immutable_offset = (off_t)offset;
+        add_region(immutable_offset, sizeof(struct immutable));
     } else if (offset != HADDR_UNDEF && H5Tis_variable_str(type) <= 0) {
         add_region((off_t)offset, (size_t)H5Dget_storage_size(dataset));
     }
@@ -203,15 +199,13 @@ static void patch(const uint8_t *data, size_t size)
 
 static void sum_settings(void)
 {
-    for (int i = 0; i < piece_count; i++) {
-        char *bytes = memory_small((size_t)pieces[i].length);
-        must(pread(file, bytes, (size_t)pieces[i].length, (off_t)pieces[i].offset) ==
-             (ssize_t)pieces[i].length);
-        pieces[i].crc = hash_crc32(0, bytes, (size_t)pieces[i].length);
-        free(bytes);
-    }
-    size_t length = (size_t)piece_count * sizeof *pieces;
-    must(pwrite(file, pieces, length, pieces_offset) == (ssize_t)length);
+    struct immutable sum;
+    hid_t access = h5_access(), h5 = H5Fopen(path, H5F_ACC_RDONLY, access);
+    if (h5 > 0 && immutable_sum(h5, path, INT64_MAX, &sum) == STATUS_OK)
+        must(pwrite(file, &sum, sizeof sum, immutable_offset) == sizeof sum);
+    if (h5 > 0)
+        H5Fclose(h5);
+    h5_close(&access);
 }
 
 static void sum_slots(void)

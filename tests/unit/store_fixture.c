@@ -66,7 +66,7 @@ enum status fixture_create(const char *path, const char *sweep)
     texts = column_add(&settings, "generator_hidden", COLUMN_LIST, "1", "widths")->texts;
     texts[0] = memory_text("5");
     texts[1] = memory_text("8,8"); // the third stays NULL
-    column_add(&settings, "seed", COLUMN_INT, "1", "seed")->ints[1] = INT64_C(1) << 60;
+    column_add(&settings, "seed", COLUMN_INT, "1", "seed")->ints[1] = FIXTURE_SEED;
     column_add(&settings, "learning_rate", COLUMN_REAL, "1", "rate")->reals[2] = 1e-3;
     const struct store_plan plan = {.sweep = sweep,
                                     .resolved = "name: t\xc3\xa4st\n",
