@@ -35,6 +35,7 @@ class Weightsweep(CMakePackage):
     depends_on("hdf5@1.10:+hl")
     depends_on("openblas")
     depends_on("libyaml")
+    depends_on("cjson")
     depends_on("random123")
     depends_on("zlib-api")
     depends_on("onednn@2.6: cpu_runtime=omp", when="+onednn")

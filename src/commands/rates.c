@@ -5,8 +5,10 @@
 #include "store/store.h"
 #include "sweep/settings.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,68 +30,92 @@ void rates_free(struct rates *rates)
     rates->count = 0;
 }
 
-// ---- bench: one flat object a line ----
+// ---- bench: a JSON object per line, or however jq lays them out ----
 
-// The value behind "key": in a line, or NULL.
-static const char *value_of(const char *line, const char *key)
+enum { BENCH_LARGEST = 64 << 20 };
+
+static void text_of(const cJSON *object, const char *key, const char *otherwise, char *text, size_t size)
 {
-    char *quoted = memory_format("\"%s\": ", key);
-    const char *at = strstr(line, quoted);
-    at = at ? at + strlen(quoted) : NULL;
-    free(quoted);
-    return at;
+    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+    snprintf(text, size, "%s", value ? value : otherwise);
 }
 
-static void text_of(const char *line, const char *key, const char *otherwise, char *text, size_t size)
+static double number_of(const cJSON *object, const char *key, double otherwise)
 {
-    const char *at = value_of(line, key);
-    if (at && *at == '"')
-        snprintf(text, size, "%.*s", (int)strcspn(at + 1, "\""), at + 1);
-    else
-        snprintf(text, size, "%s", otherwise);
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(value) ? value->valuedouble : otherwise;
 }
 
-static double number_of(const char *line, const char *key, double otherwise)
-{
-    const char *at = value_of(line, key);
-    return at ? strtod(at, NULL) : otherwise;
-}
-
-static void read_bench_line(const char *line, struct rates *rates)
+static void read_bench_object(const cJSON *object, struct rates *rates)
 {
     struct rate rate = {0};
     char name[32];
-    text_of(line, "name", "", name, sizeof name);
-    double seconds = number_of(line, "ms", NAN) / 1e3, ranks = number_of(line, "ranks", 1);
+    text_of(object, "name", "", name, sizeof name);
+    double seconds = number_of(object, "ms", NAN) / 1e3, ranks = number_of(object, "ranks", 1);
     if (strncmp(name, "step", 4) == 0) {
-        text_of(line, "model", "", rate.model, sizeof rate.model);
-        text_of(line, "pooling", "", rate.pooling, sizeof rate.pooling);
-        text_of(line, "precision", "", rate.precision, sizeof rate.precision);
-        text_of(line, "optimizer", "adam", rate.optimizer, sizeof rate.optimizer);
-        rate.flops_per_second = number_of(line, "gflops", NAN) * 1e9 / ranks;
-        rate.flops = number_of(line, "gflops", NAN) * 1e9 * seconds;
+        text_of(object, "model", "", rate.model, sizeof rate.model);
+        text_of(object, "pooling", "", rate.pooling, sizeof rate.pooling);
+        text_of(object, "precision", "", rate.precision, sizeof rate.precision);
+        text_of(object, "optimizer", "adam", rate.optimizer, sizeof rate.optimizer);
+        rate.flops_per_second = number_of(object, "gflops", NAN) * 1e9 / ranks;
+        rate.flops = number_of(object, "gflops", NAN) * 1e9 * seconds;
         add(rates, &rate);
     } else if (strcmp(name, "allreduce") == 0 && ranks >= 2) {
         double sent = 0;
         for (double size = 1; size < ranks; size *= 2)
-            sent += number_of(line, "bytes", NAN) / size;
+            sent += number_of(object, "bytes", NAN) / size;
         if (sent / seconds > 0)
             rates->network.bytes_per_second = sent / seconds;
     }
 }
 
-static enum status read_bench(FILE *file, const char *path, struct rates *rates)
+static int line_of(const char *text, const char *place)
 {
-    char *line = NULL;
-    size_t size = 0;
-    while (getline(&line, &size, file) > 0)
-        read_bench_line(line, rates);
-    free(line);
+    int line = 1;
+    for (const char *c = text; c < place; c++)
+        line += *c == '\n';
+    return line;
+}
+
+// Objects one after the other, or an array of them.
+static enum status read_bench_text(const char *text, const char *path, struct rates *rates)
+{
+    static const char blanks[] = " \t\r\n";
+    for (const char *at = text + strspn(text, blanks); *at; at += strspn(at, blanks)) {
+        const char *end = NULL;
+        cJSON *value = cJSON_ParseWithOpts(at, &end, false), *object;
+        if (!value)
+            FAIL(STATUS_USAGE,
+                 "--rates %s:%d: not valid JSON; expected what `weightsweep bench --format json` prints",
+                 path, line_of(text, end ? end : at));
+        if (cJSON_IsArray(value))
+            cJSON_ArrayForEach(object, value) read_bench_object(object, rates);
+        else
+            read_bench_object(value, rates);
+        cJSON_Delete(value);
+        at = end;
+    }
     if (rates->count == 0)
         FAIL(STATUS_USAGE,
              "--rates %s: no line of a step in it; expected what `weightsweep bench --format json` prints",
              path);
     return STATUS_OK;
+}
+
+static enum status read_bench(FILE *file, const char *path, struct rates *rates)
+{
+    char *text = memory_small(BENCH_LARGEST + 1);
+    size_t length = fread(text, 1, BENCH_LARGEST, file);
+    enum status status = STATUS_OK;
+    if (ferror(file))
+        FAIL_DONE(STATUS_USAGE, "--rates %s: cannot be read: %s", path, strerror(errno));
+    if (length == BENCH_LARGEST || memchr(text, '\0', length))
+        FAIL_DONE(STATUS_USAGE,
+                  "--rates %s: no JSON text; expected what `weightsweep bench --format json` prints", path);
+    TRY_DONE(read_bench_text(text, path, rates));
+done:
+    free(text);
+    return status;
 }
 
 // ---- a results file: what its finished runs took ----
@@ -147,9 +173,14 @@ enum status rates_read(const char *path, struct rates *rates)
     FILE *file = fopen(path, "r");
     if (!file)
         FAIL(STATUS_USAGE, "--rates %s: cannot be opened: %s", path, strerror(errno));
-    int first = getc(file);
+    char first = '\0';
+    if (fscanf(file, " %c", &first) < 0 && ferror(file)) {
+        fclose(file);
+        FAIL(STATUS_USAGE, "--rates %s: cannot be read: %s", path, strerror(errno));
+    }
     rewind(file);
-    enum status status = first == '{' ? read_bench(file, path, rates) : read_results(path, rates);
+    bool json = first == '{' || first == '[';
+    enum status status = json ? read_bench(file, path, rates) : read_results(path, rates);
     fclose(file);
     if (status != STATUS_OK)
         rates_free(rates);

@@ -1,5 +1,6 @@
 #include "base/agree.h"
 #include "base/clock.h"
+#include "base/cores.h"
 #include "base/memory.h"
 #include "base/stop.h"
 #include "base/text.h"
@@ -334,6 +335,14 @@ static void say_idle_ranks(const struct command *command, const struct schedule_
                 ranks - used, ranks, (long long)job->todo_count, job->todo_count == 1 ? " is" : "s are");
 }
 
+static void note_one_rank(const struct command *command, const struct schedule_job *job)
+{
+    int cores = cores_available();
+    if (!command->launched && job->todo_count > 0 && schedule_ranks_used(job, cores) > 1)
+        fprintf(command->err, "note: 1 rank on %d cores: mpirun -n %d weightsweep run ... is faster\n", cores,
+                schedule_ranks_used(job, cores));
+}
+
 // A file that groups of 4 began may be continued on two ranks.
 static int possible_group(int group, int ranks)
 {
@@ -375,8 +384,10 @@ static enum status work(const struct command *command, const struct run_options 
                 progress_begin(recorder.progress, i, steps_done[i], true);
             else if (!needs_work(options, run_status[i])) // else --only leaves it out
                 progress_begin(recorder.progress, i, steps_done[i], false);
-        if (options->progress != PROGRESS_NONE)
+        if (options->progress != PROGRESS_NONE) {
             say_idle_ranks(command, &job, ranks);
+            note_one_rank(command, &job);
+        }
     }
     const struct schedule_hooks hooks = {.context = &recorder,
                                          .checkpoint_every = options->checkpoint_every,

@@ -5,6 +5,7 @@
 #include "kernel/gemm.h"
 #include "store/store.h"
 
+#include <cjson/cJSON.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,16 +71,11 @@ char *versions_json(void)
 
 char *versions_find(const char *json, const char *key)
 {
-    struct text text = {0};
-    char quoted[64];
-    snprintf(quoted, sizeof quoted, "\"%s\": \"", key);
-    const char *at = strstr(json, quoted);
-    for (at = at ? at + strlen(quoted) : ""; *at && *at != '"'; at++) {
-        if (*at == '\\' && at[1])
-            at++;
-        text_add_bytes(&text, at, 1);
-    }
-    return text_take(&text);
+    cJSON *versions = cJSON_Parse(json);
+    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(versions, key));
+    char *found = memory_text(value ? value : "");
+    cJSON_Delete(versions);
+    return found;
 }
 
 void versions_print(struct text *text)

@@ -182,6 +182,50 @@ def test_plan_rates(finished: Sweep, tmp_path: Path) -> None:
     assert weightsweep("plan", finished.yaml, "--rates", bench).code == 2
 
 
+def test_plan_rates_laid_out_by_other_programs(finished: Sweep, tmp_path: Path) -> None:
+    """What `jq -c .`, `jq .` and `jq -s .` make of the lines of bench."""
+    lines = [
+        {"name": "gemm", "precision": "fp32", "note": 'a "quoted": }{ text', "gflops": 90},
+        {"name": "step", "model": "deep-sets", "pooling": "mean", "precision": "fp32", "ms": 1, "gflops": 2.5, "fraction": None},
+        {"name": "allreduce", "ranks": 2, "bytes": 1e6, "ms": 0.5},
+    ]
+    files = {
+        "bench.json": "\n".join(json.dumps(line) for line in lines) + "\n",
+        "compact.json": "\n".join(json.dumps(line, separators=(",", ":")) for line in lines),
+        "pretty.json": "\n".join(json.dumps(line, indent=2, sort_keys=True) for line in lines) + "\n\n",
+        "array.json": "\r\n " + json.dumps(lines),
+        "spaced.json": "".join(json.dumps(line).replace(":", " : ") for line in lines),
+    }
+    found = []
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        found.append(plan(finished.yaml, "--ranks", "1,2", "--rates", str(tmp_path / name))["totals"]["ranks"])
+    assert all(each == found[0] for each in found)
+    assert found[0] != plan(finished.yaml, "--ranks", "1,2")["totals"]["ranks"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"name": "step", "ms": 1}\n{"name": "step",\n', [":3: ", "not valid JSON"]),
+        ('{"name": "step"}\nms: 1\n', [":2: ", "not valid JSON"]),
+        ("[]", ["no line of a step"]),
+        ('{"name": 5, "gflops": "many"}', ["no line of a step"]),
+        ('{"name": "step", "ms": 1, "gflops": "9"}', ["no line of a step"]),
+        ('{"name": "st\0ep"}', ["no JSON text"]),
+    ],
+)
+def test_rates_that_are_none(finished: Sweep, tmp_path: Path, text: str, words: list[str]) -> None:
+    (tmp_path / "rates.json").write_text(text)
+    result = weightsweep("plan", finished.yaml, "--rates", tmp_path / "rates.json")
+    assert result.code == 2 and result.says("rates.json", *words), result.err
+
+
+def test_rates_of_a_folder(finished: Sweep, tmp_path: Path) -> None:
+    result = weightsweep("plan", finished.yaml, "--rates", tmp_path)
+    assert result.code == 2 and result.says(f"--rates {tmp_path}: ", "directory"), result.err
+
+
 def test_plan_predicts_the_size_of_the_file(tmp_path: Path) -> None:
     sweep, results = write_sweep(tmp_path / "seed.yaml", SEED, training={"steps": 1, "batch": 16}, evaluation={"generators": 16}), tmp_path / "seed.h5"
     assert run(1, sweep, results, "--quiet").code == 0

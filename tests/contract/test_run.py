@@ -1,6 +1,7 @@
 """What `run` does: its options, how it continues, how it is stopped, and what it returns."""
 
 import hashlib
+import os
 import resource
 import signal
 import time
@@ -64,6 +65,19 @@ def test_a_mistake_is_told_once_and_nothing_starts(tmp_path: Path) -> None:
 def test_without_mpirun(finished: Sweep, tmp_path: Path) -> None:
     assert weightsweep("run", finished.yaml, "-o", tmp_path / "x.h5", "--quiet").code == 0
     assert differences(promised_bits(finished.results), promised_bits(tmp_path / "x.h5")) == []
+
+
+def test_one_rank_on_several_cores(finished: Sweep, tmp_path: Path) -> None:
+    """Without mpirun the program says how to use them; with it the number of ranks was chosen."""
+    cores = len(os.sched_getaffinity(0))
+    note = f"note: 1 rank on {cores} cores: mpirun -n {cores} weightsweep run"
+    alone = weightsweep("run", finished.yaml, "-o", tmp_path / "a.h5")
+    assert alone.code == 0 and ("note: 1 rank on" in alone.err) == (cores > 1) and (cores != 2 or note in alone.err)
+    assert "1 rank on" not in weightsweep("run", finished.yaml, "-o", tmp_path / "a.h5").err, "nothing is left to do"
+    assert "1 rank on" not in weightsweep("run", finished.yaml, "-o", tmp_path / "b.h5", "--quiet").err
+    assert "1 rank on" not in run(1, finished.yaml, tmp_path / "c.h5").err
+    one = weightsweep("run", finished.yaml, "-o", tmp_path / "d.h5", preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}))
+    assert one.code == 0 and "1 rank on" not in one.err
 
 
 def test_set(finished: Sweep, tmp_path: Path) -> None:
