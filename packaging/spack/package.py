@@ -1,5 +1,5 @@
-# Not run here: written to Spack's packaging guide, checked only with Python's compiler and with
-# Spack's style rules.
+# Not run here: no build was made. Written to Spack's packaging guide (version 1.0 and later). The
+# names and variants are those of the builtin repository; the style is checked with ruff.
 #
 #   git archive --prefix=weightsweep-0.4.0/ -o weightsweep-0.4.0.tar.gz HEAD  # in the checkout
 #   spack repo create REPO weightsweep && spack repo add REPO
@@ -8,6 +8,8 @@
 #   spack test run weightsweep
 
 import os
+
+from spack_repo.builtin.build_systems.cmake import CMakePackage
 
 from spack.package import *
 
@@ -38,7 +40,7 @@ class Weightsweep(CMakePackage):
     depends_on("cjson")
     depends_on("random123")
     depends_on("zlib-api")
-    depends_on("onednn@2.6: cpu_runtime=omp", when="+onednn")
+    depends_on("onednn@2.6:3 cpu_runtime=omp", when="+onednn")
 
     with when("+python"):
         depends_on("python@3.11:", type="run")
