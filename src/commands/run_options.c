@@ -1,5 +1,7 @@
 #include "commands/run_options.h"
 
+#include "base/number.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -7,9 +9,7 @@
 
 static enum status parse_seconds(const char *option, const char *text, double *seconds)
 {
-    char *end;
-    *seconds = strtod(text, &end);
-    if (end == text || *end || !isfinite(*seconds) || *seconds <= 0)
+    if (!number_real(text, seconds) || !isfinite(*seconds) || *seconds <= 0)
         FAIL(STATUS_USAGE, "%s %s: expected a number of seconds above 0", option, text);
     return STATUS_OK;
 }

@@ -125,8 +125,9 @@ static void refuse_equal(const struct expansion *expansion, const struct run_spe
         value_print_yaml(id, b[id], &other);
         mistakes_add(
             expansion->mistakes, b[id]->place, settings_name(id, name),
-            "%s and %s make the same run, of %d unknowns and %d equations; expected runs that differ",
-            one.chars, other.chars, second->unknowns, second->task.equations);
+            "%s and %s make the same run, of %d unknown%s and %d equation%s; expected runs that differ",
+            one.chars, other.chars, second->unknowns, second->unknowns == 1 ? "" : "s",
+            second->task.equations, second->task.equations == 1 ? "" : "s");
         text_free(&one);
         text_free(&other);
         return;

@@ -70,9 +70,10 @@ static void refuse_unknowns(const struct check *check, int unknowns, int outputs
         text_format(&text, "%d or ", below);
     text_format(&text, "%d", nearest_with_shape(unknowns, outputs, 1));
     ADD(check, SETTING_UNKNOWNS, SETTING_UNKNOWNS,
-        "no generator has %d unknowns, (d + %d) h with d, h >= 2; expected %s, say, or `generator:` with its "
+        "no generator has %d unknown%s, (d + %d) h with d, h >= 2; expected %s, say, or `generator:` with "
+        "its "
         "shape",
-        unknowns, outputs, text.chars);
+        unknowns, unknowns == 1 ? "" : "s", outputs, text.chars);
     text_free(&text);
 }
 
@@ -93,10 +94,11 @@ static bool resolve_linear_generator(const struct check *check)
         return false;
     if (inputs && unknowns && shape->inputs != run->unknowns) {
         ADD(check, SETTING_GENERATOR_INPUTS, SETTING_UNKNOWNS,
-            "a linear generator of %d inputs has as many unknowns, but `unknowns` says %d; expected only one "
+            "a linear generator of %d input%s has as many unknowns, but `unknowns` says %d; expected only "
+            "one "
             "of "
             "the two",
-            shape->inputs, run->unknowns);
+            shape->inputs, shape->inputs == 1 ? "" : "s", run->unknowns);
         return false;
     }
     shape->inputs = run->unknowns = inputs ? shape->inputs : run->unknowns;

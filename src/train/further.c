@@ -112,7 +112,8 @@ static void name_model(const struct further *further, struct score_name names[2]
         name_r2(names, name, long_name);
     } else {
         snprintf(name, sizeof name, "set_size_%d", task->equations);
-        snprintf(long_name, sizeof long_name, "where a set has %d equations", task->equations);
+        snprintf(long_name, sizeof long_name, "where a set has %d equation%s", task->equations,
+                 task->equations == 1 ? "" : "s");
         name_r2(names, name, long_name);
     }
 }

@@ -397,11 +397,17 @@ static bool checkpoint_due(struct trainer *t)
     return t->rank == 0 && clock_seconds() - t->checkpoint_clock >= t->hooks->checkpoint_every;
 }
 
-static void diverged(struct train_result *result, const char *what, int64_t step)
+// Without the sign that printf gives NaN.
+static const char *words_of(double value)
+{
+    return isnan(value) ? " (nan)" : value > 0 ? " (inf)" : " (-inf)";
+}
+
+static void diverged(struct train_result *result, const char *what, int64_t step, const char *value)
 {
     result->end = TRAIN_DIVERGED;
-    snprintf(result->message, sizeof result->message, "%s %lld is not finite; try a lower learning_rate",
-             what, (long long)step);
+    snprintf(result->message, sizeof result->message, "%s %lld is not finite%s; try a lower learning_rate",
+             what, (long long)step, value);
 }
 
 // The evaluation that was just done, or R^2 of a run that is at its last step.
@@ -415,7 +421,7 @@ static void check_r2(const struct trainer *t, struct train_result *result)
                  "evaluation.generators, or generators with more hidden units",
                  t->held_out.generators);
     } else if (!isfinite(scalars->r2)) {
-        diverged(result, "R^2 after step", scalars->step);
+        diverged(result, "R^2 after step", scalars->step, words_of(scalars->r2));
     } else if (scalars->step == t->run->training.steps && scalars->r2 < r2_diverged) {
         result->end = TRAIN_DIVERGED;
         snprintf(result->message, sizeof result->message,
@@ -447,10 +453,10 @@ static enum status train(struct trainer *t, struct train_result *result)
             result->end = TRAIN_STOPPED;
             break;
         case STEP_LOSS_LOST:
-            diverged(result, "the loss of step", scalars->step);
+            diverged(result, "the loss of step", scalars->step, words_of(scalars->loss));
             break;
         case STEP_GRADIENT_LOST:
-            diverged(result, "the gradient of step", scalars->step);
+            diverged(result, "the gradient of step", scalars->step, "");
             break;
         case STEP_DONE:
             if (t->wish == GROW)

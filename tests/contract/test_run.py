@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import resource
 import signal
 import time
@@ -365,6 +366,7 @@ def test_diverged_runs(diverging: Path, tmp_path: Path) -> None:
     assert (file["status"][wild] == DIVERGED).all() and found["diverged"] == found["done"] == 2 and found["fraction"] == 1
     for message, diverged in zip(file["message"], wild):
         assert bool(message) == diverged and ("not finite" in message) == diverged
+        assert not diverged or re.search(r"(the loss of|R\^2 after) step \d+ is not finite \((-?inf|nan)\)|the gradient of step \d+ is not", message), message
     assert not np.isfinite(file["loss"][wild]).any() and (file["steps_done"][wild] < 30).all()
     for run_id, diverged in zip(file["run_id"], wild):
         assert (run_id in result.err) == diverged
