@@ -2,6 +2,7 @@
 
 import argparse
 import codecs
+import functools
 import os
 import sys
 from pathlib import Path
@@ -81,7 +82,8 @@ def _add_archives(verb: argparse.ArgumentParser) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m weightsweep", description="Tables and figures of a results file.")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    exact = functools.partial(argparse.ArgumentParser, allow_abbrev=False)  # as the program's own options
+    verbs = parser.add_subparsers(required=True, metavar="VERB", parser_class=exact)
     verb = verbs.add_parser("table", help="the runs as a table, published figures beside them")
     verb.add_argument("results", type=Path, metavar="RESULTS.h5")
     verb.add_argument("--markdown", action="store_true", help="as a Markdown table")

@@ -284,4 +284,6 @@ def test_command_line(seed_table: Path, tmp_path: Path) -> None:
     assert all(Path(line).parent == tmp_path and Path(line).is_file() for line in listed.stdout.splitlines())
     assert run("plot", seed_table, "--figure", "los").returncode == 2
     assert run("plot", tmp_path / "none.h5").returncode == 3
+    abbreviated = run("report", seed_table, "--out", tmp_path / "page.html")
+    assert abbreviated.returncode == 2 and "--out" in abbreviated.stderr and not (tmp_path / "page.html").exists()
     assert run("--help").returncode == 0
