@@ -1,6 +1,7 @@
 """A results file as an xarray.Dataset. The only module that knows how the file is laid out."""
 
 import math
+import errno
 import os
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ def open_runs(path: str | Path) -> xr.Dataset:
             dataset = xr.Dataset({name: _variable(file[name]) for name in _variables(file)}, attrs=_attributes(file))
         dataset["status"] = _flags_as_text(dataset["status"])
     except (OSError, ValueError, KeyError, RuntimeError) as error:
+        _raise_if_of_disk(error, path)
         raise ResultsError(f"{path}: damaged ({error}); `weightsweep verify` says more") from error
     dataset = dataset.drop_vars([name for name, variable in dataset.items() if variable.attrs.get("role") == "checksum"])
     for name, variable in dataset.items():
@@ -69,6 +71,13 @@ def open_sweep(path: str | Path) -> xr.Dataset:
     return as_grid(open_runs(path))
 
 
+def _raise_if_of_disk(error: Exception, path: str | Path) -> None:
+    """OSError where the disk or the file system failed: the file may be whole. HDF5 says so in its message alone."""
+    for number in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT):
+        if os.strerror(number) in str(error):
+            raise OSError(number, os.strerror(number), str(path)) from error
+
+
 @contextmanager
 def open_file(path: str | Path) -> Iterator[h5py.File]:
     """The file in h5py, for reading. ResultsError where it is not one of ours."""
@@ -77,6 +86,7 @@ def open_file(path: str | Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
+        _raise_if_of_disk(error, path)
         raise ResultsError(f"{path}: not a file that HDF5 can read ({error})") from error
     with file:
         version = int(file.attrs.get("schema_version", 0)) if "run_id" in file else 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from disk import bad_disk
-from harness import Result, checkpoint, columns, differences, place, promised_bits, run, weightsweep, write_sweep
+from harness import HOME, Result, call, checkpoint, columns, differences, place, promised_bits, run, weightsweep, write_sweep
 
 CASES = int(os.environ.get("CAMPAIGN", "12"))
 READS = 450  # of a process, more or less
@@ -112,6 +112,15 @@ def test_a_slow_file_is_no_failure(sweep: Sweep, tmp_path: Path) -> None:
     begun = time.monotonic()
     result = weightsweep("status", sweep.half, env=bad_disk(sweep.half, error="SLOW", calls="read", haste=40))
     assert result.code == 0 and time.monotonic() - begun > 2 * 60 / 40, result
+
+
+def test_the_python_package(sweep: Sweep) -> None:
+    codes = set()
+    for nth in (1, 5, 20, 60, 10_000):
+        result = call(HOME / "jobs" / "python", "-m", "weightsweep", "table", sweep.half, env=bad_disk(sweep.half, error="EIO", calls="read", nth=nth))
+        codes.add(result.code)
+        assert result.code == 0 or check(result, sweep.half), result
+    assert codes == {0, 4}
 
 
 def test_endless_computing_is_damage(sweep: Sweep) -> None:
