@@ -62,8 +62,8 @@ static const char **child_environment(void)
     return variables;
 }
 
-// The child writes heartbeats and its message to `fd`. Signals that a terminal or a launcher sends to the parent's process group do not
-// reach the child.
+// The child writes heartbeats and its message to `fd`. Signals that a terminal or a launcher sends to the
+// parent's process group do not reach the child.
 static int spawn(const char *path, enum look what, int fd, pid_t *child)
 {
     static const char *const options[] = {[LOOK_ALL] = "--all", [LOOK_OUTPUT] = "--output"};
@@ -116,8 +116,9 @@ static void silence_end(struct silence *silence, pid_t child)
         (struct silence){clock_seconds() - silence->seconds, processor_seconds(child) - silence->processor};
 }
 
-// Gathers the child's message until the child closes the pipe. Returns false after `timeout` without a heartbeat. The function counts
-// polls instead of reading the clock: parent and child may both have been stopped (Ctrl-Z, a suspended job).
+// Gathers the child's message until the child closes the pipe. Returns false after `timeout` without a
+// heartbeat. The function counts polls instead of reading the clock: parent and child may both have been
+// stopped (Ctrl-Z, a suspended job).
 static bool listen_to(int fd, pid_t child, struct text *message, struct silence *silence)
 {
     silence_begin(silence, child);
@@ -146,7 +147,8 @@ static bool listen_to(int fd, pid_t child, struct text *message, struct silence 
 
 static const char go_back[] = "it is damaged; go back to a copy of it, or give the sweep a new file with -o";
 
-// A child that computes without end follows damaged metadata in circles. A child that waits has no answer from the file system.
+// A child that computes without end follows damaged metadata in circles. A child that waits has no answer
+// from the file system.
 static enum status judge_silence(const char *path, const struct silence *silence)
 {
     if (silence->processor > 0.1 * silence->seconds)

@@ -1,10 +1,11 @@
 /* A probe of a results file: a process of its own reads the file before this process opens it.
  *
- * libhdf5 believes most of what it finds in a file: damaged metadata may crash it, or send it round in circles. Every command that opens
- * an existing file therefore first starts the program anew as `weightsweep look FILE`. The child writes a heartbeat with every object
- * that it reads. Results of the probe:
- *   - the child reads wrong bytes, dies of a signal, or computes for 60 s without a heartbeat: STATUS_RESULTS;
- *   - the child waits for 60 s without a heartbeat (the file system does not respond), or meets EIO: STATUS_MACHINE.
+ * libhdf5 believes most of what it finds in a file: damaged metadata may crash it, or send it round in
+ * circles. Every command that opens an existing file therefore first starts the program anew as `weightsweep
+ * look FILE`. The child writes a heartbeat with every object that it reads. Results of the probe:
+ *   - STATUS_RESULTS: the child reads wrong bytes, dies of a signal, or computes for 60 s without a heartbeat;
+ *   - STATUS_MACHINE: the child meets EIO, or waits for 60 s without a heartbeat (the file system does not
+ *     respond).
  * A fork would not do: it is unsafe once MPI has started. */
 #ifndef COMMANDS_LOOK_H
 #define COMMANDS_LOOK_H
@@ -21,7 +22,8 @@ enum look {
 /* Probes the file. The failure of the child becomes the failure of this process. Not collective. */
 enum status look_at(const char *path, enum look what);
 
-/* store_view_open, and STATUS_RESULTS unless the columns are there that all commands use: steps, steps_done, flops_per_step. */
+/* store_view_open, and STATUS_RESULTS unless the columns are there that all commands use: steps, steps_done,
+ * flops_per_step. */
 enum status look_view(const char *path, struct store_view **view);
 
 /* look_at, then look_view. */

@@ -1,5 +1,5 @@
-// A results file for keeping: without checkpoints, compressed. Attributes, datasets and groups that other programs added are copied,
-// too, except links, references and groups with several names.
+// A results file for keeping: without checkpoints, compressed. Attributes, datasets and groups that other
+// programs added are copied, too, except links, references and groups with several names.
 #include "base/memory.h"
 #include "store/file.h"
 #include "store/h5.h"
@@ -158,7 +158,8 @@ struct tie {
     hid_t dataset; // the copy
 };
 
-// A scale of the source that belongs to a dimension of a dataset: its copy, made before, is tied to the dataset's copy.
+// A scale of the source that belongs to a dimension of a dataset: its copy, made before, is tied to the
+// dataset's copy.
 static herr_t tie_scale(hid_t source, unsigned dimension, hid_t scale, void *context)
 {
     (void)source;
@@ -262,7 +263,8 @@ done:
     return status;
 }
 
-// In the order of creation: `status` comes before all that a live writer writes first, dimensions before their columns.
+// In the order of creation: `status` comes before all that a live writer writes first, dimensions before
+// their columns.
 static enum status copy_members(const struct archive *archive, hid_t from, hid_t to, bool root)
 {
     struct h5_names names;

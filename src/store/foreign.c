@@ -1,4 +1,5 @@
-// Attributes, datasets and groups that other programs added to a results file. Every reader leaves them alone; this lists them.
+// Attributes, datasets and groups that other programs added to a results file. Every reader leaves them
+// alone; this lists them.
 #include "base/memory.h"
 #include "store/h5.h"
 #include "store/immutable.h"
@@ -72,7 +73,8 @@ static bool is_run(const struct store_view *view, const char *name)
     return run < view->runs;
 }
 
-// Members of /models or /checkpoints that are no run's. Every run has its group there, as view_open and the probe have checked.
+// Members of /models or /checkpoints that are no run's. Every run has its group there, as view_open and the
+// probe have checked.
 static enum status list_others(const struct store_view *view, const char *parent, struct text *list)
 {
     struct h5_names names = {0};

@@ -1,9 +1,11 @@
-/* What never changes in a results file after its creation, and one CRC-32 over it: the texts of the root; of each column its name, type,
- * shape, dimensions and attributes; the values of the settings. The checksum is over the content as HDF5 hands it out, not over bytes of
- * the file: another program may add attributes, datasets and groups, and HDF5 may move metadata when it does so. Those additions are
- * foreign: they come after the datasets of this program, and no reader here uses them (foreign.c lists them).
+/* What never changes in a results file after its creation, and one CRC-32 over it: the texts of the root; of
+ * each column its name, type, shape, dimensions and attributes; the values of the settings. The checksum is
+ * over the content as HDF5 hands it out, not over bytes of the file: another program may add attributes,
+ * datasets and groups, and HDF5 may move metadata when it does so. Those additions are foreign: they come
+ * after the datasets of this program, and no reader here uses them (foreign.c lists them).
  *
- * The dataset /internal/immutable holds the struct. It also identifies a file: the checksum covers the time of creation. */
+ * The dataset /internal/immutable holds the struct. It also identifies a file: the checksum covers the time
+ * of creation. */
 #ifndef STORE_IMMUTABLE_H
 #define STORE_IMMUTABLE_H
 
