@@ -1,0 +1,22 @@
+#include "kernel/gemm_fp32.h"
+
+#include "kernel/gemm_fp32_pack.h"
+#include "kernel/simd_set.h"
+
+typedef void multiply(const struct gemm_fp32 *gemm);
+SIMD_DECLARE(multiply, gemm_fp32_multiply);
+static multiply *const multiplies[SIMD_SETS] = SIMD_TABLE(gemm_fp32_multiply);
+
+void gemm_fp32_multiply(const struct gemm_fp32 *gemm)
+{
+    multiplies[simd_set_current()](gemm);
+}
+
+void gemm_fp32_pack(float *packed, const float *b, int n, int k, int ldb, bool transposed)
+{
+    for (int j = 0; j < n; j += GEMM_FP32_PANEL) {
+        int columns = n - j < GEMM_FP32_PANEL ? n - j : GEMM_FP32_PANEL;
+        size_t first = (size_t)j * (transposed ? (size_t)ldb : 1);
+        gemm_fp32_pack_panel(packed + (size_t)j * (size_t)k, b + first, columns, k, (size_t)ldb, transposed);
+    }
+}

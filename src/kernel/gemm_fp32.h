@@ -1,0 +1,48 @@
+/* fp32 GEMM with the same bits on every processor: each element of C is one chain of fused multiply-adds over
+ * k in ascending order.
+ *
+ * Row-major, one thread, any sizes. C, the sign bits and the operands must not overlap. */
+#ifndef KERNEL_GEMM_FP32_H
+#define KERNEL_GEMM_FP32_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Columns per panel of a packed B. */
+enum { GEMM_FP32_PANEL = 16 };
+
+/* C = A B, where A, B or both may be transposed. Rows are lda, ldb, ldc floats apart. */
+struct gemm_fp32 {
+    int m, n, k, lda, ldb, ldc;
+    bool a_transposed, b_transposed;
+    const float *a;      // [m, k], or [k, m] if a_transposed
+    const float *b;      // [k, n], or [n, k] if b_transposed; not read if packed is set
+    const float *packed; // B from gemm_fp32_pack, or NULL
+    float *c;            // [m, n]
+
+    // Where the chain of each element starts: at 0, at bias [n] unless NULL, or at C if add is set.
+    const float *bias;
+    bool add;
+
+    // What happens to the results, in this order: ReLU (-0 stays -0, NaN stays NaN), sign bits, backward ReLU.
+    // Bit j % 8 of byte j / 8 of a row of bits is column j; rows are ldbits bytes apart.
+    bool relu;
+    uint8_t *signs;      // where to store whether each result is positive or NaN; NULL: nowhere
+    const uint8_t *keep; // results become 0 where the bit is not set; NULL: nowhere
+    int ldbits;
+};
+
+void gemm_fp32_multiply(const struct gemm_fp32 *gemm);
+
+/* Packs a B that many GEMMs share, such as a weight during a step: panels of columns, filled up with zeros.
+ * b [k, n], or [n, k] if transposed, with rows of ldb; packed [ceil(n / GEMM_FP32_PANEL), k, GEMM_FP32_PANEL] */
+void gemm_fp32_pack(float *packed, const float *b, int n, int k, int ldb, bool transposed);
+
+/* Size of `packed` in floats. */
+static inline size_t gemm_fp32_packed_floats(int n, int k)
+{
+    return (size_t)((n + GEMM_FP32_PANEL - 1) / GEMM_FP32_PANEL * GEMM_FP32_PANEL) * (size_t)k;
+}
+
+#endif

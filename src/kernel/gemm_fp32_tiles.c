@@ -1,0 +1,260 @@
+/* The loops of gemm_fp32, compiled once per instruction set. A tile of C stays in registers over a block
+ * of k. Tiles and blocks change no bit: a chain that ends with a block is stored in C, and the next block
+ * goes on from there. */
+#include "kernel/gemm_fp32_pack.h"
+#include "kernel/simd.h"
+
+// Rows and panels of a tile: its sums take most of the registers (32 with AVX-512 and NEON, 16 with AVX2).
+#define UP_TO_6_ROWS(X, panels)                                                                              \
+    X(1, panels)                                                                                             \
+    X(2, panels)                                                                                             \
+    X(3, panels)                                                                                             \
+    X(4, panels)                                                                                             \
+    X(5, panels)                                                                                             \
+    X(6, panels)
+#if defined(SIMD_AVX512)
+#define PANELS 2
+#define EACH_ROWS(X, panels)                                                                                 \
+    UP_TO_6_ROWS(X, panels)                                                                                  \
+    X(7, panels)                                                                                             \
+    X(8, panels)                                                                                             \
+    X(9, panels)                                                                                             \
+    X(10, panels)                                                                                            \
+    X(11, panels)                                                                                            \
+    X(12, panels)
+enum { ROWS = 12 };
+#else
+#define PANELS    1
+#define EACH_ROWS UP_TO_6_ROWS
+enum { ROWS = 6 };
+#endif
+
+enum {
+    PANEL = GEMM_FP32_PANEL,
+    COLUMNS = PANELS * PANEL, // of a tile
+    VECTORS = COLUMNS / SIMD_FLOATS,
+    PANEL_VECTORS = PANEL / SIMD_FLOATS,
+    DEPTH = 320,            // k of a block: a tile's columns of B stay in the first cache
+    BLOCK_ROWS = 480,       // rows of A whose block stays in the second cache
+    DIRECT_ROWS = 2 * ROWS, // up to this m a strip of B is read too few times for packing to pay
+};
+
+// What a tile reads and writes, in whole panels.
+struct tile {
+    const float *a, *b, *start; // start: where its chains begin
+    float *c;
+    size_t a_row, a_step;   // distance between A's rows and between its steps
+    size_t b_panel, b_step; // distance between B's panels and between its steps
+    size_t ldstart, ldc;
+    int k;
+    bool relu;
+};
+
+SIMD_INLINE void load_tile(simd_float sum[ROWS][VECTORS], const float *from, size_t ld, const int rows,
+                           const int vectors)
+{
+    SIMD_UNROLL
+    for (int i = 0; i < rows; i++) {
+        SIMD_UNROLL
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = simd_load(from + (size_t)i * ld + v * SIMD_FLOATS);
+    }
+}
+
+SIMD_INLINE void relu_tile(simd_float sum[ROWS][VECTORS], const int rows, const int vectors)
+{
+    SIMD_UNROLL
+    for (int i = 0; i < rows; i++) {
+        SIMD_UNROLL
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = simd_relu(sum[i][v]);
+    }
+}
+
+SIMD_INLINE void store_tile(float *to, size_t ld, simd_float sum[ROWS][VECTORS], const int rows,
+                            const int vectors)
+{
+    SIMD_UNROLL
+    for (int i = 0; i < rows; i++) {
+        SIMD_UNROLL
+        for (int v = 0; v < vectors; v++)
+            simd_store(to + (size_t)i * ld + v * SIMD_FLOATS, sum[i][v]);
+    }
+}
+
+SIMD_INLINE void multiply_tile(const struct tile *t, const int rows, const int panels,
+                               const bool a_transposed)
+{
+    const int vectors = panels * PANEL_VECTORS;
+    const size_t a_row = a_transposed ? 1 : t->a_row, a_step = a_transposed ? t->a_step : 1;
+    const size_t b_panel = t->b_panel, b_step = t->b_step;
+    const float *a = t->a, *b = t->b;
+    simd_float sum[ROWS][VECTORS];
+    load_tile(sum, t->start, t->ldstart, rows, vectors);
+    for (int p = t->k; p > 0; p--, a += a_step, b += b_step) {
+        simd_float row[VECTORS];
+        SIMD_UNROLL
+        for (int v = 0; v < vectors; v++)
+            row[v] = simd_load(b + (size_t)(v / PANEL_VECTORS) * b_panel + v % PANEL_VECTORS * SIMD_FLOATS);
+        SIMD_UNROLL
+        for (int i = 0; i < rows; i++) {
+            simd_float x = simd_broadcast(a[(size_t)i * a_row]);
+            SIMD_UNROLL
+            for (int v = 0; v < vectors; v++)
+                sum[i][v] = simd_fma(x, row[v], sum[i][v]);
+        }
+    }
+    if (t->relu)
+        relu_tile(sum, rows, vectors);
+    store_tile(t->c, t->ldc, sum, rows, vectors);
+}
+
+// One function per number of rows, number of panels and orientation of A.
+typedef void tile_function(const struct tile *t);
+#define DEFINE(rows, panels)                                                                                 \
+    static void tile_##rows##_##panels(const struct tile *t)                                                 \
+    {                                                                                                        \
+        multiply_tile(t, rows, panels, false);                                                               \
+    }                                                                                                        \
+    static void transposed_##rows##_##panels(const struct tile *t)                                           \
+    {                                                                                                        \
+        multiply_tile(t, rows, panels, true);                                                                \
+    }
+#define ENTRY(rows, panels) {tile_##rows##_##panels, transposed_##rows##_##panels},
+
+EACH_ROWS(DEFINE, 1)
+#if PANELS == 2
+EACH_ROWS(DEFINE, 2)
+static tile_function *const tile_functions[PANELS][ROWS][2] = {{EACH_ROWS(ENTRY, 1)}, {EACH_ROWS(ENTRY, 2)}};
+#else
+static tile_function *const tile_functions[PANELS][ROWS][2] = {{EACH_ROWS(ENTRY, 1)}};
+#endif
+
+// A run of C's columns that is one tile wide, and a block of k.
+struct strip {
+    int column, columns;
+    int first_k, k;
+    bool first, last; // block of k
+    const float *b;
+    size_t b_panel, b_step;
+};
+
+// Sign bits of a tile's results, and the backward pass of ReLU, while they are in the first cache.
+static void finish_tile(const struct gemm_fp32 *g, const struct strip *s, int row, int rows, float *c,
+                        size_t ldc)
+{
+    size_t bytes = (size_t)(s->columns + 7) / 8;
+    uint32_t used = (uint32_t)((UINT64_C(1) << s->columns) - 1);
+    for (int i = 0; i < rows; i++, c += ldc) {
+        size_t at = (size_t)(row + i) * (size_t)g->ldbits + (size_t)s->column / 8;
+        uint32_t signs = 0, keep = 0;
+        for (size_t byte = 0; g->keep && byte < bytes; byte++)
+            keep |= (uint32_t)g->keep[at + byte] << 8 * byte;
+        for (int j = 0; j < s->columns; j += SIMD_FLOATS) {
+            simd_float value = simd_load(c + j);
+            signs |= simd_sign_bits(simd_passes_relu(value)) << j;
+            if (g->keep)
+                simd_store(c + j, (simd_float)((simd_int)value & simd_mask_of_bits(keep >> j)));
+        }
+        for (size_t byte = 0; g->signs && byte < bytes; byte++)
+            g->signs[at + byte] = (uint8_t)((signs & used) >> 8 * byte);
+    }
+}
+
+static void copy_columns(float *restrict to, size_t ldto, const float *restrict from, size_t ldfrom, int rows,
+                         int columns)
+{
+    for (size_t i = 0; i < (size_t)rows; i++)
+        memcpy(to + i * ldto, from + i * ldfrom, (size_t)columns * sizeof *to);
+}
+
+// A strip's part of B, packed into `panels` unless it can be read where it is.
+static void locate_b(const struct gemm_fp32 *g, struct strip *s, float *panels)
+{
+    size_t ldb = (size_t)g->ldb, p = (size_t)s->first_k, column = (size_t)s->column;
+    s->b_step = PANEL;
+    if (g->packed) {
+        s->b = g->packed + column * (size_t)g->k + p * PANEL;
+        s->b_panel = (size_t)g->k * PANEL;
+    } else if (!g->b_transposed && s->columns % PANEL == 0 && g->m <= DIRECT_ROWS) {
+        s->b = g->b + p * ldb + column;
+        s->b_panel = PANEL;
+        s->b_step = ldb;
+    } else {
+        s->b = panels;
+        s->b_panel = DEPTH * PANEL;
+        for (int j = 0; j < s->columns; j += PANEL, column += PANEL)
+            gemm_fp32_pack_panel(panels + j * DEPTH,
+                                 g->b + (g->b_transposed ? column * ldb + p : p * ldb + column),
+                                 s->columns - j < PANEL ? s->columns - j : PANEL, s->k, ldb, g->b_transposed);
+    }
+}
+
+// A tile of columns that are not whole panels: computed beside C.
+static void multiply_beside(const struct gemm_fp32 *g, const struct strip *s, struct tile t, int row,
+                            int rows)
+{
+    float beside[ROWS * COLUMNS] = {0};
+    float *c = t.c;
+    if (t.start)
+        copy_columns(beside, COLUMNS, t.start, t.ldstart, rows, s->columns);
+    t.start = t.c = beside;
+    t.ldstart = t.ldc = COLUMNS;
+    tile_functions[(s->columns - 1) / PANEL][rows - 1][g->a_transposed](&t);
+    if (s->last && (g->signs || g->keep))
+        finish_tile(g, s, row, rows, beside, COLUMNS);
+    copy_columns(c, (size_t)g->ldc, beside, COLUMNS, rows, s->columns);
+}
+
+// Rows [row, end) in tiles as equal in height as can be.
+static void multiply_strip(const struct gemm_fp32 *g, const struct strip *s, int row, int end)
+{
+    static const float zeros[COLUMNS];
+    bool whole = s->columns % PANEL == 0, finish = s->last && (g->signs || g->keep),
+         from_c = g->add || !s->first;
+    size_t lda = (size_t)g->lda, ldc = (size_t)g->ldc, a_row = g->a_transposed ? 1 : lda,
+           a_step = g->a_transposed ? lda : 1;
+    struct tile t = {.a = g->a + (size_t)row * a_row + (size_t)s->first_k * a_step,
+                     .a_row = a_row,
+                     .a_step = a_step,
+                     .b = s->b,
+                     .b_panel = s->b_panel,
+                     .b_step = s->b_step,
+                     .k = s->k,
+                     .relu = g->relu && s->last,
+                     .c = g->c + (size_t)row * ldc + s->column,
+                     .ldc = ldc,
+                     .ldstart = from_c ? ldc : 0};
+    t.start = from_c ? t.c : g->bias ? g->bias + s->column : whole ? zeros : NULL;
+    for (int rows, tiles = (end - row + ROWS - 1) / ROWS; tiles > 0; tiles--, row += rows) {
+        rows = (end - row + tiles - 1) / tiles;
+        if (whole)
+            tile_functions[(s->columns - 1) / PANEL][rows - 1][g->a_transposed](&t);
+        else
+            multiply_beside(g, s, t, row, rows);
+        if (whole && finish)
+            finish_tile(g, s, row, rows, t.c, ldc);
+        t.a += (size_t)rows * a_row;
+        t.c += (size_t)rows * ldc;
+        if (from_c)
+            t.start = t.c;
+    }
+}
+
+void SIMD_NAME(gemm_fp32_multiply)(const struct gemm_fp32 *g);
+void SIMD_NAME(gemm_fp32_multiply)(const struct gemm_fp32 *g)
+{
+    float panels[COLUMNS * DEPTH];
+    struct strip s = {.first = true};
+    for (; s.first || s.first_k < g->k; s.first_k += s.k, s.first = false) { // once if k is 0
+        int left = g->k - s.first_k, blocks = (left + DEPTH - 1) / DEPTH;
+        s.k = blocks > 0 ? (left + blocks - 1) / blocks : 0;
+        s.last = s.k == left;
+        for (int row = 0; row < g->m; row += BLOCK_ROWS)
+            for (s.column = 0; s.column < g->n; s.column += COLUMNS) {
+                s.columns = g->n - s.column < COLUMNS ? g->n - s.column : COLUMNS;
+                locate_b(g, &s, panels);
+                multiply_strip(g, &s, row, g->m - row < BLOCK_ROWS ? g->m : row + BLOCK_ROWS);
+            }
+    }
+}

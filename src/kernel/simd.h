@@ -1,0 +1,211 @@
+/* Vectors of floats with explicit fused multiply-adds. Intrinsics are used here and nowhere else.
+ *
+ * For files that are compiled once per instruction set (simd_set.h). A vector has SIMD_FLOATS floats: 16,
+ * 8 or 4. Operators (+, *, <, <<, ...) are the compiler's and work element by element; a * b + c is never
+ * contracted, since these files are compiled with -ffp-contract=off, and simd_fma is one rounding on every
+ * processor. So an expression has the same bits with every instruction set, as long as no result depends
+ * on SIMD_FLOATS: a vector is a run of columns, and a sum over columns has SIMD_SUMS partial sums. */
+#ifndef KERNEL_SIMD_H
+#define KERNEL_SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(SIMD_AVX512)
+#define SIMD_SUFFIX avx512
+#define SIMD_FLOATS 16
+#include <immintrin.h>
+#elif defined(SIMD_AVX2)
+#define SIMD_SUFFIX avx2
+#define SIMD_FLOATS 8
+#include <immintrin.h>
+#elif defined(SIMD_NEON)
+#define SIMD_SUFFIX neon
+#define SIMD_FLOATS 4
+#include <arm_neon.h>
+#elif defined(SIMD_PLAIN)
+#define SIMD_SUFFIX plain
+#define SIMD_FLOATS 4
+#else
+#error "Define SIMD_AVX512, SIMD_AVX2, SIMD_NEON or SIMD_PLAIN; CMake's simd_sources does"
+#endif
+
+/* The name of `f` for this instruction set: f_avx512, ... */
+#define SIMD_PASTE(f, suffix)  f##_##suffix
+#define SIMD_EXPAND(f, suffix) SIMD_PASTE(f, suffix)
+#define SIMD_NAME(f)           SIMD_EXPAND(f, SIMD_SUFFIX)
+
+#define SIMD_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define SIMD_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define SIMD_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+enum { SIMD_SUMS = 16 };
+
+typedef float simd_float __attribute__((vector_size(4 * SIMD_FLOATS)));
+typedef int32_t simd_int __attribute__((vector_size(4 * SIMD_FLOATS)));
+
+/* simd_fma: a * b + c, rounded once. simd_broadcast: all elements are x. simd_sign_bits: bit l is the sign
+ * of element l, for masks, which have all bits or none. */
+#if defined(SIMD_AVX512)
+SIMD_INLINE simd_float simd_fma(simd_float a, simd_float b, simd_float c)
+{
+    return (simd_float)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+
+SIMD_INLINE simd_float simd_broadcast(float x)
+{
+    return (simd_float)_mm512_set1_ps(x);
+}
+
+SIMD_INLINE simd_float simd_sqrt(simd_float x)
+{
+    return (simd_float)_mm512_sqrt_ps((__m512)x);
+}
+
+SIMD_INLINE uint32_t simd_sign_bits(simd_int mask)
+{
+    return _mm512_movepi32_mask((__m512i)mask);
+}
+#elif defined(SIMD_AVX2)
+SIMD_INLINE simd_float simd_fma(simd_float a, simd_float b, simd_float c)
+{
+    return (simd_float)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+
+SIMD_INLINE simd_float simd_broadcast(float x)
+{
+    return (simd_float)_mm256_set1_ps(x);
+}
+
+SIMD_INLINE simd_float simd_sqrt(simd_float x)
+{
+    return (simd_float)_mm256_sqrt_ps((__m256)x);
+}
+
+SIMD_INLINE uint32_t simd_sign_bits(simd_int mask)
+{
+    return (uint32_t)_mm256_movemask_ps((__m256)mask);
+}
+#elif defined(SIMD_NEON)
+SIMD_INLINE simd_float simd_fma(simd_float a, simd_float b, simd_float c)
+{
+    return (simd_float)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+
+SIMD_INLINE simd_float simd_broadcast(float x)
+{
+    return (simd_float)vdupq_n_f32(x);
+}
+
+SIMD_INLINE simd_float simd_sqrt(simd_float x)
+{
+    return (simd_float)vsqrtq_f32((float32x4_t)x);
+}
+
+SIMD_INLINE uint32_t simd_sign_bits(simd_int mask)
+{
+    const simd_int bit = {1, 2, 4, 8};
+    return (uint32_t)vaddvq_s32((int32x4_t)(mask & bit));
+}
+#else
+typedef double simd_wide __attribute__((vector_size(32)));
+typedef int64_t simd_wide_int __attribute__((vector_size(32)));
+
+/* Without the instruction. The product is exact in double; the sum is rounded to odd (Boldo and Melquiond,
+ * "When double rounding is odd", 2005): if it is not exact, its last bit is set, and then rounding it to
+ * float is as if the exact sum was rounded. */
+SIMD_INLINE simd_float simd_fma(simd_float a, simd_float b, simd_float c)
+{
+    simd_wide product = __builtin_convertvector(a, simd_wide) * __builtin_convertvector(b, simd_wide);
+    simd_wide addend = __builtin_convertvector(c, simd_wide);
+    simd_wide sum = product + addend, part = sum - product;
+    simd_wide error =
+        (product - (sum - part)) + (addend - part); // exact (Knuth); NaN if the sum is not finite
+    simd_wide_int bits = (simd_wide_int)sum, below = (error < 0) ^ (sum < 0);
+    simd_wide_int moves = ((error < 0) | (error > 0)) & ((bits & 1) - 1); // inexact and even
+    bits += moves & (below | 1); // towards the exact value: -1 is down in size, 1 is up
+    return __builtin_convertvector((simd_wide)bits, simd_float);
+}
+
+SIMD_INLINE simd_float simd_broadcast(float x)
+{
+    return (simd_float){x, x, x, x};
+}
+
+SIMD_INLINE simd_float simd_sqrt(simd_float x)
+{
+    return (simd_float){__builtin_sqrtf(x[0]), __builtin_sqrtf(x[1]), __builtin_sqrtf(x[2]),
+                        __builtin_sqrtf(x[3])};
+}
+
+SIMD_INLINE uint32_t simd_sign_bits(simd_int mask)
+{
+    return (uint32_t)((mask[0] & 1) | (mask[1] & 2) | (mask[2] & 4) | (mask[3] & 8));
+}
+#endif
+
+/* Memory of any alignment. */
+SIMD_INLINE simd_float simd_load(const float *from)
+{
+    simd_float value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+SIMD_INLINE void simd_store(float *to, simd_float value)
+{
+    memcpy(to, &value, sizeof value);
+}
+
+/* The first `count` elements; the others are 0. Memory after them is neither read nor written. */
+SIMD_INLINE simd_float simd_load_first(const float *from, int count)
+{
+    float value[SIMD_FLOATS] = {0};
+    memcpy(value, from, (size_t)count * sizeof *from);
+    return simd_load(value);
+}
+
+SIMD_INLINE void simd_store_first(float *to, simd_float value, int count)
+{
+    float values[SIMD_FLOATS];
+    simd_store(values, value);
+    memcpy(to, values, (size_t)count * sizeof *to);
+}
+
+/* yes where the mask has all bits, no where it has none. */
+SIMD_INLINE simd_float simd_select(simd_int mask, simd_float yes, simd_float no)
+{
+    return (simd_float)((mask & (simd_int)yes) | (~mask & (simd_int)no));
+}
+
+/* All bits in element l if bit l is set, else none. */
+SIMD_INLINE simd_int simd_mask_of_bits(uint32_t bits)
+{
+#if SIMD_FLOATS == 16
+    const simd_int bit = {1,      1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+                          1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
+#elif SIMD_FLOATS == 8
+    const simd_int bit = {1, 2, 4, 8, 16, 32, 64, 128};
+#else
+    const simd_int bit = {1, 2, 4, 8};
+#endif
+    return (simd_int)((((simd_int){0} + (int32_t)bits) & bit) != 0);
+}
+
+/* x where it is not negative, else 0. -0 stays -0, NaN stays NaN: a run that has diverged must not look
+ * valid. */
+SIMD_INLINE simd_float simd_relu(simd_float x)
+{
+    return (simd_float)((simd_int)x & ~(simd_int)(x < 0));
+}
+
+/* All bits where ReLU has slope 1: x is positive, or NaN. */
+SIMD_INLINE simd_int simd_passes_relu(simd_float x)
+{
+    return ~(simd_int)(x <= 0);
+}
+
+#endif

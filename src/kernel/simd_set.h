@@ -1,0 +1,52 @@
+/* The SIMD instruction set of this process, and tables of functions that are compiled once per set.
+ *
+ * CMake compiles each file of the list simd_sources once per instruction set, with its compiler flags and
+ * with SIMD_AVX512, SIMD_AVX2, SIMD_NEON or SIMD_PLAIN defined. simd.h gives such a file its vectors and
+ * the suffix of its functions' names. All sets compute the same bits, so the choice is a matter of speed
+ * alone. */
+#ifndef KERNEL_SIMD_SET_H
+#define KERNEL_SIMD_SET_H
+
+#include <stdbool.h>
+
+enum simd_set {
+    SIMD_SET_PLAIN, // C without intrinsics: any processor
+    SIMD_SET_NEON,
+    SIMD_SET_AVX2, // with FMA
+    SIMD_SET_AVX512,
+    SIMD_SETS
+};
+
+/* Declares `f` of type `type` for every instruction set of this architecture, and lists its functions as
+ * the initializer of a table that is indexed by enum simd_set. */
+#if defined(__x86_64__)
+#define SIMD_DECLARE(type, f) type f##_plain, f##_avx2, f##_avx512
+#define SIMD_TABLE(f)                                                                                        \
+    {                                                                                                        \
+        [SIMD_SET_PLAIN] = f##_plain, [SIMD_SET_AVX2] = f##_avx2, [SIMD_SET_AVX512] = f##_avx512             \
+    }
+#elif defined(__aarch64__)
+#define SIMD_DECLARE(type, f) type f##_plain, f##_neon
+#define SIMD_TABLE(f)                                                                                        \
+    {                                                                                                        \
+        [SIMD_SET_PLAIN] = f##_plain, [SIMD_SET_NEON] = f##_neon                                             \
+    }
+#else
+#define SIMD_DECLARE(type, f) type f##_plain
+#define SIMD_TABLE(f)                                                                                        \
+    {                                                                                                        \
+        [SIMD_SET_PLAIN] = f##_plain                                                                         \
+    }
+#endif
+
+/* The set in use: the widest that the processor has, unless simd_set_use chose another. */
+enum simd_set simd_set_current(void);
+
+/* For tests: use `set` from now on. False, without effect, if the processor or this build does not have
+ * it. */
+bool simd_set_use(enum simd_set set);
+
+/* "AVX-512", "AVX2", "NEON", or "plain C" */
+const char *simd_set_name(enum simd_set set);
+
+#endif
