@@ -12,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_SHOWN = 40, RANKS_LISTED = 64, MOST_RANKS = 1 << 20, METADATA_BYTES = 14 * 1024 };
+enum {
+    ROWS_SHOWN = 40,
+    RANKS_LISTED = 64,
+    MOST_RANKS = 1 << 20,
+    FIXED_BYTES = 128 * 1024,
+    RUN_BYTES = 14 * 1024
+};
 
 struct options {
     const char *path;
@@ -122,7 +128,7 @@ static void add_costs(struct plan *plan)
     // Four curves as long as the longest; a text in a column is a pointer of twice a number's size.
     int64_t row_bytes = 4 * points * 8 + 2 * plan->columns.count * 8;
     totals->file_bytes =
-        totals->model_bytes + totals->checkpoint_bytes + totals->runs * (METADATA_BYTES + row_bytes);
+        totals->model_bytes + totals->checkpoint_bytes + FIXED_BYTES + totals->runs * (RUN_BYTES + row_bytes);
 }
 
 // ---- printing ----

@@ -20,6 +20,8 @@ static void test_integers(void **state)
         {"+7", 7},
         {"1e5", 100000},
         {"12E2", 1200},
+        {"1.5e3", 1500},
+        {"2.5e1", 25},
         {"50e-1", 5},
         {"9007199254740993", 9007199254740993},
         {"9223372036854775807", INT64_MAX},
@@ -29,8 +31,8 @@ static void test_integers(void **state)
         {"1e999", INT64_MAX},
         {"-1e999", INT64_MIN},
     };
-    static const char *const others[] = {"",     " 1",  "1 ", "1.0", "1.5e1", "1e-3",
-                                         "0x10", "one", "1e", "nan", "inf",   "--1"};
+    static const char *const others[] = {"",     " 1",  "1 ", "1.0", "1.55e1", "1e-3",
+                                         "0x10", "one", "1e", "nan", "inf",    "--1"};
     int64_t value;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_true(number_integer(cases[i].text, &value));
