@@ -314,7 +314,7 @@ def test_beginning_of_two_ids(finished: Sweep, tmp_path: Path) -> None:
     firsts = [run_id[0] for run_id in columns(results)["run_id"]]
     twice = next(first for first in firsts if firsts.count(first) > 1)
     result = weightsweep("export", results, "--model", twice, "-o", tmp_path / "m.npz")
-    assert result.code == 2 and result.says(f"{firsts.count(twice)} runs", f"`{twice}`")
+    assert result.code == 2 and result.says(f"--model {twice}: {firsts.count(twice)} runs")
 
 
 @pytest.mark.parametrize(
