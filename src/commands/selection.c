@@ -119,32 +119,41 @@ static void print_value(const struct column *column, int64_t run, struct text *t
 
 // Names the values that there are.
 static enum status refuse_value(const struct selection *selection, const struct column *column,
-                                const char *condition)
+                                const char *key, const char *value)
 {
     char *shown[VALUES_SHOWN];
     int count = 0;
     bool more = false;
     struct text values = {0};
     for (int64_t run = 0; run < selection->runs->rows && !more; run++) {
-        struct text value = {0};
+        struct text here = {0};
         int known = 0;
-        print_value(column, run, &value);
-        while (known < count && strcmp(shown[known], value.chars) != 0)
+        print_value(column, run, &here);
+        while (known < count && strcmp(shown[known], here.chars) != 0)
             known++;
         more = known == VALUES_SHOWN;
         if (known == count && !more)
-            shown[count++] = text_take(&value);
-        text_free(&value);
+            shown[count++] = text_take(&here);
+        text_free(&here);
     }
     for (int i = 0; i < count; i++) {
         text_format(&values, "%s%s", i > 0 ? ", " : "", shown[i]);
         free(shown[i]);
     }
     enum status status =
-        status_fail(STATUS_USAGE, __FILE__, __LINE__, "%s %s: no run has %s; expected %s%s",
-                    selection->option, selection->argument, condition, values.chars, more ? ", ..." : "");
+        status_fail(STATUS_USAGE, __FILE__, __LINE__, "%s %s: no run has %s=%s; expected %s%s",
+                    selection->option, selection->argument, key, value, values.chars, more ? ", ..." : "");
     text_free(&values);
     return status;
+}
+
+// Without the blanks around it.
+static char *trimmed(char *word)
+{
+    word += strspn(word, " ");
+    for (size_t length = strlen(word); length > 0 && word[length - 1] == ' ';)
+        word[--length] = '\0';
+    return word;
 }
 
 // Clears matches[run] of the runs for which the condition KEY=VALUE does not hold.
@@ -154,22 +163,23 @@ static enum status narrow(const struct selection *selection, char *condition, bo
     if (!value)
         FAIL(STATUS_USAGE, "%s %s: `%s` is no condition; expected KEY=VALUE pairs joined by commas",
              selection->option, selection->argument, condition);
-    char *key = memory_format("%.*s", (int)(value - condition), condition);
+    *value = '\0';
+    const char *key = trimmed(condition);
     const struct column *column = column_of(selection->runs, key);
+    value = trimmed(value + 1);
     enum status status = STATUS_OK;
     bool any = false;
     if (!column) {
         status = refuse_key(selection, key);
     } else {
         for (int64_t run = 0; run < selection->runs->rows; run++) {
-            bool here = holds(column, run, value + 1);
+            bool here = holds(column, run, value);
             any |= here;
             matches[run] &= here;
         }
         if (!any)
-            status = refuse_value(selection, column, condition);
+            status = refuse_value(selection, column, key, value);
     }
-    free(key);
     return status;
 }
 

@@ -211,6 +211,10 @@ def test_a_file_of_an_earlier_program(tmp_path: Path) -> None:
         assert weightsweep("export", path, "--timeline").code == 0
         model = tmp_path / "model.npz"
         assert weightsweep("export", path, "--model", columns(path)["run_id"][1], "-o", model).code == 0
+        pairs = tmp_path / "pairs.csv"
+        pairs.write_text("x1,x2,y\n1,2,3\n4,5,6\n")
+        predicted = weightsweep("predict", path, "--run", "unknowns=6", "--pairs", pairs, "--format", "json")
+        assert predicted.code == 0 and json.loads(predicted.out)["run_id"] == columns(path)["run_id"][0] == "5b82a13b4391", predicted.err
         assert xarray.load_dataset(path, engine="h5netcdf").r2.notnull().all()
 
 

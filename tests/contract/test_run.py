@@ -109,6 +109,7 @@ def test_only(finished: Sweep, tmp_path: Path) -> None:
         (["unknowns=6,equation_ratio=2.0"], [1]),
         (["unknowns=6,equation_ratio=2", "unknowns=15,training.steps=30"], [1, 2, 3]),
         (["steps=3e1,encoder=[16,24],network.decoder=[16]"], [0, 1, 2, 3]),
+        (["unknowns = 6 , encoder = [16, 24], equations= 12"], [1]),
         (["ID[2]", "equations=12"], [1, 2]),
         (["START[3]"], [3]),
     ],
