@@ -310,7 +310,7 @@ static enum status write_checkpoints(const char *path, const struct sweep *sweep
     for (int i = 0; i < CHECKPOINTS && status == STATUS_OK; i++) {
         double start = clock_seconds();
         state->scalars.step = i;
-        status = results_checkpoint(store, 0, state);
+        status = results_checkpoint(store, 0, state, NULL);
         sample[i] = clock_seconds() - start;
     }
     *each = median(sample, CHECKPOINTS);

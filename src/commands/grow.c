@@ -128,20 +128,30 @@ done:
 
 // ---- what a run has ----
 
-static enum status copy_curve(struct growth *growth, int64_t run, int64_t points, int64_t every)
+// curve [growth->view->points]
+static enum status read_curve(const struct growth *growth, int64_t old, struct store_point *curve,
+                              int64_t *points)
 {
     enum status status = STATUS_OK;
     size_t room = (size_t)growth->view->points;
-    int64_t *step = memory_small(room * sizeof *step), point = 0;
+    int64_t *step = memory_small(room * sizeof *step);
     double *loss = memory_small(3 * room * sizeof *loss), *r2 = loss + room, *seconds = r2 + room;
-    TRY_DONE(store_view_curves(growth->view, growth->source[run], step, loss, r2, seconds));
-    for (size_t i = 0; i < room && point < points && step[i] >= 0; i++)
-        if (every == 0 || step[i] % every == 0)
-            TRY_DONE(store_write_curve_point(growth->to, run, point++, step[i], loss[i], r2[i], seconds[i]));
+    *points = 0;
+    TRY_DONE(store_view_curves(growth->view, old, step, loss, r2, seconds));
+    for (size_t i = 0; i < room && step[i] >= 0; i++)
+        curve[(*points)++] = (struct store_point){(double)step[i], loss[i], r2[i], seconds[i]};
 done:
     free(loss);
     free(step);
     return status;
+}
+
+static enum status write_curve(struct growth *growth, int64_t run, const struct store_point *curve,
+                               int64_t points)
+{
+    for (int64_t point = 0; point < points; point++)
+        TRY(store_write_curve_point(growth->to, run, point, &curve[point]));
+    return STATUS_OK;
 }
 
 static enum status copy_checkpoint(struct growth *growth, int64_t run)
@@ -149,20 +159,26 @@ static enum status copy_checkpoint(struct growth *growth, int64_t run)
     enum status status = STATUS_OK;
     struct train_state state = {0};
     const struct training *training = &growth->sweep->run[run].training;
+    struct store_point *curve = memory_small((size_t)growth->view->points * sizeof *curve);
     bool found = false;
     TRY_DONE(train_state_alloc((size_t)growth->sweep->cost[run].parameters, &state));
-    TRY_DONE(results_load(growth->from, growth->source[run], &state, &found));
+    TRY_DONE(results_load(growth->from, growth->source[run], &state, curve, &found));
     if (!found)
         goto done;
-    if (growth->longer[run]) // the point at the old end is none of the longer run's
-        state.scalars.points = state.scalars.step / training->evaluate_every;
-    TRY_DONE(
-        copy_curve(growth, run, state.scalars.points, growth->longer[run] ? training->evaluate_every : 0));
-    TRY_DONE(results_checkpoint(growth->to, run, &state));
+    if (growth->longer[run]) { // the point at the old end is none of the longer run's
+        int64_t points = 0;
+        for (int64_t i = 0; i < state.scalars.points; i++)
+            if ((int64_t)curve[i].step % training->evaluate_every == 0)
+                curve[points++] = curve[i];
+        state.scalars.points = points;
+    }
+    TRY_DONE(write_curve(growth, run, curve, state.scalars.points));
+    TRY_DONE(results_checkpoint(growth->to, run, &state, curve));
     if (growth->longer[run] || growth->view->status[growth->source[run]] < RUN_DONE)
         TRY_DONE(results_progress(growth->to, run, &state.scalars));
 done:
     train_state_free(&state);
+    free(curve);
     return status;
 }
 
@@ -180,19 +196,24 @@ static enum status copy_row(struct growth *growth, int64_t run)
     int64_t old = growth->source[run];
     enum run_status end = (enum run_status)growth->view->status[old];
     struct store_parameters *parameters = NULL;
-    struct store_sums sums;
+    int64_t points, model_checksum = -1;
+    struct store_point *curve = memory_small((size_t)growth->view->points * sizeof *curve);
     double *values = memory_small((size_t)growth->outcomes.count * sizeof *values);
     if (end == RUN_DONE)
         TRY_DONE(store_view_parameters(growth->view, old, &parameters));
-    TRY_DONE(copy_curve(growth, run, growth->view->points, 0));
-    TRY_DONE(store_write_model(growth->to, run, parameters ? parameters->values : NULL, &sums));
+    TRY_DONE(read_curve(growth, old, curve, &points));
+    TRY_DONE(write_curve(growth, run, curve, points));
+    if (parameters)
+        TRY_DONE(store_write_model(growth->to, run, parameters->values, &model_checksum));
     for (int i = 0; i < growth->outcomes.count; i++)
         values[i] = outcome_of(growth, growth->outcomes.columns[i].name, old);
-    TRY_DONE(store_write_row(growth->to, run, end, values, sums, old_column(growth, "message")->texts[old],
+    TRY_DONE(store_write_row(growth->to, run, end, values, model_checksum,
+                             old_column(growth, "message")->texts[old],
                              old_column(growth, "arithmetic")->texts[old]));
 done:
     store_parameters_free(&parameters);
     free(values);
+    free(curve);
     return status;
 }
 

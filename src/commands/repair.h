@@ -1,5 +1,5 @@
-/* Finished runs whose numbers, curves or model no longer match their checksums are done again, from the newest checkpoint
- * that is whole. */
+/* Finished runs whose row, curves or model no longer match their checksums are done again, from their newest whole
+ * checkpoint. */
 #ifndef COMMANDS_REPAIR_H
 #define COMMANDS_REPAIR_H
 
@@ -7,8 +7,8 @@
 #include "store/store.h"
 #include "sweep/sweep.h"
 
-/* Looks at all finished runs, each rank at its part, and puts the damaged ones back to pending, in the file and in run_status
- * [runs]. `damaged` [runs], of rank 0, marks those whose row has been found damaged already. Says which. Collective. */
+/* Rank 0 checks all finished runs, puts the damaged ones back to pending, in the file and in run_status [runs], and names
+ * them. `damaged` [runs], of rank 0, marks those whose row has been found damaged already. Collective. */
 enum status repair_runs(const struct command *command, const struct sweep *sweep, struct store *store,
                         const bool *damaged, uint8_t *run_status);
 

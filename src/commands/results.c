@@ -69,7 +69,8 @@ static void describe_model(const void *context, int64_t run, struct store_model 
     model->checkpoint_bytes = train_state_bytes(&table);
 }
 
-enum status results_create(const char *path, const struct sweep *sweep)
+// Creates the file at `path`, or tells its size where that is NULL.
+static enum status create(const char *path, const struct sweep *sweep, int64_t *bytes)
 {
     struct column_table settings, outcomes;
     sweep_columns(sweep, &settings);
@@ -88,11 +89,21 @@ enum status results_create(const char *path, const struct sweep *sweep)
                                     .points = points,
                                     .model = describe_model,
                                     .context = sweep};
-    enum status status = store_create(path, &plan);
+    enum status status = path ? store_create(path, &plan) : store_plan_bytes(&plan, bytes);
     free(versions);
     column_table_free(&settings);
     column_table_free(&outcomes);
     return status;
+}
+
+enum status results_create(const char *path, const struct sweep *sweep)
+{
+    return create(path, sweep, NULL);
+}
+
+enum status results_bytes(const struct sweep *sweep, int64_t *bytes)
+{
+    return create(NULL, sweep, bytes);
 }
 
 // The value of `name:` in a resolved sweep, with its quotes.
@@ -216,6 +227,9 @@ enum status results_check_growth(const struct store_view *view, const struct swe
 
 enum { SEGMENTS = 4 };
 
+// Part of the file format: a change of it needs a new SLOT_VERSION.
+_Static_assert(sizeof(struct train_scalars) == 64, "a checkpoint begins with these eight numbers");
+
 static void state_segments(const struct train_state *state, struct store_segment segments[SEGMENTS])
 {
     size_t length = state->parameters_count * sizeof(float);
@@ -225,19 +239,22 @@ static void state_segments(const struct train_state *state, struct store_segment
     segments[3] = (struct store_segment){state->second, length};
 }
 
-enum status results_load(struct store *store, int64_t run, struct train_state *state, bool *found)
+enum status results_load(struct store *store, int64_t run, struct train_state *state,
+                         struct store_point *curve, bool *found)
 {
     struct store_segment segments[SEGMENTS];
     int64_t step;
     state_segments(state, segments);
-    return store_read_checkpoint(store, run, &step, segments, SEGMENTS, found);
+    return store_read_checkpoint(store, run, &step, segments, SEGMENTS, curve, found);
 }
 
-enum status results_checkpoint(struct store *store, int64_t run, const struct train_state *state)
+enum status results_checkpoint(struct store *store, int64_t run, const struct train_state *state,
+                               const struct store_point *curve)
 {
     struct store_segment segments[SEGMENTS];
     state_segments(state, segments);
-    return store_write_checkpoint(store, run, state->scalars.step, state->scalars.points, segments, SEGMENTS);
+    return store_write_checkpoint(store, run, state->scalars.step, segments, SEGMENTS, curve,
+                                  state->scalars.points);
 }
 
 static void fill_common(const struct train_scalars *scalars, double values[OUTCOMES])
@@ -275,10 +292,32 @@ static void fill_further(const struct run_spec *run, const struct column_table *
     }
 }
 
+// The parameters of the run's last checkpoint become its model.
+static enum status write_model(struct store *store, const struct sweep *sweep, int64_t run, int64_t *checksum)
+{
+    enum status status = STATUS_OK;
+    struct train_scalars scalars;
+    size_t length = (size_t)sweep->cost[run].parameters * sizeof(float);
+    struct store_segment segments[SEGMENTS] = {
+        {&scalars, sizeof scalars}, {NULL, length}, {NULL, length}, {NULL, length}};
+    int64_t step;
+    bool found;
+    TRY(memory_alloc(length, &segments[1].bytes));
+    TRY_DONE(store_read_checkpoint(store, run, &step, segments, SEGMENTS, NULL, &found));
+    if (!found)
+        FAIL_DONE(
+            STATUS_RESULTS,
+            "the last checkpoint of run %s does not match its checksum any more; run the same command again",
+            sweep->run[run].id);
+    status = store_write_model(store, run, segments[1].bytes, checksum);
+done:
+    memory_free(&segments[1].bytes);
+    return status;
+}
+
 enum status results_finish(struct store *store, const struct sweep *sweep,
                            const struct column_table *outcomes, int64_t run, enum train_end end,
-                           const struct train_scalars *scalars, const double *run_scores,
-                           const struct schedule_sums *sums, const char *message)
+                           const struct train_scalars *scalars, const double *run_scores, const char *message)
 {
     if (end == TRAIN_STOPPED) {
         TRY(results_progress(store, run, scalars));
@@ -293,9 +332,10 @@ enum status results_finish(struct store *store, const struct sweep *sweep,
     enum run_status run_status = end == TRAIN_DONE       ? RUN_DONE
                                  : end == TRAIN_DIVERGED ? RUN_DIVERGED
                                                          : RUN_FAILED;
-    enum status status =
-        store_write_row(store, run, run_status, values, (struct store_sums){sums->curve, sums->model},
-                        message, arithmetic_name());
+    int64_t model_checksum = -1;
+    enum status status = end == TRAIN_DONE ? write_model(store, sweep, run, &model_checksum) : STATUS_OK;
+    if (status == STATUS_OK)
+        status = store_write_row(store, run, run_status, values, model_checksum, message, arithmetic_name());
     free(values);
     return status;
 }

@@ -37,9 +37,15 @@ bool results_same_sweep(const struct store_view *view, const struct sweep *sweep
 enum status results_check_growth(const struct store_view *view, const struct sweep *sweep,
                                  bool same_arithmetic);
 
-/* Checkpoints: the state of a run as pieces. */
-enum status results_load(struct store *store, int64_t run, struct train_state *state, bool *found);
-enum status results_checkpoint(struct store *store, int64_t run, const struct train_state *state);
+/* Checkpoints: the state of a run and its curve so far, [state->scalars.points]. `curve` has room for store_points, or is NULL
+ * where it is not wanted. */
+enum status results_load(struct store *store, int64_t run, struct train_state *state,
+                         struct store_point *curve, bool *found);
+enum status results_checkpoint(struct store *store, int64_t run, const struct train_state *state,
+                               const struct store_point *curve);
+
+/* The size in bytes of the file for this sweep. */
+enum status results_bytes(const struct sweep *sweep, int64_t *bytes);
 
 /* How far an unfinished run is. */
 enum status results_progress(struct store *store, int64_t run, const struct train_scalars *scalars);
@@ -48,6 +54,6 @@ enum status results_progress(struct store *store, int64_t run, const struct trai
 enum status results_finish(struct store *store, const struct sweep *sweep,
                            const struct column_table *outcomes, int64_t run, enum train_end end,
                            const struct train_scalars *scalars, const double *run_scores,
-                           const struct schedule_sums *sums, const char *message);
+                           const char *message);
 
 #endif

@@ -199,6 +199,20 @@ static enum status put_back(const struct command *command, const struct run_opti
     return agree(status, command->comm);
 }
 
+// Runs that have begun: their curves as their checkpoints have them.
+static enum status restore_curves(const struct sweep *sweep, struct store *store, MPI_Comm comm,
+                                  const struct past *past)
+{
+    int rank;
+    enum status status = STATUS_OK;
+    MPI_Comm_rank(comm, &rank);
+    for (int64_t run = 0; rank == 0 && run < sweep->runs && status == STATUS_OK; run++)
+        if (past->status[run] == RUN_RUNNING || past->damaged[run] ||
+            (past->status[run] == RUN_PENDING && past->steps_done[run] > 0))
+            status = store_restore_curve(store, run);
+    return agree(status, comm);
+}
+
 // ---- what the schedule needs from outside ----
 
 struct recorder {
@@ -207,33 +221,37 @@ struct recorder {
     struct column_table outcomes;
     struct progress *progress; // of rank 0, as is the timeline
     struct timeline *timeline;
-    uint8_t *run_status; // [runs], kept by rank 0
-    double *written;     // [runs]: when a run's progress last went to the file
+    uint8_t *run_status;       // [runs], kept by rank 0
+    double *written;           // [runs]: when a run's progress last went to the file
+    struct store_point *curve; // of the run that this rank leads
 };
 
 static enum status on_load(void *context, int64_t run, struct train_state *state, bool *found)
 {
-    return results_load(((struct recorder *)context)->store, run, state, found);
+    struct recorder *recorder = context;
+    return results_load(recorder->store, run, state, recorder->curve, found);
 }
 
 static enum status on_checkpoint(void *context, int64_t run, const struct train_state *state)
 {
-    return results_checkpoint(((struct recorder *)context)->store, run, state);
+    struct recorder *recorder = context;
+    return results_checkpoint(recorder->store, run, state, recorder->curve);
 }
 
-static enum status on_curve(void *context, int64_t run, int64_t point, const struct train_state *state)
+static struct store_point point_of(const struct train_scalars *scalars)
 {
-    const struct train_scalars *scalars = &state->scalars;
-    return store_write_curve_point(((struct recorder *)context)->store, run, point, scalars->step,
-                                   scalars->loss_ema, scalars->r2, scalars->wall_seconds);
+    return (struct store_point){(double)scalars->step, scalars->loss_ema, scalars->r2, scalars->wall_seconds};
 }
 
-static enum status on_close(void *context, int64_t run, const float *parameters, struct schedule_sums *sums)
+static void on_curve(void *context, int64_t point, const struct train_scalars *scalars)
 {
-    struct store_sums stored;
-    TRY(store_write_model(((struct recorder *)context)->store, run, parameters, &stored));
-    *sums = (struct schedule_sums){stored.curve, stored.model};
-    return STATUS_OK;
+    ((struct recorder *)context)->curve[point] = point_of(scalars);
+}
+
+static enum status on_point(void *context, int64_t run, int64_t point, const struct train_scalars *scalars)
+{
+    const struct store_point values = point_of(scalars);
+    return store_write_curve_point(((struct recorder *)context)->store, run, point, &values);
 }
 
 static enum status on_started(void *context, int64_t run, const int *ranks, int size)
@@ -270,8 +288,7 @@ static enum status on_progress(void *context, int64_t run, const struct train_sc
 }
 
 static enum status on_finished(void *context, int64_t run, enum train_end end,
-                               const struct train_scalars *scalars, const double *scores,
-                               const struct schedule_sums *sums, const char *message)
+                               const struct train_scalars *scalars, const double *scores, const char *message)
 {
     struct recorder *recorder = context;
     static const enum run_status statuses[] = {[TRAIN_DONE] = RUN_DONE,
@@ -279,7 +296,7 @@ static enum status on_finished(void *context, int64_t run, enum train_end end,
                                                [TRAIN_FAILED] = RUN_FAILED,
                                                [TRAIN_STOPPED] = RUN_PENDING};
     TRY(timeline_end(recorder->timeline, run, scalars->step));
-    TRY(results_finish(recorder->store, recorder->sweep, &recorder->outcomes, run, end, scalars, scores, sums,
+    TRY(results_finish(recorder->store, recorder->sweep, &recorder->outcomes, run, end, scalars, scores,
                        message));
     recorder->run_status[run] = (uint8_t)statuses[end];
     if (end == TRAIN_STOPPED)
@@ -367,6 +384,7 @@ static enum status work(const struct command *command, const struct run_options 
     struct policy_run *estimate = memory_small(runs * sizeof *estimate);
     int64_t *todo = memory_small(runs * sizeof *todo);
     recorder.written = memory_small(runs * sizeof *recorder.written);
+    recorder.curve = memory_small((size_t)store_points(store) * sizeof *recorder.curve);
     struct schedule_job job = {
         .run = run, .estimate = estimate, .todo = todo, .group = possible_group(options->group, ranks)};
     for (int64_t i = 0; i < sweep->runs; i++) {
@@ -394,10 +412,10 @@ static enum status work(const struct command *command, const struct run_options 
                                          .load = on_load,
                                          .checkpoint = on_checkpoint,
                                          .curve = on_curve,
-                                         .close = on_close,
                                          .started = on_started,
                                          .grown = on_grown,
                                          .progress = on_progress,
+                                         .point = on_point,
                                          .finished = on_finished,
                                          .tick = on_tick};
     enum status status = schedule_work(&job, &hooks, command->comm);
@@ -406,6 +424,7 @@ static enum status work(const struct command *command, const struct run_options 
     progress_destroy(&recorder.progress);
     timeline_destroy(&recorder.timeline);
     free(recorder.written);
+    free(recorder.curve);
     column_table_free(&recorder.outcomes);
     free(run);
     free(estimate);
@@ -432,6 +451,7 @@ static enum status with_file(const struct command *command, const struct run_opt
     TRY_DONE(store_open(options->output, command->comm, &store));
     TRY_DONE(repair_runs(command, sweep, store, past.damaged, past.status));
     TRY_DONE(put_back(command, options, sweep, store, past.status));
+    TRY_DONE(restore_curves(sweep, store, command->comm, &past));
     status = work(command, options, sweep, store, &past);
     if (rank == 0 && status == STATUS_OK)
         status = count_lost(options->output, sweep, past.status);

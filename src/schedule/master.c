@@ -195,7 +195,7 @@ static enum status finished(struct master *master, const struct report *report)
         stop_request();
     }
     return master->hooks->finished(master->hooks->context, report->run, report->end, &report->scalars,
-                                   report->scores, &report->sums, report->message);
+                                   report->scores, report->message);
 }
 
 void master_report(struct master *master, enum tag tag, const struct report *report)
@@ -204,6 +204,8 @@ void master_report(struct master *master, enum tag tag, const struct report *rep
     if (tag == TAG_PROGRESS) {
         measure(master, report);
         status = master->hooks->progress(master->hooks->context, report->run, &report->scalars);
+    } else if (tag == TAG_POINT) {
+        status = master->hooks->point(master->hooks->context, report->run, report->point, &report->scalars);
     } else if (tag == TAG_GROWN) {
         status = grown(master, report);
     } else {

@@ -16,6 +16,7 @@ enum tag {
     TAG_JOIN, // int[]: as TAG_GROW, once the group is at a step's end
     // leader -> master
     TAG_PROGRESS, // struct report
+    TAG_POINT,    // struct report: a point of the curves
     TAG_GROWN,    // struct report; `larger` says whether it worked
     TAG_FINISHED, // struct report
 };
@@ -27,8 +28,9 @@ struct report {
     enum status status; // not OK: the results file could not be written
     enum train_end end;
     struct train_scalars scalars;
-    struct schedule_sums sums; // from here on with TAG_FINISHED alone: the other messages are frequent
-    double scores[FURTHER_SCORES_MOST];
+    int64_t point; // with TAG_POINT
+    double
+        scores[FURTHER_SCORES_MOST]; // from here on with TAG_FINISHED alone: the other messages are frequent
     char message[256];
 };
 

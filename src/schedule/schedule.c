@@ -44,8 +44,8 @@ static void tell(struct worker *worker, enum tag tag, const struct report *repor
         master_report(worker->master, tag, report);
     else
         outbox_send(&worker->outbox, report,
-                    tag == TAG_FINISHED ? (int)sizeof *report : (int)offsetof(struct report, sums), MPI_BYTE,
-                    0, tag);
+                    tag == TAG_FINISHED ? (int)sizeof *report : (int)offsetof(struct report, scores),
+                    MPI_BYTE, 0, tag);
 }
 
 // A worker's ear: the wish to stop comes from the master or goes to it.
@@ -141,7 +141,9 @@ static enum status checkpoint(void *context, const struct train_state *state)
 static enum status curve(void *context, int64_t point, const struct train_state *state)
 {
     struct worker *worker = context;
-    return worker->hooks->curve(worker->hooks->context, worker->run, point, state);
+    worker->hooks->curve(worker->hooks->context, point, &state->scalars);
+    tell(worker, TAG_POINT, &(struct report){.run = worker->run, .point = point, .scalars = state->scalars});
+    return STATUS_OK;
 }
 
 static MPI_Comm make_group(const struct worker *worker, const int *ranks, int count)
@@ -210,10 +212,6 @@ static void do_run(struct worker *worker, enum tag tag, const int *ranks, int le
     struct report report = {.run = worker->run};
     report.status = (tag == TAG_JOIN ? train_join : train_run)(&worker->job->run[worker->run], &hooks,
                                                                worker->group, &result);
-    if (report.status == STATUS_OK && result.end != TRAIN_STOPPED && worker->leader)
-        report.status =
-            worker->hooks->close(worker->hooks->context, worker->run,
-                                 result.end == TRAIN_DONE ? result.state.parameters : NULL, &report.sums);
     report.end = result.end;
     report.scalars = result.state.scalars;
     memcpy(report.scores, result.scores, sizeof report.scores);

@@ -13,11 +13,6 @@
 #include <mpi.h>
 #include <stdbool.h>
 
-/* Checksums of what a leader wrote for a run; the master keeps them with the run's row. */
-struct schedule_sums {
-    int64_t curve, model;
-};
-
 struct schedule_hooks {
     void *context;
     double checkpoint_every; // seconds
@@ -25,17 +20,18 @@ struct schedule_hooks {
     /* The leader of a run's group. */
     enum status (*load)(void *context, int64_t run, struct train_state *state, bool *found);
     enum status (*checkpoint)(void *context, int64_t run, const struct train_state *state);
-    enum status (*curve)(void *context, int64_t run, int64_t point, const struct train_state *state);
-    /* The run is over: keeps the model if there is one. `parameters` is NULL unless end is TRAIN_DONE. */
-    enum status (*close)(void *context, int64_t run, const float *parameters, struct schedule_sums *sums);
+    /* Keeps a curve point for the next checkpoints; the master gets it as `point`. */
+    void (*curve)(void *context, int64_t point, const struct train_scalars *scalars);
 
     /* The master. From now on these work on the run: it has started, or more have joined.  ranks [size] */
     enum status (*started)(void *context, int64_t run, const int *ranks, int size);
     enum status (*grown)(void *context, int64_t run, const int *ranks, int size, int64_t step);
     enum status (*progress)(void *context, int64_t run, const struct train_scalars *scalars);
+    /* Writes a curve point. */
+    enum status (*point)(void *context, int64_t run, int64_t point, const struct train_scalars *scalars);
+    /* A run that is done has a checkpoint of its last step. */
     enum status (*finished)(void *context, int64_t run, enum train_end end,
-                            const struct train_scalars *scalars, const double *scores,
-                            const struct schedule_sums *sums, const char *message);
+                            const struct train_scalars *scalars, const double *scores, const char *message);
     void (*tick)(void *context); // now and then
 };
 

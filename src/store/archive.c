@@ -33,11 +33,8 @@ struct archive {
 // In a function that returns `status` from a label `done`.
 #define COPY(call)                                                                                           \
     do {                                                                                                     \
-        if ((call) < 0) {                                                                                    \
-            status = h5_write_failure(archive->path, "an archive");                                          \
-            h5_abandon(archive->file); /* before its datasets are closed: they still have chunks to write */ \
-            goto done;                                                                                       \
-        }                                                                                                    \
+        if ((call) < 0)                                                                                      \
+            TRY_DONE(h5_write_failure(archive->path, "an archive"));                                         \
     } while (0)
 
 #define SOURCE(call, what)                                                                                   \
@@ -309,7 +306,7 @@ done:
     h5_close(&from);
     h5_close(&properties);
     h5_close(&access);
-    return h5_settle(h5_close_new(&archive->file, archive->path, status), archive->view->path);
+    return h5_settle(h5_close_new(&archive->file, archive->path, "an archive", status), archive->view->path);
 }
 
 static enum status make_archive(const char *part, const void *context)

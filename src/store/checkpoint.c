@@ -58,9 +58,13 @@ static enum slot_state judge(const struct slots *slots, const struct slot_header
     static const struct slot_header empty;
     if (memcmp(header, &empty, sizeof empty) == 0)
         return SLOT_EMPTY;
-    bool sound = memcmp(header->magic, SLOT_MAGIC, sizeof header->magic) == 0 &&
-                 header->header_crc == header_crc(header) && header->length <= slots->stride - SLOT_BLOCK;
-    return sound ? SLOT_WRITTEN : SLOT_DAMAGED;
+    bool valid = memcmp(header->magic, SLOT_MAGIC, sizeof header->magic) == 0 &&
+                 header->header_crc == header_crc(header);
+    if (valid && header->version != SLOT_VERSION)
+        return SLOT_OTHER_VERSION;
+    valid = valid && header->length <= slots->stride - SLOT_BLOCK && header->points >= 0 &&
+            (uint64_t)header->points <= header->length / sizeof(struct store_point);
+    return valid ? SLOT_WRITTEN : SLOT_DAMAGED;
 }
 
 enum status slots_headers(int fd, const char *path, const struct slots *slots, struct slot_header headers[2],
@@ -71,6 +75,12 @@ enum status slots_headers(int fd, const char *path, const struct slots *slots, s
         TRY(file_read(fd, path, "a checkpoint", &headers[slot], sizeof headers[slot],
                       slot_offset(slots, slot)));
         states[slot] = judge(slots, &headers[slot]);
+        if (states[slot] == SLOT_OTHER_VERSION)
+            FAIL(STATUS_RESULTS,
+                 "%s: a checkpoint of run %s has version %c; this program reads version %c. Continue the "
+                 "file with "
+                 "the weightsweep that wrote it (attribute `versions`)",
+                 path, slots->run_id, headers[slot].version, SLOT_VERSION);
         if (states[slot] == SLOT_WRITTEN &&
             (*newest < 0 || headers[slot].sequence > headers[*newest].sequence))
             *newest = slot;
@@ -99,19 +109,45 @@ done:
     return status;
 }
 
-// ---- the writer's side ----
-
-// The slots of the run, looked up once and kept while the same run goes on.
-static enum status find_slots(struct store *store, int64_t run)
+enum status slots_newest_whole(int fd, const char *path, const struct slots *slots,
+                               struct newest_slot *newest)
 {
-    if (store->slots.run == run)
-        return STATUS_OK;
-    char *run_id = NULL;
-    TRY(writer_run_id(store, run, &run_id));
-    enum status status = slots_locate(store->file, store->path, run, run_id, &store->slots);
-    free(run_id);
-    return status;
+    struct slot_header headers[2];
+    enum slot_state states[2];
+    int slot;
+    TRY(slots_headers(fd, path, slots, headers, states, &slot));
+    *newest = (struct newest_slot){.slot = -1, .sequence = slot < 0 ? 0 : headers[slot].sequence};
+    while (slot >= 0) {
+        bool whole;
+        TRY(slot_whole(fd, path, slots, slot, &headers[slot], &whole));
+        newest->damaged[slot] = !whole;
+        if (whole) {
+            newest->slot = slot;
+            newest->header = headers[slot];
+            return STATUS_OK;
+        }
+        states[slot] = SLOT_DAMAGED; // since it was written: back to the one before
+        slot = states[1 - slot] == SLOT_WRITTEN ? 1 - slot : -1;
+    }
+    return STATUS_OK;
 }
+
+enum status slot_curve(int fd, const char *path, const struct slots *slots, int slot,
+                       const struct slot_header *header, struct store_point *curve)
+{
+    size_t length = (size_t)header->points * sizeof *curve;
+    return file_read(fd, path, "a checkpoint", curve, length,
+                     slot_offset(slots, slot) + SLOT_BLOCK + (off_t)(header->length - length));
+}
+
+enum status slot_empty(int fd, const char *path, const struct slots *slots, int slot)
+{
+    static const struct slot_header empty;
+    TRY(file_write(fd, path, "a checkpoint", &empty, sizeof empty, slot_offset(slots, slot)));
+    return file_sync(fd, path, "a checkpoint");
+}
+
+// ---- the writer's side ----
 
 static size_t total_length(const struct store_segment *segments, int count)
 {
@@ -121,92 +157,72 @@ static size_t total_length(const struct store_segment *segments, int count)
     return length;
 }
 
-enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step, int64_t points,
-                                   const struct store_segment *segments, int count)
+static enum status write_segment(struct store *store, const struct store_segment *segment, off_t *offset,
+                                 uint32_t *crc)
+{
+    if (segment->length == 0)
+        return STATUS_OK;
+    TRY(file_write(store->run_fd, store->path, "a checkpoint", segment->bytes, segment->length, *offset));
+    *crc = hash_crc32(*crc, segment->bytes, segment->length);
+    *offset += (off_t)segment->length;
+    return STATUS_OK;
+}
+
+enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step,
+                                   const struct store_segment *segments, int count,
+                                   const struct store_point *curve, int64_t points)
 {
     static const char what[] = "a checkpoint";
-    struct slot_header headers[2];
-    enum slot_state states[2];
-    int newest;
-    TRY(find_slots(store, run));
-    const struct slots *slots = &store->slots;
-    size_t length = total_length(segments, count);
-    if (length > slots->stride - SLOT_BLOCK)
-        FAIL(STATUS_INTERNAL, "a checkpoint of %zu bytes does not fit its slot of %zu", length,
-             slots->stride - SLOT_BLOCK);
-    TRY(slots_headers(store->fd, store->path, slots, headers, states, &newest));
-    int slot = newest == 0 ? 1 : 0;
-
-    struct slot_header header = {.magic = SLOT_MAGIC, .step = step, .length = length, .points = points};
-    TRY(writer_curve_crc(store, run, points, &header.curve_crc));
-    header.sequence = newest < 0 ? 1 : headers[newest].sequence + 1;
-    off_t offset = slot_offset(slots, slot) + SLOT_BLOCK;
-    for (int i = 0; i < count; i++) {
-        TRY(file_write(store->fd, store->path, what, segments[i].bytes, segments[i].length, offset));
-        header.payload_crc = hash_crc32(header.payload_crc, segments[i].bytes, segments[i].length);
-        offset += (off_t)segments[i].length;
-    }
-    TRY(file_sync(store->fd, store->path, what));
+    TRY(writer_open_run(store, run));
+    const struct slots *slots = &store->slots[run];
+    const struct store_segment points_segment = {(void *)(uintptr_t)curve, (size_t)points * sizeof *curve};
+    struct slot_header header = {.magic = SLOT_MAGIC,
+                                 .version = SLOT_VERSION,
+                                 .sequence = store->newest.sequence + 1,
+                                 .step = step,
+                                 .length = total_length(segments, count) + points_segment.length,
+                                 .points = points};
+    if (header.length > slots->stride - SLOT_BLOCK)
+        FAIL(STATUS_INTERNAL, "a checkpoint of %llu bytes does not fit its slot of %zu",
+             (unsigned long long)header.length, slots->stride - SLOT_BLOCK);
+    int slot = store->newest.slot == 0 ? 1 : 0;
+    off_t offset = slot_offset(slots, slot), end = offset + SLOT_BLOCK;
+    for (int i = 0; i < count; i++)
+        TRY(write_segment(store, &segments[i], &end, &header.payload_crc));
+    TRY(write_segment(store, &points_segment, &end, &header.payload_crc));
+    TRY(file_sync(store->run_fd, store->path, what));
     header.header_crc = header_crc(&header);
-    TRY(file_write(store->fd, store->path, what, &header, sizeof header, slot_offset(slots, slot)));
-    return file_sync(store->fd, store->path, what);
-}
-
-static enum status read_payload(struct store *store, int slot, const struct slot_header *header,
-                                const struct store_segment *segments, int count, bool *whole)
-{
-    off_t offset = slot_offset(&store->slots, slot) + SLOT_BLOCK;
-    uint32_t crc = 0;
-    for (int i = 0; i < count; i++) {
-        TRY(file_read(store->fd, store->path, "a checkpoint", segments[i].bytes, segments[i].length, offset));
-        crc = hash_crc32(crc, segments[i].bytes, segments[i].length);
-        offset += (off_t)segments[i].length;
-    }
-    *whole = crc == header->payload_crc;
+    TRY(file_write(store->run_fd, store->path, what, &header, sizeof header, offset));
+    TRY(file_sync(store->run_fd, store->path, what));
+    store->newest = (struct newest_slot){.slot = slot, .header = header, .sequence = header.sequence};
     return STATUS_OK;
-}
-
-// What was reached before the checkpoint must still be there: the run only adds to it, and sums it up at its end.
-static enum status curve_whole(struct store *store, int64_t run, const struct slot_header *header,
-                               bool *whole)
-{
-    uint32_t crc;
-    TRY(writer_curve_crc(store, run, header->points, &crc));
-    *whole = crc == header->curve_crc;
-    return STATUS_OK;
-}
-
-// The next checkpoint goes to an empty slot first, never over the last whole one.
-static enum status empty_slot(struct store *store, int slot)
-{
-    static const struct slot_header empty;
-    TRY(file_write(store->fd, store->path, "a checkpoint", &empty, sizeof empty,
-                   slot_offset(&store->slots, slot)));
-    return file_sync(store->fd, store->path, "a checkpoint");
 }
 
 enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *step,
-                                  const struct store_segment *segments, int count, bool *found)
+                                  const struct store_segment *segments, int count, struct store_point *curve,
+                                  bool *found)
 {
     *found = false;
-    TRY(find_slots(store, run));
-    size_t length = total_length(segments, count);
-    for (;;) {
-        struct slot_header headers[2];
-        enum slot_state states[2];
-        int newest;
-        TRY(slots_headers(store->fd, store->path, &store->slots, headers, states, &newest));
-        if (newest < 0)
-            return STATUS_OK;
-        if (headers[newest].length != length)
-            FAIL(STATUS_RESULTS, "%s: the checkpoint of run %s holds %llu bytes, not %zu", store->path,
-                 store->slots.run_id, (unsigned long long)headers[newest].length, length);
-        TRY(read_payload(store, newest, &headers[newest], segments, count, found));
-        if (*found)
-            TRY(curve_whole(store, run, &headers[newest], found));
-        *step = headers[newest].step;
-        if (*found)
-            return STATUS_OK;
-        TRY(empty_slot(store, newest)); // damaged since it was written: back to the one before
+    store->open_run = -1;
+    TRY(writer_open_run(store, run));
+    const struct slots *slots = &store->slots[run];
+    const struct slot_header *header = &store->newest.header;
+    if (store->newest.slot < 0)
+        return STATUS_OK;
+    size_t length = total_length(segments, count) + (size_t)header->points * sizeof *curve;
+    if (header->length != length || header->points > store->points)
+        FAIL(STATUS_RESULTS, "%s: the checkpoint of run %s holds %llu bytes, not %zu", store->path,
+             slots->run_id, (unsigned long long)header->length, length);
+    off_t offset = slot_offset(slots, store->newest.slot) + SLOT_BLOCK;
+    for (int i = 0; i < count; i++) {
+        if (segments[i].bytes)
+            TRY(file_read(store->run_fd, store->path, "a checkpoint", segments[i].bytes, segments[i].length,
+                          offset));
+        offset += (off_t)segments[i].length;
     }
+    if (curve)
+        TRY(slot_curve(store->run_fd, store->path, slots, store->newest.slot, header, curve));
+    *step = header->step;
+    *found = true;
+    return STATUS_OK;
 }

@@ -1,39 +1,37 @@
-/* The two checkpoint slots of a run, on the file's bytes themselves.
+/* The two checkpoint slots of a run.
  *
- * A slot is one header block of 4096 bytes and the payload, padded to whole blocks; it starts on a 4 KiB
- * boundary. The writer overwrites the older slot: data, fdatasync, header, fdatasync. Hence, whenever the
- * process is killed,
+ * A slot is one header block of 4096 bytes and the payload, padded to whole blocks. It starts on a 4 KiB boundary. The
+ * payload is the state of the run and the points of its curves. The writer overwrites the older slot: payload,
+ * fdatasync, header, fdatasync. Hence, whenever the process is killed,
  *   - a header is either all zero (never written) or whole;
- *   - the slot with the newer header is whole; the other may be torn.
- * HDF5 and MPI-IO only offer collective flushes, so this goes through a POSIX descriptor on the same file, at
- * the place that HDF5 gave the dataset. */
+ *   - the slot with the newer header is whole; the other one may be torn. */
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H
 
-#include "base/status.h"
+#include "store/store.h"
 
 #include <hdf5.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 enum { SLOT_BLOCK = 4096 };
 
 struct slot_header {
-    char magic[8];     // SLOT_MAGIC
+    char magic[6]; // SLOT_MAGIC
+    char version;  // SLOT_VERSION: meaning of the other fields and of the payload
+    char zero;
     uint64_t sequence; // 1, 2, 3, ... over both slots
     int64_t step;      // steps done
     uint64_t length;   // bytes of payload
     uint32_t payload_crc;
-    uint32_t curve_crc; // of the first `points` points of the run's curves
-    int64_t points;
+    uint32_t unused;
+    int64_t points; // of the curves: the last `points` * sizeof(struct store_point) bytes of the payload
     uint8_t zeros[SLOT_BLOCK - 52];
     uint32_t header_crc; // of everything before it
 };
 _Static_assert(sizeof(struct slot_header) == SLOT_BLOCK, "a header is one block");
 
-#define SLOT_MAGIC "WSSLOT1" // eight bytes with its zero
+#define SLOT_MAGIC "WSSLOT"
+enum { SLOT_VERSION = '2' }; // '1': up to 0.4.0, without the curves
 
 /* Where a run's slots are. */
 struct slots {
@@ -43,7 +41,7 @@ struct slots {
     size_t stride; // bytes of a slot: header, payload, padding
 };
 
-enum slot_state { SLOT_EMPTY, SLOT_WRITTEN, SLOT_DAMAGED };
+enum slot_state { SLOT_EMPTY, SLOT_WRITTEN, SLOT_DAMAGED, SLOT_OTHER_VERSION };
 
 /* Bytes of a slot with room for this payload. */
 size_t slot_bytes(size_t payload);
@@ -51,12 +49,30 @@ size_t slot_bytes(size_t payload);
 /* Finds the slots of a run. `path` is for messages. */
 enum status slots_locate(hid_t file, const char *path, int64_t run, const char *run_id, struct slots *slots);
 
-/* Reads both headers. `newest` is the written slot with the higher sequence, or -1. */
+/* Reads both headers. `newest` is the written slot with the higher sequence number, or -1. STATUS_RESULTS for a slot of
+ * another version. */
 enum status slots_headers(int fd, const char *path, const struct slots *slots, struct slot_header headers[2],
                           enum slot_state states[2], int *newest);
 
 /* Whether the payload of this slot matches its header. */
 enum status slot_whole(int fd, const char *path, const struct slots *slots, int slot,
                        const struct slot_header *header, bool *whole);
+
+/* The newest slot whose payload matches its header. */
+struct newest_slot {
+    int slot; // -1: none
+    struct slot_header header;
+    uint64_t sequence; // highest of both slots
+    bool damaged[2];   // newer slots, whose payload does not match
+};
+enum status slots_newest_whole(int fd, const char *path, const struct slots *slots,
+                               struct newest_slot *newest);
+
+/* Reads the curve of this slot. curve [header->points] */
+enum status slot_curve(int fd, const char *path, const struct slots *slots, int slot,
+                       const struct slot_header *header, struct store_point *curve);
+
+/* Makes a slot one that was never written. */
+enum status slot_empty(int fd, const char *path, const struct slots *slots, int slot);
 
 #endif

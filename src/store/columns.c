@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static enum status write_attribute(struct creation *creation, hid_t object, const char *name, hid_t type,
                                    hsize_t count, const void *value)
@@ -34,9 +35,8 @@ static enum status write_int(struct creation *creation, hid_t object, const char
     return write_attribute(creation, object, name, H5T_NATIVE_INT64, 0, &value);
 }
 
-// A dimension that is no variable, the way netCDF-4 writes it: a scale under netCDF's own phrase whose values
-// nobody reads. It has its place all the same, since opening it through MPI-IO would allocate one: a change
-// of metadata.
+// A dimension that is no variable, the way netCDF-4 writes it: a scale under netCDF's own phrase. It has no values and no
+// place in the file.
 static enum status create_dimension(const struct creation *creation, const char *name, int64_t length,
                                     hid_t *scale)
 {
@@ -45,8 +45,8 @@ static enum status create_dimension(const struct creation *creation, const char 
     snprintf(phrase, sizeof phrase, "This is a netCDF dimension but not a netCDF variable.%10lld",
              (long long)length);
     hid_t space = H5Screate_simple(1, &(hsize_t){(hsize_t)length}, NULL);
-    hid_t properties = creation_dataset_properties();
-    H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER);
+    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_obj_track_times(properties, false);
     WRITE(*scale =
               H5Dcreate2(creation->file, name, H5T_IEEE_F32BE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
     WRITE(H5DSset_scale(*scale, phrase));
@@ -60,8 +60,20 @@ struct variable {
     const char *name, *units, *long_name, *role;
     hid_t type;
     hid_t dimensions[2]; // the second may be 0
-    const void *fill;    // what every element holds at first; NULL where everything is written at once
+    const void *fill;    // first value of every element; NULL where every element is written at creation
 };
+
+// create.c writes the first values, in blocks: HDF5 would write them to memory.
+static void add_column(struct creation *creation, hid_t dataset, const struct variable *variable)
+{
+    size_t count = (size_t)creation->column_count + 1;
+    creation->columns = memory_grow(creation->columns, count * sizeof *creation->columns);
+    struct creation_column *column = &creation->columns[creation->column_count++];
+    *column = (struct creation_column){.offset = (int64_t)H5Dget_offset(dataset),
+                                       .length = (int64_t)H5Dget_storage_size(dataset),
+                                       .size = H5Tget_size(variable->type)};
+    memcpy(&column->first, variable->fill, column->size);
+}
 
 static enum status create_variable(struct creation *creation, const struct variable *variable, hid_t *dataset)
 {
@@ -77,10 +89,12 @@ static enum status create_variable(struct creation *creation, const struct varia
     hid_t properties = creation_dataset_properties();
     if (variable->fill) {
         WRITE(H5Pset_fill_value(properties, variable->type, variable->fill));
-        WRITE(H5Pset_fill_time(properties, H5D_FILL_TIME_ALLOC));
+        WRITE(H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER));
     }
     WRITE(*dataset = H5Dcreate2(creation->file, variable->name, variable->type, space, H5P_DEFAULT,
                                 properties, H5P_DEFAULT));
+    if (variable->fill)
+        add_column(creation, *dataset, variable);
     for (int i = 0; i < rank; i++)
         WRITE(H5DSattach_scale(*dataset, variable->dimensions[i], (unsigned)i));
     TRY_DONE(write_text(creation, *dataset, LAYOUT_UNITS, variable->units));
@@ -142,17 +156,14 @@ done:
     return status;
 }
 
-static enum status create_outcome(struct creation *creation, const struct column *column)
+// Integers that are `first`, or reals that are NaN, until they are written.
+static enum status create_numbers(struct creation *creation, struct variable variable, bool integers,
+                                  int64_t first)
 {
-    bool integer = column->type == COLUMN_INT;
+    static const double not_known = NAN;
     hid_t dataset = 0;
-    struct variable variable = {.name = column->name,
-                                .units = column->units,
-                                .long_name = column->long_name,
-                                .role = LAYOUT_ROLE_OUTCOME,
-                                .type = integer ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE,
-                                .dimensions = {creation->run},
-                                .fill = integer ? (const void *)&(int64_t){0} : (const void *)&(double){NAN}};
+    variable.type = integers ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE;
+    variable.fill = integers ? (const void *)&first : &not_known;
     enum status status = create_variable(creation, &variable, &dataset);
     h5_close(&dataset);
     return status;
@@ -184,46 +195,40 @@ done:
 
 static enum status create_checksum(struct creation *creation, const char *name, const char *long_name)
 {
-    hid_t dataset = 0;
-    struct variable variable = {.name = name,
-                                .units = "1",
-                                .long_name = long_name,
-                                .role = LAYOUT_ROLE_CHECKSUM,
-                                .type = H5T_NATIVE_INT64,
-                                .dimensions = {creation->run},
-                                .fill = &(int64_t){CHECKSUM_NONE}};
-    enum status status = create_variable(creation, &variable, &dataset);
-    h5_close(&dataset);
-    return status;
+    const struct variable variable = {.name = name,
+                                      .units = "1",
+                                      .long_name = long_name,
+                                      .role = LAYOUT_ROLE_CHECKSUM,
+                                      .dimensions = {creation->run}};
+    return create_numbers(creation, variable, true, CHECKSUM_NONE);
+}
+
+static enum status create_outcome(struct creation *creation, const struct column *column)
+{
+    const struct variable variable = {.name = column->name,
+                                      .units = column->units,
+                                      .long_name = column->long_name,
+                                      .role = LAYOUT_ROLE_OUTCOME,
+                                      .dimensions = {creation->run}};
+    return create_numbers(creation, variable, column->type == COLUMN_INT, 0);
 }
 
 static enum status create_curve(struct creation *creation, const struct curve_layout *curve)
 {
-    hid_t dataset = 0;
-    struct variable variable = {.name = curve->name,
-                                .units = curve->units,
-                                .long_name = curve->long_name,
-                                .type = H5T_NATIVE_DOUBLE,
-                                .dimensions = {creation->run, creation->point},
-                                .fill = &(double){NAN}};
-    enum status status = create_variable(creation, &variable, &dataset);
-    h5_close(&dataset);
-    return status;
+    const struct variable variable = {.name = curve->name,
+                                      .units = curve->units,
+                                      .long_name = curve->long_name,
+                                      .dimensions = {creation->run, creation->point}};
+    return create_numbers(creation, variable, false, 0);
 }
 
 static enum status create_timeline(struct creation *creation, const struct timeline_layout *column)
 {
-    hid_t dataset = 0;
-    struct variable variable = {.name = column->name,
-                                .units = column->units,
-                                .long_name = column->long_name,
-                                .type = column->integer ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE,
-                                .dimensions = {creation->segment},
-                                .fill = column->integer ? (const void *)&(int64_t){-1}
-                                                        : (const void *)&(double){NAN}};
-    enum status status = create_variable(creation, &variable, &dataset);
-    h5_close(&dataset);
-    return status;
+    const struct variable variable = {.name = column->name,
+                                      .units = column->units,
+                                      .long_name = column->long_name,
+                                      .dimensions = {creation->segment}};
+    return create_numbers(creation, variable, column->integer, -1);
 }
 
 static enum status create_attributes(struct creation *creation)
@@ -260,7 +265,7 @@ static enum status create_columns(struct creation *creation)
     return STATUS_OK;
 }
 
-// Room for every run's start, for growth, and for some hundred interruptions; store.h says what happens beyond.
+// Rows for every run's start, for groups that expand, and for some hundred interruptions.
 static int64_t segments_of(const struct store_plan *plan)
 {
     return 8 * plan->settings->rows + 1024;

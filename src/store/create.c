@@ -1,4 +1,7 @@
 // A new results file, with everything in it that will ever be: afterwards no metadata changes.
+//
+// HDF5 writes its metadata and the settings to memory, and plain system calls copy them to the disk: then a full disk is
+// told by the call that meets it. Columns, curves and tensors are written by rank 0 alone; slots have pages of their own.
 #include "base/memory.h"
 #include "store/checkpoint.h"
 #include "store/creation.h"
@@ -8,10 +11,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static const char what[] = "a new results file";
 
 hid_t creation_dataset_properties(void)
 {
@@ -22,25 +29,22 @@ hid_t creation_dataset_properties(void)
     return properties;
 }
 
+// ---- runs ----
+
 // The groups that runs are made in, and how.
 struct run_groups {
     hid_t models, checkpoints;
     hid_t model;   // properties of a model's group
-    hid_t dataset; // properties of tensors and slots: left as the file system gives them, zero
+    hid_t dataset; // properties of tensors and slots: zeros, as the file system gives them
 };
 
-static const char *id_of(const struct creation *creation, int64_t run)
-{
-    return column_find(creation->plan->settings, LAYOUT_RUN_ID)->texts[run];
-}
-
-static enum status create_model(const struct creation *creation, const struct run_groups *groups, int64_t run,
-                                const struct store_model *model)
+static enum status create_model(const struct creation *creation, const struct run_groups *groups,
+                                const char *run_id, const struct store_model *model)
 {
     enum status status = STATUS_OK;
     hid_t group = 0, space = 0, dataset = 0;
     size_t offset = 0;
-    WRITE(group = H5Gcreate2(groups->models, id_of(creation, run), H5P_DEFAULT, groups->model, H5P_DEFAULT));
+    WRITE(group = H5Gcreate2(groups->models, run_id, H5P_DEFAULT, groups->model, H5P_DEFAULT));
     for (int i = 0; i < model->tensors; i++) {
         const struct store_tensor *tensor = &model->tensor[i];
         if (tensor->offset != offset) // the writer walks through the flat vector without looking at offsets
@@ -59,14 +63,18 @@ done:
     return status;
 }
 
-static enum status create_slots(const struct creation *creation, const struct run_groups *groups, int64_t run,
-                                size_t payload)
+static size_t slots_bytes(const struct store_plan *plan, const struct store_model *model)
+{
+    return 2 * slot_bytes(model->checkpoint_bytes + (size_t)plan->points * sizeof(struct store_point));
+}
+
+static enum status create_slots(const struct creation *creation, const struct run_groups *groups,
+                                const char *run_id, const struct store_model *model)
 {
     enum status status = STATUS_OK;
     hid_t group = 0, dataset = 0;
-    hid_t space = H5Screate_simple(2, (hsize_t[2]){2, slot_bytes(payload)}, NULL);
-    WRITE(group =
-              H5Gcreate2(groups->checkpoints, id_of(creation, run), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    hid_t space = H5Screate_simple(2, (hsize_t[2]){2, slots_bytes(creation->plan, model) / 2}, NULL);
+    WRITE(group = H5Gcreate2(groups->checkpoints, run_id, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     WRITE(dataset = H5Dcreate2(group, LAYOUT_SLOTS, H5T_NATIVE_UINT8, space, H5P_DEFAULT, groups->dataset,
                                H5P_DEFAULT));
 done:
@@ -79,25 +87,25 @@ done:
 static enum status create_runs(const struct creation *creation)
 {
     enum status status = STATUS_OK;
-    struct run_groups groups = {0};
+    const struct store_plan *plan = creation->plan;
+    char *const *ids = column_find(plan->settings, LAYOUT_RUN_ID)->texts;
+    struct run_groups groups = {.dataset = creation_dataset_properties(),
+                                .model = H5Pcreate(H5P_GROUP_CREATE)};
     struct store_model *model = memory_small(sizeof *model);
-    enum { MOST_TENSORS = sizeof model->tensor / sizeof *model->tensor };
-    groups.dataset = creation_dataset_properties();
     H5Pset_fill_time(groups.dataset, H5D_FILL_TIME_NEVER);
     // A model's links all fit into the header of its group: smaller, and several times faster to make, than
     // the B-tree that HDF5 would start at the ninth. Their order is that of the flat vector.
-    groups.model = H5Pcreate(H5P_GROUP_CREATE);
-    H5Pset_link_phase_change(groups.model, MOST_TENSORS, 0);
+    H5Pset_link_phase_change(groups.model, STORE_MAX_TENSORS, 0);
     H5Pset_link_creation_order(groups.model, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
     WRITE(groups.models = H5Gcreate2(creation->file, LAYOUT_MODELS, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     WRITE(groups.checkpoints =
               H5Gcreate2(creation->file, LAYOUT_CHECKPOINTS, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    for (int64_t run = 0; run < creation->plan->settings->rows; run++) {
+    for (int64_t run = 0; run < plan->settings->rows; run++) {
         *model = (struct store_model){0};
-        creation->plan->model(creation->plan->context, run, model);
+        plan->model(plan->context, run, model);
         H5Pset_est_link_info(groups.model, (unsigned)model->tensors, 24);
-        TRY_DONE(create_model(creation, &groups, run, model));
-        TRY_DONE(create_slots(creation, &groups, run, model->checkpoint_bytes));
+        TRY_DONE(create_model(creation, &groups, ids[run], model));
+        TRY_DONE(create_slots(creation, &groups, ids[run], model));
     }
 done:
     h5_close(&groups.checkpoints);
@@ -108,53 +116,108 @@ done:
     return status;
 }
 
-// Slots start on block boundaries; the many small pieces of metadata are handed out from large blocks, one
-// after the other.
+// ---- the file ----
+
+// Slots start at pages, which they fill. Small pieces of metadata are handed out from large blocks. HDF5's default driver
+// does not open a file without a name on a disk.
 static hid_t create_access(void)
 {
     hid_t access = h5_access();
+    H5Pset_fapl_stdio(access);
     H5Pset_alignment(access, 2 * SLOT_BLOCK, SLOT_BLOCK);
-    H5Pset_meta_block_size(access, 1 << 20);
+    H5Pset_meta_block_size(access, 1 << 16);
     return access;
 }
 
-static enum status create_content(struct creation *creation, hid_t access, int memory)
+// Whether a file may be as long as the slots alone, before HDF5 meets the limit (`ulimit -f`): it would not survive that.
+static enum status check_limit(const struct creation *creation, int memory)
+{
+    const struct store_plan *plan = creation->plan;
+    struct store_model *model = memory_small(sizeof *model);
+    off_t bytes = 0;
+    for (int64_t run = 0; run < plan->settings->rows; run++) {
+        plan->model(plan->context, run, model);
+        bytes += (off_t)slots_bytes(plan, model);
+    }
+    free(model);
+    return ftruncate(memory, bytes) == 0 ? STATUS_OK : file_write_failure(creation->path, what, errno);
+}
+
+// The file, but for the first values of its columns, in `memory`.
+static enum status create_in_memory(struct creation *creation, int memory)
 {
     enum status status = STATUS_OK;
-    hid_t properties = h5_root();
-    WRITE(creation->file = H5Fcreate(creation->path, H5F_ACC_TRUNC, properties, access));
-    h5_redirect(creation->file, memory);
+    hid_t properties = h5_root(), access = create_access();
+    char name[64];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", memory);
+    TRY_DONE(check_limit(creation, memory));
+    WRITE(creation->file = H5Fcreate(name, H5F_ACC_TRUNC, properties, access));
     TRY_DONE(columns_create(creation));
     TRY_DONE(create_runs(creation));
     TRY_DONE(immutable_create(creation->file, creation->path, INT64_MAX));
 done:
+    h5_close(&access);
     h5_close(&properties);
-    return h5_close_new(&creation->file, creation->path, status);
+    return h5_close_new(&creation->file, creation->path, what, status);
 }
 
-// HDF5 works in memory, and the file is copied to the disk: what it cannot write at its first try it never lets go of, and
-// MPI_Finalize, which ends HDF5, would crash.
+static enum status write_first_values(const struct creation_column *column, int fd, const char *path)
+{
+    enum { BLOCK = 1 << 16 };
+    enum status status = STATUS_OK;
+    if (column->first == 0)
+        return STATUS_OK; // the file's holes are zeros
+    unsigned char *block = memory_small(BLOCK);
+    for (size_t at = 0; at < BLOCK; at += column->size)
+        memcpy(block + at, &column->first, column->size);
+    for (int64_t at = 0; at < column->length; at += BLOCK) {
+        size_t length = column->length - at < BLOCK ? (size_t)(column->length - at) : BLOCK;
+        TRY_DONE(file_write(fd, path, what, block, length, (off_t)(column->offset + at)));
+    }
+done:
+    free(block);
+    return status;
+}
+
+static enum status write_file(const struct creation *creation, int memory)
+{
+    enum status status = STATUS_OK;
+    int fd = open(creation->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return file_write_failure(creation->path, what, errno);
+    TRY_DONE(file_copy(memory, fd, creation->path, what));
+    for (int i = 0; i < creation->column_count; i++)
+        TRY_DONE(write_first_values(&creation->columns[i], fd, creation->path));
+done:
+    close(fd);
+    return status;
+}
+
+// Makes the file in memory and tells its size; writes it to `part`, if that is a name.
+static enum status create(const struct store_plan *plan, const char *part, int64_t *bytes)
+{
+    enum status status = STATUS_OK;
+    struct creation creation = {.plan = plan, .path = part ? part : "the plan"};
+    struct stat size;
+    h5_begin();
+    int memory = memfd_create("results", MFD_CLOEXEC);
+    if (memory < 0)
+        FAIL(STATUS_MACHINE, "%s: no memory for %s: %s", creation.path, what, strerror(errno));
+    TRY_DONE(create_in_memory(&creation, memory));
+    if (fstat(memory, &size) == 0)
+        *bytes = (int64_t)size.st_size;
+    if (part)
+        TRY_DONE(write_file(&creation, memory));
+done:
+    free(creation.columns);
+    close(memory);
+    return status;
+}
+
 static enum status create_part(const char *part, const void *plan)
 {
-    static const char what[] = "a new results file";
-    enum status status = STATUS_OK;
-    struct creation creation = {.plan = plan, .path = part};
-    hid_t access = create_access();
-    int fd = -1, memory = memfd_create("results", MFD_CLOEXEC);
-    if (memory < 0)
-        TRY_DONE(file_write_failure(part, what, errno));
-    TRY_DONE(create_content(&creation, access, memory));
-    fd = open(part, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        TRY_DONE(file_write_failure(part, what, errno));
-    TRY_DONE(file_copy(memory, fd, part, what));
-done:
-    if (fd >= 0)
-        close(fd);
-    if (memory >= 0)
-        close(memory);
-    h5_close(&access);
-    return status;
+    int64_t bytes;
+    return create(plan, part, &bytes);
 }
 
 enum status store_create(const char *path, const struct store_plan *plan)
@@ -163,6 +226,10 @@ enum status store_create(const char *path, const struct store_plan *plan)
     TRY(file_exists(path, &exists));
     if (exists)
         FAIL(STATUS_RESULTS, "%s exists already", path);
-    h5_begin();
-    return file_create(path, "a new results file", create_part, plan);
+    return file_create(path, what, create_part, plan);
+}
+
+enum status store_plan_bytes(const struct store_plan *plan, int64_t *bytes)
+{
+    return create(plan, NULL, bytes);
 }

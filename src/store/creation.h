@@ -1,17 +1,25 @@
-/* What the two halves of making a file share: create.c makes the file and its runs, columns.c everything
- * before them. */
+/* What the two halves of making a file share: create.c makes the file and its runs, columns.c everything before them. */
 #ifndef STORE_CREATION_H
 #define STORE_CREATION_H
 
 #include "store/h5.h"
 #include "store/store.h"
 
+/* A column or curve that is written after creation, and the value of all its elements until then. */
+struct creation_column {
+    int64_t offset, length; // bytes, in the file
+    uint64_t first;         // its value is the first `size` bytes
+    size_t size;
+};
+
 struct creation {
     const struct store_plan *plan;
-    const char *path; // of the .part file
-    hid_t file;
+    const char *path;          // for messages
+    hid_t file;                // in memory
     hid_t text;                // while the columns are made: the type of variable-length text,
     hid_t run, point, segment; // and the dimension scales
+    int column_count;
+    struct creation_column *columns; // [column_count]
 };
 
 /* In a function that returns `status` from a label `done`. */

@@ -8,14 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
+
+// After a failed write nothing is closed any more: HDF5 would write again what it could not write, and crash.
+static bool given_up;
 
 void h5_close(hid_t *id)
 {
-    if (*id > 0)
+    if (*id > 0 && !given_up)
         H5Idec_ref(*id);
     *id = 0;
 }
@@ -78,27 +77,14 @@ static int ask_hdf5(char reason[256])
     return error ? atoi(error + strlen("errno = ")) : 0;
 }
 
-// MPI-IO reports whatever happens as just another error. Mostly the call that failed has left its reason behind, and of
-// a full disk the file system knows, too.
-static int guess(const char *path, int left_behind)
-{
-    struct statvfs fs;
-    if (left_behind == ENOSPC || left_behind == EDQUOT || left_behind == EROFS || left_behind == EIO)
-        return left_behind;
-    bool full = statvfs(path, &fs) == 0 && (fs.f_bavail == 0 || (fs.f_files && fs.f_favail == 0));
-    return full ? ENOSPC : 0;
-}
-
 enum status h5_write_failure(const char *path, const char *what)
 {
     char reason[256];
-    int left_behind = errno, error = ask_hdf5(reason);
-    if (error == 0)
-        error = guess(path, left_behind);
+    int error = ask_hdf5(reason);
+    given_up = true;
     if (error)
         return file_write_failure(path, what, error);
-    FAIL(STATUS_MACHINE, "%s: cannot write %s: %s; once the disk can be written, run the same command again",
-         path, what, reason);
+    FAIL(STATUS_MACHINE, "%s: cannot write %s: %s; run the same command again", path, what, reason);
 }
 
 static bool is_of_disk(int error)
@@ -106,16 +92,15 @@ static bool is_of_disk(int error)
     return error == EIO || error == ESTALE;
 }
 
-// What the disk could not give since the last h5_begin or h5_settle.
+// The disk's error that HDF5 met since the last h5_begin or h5_settle; 0: none.
 static int met;
 
-// HDF5 calls it whenever one of its functions fails. Many of those failures mean no more than that something is not there.
+// HDF5 calls this function whenever one of its functions fails, also where an object is merely missing.
 static herr_t remember(hid_t stack, void *context)
 {
     (void)stack, (void)context;
     char reason[256];
-    int left_behind = errno, error = ask_hdf5(reason);
-    error = error ? error : left_behind; // MPI-IO tells nothing
+    int error = ask_hdf5(reason);
     if (is_of_disk(error))
         met = error;
     return 0;
@@ -123,10 +108,9 @@ static herr_t remember(hid_t stack, void *context)
 
 void h5_begin(void)
 {
-    H5dont_atexit(); // everything is closed here; a file that was given up would only trip it
+    H5dont_atexit(); // the store closes every file; a file that was given up stays open
     H5Eset_auto2(H5E_DEFAULT, remember, NULL);
     met = 0;
-    errno = 0;
 }
 
 enum status h5_settle(enum status status, const char *path)
@@ -141,86 +125,38 @@ enum status h5_settle(enum status status, const char *path)
 enum status h5_read_failure(const char *path, const char *what)
 {
     char reason[256];
-    int left_behind = errno, error = ask_hdf5(reason);
-    if (!error && is_of_disk(left_behind))
-        error = left_behind;
+    int error = ask_hdf5(reason);
     if (error)
         FAIL(STATUS_MACHINE, "%s: cannot read %s: %s", path, what, strerror(error));
     FAIL(STATUS_RESULTS, "%s is damaged: %s cannot be read (%s)", path, what, reason);
 }
 
-void h5_redirect(hid_t file, int fd)
+enum status h5_close_new(hid_t *file, const char *path, const char *what, enum status status)
 {
-    int *handle = NULL;
-    if (fd >= 0 && H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&handle) >= 0 && handle)
-        dup2(fd, *handle);
-}
-
-// HDF5 that cannot write what it still holds when it closes a file leaves ids to freed memory. So once the file is given
-// up, it writes to memory instead of the disk: then closing succeeds.
-void h5_abandon(hid_t file)
-{
-    int memory = memfd_create("abandoned", MFD_CLOEXEC);
-    h5_redirect(file, memory);
-    if (memory >= 0)
-        close(memory);
-}
-
-enum status h5_close_new(hid_t *file, const char *path, enum status status)
-{
-    if (*file <= 0)
-        return status;
-    if (status == STATUS_OK && H5Fflush(*file, H5F_SCOPE_GLOBAL) < 0)
-        status = h5_write_failure(path, "a new results file");
-    if (status != STATUS_OK)
-        h5_abandon(*file);
-    if (H5Fclose(*file) < 0 && status == STATUS_OK)
-        status = h5_write_failure(path, "a new results file");
+    if (*file > 0 && status == STATUS_OK && H5Fflush(*file, H5F_SCOPE_GLOBAL) < 0)
+        status = h5_write_failure(path, what);
+    if (*file > 0 && !given_up && H5Fclose(*file) < 0)
+        status = h5_write_failure(path, what);
     *file = 0;
     return status;
-}
-
-static herr_t transfer_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
-                            void *in, const void *out)
-{
-    hid_t file_space = H5Dget_space(dataset);
-    hid_t memory_space = H5Screate_simple(rank, count, NULL);
-    herr_t result = H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL);
-    if (result >= 0 && in)
-        result = H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, in);
-    else if (result >= 0)
-        result = H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, out);
-    // Closing clears HDF5's error stack, which the caller still wants to ask, and perhaps errno.
-    int error = errno;
-    hid_t stack = result < 0 ? H5Eget_current_stack() : 0;
-    h5_close(&memory_space);
-    h5_close(&file_space);
-    if (stack > 0)
-        H5Eset_current_stack(stack);
-    errno = error;
-    return result;
 }
 
 herr_t h5_read_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
                     void *values)
 {
     beat();
-    return transfer_part(dataset, type, rank, start, count, values, NULL);
-}
-
-herr_t h5_write_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
-                     const void *values)
-{
-    return transfer_part(dataset, type, rank, start, count, NULL, values);
-}
-
-enum status h5_read_bytes(hid_t dataset, int fd, const char *path, const char *name, size_t start,
-                          void *bytes, size_t length)
-{
-    haddr_t offset = H5Dget_offset(dataset);
-    if (offset == HADDR_UNDEF)
-        FAIL(STATUS_RESULTS, "%s is damaged: `%s` is nowhere in the file", path, name);
-    return file_read(fd, path, name, bytes, length, (off_t)(offset + start));
+    hid_t file_space = H5Dget_space(dataset);
+    hid_t memory_space = H5Screate_simple(rank, count, NULL);
+    herr_t result = H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL);
+    if (result >= 0)
+        result = H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, values);
+    // Closing clears HDF5's error stack, which the caller reads.
+    hid_t stack = result < 0 ? H5Eget_current_stack() : 0;
+    h5_close(&memory_space);
+    h5_close(&file_space);
+    if (stack > 0)
+        H5Eset_current_stack(stack);
+    return result;
 }
 
 static bool shape_is(hid_t dataset, int rank, const hsize_t *shape)
@@ -255,17 +191,18 @@ static bool is_chunked(hid_t dataset)
     return chunked;
 }
 
-// Asks the file system for the file's size: through MPI-IO, HDF5 forgets it with the first write. Chunks are only in
-// archives, every byte of which is checked before.
-static bool inside_file(hid_t dataset, const char *path)
+// Opening the file has checked that it is as long as HDF5's size of it. Chunks are only in archives, every byte of which
+// is checked before.
+static bool inside_file(hid_t dataset)
 {
-    struct stat file;
     if (is_chunked(dataset))
         return true;
-    hsize_t bytes = H5Dget_storage_size(dataset);
+    hsize_t size = 0, bytes = H5Dget_storage_size(dataset);
     haddr_t offset = H5Dget_offset(dataset);
-    return stat(path, &file) == 0 && offset != HADDR_UNDEF && offset <= (haddr_t)file.st_size &&
-           bytes <= (haddr_t)file.st_size - offset;
+    hid_t file = H5Iget_file_id(dataset);
+    bool known = H5Fget_filesize(file, &size) >= 0;
+    H5Fclose(file);
+    return known && offset != HADDR_UNDEF && offset <= size && bytes <= size - offset;
 }
 
 enum status h5_expect(hid_t dataset, const char *path, const char *name, int rank, const hsize_t *shape,
@@ -277,7 +214,7 @@ enum status h5_expect(hid_t dataset, const char *path, const char *name, int ran
     if (H5Iget_type(dataset) != H5I_DATASET || !shape_is(dataset, rank, shape) ||
         !type_is(dataset, class, size))
         FAIL(STATUS_RESULTS, "%s is damaged: `%s` has another type or shape than it should", path, name);
-    if (!inside_file(dataset, path))
+    if (!inside_file(dataset))
         FAIL(STATUS_RESULTS, "%s is damaged: `%s` lies outside the file", path, name);
     return STATUS_OK;
 }

@@ -26,37 +26,24 @@ hid_t h5_root(void);
 /* Variable-length UTF-8. The caller closes it. */
 hid_t h5_text_type(void);
 
-/* From now on, reads and writes of a file that the serial driver has opened are those of another descriptor, which the
- * caller keeps or closes. */
-void h5_redirect(hid_t file, int fd);
+/* Closes a file that was created, if it is open; `status` is that of the writes before. `what` completes the sentence
+ * "cannot write ...". */
+enum status h5_close_new(hid_t *file, const char *path, const char *what, enum status status);
 
-/* Gives up a file that is being written, after a failure: what HDF5 still holds of it goes nowhere. */
-void h5_abandon(hid_t file);
-
-/* Closes a file that was made or changed, if it is open; `status` is how that went. With a failure, now or then, the
- * file is given up. */
-enum status h5_close_new(hid_t *file, const char *path, enum status status);
-
-/* The failure of the HDF5 call just made to write `what` into the file at `path`, in a sentence. */
+/* The failure of the HDF5 call just made to write `what` into the file at `path`, in a sentence. From then on h5_close and
+ * h5_close_new close nothing: HDF5 would try again to write what it could not. */
 enum status h5_write_failure(const char *path, const char *what);
 
-/* Likewise to read it: the file is damaged, or the disk cannot give it. */
+/* The failure of the HDF5 call just made to read `what`: STATUS_MACHINE for an error of the disk, else the file is damaged. */
 enum status h5_read_failure(const char *path, const char *what);
 
 /* After several calls, some of which may have failed because something is not there: if the disk could not be read meanwhile, that
  * is the failure. Else it is `status`. */
 enum status h5_settle(enum status status, const char *path);
 
-/* Reads or writes count[] elements from start[] on; `type` is that of memory, rank 1 or 2. */
+/* Reads count[] elements from start[] on; `type` is that of memory, rank 1 or 2. */
 herr_t h5_read_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
                     void *values);
-herr_t h5_write_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
-                     const void *values);
-
-/* Reads some bytes of a dataset that is not chunked, as they lie in the file, from `fd`. MPI-IO would not do: of a disk that cannot be
- * read it makes zeros, and no failure (Open MPI 4.1.4). */
-enum status h5_read_bytes(hid_t dataset, int fd, const char *path, const char *name, size_t start,
-                          void *bytes, size_t length);
 
 /* Fails unless the dataset has this shape, elements of class and size, and a place that lies inside the file.
  * size 0: variable-length text. */

@@ -1,10 +1,10 @@
 /* The results file: one HDF5 file that holds a whole sweep. The only folder that includes hdf5.h.
  *
- * Everything is created at the start by one rank (store_create: RESULTS.h5.part, fsync, rename); afterwards
- * only raw data is written, so the file can be opened at any moment, also after a kill. All ranks then open
- * it together through MPI-IO (store_open); each writes what it owns: rank 0 the [run] columns, the leader of
- * a group the curves, the model and the checkpoints of its run. Nothing here knows what a sweep or a model
- * is. */
+ * store_create makes everything at the start (RESULTS.h5.part, fsync, rename). Afterwards only raw data is written, at
+ * places that never move, so the file can be opened at any moment, also after a kill. store_open reads these places
+ * through HDF5 on rank 0 and broadcasts those of the checkpoint slots; then every write is a pwrite. The leader of a run's
+ * group writes the run's slots, which fill 4 KiB pages of their own: a network file system needs one writer per page.
+ * Rank 0 writes everything else. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -19,7 +19,7 @@
 
 enum run_status { RUN_PENDING, RUN_RUNNING, RUN_DONE, RUN_DIVERGED, RUN_FAILED };
 
-enum { STORE_MESSAGE_LENGTH = 256, STORE_ARITHMETIC_LENGTH = 256 };
+enum { STORE_MAX_TENSORS = 48, STORE_MESSAGE_LENGTH = 256, STORE_ARITHMETIC_LENGTH = 256 };
 
 struct store_tensor {
     const char *name;
@@ -30,7 +30,7 @@ struct store_tensor {
 
 struct store_model {
     int tensors;
-    struct store_tensor tensor[48];
+    struct store_tensor tensor[STORE_MAX_TENSORS];
     size_t checkpoint_bytes; // payload of one slot
 };
 
@@ -49,6 +49,8 @@ struct store_plan {
 /* Creates the file beside its name and renames it. One process, not collective. Fails with STATUS_RESULTS if
  * the file exists, with STATUS_MACHINE if it cannot be written; leaves nothing behind then. */
 enum status store_create(const char *path, const struct store_plan *plan);
+/* The size in bytes that the file of this plan would have. Writes no file. */
+enum status store_plan_bytes(const struct store_plan *plan, int64_t *bytes);
 
 /* The lock of the only writer, RESULTS.h5.lock beside the file: held from acquire to release or to the end of
  * the process. One process (rank 0). STATUS_RESULTS with host, pid, job and since when if another live
@@ -58,42 +60,51 @@ void store_lock_release(const char *path, int *lock);
 /* Whether a live process holds the lock (for `status`). */
 bool store_lock_held(const char *path);
 
-/* ---- Writing: the parallel handle ---- */
+/* ---- Writing ---- */
 
 struct store;
 
 /* Collective on comm. STATUS_RESULTS on every rank if any of them cannot use the file. */
 enum status store_open(const char *path, MPI_Comm comm, struct store **store);
-/* STATUS_RESULTS once the file was removed or renamed, or another one has its name: what is written would be lost, or somebody else's. */
+/* Rank 0. STATUS_RESULTS once the file was removed, renamed or replaced: the writes would be lost. */
 enum status store_check_name(const struct store *store);
-/* Collective on the communicator of store_open. Looks at the name, too. */
+/* Collective on the communicator of store_open. Syncs the file and checks its name. */
 enum status store_close(struct store **store);
 
-/* Not collective: only the leader of the run's group calls these. */
-enum status store_write_curve_point(struct store *store, int64_t run, int64_t point, int64_t step,
-                                    double loss, double r2, double seconds);
-/* What the leader hands to rank 0 with the outcomes of a finished run; -1: there is none. */
-struct store_sums {
-    int64_t curve, model;
+/* One point of a run's curves, in the order of the curves in layout.h. */
+struct store_point {
+    double step, loss, r2, seconds;
 };
-/* The end of a run, as its leader sees it: writes the tensors of the flat vector `parameters`, synced, and
- * sums model and curve. NULL for a run that ends without a model: then only the curve is summed. */
-enum status store_write_model(struct store *store, int64_t run, const float *parameters,
-                              struct store_sums *sums);
 
-/* A piece of a checkpoint; the pieces follow each other in the slot. */
+/* ---- Writing: the leader of the run's group, not collective ---- */
+
+/* One part of a checkpoint's payload. The parts follow each other in the slot. */
 struct store_segment {
     void *bytes;
     size_t length;
 };
-/* Overwrites the older of the run's two slots: data, sync, header, sync. The slot also sums the first `points` points
- * of the run's curves, which are written by now. */
-enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step, int64_t points,
-                                   const struct store_segment *segments, int count);
-/* Reads the newest slot that is whole, and whose points are as they were, into the segments; *found = false (and the
- * segments undefined) if there is none. */
+/* Overwrites the older of the run's two slots: payload, sync, header, sync. The slot keeps the run's curve [points],
+ * too: rank 0 may not have written it yet. */
+enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step,
+                                   const struct store_segment *segments, int count,
+                                   const struct store_point *curve, int64_t points);
+/* Opens the file anew and reads the newest whole slot into the segments, but for those without `bytes`, and into `curve`
+ * (NULL, or as long as the file's curves). *found is false if no slot is whole; then step, segments and curve are undefined. */
 enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *step,
-                                  const struct store_segment *segments, int count, bool *found);
+                                  const struct store_segment *segments, int count, struct store_point *curve,
+                                  bool *found);
+
+/* ---- Writing: rank 0, not collective ---- */
+
+/* Number of points of a curve in this file. */
+int64_t store_points(const struct store *store);
+
+/* Not synced. */
+enum status store_write_curve_point(struct store *store, int64_t run, int64_t point,
+                                    const struct store_point *values);
+/* Makes the run's curves those of its newest whole checkpoint, before the run goes on: a kill may have lost points, or
+ * left points of steps that will be repeated. */
+enum status store_restore_curve(struct store *store, int64_t run);
 
 /* A row of the timeline: ranks, one after the other, and the run that they worked on. A group whose ranks do not
  * follow each other is several rows; one that grows begins new rows. Seconds count from the first start of work on the file,
@@ -104,24 +115,25 @@ struct store_stretch {
     int64_t from_step, to_step;
     double start_seconds, end_seconds;
 };
-/* Not collective: rank 0 alone. How many rows there is room for; what comes after them is not recorded. */
+/* Maximum number of rows. Later rows are not recorded. */
 int64_t store_timeline_room(const struct store *store);
 /* Begins row `segment`, and says how far it has come since. Not synced. */
 enum status store_timeline_begin(struct store *store, int64_t segment, const struct store_stretch *stretch);
 enum status store_timeline_extend(struct store *store, int64_t segment, int64_t to_step, double end_seconds);
 
-/* Whether a done run's model and a finished run's curves are what they were when it ended. Not collective. */
-enum status store_check_run(struct store *store, int64_t run, enum run_status status, bool *sound);
-
-/* Not collective: rank 0 alone. */
+/* Writes the tensors of the flat vector `parameters`; not synced. *checksum is theirs, for store_write_row. */
+enum status store_write_model(struct store *store, int64_t run, const float *parameters, int64_t *checksum);
 enum status store_write_status(struct store *store, int64_t run, enum run_status status);
 /* One outcome of an unfinished run while it runs (steps_done, loss, ...), as it is now; not synced. */
 enum status store_write_outcome(struct store *store, int64_t run, const char *name, double value);
-/* A finished run's row: the outcomes (in the plan's order, as doubles), texts and sums, sync, checksum, sync,
- * status, sync. A run that never had a leader (it could not be set up) has sums of -1, -1. Texts that are too
- * long are cut. */
+/* The row of a finished run: the outcomes (in the plan's order, as doubles), the texts and the checksums of model and
+ * curves; sync; the row's checksum; sync; status; sync. model_checksum is -1 for a run without a model. Texts that are
+ * too long are cut. */
 enum status store_write_row(struct store *store, int64_t run, enum run_status status, const double *outcomes,
-                            struct store_sums sums, const char *message, const char *arithmetic);
+                            int64_t model_checksum, const char *message, const char *arithmetic);
+
+/* Compares a done run's model and a finished run's curves with their checksums. */
+enum status store_check_run(struct store *store, int64_t run, enum run_status status, bool *valid);
 
 /* ---- Reading: a serial view, also of a file that is being written. No MPI needed, sets no lock. ---- */
 
@@ -165,6 +177,7 @@ struct store_parameters {
     struct store_model model; // checkpoint_bytes unused
     float *values;            // [count]
     size_t count;
+    int64_t place[STORE_MAX_TENSORS]; // offset of a tensor's bytes in the file; -1 in an archive
 };
 enum status store_view_parameters(const struct store_view *view, int64_t run,
                                   struct store_parameters **parameters);

@@ -1,5 +1,6 @@
 // The timeline: who worked on what, when. Rank 0 writes it, one element of a column at a time.
 #include "base/memory.h"
+#include "store/file.h"
 #include "store/h5.h"
 #include "store/layout.h"
 #include "store/view.h"
@@ -13,11 +14,8 @@
 static enum status write_element(struct store *store, enum timeline_column column, int64_t segment,
                                  const void *value)
 {
-    hid_t type = layout_timeline[column].integer ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE;
-    if (h5_write_part(store->timeline[column], type, 1, &(hsize_t){(hsize_t)segment}, &(hsize_t){1}, value) <
-        0)
-        return h5_write_failure(store->path, "the timeline");
-    return STATUS_OK;
+    return file_write(store->fd, store->path, "the timeline", value, sizeof(int64_t),
+                      store->timeline[column] + (off_t)sizeof(int64_t) * segment);
 }
 
 int64_t store_timeline_room(const struct store *store)

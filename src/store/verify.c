@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,7 +102,7 @@ static enum status check_curve(struct verification *verification, int64_t run)
     if (stored == CHECKSUM_NONE && verification->view->status[run] != RUN_DONE)
         return STATUS_OK; // it could not even be set up
     verification->checked++;
-    TRY(view_curve_crc(verification->view, run, verification->view->points, &crc));
+    TRY(view_curve_crc(verification->view, run, &crc));
     if (stored != crc)
         fault(verification, "run %s: its curves do not match their checksum", run_id(verification, run));
     return STATUS_OK;
@@ -122,23 +123,45 @@ static enum status check_model(struct verification *verification, int64_t run)
     return STATUS_OK;
 }
 
-// What is wrong with the slots whose headers these are; NULL if nothing is.
+// Whether each point of the curves is as in the checkpoint, or not written yet.
+static enum status curve_agrees(const struct verification *verification, const struct slots *slots, int slot,
+                                const struct slot_header *header, bool *agrees)
+{
+    enum status status = STATUS_OK;
+    const struct store_view *view = verification->view;
+    size_t points = (size_t)header->points;
+    *agrees = header->points <= view->points;
+    if (points == 0 || !*agrees)
+        return STATUS_OK;
+    double *curve = memory_small(points * sizeof(struct store_point)), // [points, CURVES]
+        *values = memory_small((size_t)view->points * sizeof *values);
+    TRY_DONE(slot_curve(verification->fd, view->path, slots, slot, header, (struct store_point *)curve));
+    for (int i = 0; i < CURVES; i++) {
+        TRY_DONE(view_curve(view, slots->run, (enum curve)i, values));
+        for (size_t point = 0; point < points; point++)
+            *agrees &= isnan(values[point]) || values[point] == curve[point * CURVES + (size_t)i];
+    }
+done:
+    free(values);
+    free(curve);
+    return status;
+}
+
+// What is wrong with the slots that have these headers; NULL if nothing is.
 static enum status judge_slots(const struct verification *verification, const struct slots *slots,
                                const struct slot_header headers[2], const enum slot_state states[2],
                                int newest, const char **wrong)
 {
-    bool whole = true;
-    uint32_t crc;
+    bool whole = true, agrees = true;
+    *wrong = NULL;
     if (newest >= 0)
         TRY(slot_whole(verification->fd, verification->view->path, slots, newest, &headers[newest], &whole));
-    *wrong = NULL;
+    if (newest >= 0 && whole)
+        TRY(curve_agrees(verification, slots, newest, &headers[newest], &agrees));
     if (!whole)
         *wrong = "its newest checkpoint does not match its checksum";
-    if (newest >= 0) {
-        TRY(view_curve_crc(verification->view, slots->run, headers[newest].points, &crc));
-        if (crc != headers[newest].curve_crc)
-            *wrong = "its curves do not match the checksum of its newest checkpoint";
-    }
+    if (!agrees)
+        *wrong = "its curves differ from those of its newest checkpoint";
     if (states[0] == SLOT_DAMAGED || states[1] == SLOT_DAMAGED)
         *wrong = "the header of a checkpoint slot is damaged";
     return STATUS_OK;
@@ -171,7 +194,7 @@ static enum status check_run(struct verification *verification, int64_t run)
     if (verification->view->status[run] >= RUN_DONE) {
         TRY(check_row(verification, run));
         TRY(note(verification, check_curve(verification, run)));
-    } else if (!verification->view->archive) {
+    } else if (!verification->view->archive && !verification->view->older) {
         TRY(note(verification, check_slots(verification, run)));
     }
     return verification->view->models ? note(verification, check_model(verification, run)) : STATUS_OK;

@@ -58,7 +58,10 @@ enum status store_require_results(const char *path)
 
 static enum status read_schema(struct store_view *view)
 {
-    if (H5Aexists(view->file, LAYOUT_SCHEMA_VERSION) <= 0)
+    htri_t exists = H5Aexists(view->file, LAYOUT_SCHEMA_VERSION);
+    if (exists < 0)
+        return h5_read_failure(view->path, "its root");
+    if (exists == 0)
         FAIL(STATUS_RESULTS,
              "%s is not a weightsweep results file (no attribute `" LAYOUT_SCHEMA_VERSION
              "`); check the name",

@@ -2,6 +2,7 @@
 #ifndef STORE_VIEW_H
 #define STORE_VIEW_H
 
+#include "store/layout.h"
 #include "store/store.h"
 
 /* As store_view_open, whatever the rows of finished runs hold: the verifier lists their faults. */
@@ -10,8 +11,11 @@ enum status view_open(const char *path, struct store_view **view);
 /* If the row of a finished run does not match its checksum, what it left becomes unknown. */
 void view_check_row(struct store_view *view, int64_t run);
 
-/* The CRC-32 of the first points of a run's curves, as they are now. */
-enum status view_curve_crc(const struct store_view *view, int64_t run, int64_t points, uint32_t *crc);
+/* One curve of a run, as it is now. values [view->points] */
+enum status view_curve(const struct store_view *view, int64_t run, enum curve curve, double *values);
+
+/* The CRC-32 of a run's curves, as they are now. */
+enum status view_curve_crc(const struct store_view *view, int64_t run, uint32_t *crc);
 
 /* As store_view_parameters; without values only the table is filled and `values` stays NULL. */
 enum status view_parameters(const struct store_view *view, int64_t run, bool with_values,

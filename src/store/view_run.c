@@ -94,7 +94,7 @@ static enum status check_run(const struct store_view *view, int64_t run)
     return STATUS_OK;
 }
 
-static enum status read_curve(const struct store_view *view, int64_t run, enum curve curve, double *values)
+enum status view_curve(const struct store_view *view, int64_t run, enum curve curve, double *values)
 {
     enum status status = STATUS_OK;
     const char *name = layout_curves[curve].name;
@@ -120,7 +120,7 @@ enum status store_view_curves(const struct store_view *view, int64_t run, int64_
     uint32_t crc = 0;
     TRY_DONE(check_run(view, run));
     for (int i = 0; i < CURVES; i++) {
-        TRY_DONE(read_curve(view, run, (enum curve)i, values[i]));
+        TRY_DONE(view_curve(view, run, (enum curve)i, values[i]));
         crc = hash_crc32(crc, values[i], points * sizeof *values[i]);
     }
     if (is_summed(view, LAYOUT_CURVE_CHECKSUM, run))
@@ -132,17 +132,14 @@ done:
     return h5_settle(status, view->path);
 }
 
-enum status view_curve_crc(const struct store_view *view, int64_t run, int64_t points, uint32_t *crc)
+enum status view_curve_crc(const struct store_view *view, int64_t run, uint32_t *crc)
 {
     enum status status = STATUS_OK;
-    *crc = 0;
-    if (points < 0 || points > view->points)
-        FAIL(STATUS_RESULTS, "%s is damaged: a checkpoint counts %lld points of a curve that has %lld",
-             view->path, (long long)points, (long long)view->points);
     double *values = memory_small((size_t)view->points * sizeof *values);
+    *crc = 0;
     for (int i = 0; i < CURVES; i++) {
-        TRY_DONE(read_curve(view, run, (enum curve)i, values));
-        *crc = hash_crc32(*crc, values, (size_t)points * sizeof *values);
+        TRY_DONE(view_curve(view, run, (enum curve)i, values));
+        *crc = hash_crc32(*crc, values, (size_t)view->points * sizeof *values);
     }
 done:
     free(values);
@@ -163,8 +160,9 @@ static enum status add_tensor(const struct store_view *view, hid_t dataset, cons
         H5Sget_simple_extent_dims(space, shape, NULL);
     h5_close(&space);
     TRY(h5_expect(dataset, view->path, name, rank == 2 ? 2 : 1, shape, H5T_FLOAT, 4));
-    if (model->tensors == sizeof model->tensor / sizeof *model->tensor)
+    if (model->tensors == STORE_MAX_TENSORS)
         FAIL(STATUS_RESULTS, "%s is damaged: a model has more tensors than any of ours", view->path);
+    parameters->place[model->tensors] = (int64_t)H5Dget_offset(dataset);
     model->tensor[model->tensors++] = (struct store_tensor){.name = memory_text(name),
                                                             .rank = rank,
                                                             .shape = {(int64_t)shape[0], (int64_t)shape[1]},

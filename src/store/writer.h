@@ -1,44 +1,64 @@
-/* The parallel handle, shared by the files that write through it. */
+/* The writer's handle: a descriptor, and where everything is in the file. */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
 
 #include "store/checkpoint.h"
-#include "store/h5.h"
+#include "store/immutable.h"
 #include "store/layout.h"
 #include "store/store.h"
 
-#include <hdf5.h>
+_Static_assert(sizeof(struct store_point) == CURVES * sizeof(double), "a point has one value of each curve");
 
 struct writer_outcome {
     char *name;
-    hid_t dataset;
+    off_t offset;
     bool integer; // int64 in the file, else float64
+};
+
+/* The places of a run's model: of the tensors in the order of the flat vector, neighbours joined. */
+struct writer_model {
+    int extents;
+    struct writer_extent {
+        off_t offset;
+        size_t length; // bytes
+    } * extent;
 };
 
 struct store {
     char *path;
     MPI_Comm comm;
-    hid_t file;       // through MPI-IO; every write is independent
-    int fd;           // on the same file: slots and fdatasync
-    int64_t datasets; // of the root that belong to this program; the others are foreign
     int64_t runs, points;
-    hid_t run_id, status, message, arithmetic, row_checksum, curve_checksum, model_checksum; // [runs]
-    hid_t curves[CURVES];                                                                    // [runs, points]
-    int64_t segments;                 // of the timeline; 0: the file is older than timelines
-    hid_t timeline[TIMELINE_COLUMNS]; // [segments]
-    struct writer_outcome *outcomes;  // [outcome_count], in the plan's order
+    struct slots *slots; // [runs]
+
+    // The run that this rank leads. The file is opened anew for each.
+    int run_fd;
+    int64_t open_run; // -1: none
+    struct newest_slot newest;
+
+    // Identity of the file: a rank that opens it anew finds these bytes, or another file has its name.
+    off_t identity_offset;
+    struct immutable identity;
+
+    // Offsets of [runs] columns, [runs, points] curves and [segments] columns of the timeline.
+    off_t status, message, arithmetic, row_checksum, curve_checksum, model_checksum;
+    off_t curves[CURVES];
+    int64_t segments; // 0: the file is older than timelines
+    off_t timeline[TIMELINE_COLUMNS];
+
+    // Rank 0.
+    int fd;                          // -1 in other ranks
+    struct writer_model *models;     // [runs]
+    struct writer_outcome *outcomes; // [outcome_count], in the plan's order
     int outcome_count;
-    struct slots slots; // of the run that was checkpointed last
 };
 
-/* The CRC-32 of the first points of a run's curves, as they are in the file. */
-enum status writer_curve_crc(struct store *store, int64_t run, int64_t points, uint32_t *crc);
+/* STATUS_INTERNAL unless the file has this run. */
+enum status writer_check_run(const struct store *store, int64_t run);
 
-/* The id of a run, which the caller frees. */
-enum status writer_run_id(struct store *store, int64_t run, char **run_id);
+/* Opens the file for the slots of a run, closing it for the one before, and finds the newest whole slot. */
+enum status writer_open_run(struct store *store, int64_t run);
 
-/* Opens a run's group of tensors and reads their names, in the order of the flat vector; the caller closes and frees both,
- * also after a failure. */
-enum status writer_model(struct store *store, int64_t run, hid_t *group, struct h5_names *names);
+/* Rank 0. The CRC-32 of a run's curves, as they are in the file. */
+enum status writer_curve_crc(struct store *store, int64_t run, uint32_t *crc);
 
 #endif

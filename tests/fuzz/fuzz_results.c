@@ -216,6 +216,7 @@ static void sum_slots(void)
             off_t offset = slots[run].offset + slot * (off_t)slots[run].stride;
             must(pread(file, &header, sizeof header, offset) == sizeof header);
             memcpy(header.magic, SLOT_MAGIC, sizeof header.magic);
+            header.version = SLOT_VERSION;
             header.header_crc = hash_crc32(0, &header, offsetof(struct slot_header, header_crc));
             must(pwrite(file, &header, sizeof header, offset) == sizeof header);
         }

@@ -81,38 +81,44 @@ static void fill(float *values, size_t count, int64_t step)
         values[i] = (float)step;
 }
 
-static enum status write_run(struct store *store, int64_t run, bool writes_rows, float *state, size_t count)
+static enum status write_run(struct store *store, int64_t run, int rank, float *state, size_t count)
 {
     struct store_segment segments[] = {{state, count * sizeof *state}, {state, count * sizeof *state}};
     int64_t step = 0;
     bool found;
-    TRY(store_read_checkpoint(store, run, &step, segments, 2, &found));
+    TRY(store_read_checkpoint(store, run, &step, segments, 2, NULL, &found));
     for (size_t i = 0; found && i < count; i++)
         if (state[i] != (float)step) {
             fprintf(stderr, "run %lld: the checkpoint of step %lld holds a value of step %g\n",
                     (long long)run, (long long)step, (double)state[i]);
             return STATUS_INTERNAL;
         }
-    if (writes_rows)
-        TRY(store_write_status(store, run, RUN_RUNNING));
+    struct store_point curve[POINTS];
     for (int64_t point = 0; point < POINTS; point++) {
-        double x = (double)(run * POINTS + point); // the same in each round: checkpoints sum what was reached
-        TRY(store_write_curve_point(store, run, point, point * 100, x, x / 2, x / 3));
+        double x = (double)(run * POINTS + point); // the same in each round
+        curve[point] = (struct store_point){(double)point * 100, x, x / 2, x / 3};
+    }
+    if (rank == 0) {
+        TRY(store_restore_curve(store, run));
+        TRY(store_write_status(store, run, RUN_RUNNING));
+    }
+    for (int64_t point = 0; point < POINTS; point++) {
+        if (rank == 0)
+            TRY(store_write_curve_point(store, run, point, &curve[point]));
         fill(state, count, ++step);
-        TRY(store_write_checkpoint(store, run, step, point + 1, segments, 2));
-        if (writes_rows)
+        TRY(store_write_checkpoint(store, run, step, segments, 2, curve, point + 1));
+        if (rank == 0)
             TRY(store_write_outcome(store, run, "steps_done", (double)step));
     }
-    struct store_sums sums;
-    TRY(store_write_model(store, run, state, &sums));
-    if (writes_rows)
-        TRY(store_write_row(store, run, RUN_DONE, (double[OUTCOMES]){(double)step, 0.5, 0.25, 1.5}, sums, "",
-                            "test"));
-    return STATUS_OK;
+    int64_t model;
+    if (rank != 0)
+        return STATUS_OK;
+    TRY(store_write_model(store, run, state, &model));
+    return store_write_row(store, run, RUN_DONE, (double[OUTCOMES]){(double)step, 0.5, 0.25, 1.5}, model, "",
+                           "test");
 }
 
-// Rank 0 alone writes rows, so only its runs finish; the others write curves, models and checkpoints of
-// theirs.
+// Rank 0 alone writes rows, curves and models, so only its runs finish. The others write checkpoints of theirs.
 static enum status write_forever(const char *path, int rank, int ranks, int64_t runs)
 {
     struct store_model model = {0};
@@ -124,7 +130,7 @@ static enum status write_forever(const char *path, int rank, int ranks, int64_t 
     fflush(stdout);
     for (;;)
         for (int64_t run = rank; run < runs; run += ranks)
-            TRY(write_run(store, run, rank == 0, state, count));
+            TRY(write_run(store, run, rank, state, count));
 }
 
 // The last rank finds no file; all must fail alike, with its message, and none may wait for ever.

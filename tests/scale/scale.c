@@ -158,13 +158,6 @@ void __wrap_master_serve(struct master *master)
 
 // ---- the sweep: costs from 1 to 20 ----
 
-static enum status close_run(void *context, int64_t run, const float *parameters, struct schedule_sums *sums)
-{
-    (void)context, (void)run, (void)parameters;
-    *sums = (struct schedule_sums){0};
-    return STATUS_OK;
-}
-
 static enum status started(void *context, int64_t run, const int *ranks, int size)
 {
     (void)context, (void)run, (void)ranks, (void)size;
@@ -185,10 +178,9 @@ static enum status progress(void *context, int64_t run, const struct train_scala
 }
 
 static enum status finished(void *context, int64_t run, enum train_end end,
-                            const struct train_scalars *scalars, const double *scores,
-                            const struct schedule_sums *sums, const char *message)
+                            const struct train_scalars *scalars, const double *scores, const char *message)
 {
-    (void)context, (void)run, (void)end, (void)scalars, (void)scores, (void)sums, (void)message;
+    (void)context, (void)run, (void)end, (void)scalars, (void)scores, (void)message;
     sweep.reports++;
     sweep.last = clock_seconds();
     return STATUS_OK;

@@ -1,5 +1,6 @@
 // Two slots a run: the newest whole one is read, whatever a kill or a bad disk did, and verify tells the two
 // apart.
+#include "base/hash.h"
 #include "store/checkpoint.h"
 #include "store_fixture.h"
 
@@ -46,7 +47,7 @@ static void write_step(int64_t run, int step)
     struct store_segment segments[2];
     memset(&payload, step, sizeof payload);
     segments_of(&payload, segments);
-    assert_status(store_write_checkpoint(store, run, step, 0, segments, 2), STATUS_OK);
+    assert_status(store_write_checkpoint(store, run, step, segments, 2, NULL, 0), STATUS_OK);
 }
 
 // The step of the newest whole checkpoint, 0 if there is none.
@@ -57,7 +58,7 @@ static int read_step(int64_t run)
     int64_t step;
     bool found;
     segments_of(&payload, segments);
-    assert_status(store_read_checkpoint(store, run, &step, segments, 2, &found), STATUS_OK);
+    assert_status(store_read_checkpoint(store, run, &step, segments, 2, NULL, &found), STATUS_OK);
     if (!found)
         return 0;
     memset(&expected, (int)step, sizeof expected);
@@ -130,7 +131,7 @@ static void slots_start_on_blocks(void **state)
     write_step(0, 2);
     long first = payload_of(path_of(state), 1), second = payload_of(path_of(state), 2);
     assert_int_equal(first % SLOT_BLOCK, 0);
-    assert_int_equal(second - first, slot_bytes(PAYLOAD));
+    assert_int_equal(second - first, slot_bytes(PAYLOAD + POINTS * sizeof(struct store_point)));
 }
 
 // ---- what a kill leaves ----
@@ -206,6 +207,72 @@ static void both_damaged_is_a_start_from_nothing(void **state)
     assert_verified(path_of(state));
 }
 
+// ---- curves ----
+
+static void write_curve(int64_t run, int points, const struct store_point curve[POINTS])
+{
+    static char payload[PAYLOAD];
+    const struct store_segment segment = {payload, PAYLOAD};
+    assert_status(store_write_checkpoint(store, run, 1, &segment, 1, curve, points), STATUS_OK);
+}
+
+static void test_kill_loses_no_point_of_checkpoint(void **state)
+{
+    struct store_point curve[POINTS], found_curve[POINTS];
+    static char payload[PAYLOAD];
+    const struct store_segment segment = {payload, PAYLOAD};
+    int64_t step, steps[POINTS];
+    double loss[POINTS], r2[POINTS], seconds[POINTS];
+    bool found;
+    for (int i = 0; i < POINTS; i++)
+        curve[i] = (struct store_point){100 * (i + 1), 0.5, 0.25 * i, i};
+    write_curve(
+        1, 3, curve); // of these, rank 0 has written the first alone, and one of a step after the checkpoint
+    assert_status(store_write_curve_point(store, 1, 0, &curve[0]), STATUS_OK);
+    assert_status(store_write_curve_point(store, 1, 3, &curve[3]), STATUS_OK);
+    assert_verified(path_of(state));
+    assert_status(store_read_checkpoint(store, 1, &step, &segment, 1, found_curve, &found), STATUS_OK);
+    assert_true(found);
+    assert_memory_equal(found_curve, curve, 3 * sizeof *curve);
+
+    assert_status(store_restore_curve(store, 1), STATUS_OK);
+    struct store_view *view;
+    assert_status(store_view_open(path_of(state), &view), STATUS_OK);
+    assert_status(store_view_curves(view, 1, steps, loss, r2, seconds), STATUS_OK);
+    store_view_close(&view);
+    for (int i = 0; i < 3; i++)
+        assert_true(steps[i] == 100 * (i + 1) && loss[i] == 0.5 && r2[i] == 0.25 * i && seconds[i] == i);
+    assert_int_equal(steps[3], -1);
+    assert_verified(path_of(state));
+
+    curve[1].r2 = 1e30; // neither the checkpoint's nor NaN
+    assert_status(store_write_curve_point(store, 1, 1, &curve[1]), STATUS_OK);
+    assert_fault(path_of(state), "run 00000000000b: its curves differ from those of its newest checkpoint");
+}
+
+static void test_other_version_of_slot_is_named(void **state)
+{
+    write_step(0, 1);
+    long header = payload_of(path_of(state), 1) - SLOT_BLOCK;
+    struct slot_header content;
+    FILE *stream = fopen(path_of(state), "r+b");
+    assert_non_null(stream);
+    fseek(stream, header, SEEK_SET);
+    assert_int_equal(fread(&content, sizeof content, 1, stream), 1);
+    content.version = '7';
+    content.header_crc = hash_crc32(0, &content, offsetof(struct slot_header, header_crc));
+    fseek(stream, header, SEEK_SET);
+    assert_int_equal(fwrite(&content, sizeof content, 1, stream), 1);
+    fclose(stream);
+    struct payload payload;
+    struct store_segment segments[2];
+    int64_t step;
+    bool found;
+    segments_of(&payload, segments);
+    assert_status(store_read_checkpoint(store, 0, &step, segments, 2, NULL, &found), STATUS_RESULTS);
+    assert_message("a checkpoint of run 00000000000a has version 7; this program reads version 2");
+}
+
 static void other_sizes_are_refused(void **state)
 {
     (void)state;
@@ -213,12 +280,12 @@ static void other_sizes_are_refused(void **state)
     int64_t step;
     bool found;
     struct store_segment segment = {bytes, sizeof bytes};
-    assert_status(store_write_checkpoint(store, 0, 1, 0, &segment, 1), STATUS_INTERNAL);
+    assert_status(store_write_checkpoint(store, 0, 1, &segment, 1, NULL, 0), STATUS_INTERNAL);
     write_step(0, 1);
     segment.length = PAYLOAD - 1;
-    assert_status(store_read_checkpoint(store, 0, &step, &segment, 1, &found), STATUS_RESULTS);
+    assert_status(store_read_checkpoint(store, 0, &step, &segment, 1, NULL, &found), STATUS_RESULTS);
     assert_message("the checkpoint of run 00000000000a holds 10000 bytes, not 9999");
-    assert_status(store_write_checkpoint(store, RUNS, 1, 0, &segment, 1), STATUS_INTERNAL);
+    assert_status(store_write_checkpoint(store, RUNS, 1, &segment, 1, NULL, 0), STATUS_INTERNAL);
 }
 
 int main(void)
@@ -234,6 +301,8 @@ int main(void)
         CHECKPOINT_TEST(a_damaged_newest_is_a_fault_and_falls_back),
         CHECKPOINT_TEST(a_damaged_header_is_a_fault_and_falls_back),
         CHECKPOINT_TEST(both_damaged_is_a_start_from_nothing),
+        CHECKPOINT_TEST(test_kill_loses_no_point_of_checkpoint),
+        CHECKPOINT_TEST(test_other_version_of_slot_is_named),
         CHECKPOINT_TEST(other_sizes_are_refused),
     };
     MPI_Init(NULL, NULL);
