@@ -148,6 +148,17 @@ def _leave_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _run(parser: argparse.ArgumentParser) -> int:
+    try:
+        arguments = parser.parse_args()
+    except SystemExit as end:  # help was asked for, or the usage is wrong
+        sys.stdout.flush()
+        return int(end.code or 0)
+    arguments.run(arguments)
+    sys.stdout.flush()
+    return 0
+
+
 def main() -> int:
     if sys.stdout is None:
         print("weightsweep: standard output is closed", file=sys.stderr)
@@ -156,11 +167,8 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="printable")
-    arguments = _parser().parse_args()
     try:
-        arguments.run(arguments)
-        sys.stdout.flush()
-        return 0
+        return _run(_parser())
     except (OutputError, ResultsError, OSError, ImportError, MemoryError, KeyboardInterrupt) as error:
         text, code = _said(error)
         _leave_output()

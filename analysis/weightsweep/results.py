@@ -1,7 +1,7 @@
 """A results file as an xarray.Dataset. The only module that knows how the file is laid out."""
 
-import math
 import errno
+import math
 import os
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +28,13 @@ DIVERGED_BELOW = -100.0  # R^2 at the last step: the squared error is a hundred 
 _COSTS = ("parameters", "flops_per_step")
 _FIRST = ("unknowns", "equations")
 
+# What the tables, figures and pages cannot do without, and its dimensions.
+_RUN, _POINT = ("run",), ("run", "point")
+_REQUIRED = {
+    **dict.fromkeys(("run_id", "status", "task", "model", "unknowns", "equations", "steps", "steps_done", "flops_per_step"), _RUN),
+    **dict.fromkeys(("loss_ema", "r2", "r2_stderr", "wall_seconds", "message"), _RUN),
+    **dict.fromkeys(("curve_step", "curve_loss", "curve_r2", "curve_seconds"), _POINT),
+}
 
 Row = dict[str, np.ndarray]  # a run: an array without dimensions for a column, [point] for a curve
 
@@ -44,21 +51,30 @@ def open_runs(path: str | Path) -> xr.Dataset:
     of the file, and `source`, its path. The R^2 of a diverged run is NaN here, so that means stay meaningful; the file keeps the value.
     A run that an older version called done with an R^2 below -100 is diverged.
     """
-    try:
-        with open_file(path) as file:
-            dataset = xr.Dataset({name: _variable(file[name]) for name in _variables(file)}, attrs=_attributes(file))
-        dataset["status"] = _flags_as_text(dataset["status"])
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        _raise_if_of_disk(error, path)
-        raise ResultsError(f"{path}: damaged ({error}); `weightsweep verify` says more") from error
+    with open_file(path) as file:
+        try:
+            dataset = _decoded(file)
+        except (MemoryError, ResultsError):
+            raise
+        except Exception as error:  # damaged bytes lead to errors of every kind
+            raise _damaged(path, error) from error
+    missing = [name for name, dims in _REQUIRED.items() if name not in dataset.variables or dataset[name].dims != dims]
+    if missing:
+        raise _damaged(path, f"column {missing[0]} is missing or has another shape")
+    _leave_out_diverged(dataset)
+    dataset.attrs["source"] = str(path)
+    return dataset
+
+
+def _decoded(file: h5py.File) -> xr.Dataset:
+    """The columns without their checksums, text as str, settings as coordinates."""
+    dataset = xr.Dataset({name: _variable(file[name]) for name in _variables(file)}, attrs=_attributes(file))
+    dataset["status"] = _flags_as_text(dataset["status"])
     dataset = dataset.drop_vars([name for name, variable in dataset.items() if variable.attrs.get("role") == "checksum"])
     for name, variable in dataset.items():
         if variable.dtype.kind in "SOUT":  # newer xarrays have strings of their own
             dataset[name] = variable.copy(data=np.array([_text(value) for value in variable.values], dtype=object))
-    settings = [name for name, variable in dataset.items() if variable.attrs.get("role") == "setting"]
-    _leave_out_diverged(dataset)
-    dataset.attrs["source"] = str(path)
-    return dataset.set_coords(["run_id", *settings])
+    return dataset.set_coords(["run_id", *(name for name, variable in dataset.items() if variable.attrs.get("role") == "setting")])
 
 
 def open_sweep(path: str | Path) -> xr.Dataset:
@@ -71,30 +87,38 @@ def open_sweep(path: str | Path) -> xr.Dataset:
     return as_grid(open_runs(path))
 
 
-def _raise_if_of_disk(error: Exception, path: str | Path) -> None:
-    """OSError where the disk or the file system failed: the file may be whole. HDF5 says so in its message alone."""
-    for number in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT):
-        if os.strerror(number) in str(error):
-            raise OSError(number, os.strerror(number), str(path)) from error
-
-
 @contextmanager
 def open_file(path: str | Path) -> Iterator[h5py.File]:
     """The file in h5py, for reading. ResultsError where it is not one of ours."""
-    if not Path(path).is_file():
-        raise ResultsError(f"{path}: " + ("a folder, not a file" if Path(path).is_dir() else "no such file"))
     try:
-        file = h5py.File(path, "r")
+        if not Path(path).is_file():
+            raise ResultsError(f"{path}: " + ("a folder, not a file" if Path(path).is_dir() else "no such file"))
+        with open(path, "rb"):  # HDF5 would not say why it cannot
+            file = h5py.File(path, "r")
+    except PermissionError as error:
+        raise ResultsError(f"{path}: {error.strerror}") from error
     except OSError as error:
-        _raise_if_of_disk(error, path)
-        raise ResultsError(f"{path}: not a file that HDF5 can read ({error})") from error
+        raise _of_disk(path, error) or ResultsError(f"{path}: not a file that HDF5 can read ({error})") from error
     with file:
-        version = int(file.attrs.get("schema_version", 0)) if "run_id" in file else 0
+        try:
+            version = int(file.attrs.get("schema_version", 0)) if "run_id" in file else 0
+        except Exception as error:
+            raise _damaged(path, error) from error
         if version == 0:
             raise ResultsError(f"{path}: an HDF5 file, but no results of weightsweep")
         if version > SCHEMA_VERSION:
             raise ResultsError(f"{path}: written by a newer weightsweep (schema {version}; this package knows {SCHEMA_VERSION})")
         yield file
+
+
+def _damaged(path: str | Path, error: object) -> Exception:
+    return _of_disk(path, error) or ResultsError(f"{path}: damaged ({error}); `weightsweep verify` says more")
+
+
+def _of_disk(path: str | Path, error: object) -> OSError | None:
+    """The error of a disk or a file system that failed: the file may be whole. HDF5 says so in its message alone."""
+    found = [number for number in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT) if os.strerror(number) in str(error)]
+    return OSError(found[0], os.strerror(found[0]), str(path)) if found else None
 
 
 def _variables(file: h5py.File) -> list[str]:

@@ -80,6 +80,10 @@ def _file(name: str) -> str:
 
 
 def _plotly() -> str:
+    """Plotly's own function reads the script in the locale's encoding, so look for the script first."""
+    for path in (files("plotly") / "package_data" / "plotly.min.js", Path("/usr/share/python3-plotly/plotly.js")):  # Debian's place
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
     from plotly.offline import get_plotlyjs
 
     return str(get_plotlyjs())
