@@ -25,8 +25,8 @@ struct gemm_fp32 {
     const float *bias;
     bool add;
 
-    // What happens to the results, in this order: ReLU (-0 stays -0, NaN stays NaN), sign bits, backward ReLU.
-    // Bit j % 8 of byte j / 8 of a row of bits is column j; rows are ldbits bytes apart.
+    // What happens to the results, in this order: ReLU (-0 stays -0, NaN stays NaN), sign bits, the backward
+    // pass of ReLU. Bit j % 8 of byte j / 8 of a row of bits is column j; rows are ldbits bytes apart.
     bool relu;
     uint8_t *signs;      // where to store whether each result is positive or NaN; NULL: nowhere
     const uint8_t *keep; // results become 0 where the bit is not set; NULL: nowhere
@@ -36,7 +36,8 @@ struct gemm_fp32 {
 void gemm_fp32_multiply(const struct gemm_fp32 *gemm);
 
 /* Packs a B that many GEMMs share, such as a weight during a step: panels of columns, filled up with zeros.
- * b [k, n], or [n, k] if transposed, with rows of ldb; packed [ceil(n / GEMM_FP32_PANEL), k, GEMM_FP32_PANEL] */
+ * b [k, n], or [n, k] if transposed, with rows of ldb
+ * packed [ceil(n / GEMM_FP32_PANEL), k, GEMM_FP32_PANEL] */
 void gemm_fp32_pack(float *packed, const float *b, int n, int k, int ldb, bool transposed);
 
 /* Size of `packed` in floats. */

@@ -34,9 +34,10 @@ enum {
     COLUMNS = PANELS * PANEL, // of a tile
     VECTORS = COLUMNS / SIMD_FLOATS,
     PANEL_VECTORS = PANEL / SIMD_FLOATS,
-    DEPTH = 320,            // k of a block: a tile's columns of B stay in the first cache
+    DEPTH = 640,            // k of a block: a tile's columns of B stay in the second cache
     BLOCK_ROWS = 480,       // rows of A whose block stays in the second cache
     DIRECT_ROWS = 2 * ROWS, // up to this m a strip of B is read too few times for packing to pay
+    DIRECT_STRIDE = 768,    // up to this ldb the caches hold a strip of B that is not packed
 };
 
 // What a tile reads and writes, in whole panels.
@@ -48,7 +49,13 @@ struct tile {
     size_t ldstart, ldc;
     int k;
     bool relu;
+    uint8_t *signs; // or NULL
+    const uint8_t *keep;
+    size_t ldbits;
 };
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && COLUMNS <= 32,
+               "a row's bits are the bytes of a uint32_t");
 
 SIMD_INLINE void load_tile(simd_float sum[ROWS][VECTORS], const float *from, size_t ld, const int rows,
                            const int vectors)
@@ -68,6 +75,32 @@ SIMD_INLINE void relu_tile(simd_float sum[ROWS][VECTORS], const int rows, const 
         SIMD_UNROLL
         for (int v = 0; v < vectors; v++)
             sum[i][v] = simd_relu(sum[i][v]);
+    }
+}
+
+SIMD_INLINE void store_signs(const struct tile *t, simd_float sum[ROWS][VECTORS], const int rows,
+                             const int vectors)
+{
+    SIMD_UNROLL
+    for (int i = 0; i < rows; i++) {
+        uint32_t bits = 0;
+        SIMD_UNROLL
+        for (int v = 0; v < vectors; v++)
+            bits |= simd_positive_bits(sum[i][v]) << v * SIMD_FLOATS;
+        memcpy(t->signs + (size_t)i * t->ldbits, &bits, (size_t)(vectors * SIMD_FLOATS / 8));
+    }
+}
+
+SIMD_INLINE void keep_tile(const struct tile *t, simd_float sum[ROWS][VECTORS], const int rows,
+                           const int vectors)
+{
+    SIMD_UNROLL
+    for (int i = 0; i < rows; i++) {
+        uint32_t bits = 0;
+        memcpy(&bits, t->keep + (size_t)i * t->ldbits, (size_t)(vectors * SIMD_FLOATS / 8));
+        SIMD_UNROLL
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = simd_keep_bits(sum[i][v], bits >> v * SIMD_FLOATS);
     }
 }
 
@@ -106,6 +139,10 @@ SIMD_INLINE void multiply_tile(const struct tile *t, const int rows, const int p
     }
     if (t->relu)
         relu_tile(sum, rows, vectors);
+    if (t->signs)
+        store_signs(t, sum, rows, vectors);
+    if (t->keep)
+        keep_tile(t, sum, rows, vectors);
     store_tile(t->c, t->ldc, sum, rows, vectors);
 }
 
@@ -139,28 +176,6 @@ struct strip {
     size_t b_panel, b_step;
 };
 
-// Sign bits of a tile's results, and the backward pass of ReLU, while they are in the first cache.
-static void finish_tile(const struct gemm_fp32 *g, const struct strip *s, int row, int rows, float *c,
-                        size_t ldc)
-{
-    size_t bytes = (size_t)(s->columns + 7) / 8;
-    uint32_t used = (uint32_t)((UINT64_C(1) << s->columns) - 1);
-    for (int i = 0; i < rows; i++, c += ldc) {
-        size_t at = (size_t)(row + i) * (size_t)g->ldbits + (size_t)s->column / 8;
-        uint32_t signs = 0, keep = 0;
-        for (size_t byte = 0; g->keep && byte < bytes; byte++)
-            keep |= (uint32_t)g->keep[at + byte] << 8 * byte;
-        for (int j = 0; j < s->columns; j += SIMD_FLOATS) {
-            simd_float value = simd_load(c + j);
-            signs |= simd_sign_bits(simd_passes_relu(value)) << j;
-            if (g->keep)
-                simd_store(c + j, (simd_float)((simd_int)value & simd_mask_of_bits(keep >> j)));
-        }
-        for (size_t byte = 0; g->signs && byte < bytes; byte++)
-            g->signs[at + byte] = (uint8_t)((signs & used) >> 8 * byte);
-    }
-}
-
 static void copy_columns(float *restrict to, size_t ldto, const float *restrict from, size_t ldfrom, int rows,
                          int columns)
 {
@@ -176,7 +191,8 @@ static void locate_b(const struct gemm_fp32 *g, struct strip *s, float *panels)
     if (g->packed) {
         s->b = g->packed + column * (size_t)g->k + p * PANEL;
         s->b_panel = (size_t)g->k * PANEL;
-    } else if (!g->b_transposed && s->columns % PANEL == 0 && g->m <= DIRECT_ROWS) {
+    } else if (!g->b_transposed && s->columns % PANEL == 0 &&
+               (g->m <= DIRECT_ROWS || g->ldb <= DIRECT_STRIDE)) {
         s->b = g->b + p * ldb + column;
         s->b_panel = PANEL;
         s->b_step = ldb;
@@ -190,54 +206,83 @@ static void locate_b(const struct gemm_fp32 *g, struct strip *s, float *panels)
     }
 }
 
-// A tile of columns that are not whole panels: computed beside C.
-static void multiply_beside(const struct gemm_fp32 *g, const struct strip *s, struct tile t, int row,
-                            int rows)
+// The last columns of C, which are not whole panels: a tile computed beside C.
+static void multiply_beside(struct tile t, tile_function *function, int rows, int columns)
 {
-    float beside[ROWS * COLUMNS] = {0};
-    float *c = t.c;
+    enum { BYTES = COLUMNS / 8 };
+    float c[ROWS * COLUMNS] = {0};
+    uint8_t signs[ROWS * BYTES], keep[ROWS * BYTES];
+    size_t bytes = (size_t)(columns + 7) / 8;
+    struct tile beside = t;
     if (t.start)
-        copy_columns(beside, COLUMNS, t.start, t.ldstart, rows, s->columns);
-    t.start = t.c = beside;
-    t.ldstart = t.ldc = COLUMNS;
-    tile_functions[(s->columns - 1) / PANEL][rows - 1][g->a_transposed](&t);
-    if (s->last && (g->signs || g->keep))
-        finish_tile(g, s, row, rows, beside, COLUMNS);
-    copy_columns(c, (size_t)g->ldc, beside, COLUMNS, rows, s->columns);
+        copy_columns(c, COLUMNS, t.start, t.ldstart, rows, columns);
+    beside.start = beside.c = c;
+    beside.ldstart = beside.ldc = COLUMNS;
+    beside.signs = t.signs ? signs : NULL;
+    beside.keep = t.keep ? keep : NULL;
+    beside.ldbits = BYTES;
+    for (size_t i = 0; t.keep && i < (size_t)rows; i++)
+        memcpy(keep + i * BYTES, t.keep + i * t.ldbits, bytes);
+    function(&beside);
+    copy_columns(t.c, t.ldc, c, COLUMNS, rows, columns);
+    for (size_t i = 0; t.signs && i < (size_t)rows; i++) {
+        memcpy(t.signs + i * t.ldbits, signs + i * BYTES, bytes);
+        if (columns % 8 > 0)
+            t.signs[i * t.ldbits + bytes - 1] &= (uint8_t)((1 << columns % 8) - 1);
+    }
+}
+
+static struct tile first_tile(const struct gemm_fp32 *g, const struct strip *s, int row)
+{
+    static const float zeros[COLUMNS];
+    size_t lda = (size_t)g->lda, ldc = (size_t)g->ldc, ldbits = (size_t)g->ldbits;
+    size_t bits = (size_t)row * ldbits + (size_t)s->column / 8;
+    struct tile t = {.a_row = g->a_transposed ? 1 : lda,
+                     .a_step = g->a_transposed ? lda : 1,
+                     .b = s->b,
+                     .b_panel = s->b_panel,
+                     .b_step = s->b_step,
+                     .k = s->k,
+                     .c = g->c + (size_t)row * ldc + s->column,
+                     .ldc = ldc,
+                     .relu = s->last && g->relu,
+                     .signs = s->last && g->signs ? g->signs + bits : NULL,
+                     .keep = s->last && g->keep ? g->keep + bits : NULL,
+                     .ldbits = ldbits};
+    t.a = g->a + (size_t)row * t.a_row + (size_t)s->first_k * t.a_step;
+    if (g->add || !s->first) {
+        t.start = t.c;
+        t.ldstart = ldc;
+    } else
+        t.start = g->bias ? g->bias + s->column : s->columns % PANEL == 0 ? zeros : NULL;
+    return t;
+}
+
+static void next_tile(struct tile *t, size_t rows)
+{
+    t->a += rows * t->a_row;
+    t->c += rows * t->ldc;
+    if (t->start)
+        t->start += rows * t->ldstart;
+    if (t->signs)
+        t->signs += rows * t->ldbits;
+    if (t->keep)
+        t->keep += rows * t->ldbits;
 }
 
 // Rows [row, end) in tiles as equal in height as can be.
 static void multiply_strip(const struct gemm_fp32 *g, const struct strip *s, int row, int end)
 {
-    static const float zeros[COLUMNS];
-    bool whole = s->columns % PANEL == 0, finish = s->last && (g->signs || g->keep),
-         from_c = g->add || !s->first;
-    size_t lda = (size_t)g->lda, ldc = (size_t)g->ldc, a_row = g->a_transposed ? 1 : lda,
-           a_step = g->a_transposed ? lda : 1;
-    struct tile t = {.a = g->a + (size_t)row * a_row + (size_t)s->first_k * a_step,
-                     .a_row = a_row,
-                     .a_step = a_step,
-                     .b = s->b,
-                     .b_panel = s->b_panel,
-                     .b_step = s->b_step,
-                     .k = s->k,
-                     .relu = g->relu && s->last,
-                     .c = g->c + (size_t)row * ldc + s->column,
-                     .ldc = ldc,
-                     .ldstart = from_c ? ldc : 0};
-    t.start = from_c ? t.c : g->bias ? g->bias + s->column : whole ? zeros : NULL;
-    for (int rows, tiles = (end - row + ROWS - 1) / ROWS; tiles > 0; tiles--, row += rows) {
-        rows = (end - row + tiles - 1) / tiles;
-        if (whole)
-            tile_functions[(s->columns - 1) / PANEL][rows - 1][g->a_transposed](&t);
+    struct tile t = first_tile(g, s, row);
+    for (int tiles = (end - row + ROWS - 1) / ROWS; tiles > 0; tiles--) {
+        int rows = (end - row + tiles - 1) / tiles;
+        tile_function *function = tile_functions[(s->columns - 1) / PANEL][rows - 1][g->a_transposed];
+        if (s->columns % PANEL == 0)
+            function(&t);
         else
-            multiply_beside(g, s, t, row, rows);
-        if (whole && finish)
-            finish_tile(g, s, row, rows, t.c, ldc);
-        t.a += (size_t)rows * a_row;
-        t.c += (size_t)rows * ldc;
-        if (from_c)
-            t.start = t.c;
+            multiply_beside(t, function, rows, s->columns);
+        next_tile(&t, (size_t)rows);
+        row += rows;
     }
 }
 

@@ -47,8 +47,8 @@ enum { SIMD_SUMS = 16 };
 typedef float simd_float __attribute__((vector_size(4 * SIMD_FLOATS)));
 typedef int32_t simd_int __attribute__((vector_size(4 * SIMD_FLOATS)));
 
-/* simd_fma: a * b + c, rounded once. simd_broadcast: all elements are x. simd_sign_bits: bit l is the sign
- * of element l, for masks, which have all bits or none. */
+/* simd_fma: a * b + c, rounded once. simd_broadcast: all elements are x. simd_positive_bits: bit l is set
+ * where element l is positive or NaN. simd_keep_bits: x where the bit is set, else 0. */
 #if defined(SIMD_AVX512)
 SIMD_INLINE simd_float simd_fma(simd_float a, simd_float b, simd_float c)
 {
@@ -65,9 +65,14 @@ SIMD_INLINE simd_float simd_sqrt(simd_float x)
     return (simd_float)_mm512_sqrt_ps((__m512)x);
 }
 
-SIMD_INLINE uint32_t simd_sign_bits(simd_int mask)
+SIMD_INLINE uint32_t simd_positive_bits(simd_float x)
 {
-    return _mm512_movepi32_mask((__m512i)mask);
+    return _mm512_cmp_ps_mask((__m512)x, _mm512_setzero_ps(), _CMP_NLE_UQ);
+}
+
+SIMD_INLINE simd_float simd_keep_bits(simd_float x, uint32_t bits)
+{
+    return (simd_float)_mm512_maskz_mov_ps((__mmask16)bits, (__m512)x);
 }
 #elif defined(SIMD_AVX2)
 SIMD_INLINE simd_float simd_fma(simd_float a, simd_float b, simd_float c)
@@ -85,9 +90,15 @@ SIMD_INLINE simd_float simd_sqrt(simd_float x)
     return (simd_float)_mm256_sqrt_ps((__m256)x);
 }
 
-SIMD_INLINE uint32_t simd_sign_bits(simd_int mask)
+SIMD_INLINE uint32_t simd_positive_bits(simd_float x)
 {
-    return (uint32_t)_mm256_movemask_ps((__m256)mask);
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps((__m256)x, _mm256_setzero_ps(), _CMP_NLE_UQ));
+}
+
+SIMD_INLINE simd_float simd_keep_bits(simd_float x, uint32_t bits)
+{
+    const simd_int bit = {1, 2, 4, 8, 16, 32, 64, 128};
+    return (simd_float)((simd_int)x & (simd_int)((((simd_int){0} + (int32_t)bits) & bit) != 0));
 }
 #elif defined(SIMD_NEON)
 SIMD_INLINE simd_float simd_fma(simd_float a, simd_float b, simd_float c)
@@ -105,10 +116,16 @@ SIMD_INLINE simd_float simd_sqrt(simd_float x)
     return (simd_float)vsqrtq_f32((float32x4_t)x);
 }
 
-SIMD_INLINE uint32_t simd_sign_bits(simd_int mask)
+SIMD_INLINE uint32_t simd_positive_bits(simd_float x)
 {
     const simd_int bit = {1, 2, 4, 8};
-    return (uint32_t)vaddvq_s32((int32x4_t)(mask & bit));
+    return (uint32_t)vaddvq_s32((int32x4_t)(~(simd_int)(x <= 0) & bit));
+}
+
+SIMD_INLINE simd_float simd_keep_bits(simd_float x, uint32_t bits)
+{
+    const simd_int bit = {1, 2, 4, 8};
+    return (simd_float)((simd_int)x & (simd_int)((((simd_int){0} + (int32_t)bits) & bit) != 0));
 }
 #else
 typedef double simd_wide __attribute__((vector_size(32)));
@@ -141,9 +158,16 @@ SIMD_INLINE simd_float simd_sqrt(simd_float x)
                         __builtin_sqrtf(x[3])};
 }
 
-SIMD_INLINE uint32_t simd_sign_bits(simd_int mask)
+SIMD_INLINE uint32_t simd_positive_bits(simd_float x)
 {
-    return (uint32_t)((mask[0] & 1) | (mask[1] & 2) | (mask[2] & 4) | (mask[3] & 8));
+    simd_int positive = ~(simd_int)(x <= 0);
+    return (uint32_t)((positive[0] & 1) | (positive[1] & 2) | (positive[2] & 4) | (positive[3] & 8));
+}
+
+SIMD_INLINE simd_float simd_keep_bits(simd_float x, uint32_t bits)
+{
+    const simd_int bit = {1, 2, 4, 8};
+    return (simd_float)((simd_int)x & (simd_int)((((simd_int){0} + (int32_t)bits) & bit) != 0));
 }
 #endif
 
@@ -160,39 +184,10 @@ SIMD_INLINE void simd_store(float *to, simd_float value)
     memcpy(to, &value, sizeof value);
 }
 
-/* The first `count` elements; the others are 0. Memory after them is neither read nor written. */
-SIMD_INLINE simd_float simd_load_first(const float *from, int count)
-{
-    float value[SIMD_FLOATS] = {0};
-    memcpy(value, from, (size_t)count * sizeof *from);
-    return simd_load(value);
-}
-
-SIMD_INLINE void simd_store_first(float *to, simd_float value, int count)
-{
-    float values[SIMD_FLOATS];
-    simd_store(values, value);
-    memcpy(to, values, (size_t)count * sizeof *to);
-}
-
 /* yes where the mask has all bits, no where it has none. */
 SIMD_INLINE simd_float simd_select(simd_int mask, simd_float yes, simd_float no)
 {
     return (simd_float)((mask & (simd_int)yes) | (~mask & (simd_int)no));
-}
-
-/* All bits in element l if bit l is set, else none. */
-SIMD_INLINE simd_int simd_mask_of_bits(uint32_t bits)
-{
-#if SIMD_FLOATS == 16
-    const simd_int bit = {1,      1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
-                          1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
-#elif SIMD_FLOATS == 8
-    const simd_int bit = {1, 2, 4, 8, 16, 32, 64, 128};
-#else
-    const simd_int bit = {1, 2, 4, 8};
-#endif
-    return (simd_int)((((simd_int){0} + (int32_t)bits) & bit) != 0);
 }
 
 /* x where it is not negative, else 0. -0 stays -0, NaN stays NaN: a run that has diverged must not look
@@ -200,12 +195,6 @@ SIMD_INLINE simd_int simd_mask_of_bits(uint32_t bits)
 SIMD_INLINE simd_float simd_relu(simd_float x)
 {
     return (simd_float)((simd_int)x & ~(simd_int)(x < 0));
-}
-
-/* All bits where ReLU has slope 1: x is positive, or NaN. */
-SIMD_INLINE simd_int simd_passes_relu(simd_float x)
-{
-    return ~(simd_int)(x <= 0);
 }
 
 #endif

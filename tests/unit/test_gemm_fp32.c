@@ -162,8 +162,8 @@ static void test_blocks(void **state)
 {
     (void)state;
     random_state = 3;
-    static const int size[][3] = {{3, 5, 0},     {40, 33, 255}, {40, 32, 256},
-                                  {27, 33, 257}, {5, 16, 513},  {485, 17, 260}};
+    static const int size[][3] = {{3, 5, 0},      {40, 33, 640}, {26, 32, 641},
+                                  {27, 48, 1281}, {485, 17, 20}, {30, 800, 4}};
     for (size_t s = 0; s < sizeof size / sizeof *size; s++)
         for (int options = 0; options < RELU; options++)
             if (!(options & ADD && options & BIAS))
@@ -198,6 +198,9 @@ static void test_special_values(void **state)
             assert_true(c[1] == 0 && signbit(c[1])); // ReLU leaves -0
             assert_true(c[2] == INFINITY && c[3] == 0 && !signbit(c[3]));
             assert_int_equal(signs, 1 | 4); // NaN, too
+            g.a = b;
+            gemm_fp32_multiply(&g);
+            assert_int_equal(signs, 1 | 2 | 4 | 8); // of the columns of C alone
         }
 }
 
