@@ -298,7 +298,7 @@ def _leave_out_diverged(dataset: xr.Dataset) -> None:
     """Sets R^2 of diverged runs to NaN, in every column of one."""
     for run in np.flatnonzero((dataset["status"].values == "done") & (dataset["r2"].values < DIVERGED_BELOW)):
         dataset["status"].values[run] = "diverged"
-        dataset["message"].values[run] = dataset["message"].values[run] or f"R^2 is {dataset['r2'].values[run]:.3g} at the last step, below {DIVERGED_BELOW:g}"
+        dataset["message"].values[run] = dataset["message"].values[run] or f"R^2 is {dataset['r2'].values[run]:.3g} at the last step"
     diverged = dataset["status"].values == "diverged"
     for name, variable in dataset.data_vars.items():
         if (name == "r2" or str(name).startswith("r2_")) and variable.dims == ("run",) and variable.dtype.kind == "f":

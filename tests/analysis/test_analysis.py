@@ -16,6 +16,7 @@ from make_results import grid, make_results  # noqa: E402
 
 from weightsweep import ResultsError, compare, figures, open_runs, open_sweep, published, table, to_pandas  # noqa: E402
 from weightsweep.results import as_runs, axes  # noqa: E402
+from weightsweep.values import exact, order  # noqa: E402
 
 
 @pytest.fixture
@@ -105,6 +106,84 @@ def test_open_sweep_refuses(tmp_path: Path) -> None:
         file.attrs["schema_version"] = 99
     with pytest.raises(ResultsError, match="newer weightsweep"):
         open_runs(newer)
+
+
+@pytest.fixture
+def exploded(tmp_path: Path) -> Path:
+    """At the largest rate every run explodes: one is diverged in the file, the others an older version called done."""
+    runs = grid(equation_ratio=[1.33, 2.0, 3.0], learning_rate=[1e-3, 3e-3, 1.0], pooling=["mean", "max"])
+    bad = [index for index, each in enumerate(runs) if each["learning_rate"] == 1]
+    runs[bad[0]] |= {"status": "diverged", "message": "R^2 is -2.006e+25 at step 30000"}
+    path = tmp_path / "exploded.h5"
+    make_results(path, runs)
+    with h5py.File(path, "r+") as file:
+        for index in bad:
+            file["r2"][index], file["r2_stderr"][index] = -2.0057e25, 1e24
+            file["curve_r2"][index, 3:], file["curve_loss"][index, 3:] = -2e25, 1e26
+    return path
+
+
+def test_exploded_runs_are_diverged(exploded: Path) -> None:
+    runs = open_runs(exploded)
+    lost = runs["learning_rate"].values == 1
+    assert set(runs["status"].values[lost]) == {"diverged"} and set(runs["status"].values[~lost]) == {"done"}
+    assert np.isnan(runs["r2"].values[lost]).all() and 0.9 < float(open_sweep(exploded)["r2"].mean()) < 1
+    with h5py.File(exploded) as file:
+        assert file["r2"][:].min() < -1e25  # the file keeps it
+    lines = table.as_text(runs).splitlines()
+    assert max(map(len, lines)) < 170 and sum("diverged: R^2 is -2.01e+25" in line for line in lines) == 5
+    assert sum("diverged: R^2 is -2.006e+25 at step 30000" in line for line in lines) == 1
+
+
+def test_figures_of_exploded_runs_stay_readable(exploded: Path) -> None:
+    runs = open_runs(exploded)
+    for name in figures.called_for(runs):
+        with figures.drawn([runs], name) as figure:
+            figure.draw_without_rendering()
+            texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+            titles = " ".join(axes.get_title() + axes.get_ylabel() for axes in figure.axes) + " ".join(text.get_text() for text in figure.texts)
+            assert all(abs(limit) < 1e5 for axes in figure.axes for limit in axes.get_ylim()), name
+            assert all(len(text) < 12 for text in texts), name
+            assert "diverged" in titles or "below 0 stand at 0" in titles, (name, titles)
+            if name == "heatmap":
+                assert texts.count("diverged") == 6
+    with figures.drawn([runs], "loss") as figure:
+        low, high = figure.axes[0].get_ylim()
+        assert high < 20 and "cut off" in figure.axes[0].get_title()
+
+
+def test_r2_far_below_zero_is_cut_off(tmp_path: Path) -> None:
+    """Runs that are only bad stay done; axes and colours end where they say."""
+    path = tmp_path / "bad.h5"
+    make_results(path, grid(equation_ratio=[1.33, 2.0], learning_rate=[1e-3, 1.0]))
+    with h5py.File(path, "r+") as file:
+        file["r2"][1] = -60
+    runs = open_runs(path)
+    assert set(runs["status"].values) == {"done"}
+    with figures.drawn([runs], "r2") as figure:
+        assert figure.axes[0].get_ylim()[0] == -100 and "cut off" in figure.axes[0].get_ylabel()
+    with figures.drawn([runs], "heatmap") as figure:
+        assert "< −100" in [text.get_text() for text in figure.axes[0].texts]
+        assert figure.axes[0].images[0].get_clim()[0] == 0
+
+
+def test_lists_are_ordered_by_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "widths.h5"
+    make_results(path, grid(encoder=["128", "64,8", "16", "8", ""], embed_dim=[64, 128]))
+    runs, expected = open_runs(path), ["", "8", "16", "64,8", "128"]
+    sweep = open_sweep(path)
+    assert list(sweep["encoder"].values) == expected and sweep["r2"].dims == ("embed_dim", "encoder")
+    assert sweep["run_id"].sel(encoder="64,8", embed_dim=64) == runs["run_id"].values[2]
+    with figures.drawn([runs], "heatmap") as figure:
+        assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == expected
+    with figures.drawn([runs], "embedding") as figure:
+        assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["R²", *(f"encoder {widths}" for widths in expected[1:])]
+
+
+def test_values_are_exact_text_in_order() -> None:
+    assert [exact(value) for value in (3.0, 0.001, 0.00123456789, 30000.0, 7, "64,8", 0.1 + 0.2)] == ["3", "0.001", "0.00123456789", "30000", "7", "64,8", "0.30000000000000004"]
+    values = ["mean", "128", float("nan"), "8,8", 2.5, "8", 10, ""]
+    assert [str(value) for value in sorted(values, key=order)] == ["2.5", "10", "nan", "", "8", "8,8", "128", "mean"]
 
 
 def test_published() -> None:

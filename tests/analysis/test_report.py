@@ -78,6 +78,10 @@ def column(browser: Any, name: str) -> list[str]:
     return browser.execute_script(script, name)
 
 
+def headings(browser: Any) -> list[str]:
+    return browser.execute_script("return [...document.querySelectorAll('#table th')].map((head) => head.textContent)")
+
+
 def click(browser: Any, heading: str) -> None:
     browser.execute_script("document.getElementById('runs').scrollIntoView()")
     next(button for button in browser.find_elements("css selector", "#table th button") if button.text == heading).click()
@@ -156,6 +160,91 @@ def test_zooms(browser: Any, page: Path) -> None:
     assert browser.execute_script(limits) == after
 
 
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a sweep over widths and near rates, one of whose runs diverged."""
+    path = tmp_path_factory.mktemp("exact") / "exact.h5"
+    runs = grid(encoder=["128", "64,8", "16", "8"], learning_rate=[0.00123456, 0.00123457], seed=[1, 2])
+    runs[0] |= {"status": "diverged", "message": "R^2 is -2e+27 at step 30000"}
+    make_results(path, runs)
+    with h5py.File(path, "r+") as file:
+        file["r2"][0], file["curve_r2"][0, 5:], file["curve_loss"][0, 5:] = -2e27, -2e27, 1e26
+    page = path.with_suffix(".html")
+    page.write_text(report.page(data.content(open_runs(path)), []), encoding="utf-8")
+    return page
+
+
+def test_lists_sort_by_their_numbers(browser: Any, exact: Path) -> None:
+    opened(browser, exact)
+    for sign in (1, -1):
+        click(browser, "encoder")
+        assert list(dict.fromkeys(column(browser, "encoder"))) == ["8", "16", "64,8", "128"][::sign]
+    browser.execute_script("const colour = document.getElementById('colour'); colour.value = 'encoder'; colour.dispatchEvent(new Event('change'))")
+    legend = browser.execute_script("return [...document.querySelectorAll('#plot .legendtext')].map((text) => text.textContent)")
+    assert legend[:4] == ["encoder 8", "encoder 16", "encoder 64,8", "encoder 128"]
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        ("seed = 1", 8),
+        ("seed=1,encoder=8", 2),
+        ("encoder = [64, 8]", 4),
+        ("encoder=64, 8 seed >= 2", 2),
+        ("encoder<64,8", 8),
+        ("encoder > 16", 8),
+        ("learning_rate=0.00123456", 8),
+        ("learning_rate = 1.23457e-3", 8),
+        ("steps_done=30,000", 15),
+        ("encoder!=8", 12),
+    ],
+)
+def test_filters_take_numbers_lists_and_blanks(browser: Any, exact: Path, words: str, count: int) -> None:
+    if browser.current_url != f"file://{exact}":
+        opened(browser, exact)
+    show(browser, words)
+    assert browser.find_element("id", "shown").text == f"{count} of 16 runs"
+
+
+def test_settings_are_exact_and_outcomes_match_as_shown(browser: Any, exact: Path) -> None:
+    opened(browser, exact)
+    assert set(column(browser, "learning_rate")) == {"0.00123456", "0.00123457"}
+    shown = column(browser, "r2")[1]
+    own = json.loads(browser.execute_script("return JSON.stringify(JSON.parse(document.getElementById('data').textContent).rows[1])"))
+    for value in (shown, repr(own[browser.execute_script("return [...document.querySelectorAll('#table th')].findIndex((head) => head.textContent === 'r2')")])):
+        show(browser, f"r2={value}")
+        assert shown in column(browser, "r2")
+    show(browser, "seed=one")
+    assert browser.find_element("id", "shown").text == "'seed=one': the value is not a number"
+
+
+def test_a_diverged_run_does_not_stretch_the_axes(browser: Any, exact: Path) -> None:
+    opened(browser, exact)
+    for vertical, highest in (("loss", 1), ("r2", 1.1)):
+        browser.execute_script("const select = document.getElementById('vertical'); select.value = arguments[0]; select.dispatchEvent(new Event('change'))", vertical)
+        low, high = browser.execute_script("return [...document.getElementById('plot')._fullLayout.yaxis.range]")
+        assert -4 < low < high < highest and "cut off" in browser.find_element("id", "drawn").text
+    assert column(browser, "r2")[0] == "–" and column(browser, "status")[0] == "diverged"
+
+
+def test_nothing_is_lost_on_paper(browser: Any, results: Path, page: Path) -> None:
+    """Every column is on paper, in parts that a page of A4 holds, for the runs that the filter shows."""
+    opened(browser, page)
+    show(browser, "seed=2 pooling=max embed_dim=32")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+        parts = browser.execute_script("return [...document.querySelectorAll('#paper table')].map((part) => [[...part.rows[0].cells].map((cell) => cell.textContent), part.rows.length, part.offsetWidth])")
+        names = browser.execute_script("return [...document.querySelectorAll('#table th')].map((head) => head.textContent)")
+        assert len(parts) > 1 and [name for heads, _, _ in parts for name in heads[1:]] == names[1:] and {heads[0] for heads, _, _ in parts} == {"run_id"}
+        assert {rows for _, rows, _ in parts} == {1 + len(column(browser, "run_id"))} and all(width < 718 for _, _, width in parts)
+        assert browser.execute_script("return document.querySelector('#plot .main-svg').getBoundingClientRect().width") < 718
+        browser.execute_script("window.dispatchEvent(new Event('afterprint'))")
+        assert browser.execute_script("return document.querySelectorAll('#paper table').length") == 0
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def test_report_command(tmp_path: Path) -> None:
     path = tmp_path / "small.h5"
     make_results(path, grid(equation_ratio=[1.33, 2.0], pooling=["mean", "max"]), ranks=2)
@@ -189,13 +278,43 @@ def test_watch(browser: Any, tmp_path: Path) -> None:
 
         WebDriverWait(browser, 20).until(lambda _: column(browser, "steps_done")[0] == "15,500")
         assert browser.execute_script("return document.getElementById('plot').data.some((trace) => trace.x.includes(15500))")
-        strange = urllib.request.Request(address, headers={"Host": "elsewhere.example:80"})
-        with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(strange, timeout=20)
+        for host in ("127.0.0.1", "localhost", "LOCALHOST:80"):  # a browser leaves port 80 out
+            with urllib.request.urlopen(urllib.request.Request(address, headers={"Host": host}), timeout=20) as answer:
+                assert answer.status == 200 and answer.read()
+        for host in ("elsewhere.example:80", "elsewhere.example", "127.0.0.1.elsewhere.example", "localhost:80@elsewhere.example"):
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(urllib.request.Request(address, headers={"Host": host}), timeout=20)
         server.send_signal(signal.SIGINT)
         _, errors = server.communicate(timeout=20)
         assert server.returncode == 0 and errors == ""
         WebDriverWait(browser, 20).until(lambda _: "The server has ended" in browser.find_element("id", "notice").text)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_watch_shows_columns_as_they_appear(browser: Any, tmp_path: Path) -> None:
+    """Headings and cells agree when the first value of a column appears; order and filter stay."""
+    path = tmp_path / "growing.h5"
+    make_results(path, [run | {"status": "running"} for run in grid(seed=[1, 2, 3])], ranks=1)
+    with h5py.File(path, "r+") as file:
+        for name in ("r2_uniform", "weight_match"):
+            file[name][:] = float("nan")
+    server = weightsweep("watch", path, "--port", 0)
+    try:
+        browser.get(re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline()).group())
+        click(browser, "wall_seconds")
+        show(browser, "seed<3")
+        assert "r2_uniform" not in (heads := headings(browser))
+        with h5py.File(path, "r+") as file:
+            file["r2_uniform"][:], file["weight_match"][:] = [0.25, 0.5, 0.75], 0.125
+            file["wall_seconds"][:] = [7, 3, 1]
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        WebDriverWait(browser, 20).until(lambda _: "r2_uniform" in headings(browser))
+        assert len(headings(browser)) == len(heads) + 2
+        assert column(browser, "r2_uniform") == ["0.5", "0.25"] and column(browser, "weight_match") == ["0.125"] * 2 and column(browser, "wall_seconds") == ["3", "7"]
+        assert browser.execute_script("return [...document.querySelectorAll('#table tr')].every((row) => row.cells.length === arguments[0])", len(heads) + 2)
     finally:
         server.kill()
         server.wait()

@@ -44,6 +44,8 @@ def heat_map(runs: xr.Dataset) -> Figure:
         _name_cells(panel, cell, _diverged(combination, names, columns, rows), sum(limits) / 2)
         panel.set(xlabel=style.name_of(runs, across), ylabel=style.name_of(runs, down))
         panel.set_title(style.label(combination[0], rest) if rest and combination else "Mean R² (%) of the runs in each cell" + style.left_out(runs, "\n"))
+    if rest:
+        figure.suptitle(style.left_out(runs))
     if image is not None:
         figure.colorbar(image, ax=[panel for panel in panels if panel.get_visible()], label=style.R2_LABEL, extend="min" if len(known) and known.min() < limits[0] else "neither")
     return figure
