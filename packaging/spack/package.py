@@ -34,7 +34,7 @@ class Weightsweep(CMakePackage):
     depends_on("help2man", type="build")
 
     depends_on("mpi@3:")
-    depends_on("hdf5@1.10:+hl")
+    depends_on("hdf5@1.10.2:+hl")
     depends_on("openblas")
     depends_on("libyaml")
     depends_on("cjson")
