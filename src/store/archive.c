@@ -1,6 +1,7 @@
 // A results file for keeping: without checkpoints, compressed. Attributes, datasets and groups that other
 // programs added are copied, too, except links, references and groups with several names.
 #include "base/memory.h"
+#include "store/archive_bytes.h"
 #include "store/file.h"
 #include "store/h5.h"
 #include "store/immutable.h"
@@ -136,17 +137,13 @@ static void compress(hid_t properties, hid_t space, size_t size)
     H5Pset_deflate(properties, DEFLATE_LEVEL);
 }
 
-// One without time stamps, so that the same source gives the same bytes.
 static hid_t dataset_properties(hid_t type, hid_t space)
 {
-    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_obj_track_times(properties, false);
+    hid_t properties = h5_contiguous();
     size_t size = H5Tget_size(type);
     bool worth_it = (hsize_t)H5Sget_simple_extent_npoints(space) * size >= COMPRESSED_BYTES;
     if (worth_it && !has_texts(type) && H5Sget_simple_extent_ndims(space) > 0)
         compress(properties, space, size);
-    else
-        H5Pset_alloc_time(properties, H5D_ALLOC_TIME_EARLY);
     return properties;
 }
 
@@ -289,7 +286,7 @@ done:
     return status;
 }
 
-static enum status copy_file(struct archive *archive)
+static enum status copy_file(struct archive *archive, int64_t *bytes)
 {
     enum status status = STATUS_OK;
     hid_t access = h5_access(), properties = h5_root(), from = 0, to = 0;
@@ -301,6 +298,7 @@ static enum status copy_file(struct archive *archive)
     TRY_DONE(copy_attributes(archive, from, to));
     TRY_DONE(copy_members(archive, from, to, true));
     TRY_DONE(immutable_create(archive->file, archive->path, archive->view->datasets));
+    TRY_DONE(archive_bytes_create(archive->file, archive->path, bytes));
 done:
     h5_close(&to);
     h5_close(&from);
@@ -312,8 +310,10 @@ done:
 static enum status make_archive(const char *part, const void *context)
 {
     struct archive archive = *(const struct archive *)context;
+    int64_t bytes;
     archive.path = part;
-    return copy_file(&archive);
+    TRY(copy_file(&archive, &bytes));
+    return archive_bytes_write(part, bytes);
 }
 
 enum status store_archive(const struct store_view *view, const char *path, bool models)

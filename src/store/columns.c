@@ -86,7 +86,7 @@ static enum status create_variable(struct creation *creation, const struct varia
         h5_close(&extent);
     }
     hid_t space = H5Screate_simple(rank, shape, NULL);
-    hid_t properties = creation_dataset_properties();
+    hid_t properties = h5_contiguous();
     if (variable->fill) {
         WRITE(H5Pset_fill_value(properties, variable->type, variable->fill));
         WRITE(H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER));

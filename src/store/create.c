@@ -20,15 +20,6 @@
 
 static const char what[] = "a new results file";
 
-hid_t creation_dataset_properties(void)
-{
-    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_layout(properties, H5D_CONTIGUOUS);
-    H5Pset_alloc_time(properties, H5D_ALLOC_TIME_EARLY);
-    H5Pset_obj_track_times(properties, false);
-    return properties;
-}
-
 // ---- runs ----
 
 // The groups that runs are made in, and how.
@@ -89,8 +80,7 @@ static enum status create_runs(const struct creation *creation)
     enum status status = STATUS_OK;
     const struct store_plan *plan = creation->plan;
     char *const *ids = column_find(plan->settings, LAYOUT_RUN_ID)->texts;
-    struct run_groups groups = {.dataset = creation_dataset_properties(),
-                                .model = H5Pcreate(H5P_GROUP_CREATE)};
+    struct run_groups groups = {.dataset = h5_contiguous(), .model = H5Pcreate(H5P_GROUP_CREATE)};
     struct store_model *model = memory_small(sizeof *model);
     H5Pset_fill_time(groups.dataset, H5D_FILL_TIME_NEVER);
     // A model's links all fit into the header of its group: smaller, and several times faster to make, than

@@ -29,9 +29,6 @@ struct creation {
             TRY_DONE(h5_write_failure(creation->path, "a new results file"));                                \
     } while (0)
 
-/* Contiguous, with its place in the file from the start, and without time stamps. The caller closes it. */
-hid_t creation_dataset_properties(void);
-
 /* The root's attributes, the dimensions, columns and curves. */
 enum status columns_create(struct creation *creation);
 

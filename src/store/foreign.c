@@ -148,7 +148,7 @@ static void list_root(const struct store_view *view, const struct h5_names *name
     }
 }
 
-static enum status list_all(const struct store_view *view, struct text *list)
+enum status view_foreign(const struct store_view *view, struct text *list)
 {
     struct h5_names names;
     TRY(list_root_attributes(view, list));
@@ -158,9 +158,4 @@ static enum status list_all(const struct store_view *view, struct text *list)
     if (view->models)
         TRY(list_models(view, list));
     return view->archive ? STATUS_OK : list_checkpoints(view, list);
-}
-
-enum status store_view_foreign(const struct store_view *view, struct text *list)
-{
-    return h5_settle(list_all(view, list), view->path);
 }

@@ -50,6 +50,14 @@ hid_t h5_root(void)
     return properties;
 }
 
+hid_t h5_contiguous(void)
+{
+    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_alloc_time(properties, H5D_ALLOC_TIME_EARLY);
+    H5Pset_obj_track_times(properties, false);
+    return properties;
+}
+
 hid_t h5_text_type(void)
 {
     hid_t type = H5Tcopy(H5T_C_S1);

@@ -23,6 +23,10 @@ hid_t h5_access(void);
 /* How every file is made: the root's links stay in its header, in the order of creation. The caller closes it. */
 hid_t h5_root(void);
 
+/* Properties of a dataset: contiguous, with its place in the file from the start, and without time stamps. The caller closes
+ * it. */
+hid_t h5_contiguous(void);
+
 /* Variable-length UTF-8. The caller closes it. */
 hid_t h5_text_type(void);
 

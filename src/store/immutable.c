@@ -149,10 +149,7 @@ enum status immutable_create(hid_t file, const char *path, int64_t limit)
 {
     struct immutable sum;
     TRY(immutable_sum(file, path, limit, &sum));
-    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
-    hid_t space = H5Screate_simple(1, (hsize_t[]){FIELDS}, NULL), dataset = 0;
-    H5Pset_alloc_time(properties, H5D_ALLOC_TIME_EARLY);
-    H5Pset_obj_track_times(properties, false);
+    hid_t properties = h5_contiguous(), space = H5Screate_simple(1, (hsize_t[]){FIELDS}, NULL), dataset = 0;
     hid_t group = H5Gcreate2(file, LAYOUT_INTERNAL, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     if (group >= 0)
         dataset = H5Dcreate2(group, LAYOUT_IMMUTABLE, H5T_NATIVE_INT64, space, H5P_DEFAULT, properties,

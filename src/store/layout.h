@@ -42,6 +42,7 @@
 #define LAYOUT_SLOTS       "slots"
 #define LAYOUT_INTERNAL    "internal"
 #define LAYOUT_IMMUTABLE   "immutable"
+#define LAYOUT_BYTES       "bytes" // in an archive alone
 
 // Attributes of a column.
 #define LAYOUT_UNITS     "units"

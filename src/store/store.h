@@ -190,11 +190,14 @@ enum status store_archive(const struct store_view *view, const char *path, bool 
 /* Checks every checksum and invariant: settings and attributes; of finished runs the row, of done ones curve
  * and model, of diverged and failed ones the curve if it was summed; of all others the newest checkpoint.
  * STATUS_RESULTS and a message with one line for each fault; passes every file that a kill leaves. *checked
- * counts what was looked at. */
-enum status store_verify(const char *path, int64_t *checked);
-
-/* Appends one line for each attribute, dataset and group that another program added. Nothing else here reads them. */
-enum status store_view_foreign(const struct store_view *view, struct text *list);
+ * counts the checks. The caller frees `foreign`, also after a failure. */
+struct store_verified {
+    int64_t checks; // passed
+    struct text
+        foreign; // one line for each attribute, dataset and group that another program added; nothing else reads them
+    bool rewritten; // an archive, by another program: only its content was checked, not each byte
+};
+enum status store_verify(const char *path, struct store_verified *verified);
 
 /* STATUS_USAGE if the file is an HDF5 file without `schema_version`, or no HDF5 file: an output must not replace it. */
 enum status store_require_results(const char *path);

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "store/archive_bytes.h"
 #include "store/checkpoint.h"
 #include "store/checksum.h"
 #include "store/file.h"
@@ -24,8 +25,9 @@ enum { FAULTS_SHOWN = 20 };
 struct verification {
     struct store_view *view;
     int fd;
-    int64_t checked, faults;
+    int64_t faults;
     struct text report;
+    struct store_verified *verified;
 };
 
 __attribute__((format(printf, 2, 3))) static void fault(struct verification *verification, const char *format,
@@ -86,7 +88,7 @@ static enum status check_row(struct verification *verification, int64_t run)
     TRY_DONE(read_chars(verification, LAYOUT_ARITHMETIC, run, arithmetic, sizeof arithmetic));
     for (int i = 0; i < view->outcomes; i++)
         bits[i] = (uint64_t)outcomes[i].ints[run];
-    verification->checked++;
+    verification->verified->checks++;
     if (checksum_in(verification, LAYOUT_ROW_CHECKSUM, run) !=
         checksum_row(run_id(verification, run), view->status[run], bits, view->outcomes, message, arithmetic))
         fault(verification, "run %s: its row does not match its checksum", run_id(verification, run));
@@ -101,7 +103,7 @@ static enum status check_curve(struct verification *verification, int64_t run)
     int64_t stored = checksum_in(verification, LAYOUT_CURVE_CHECKSUM, run);
     if (stored == CHECKSUM_NONE && verification->view->status[run] != RUN_DONE)
         return STATUS_OK; // it could not even be set up
-    verification->checked++;
+    verification->verified->checks++;
     TRY(view_curve_crc(verification->view, run, &crc));
     if (stored != crc)
         fault(verification, "run %s: its curves do not match their checksum", run_id(verification, run));
@@ -113,7 +115,7 @@ static enum status check_model(struct verification *verification, int64_t run)
 {
     bool done = verification->view->status[run] == RUN_DONE;
     struct store_parameters *parameters;
-    verification->checked++;
+    verification->verified->checks++;
     TRY(view_parameters(verification->view, run, done, &parameters));
     int64_t crc =
         done ? hash_crc32(0, parameters->values, parameters->count * sizeof *parameters->values) : 0;
@@ -174,7 +176,7 @@ static enum status check_slots(struct verification *verification, int64_t run)
     struct slot_header headers[2], before[2] = {0};
     enum slot_state states[2];
     int newest;
-    verification->checked++;
+    verification->verified->checks++;
     TRY(slots_locate(verification->view->file, path, run, run_id(verification, run), &slots));
     TRY(slots_headers(verification->fd, path, &slots, headers, states, &newest));
     // A live writer may have gone on to this slot while it was read; then its headers are others by now.
@@ -212,18 +214,41 @@ static enum status verdict(const struct verification *verification)
          (long long)verification->faults, verification->faults == 1 ? "" : "s", verification->report.chars);
 }
 
-enum status store_verify(const char *path, int64_t *checked)
+// Additions by another program change bytes of the file beside their own.
+static enum status check_bytes(struct verification *verification)
+{
+    const struct store_view *view = verification->view;
+    struct store_verified *verified = verification->verified;
+    bool intact;
+    verified->checks++;
+    TRY(archive_bytes_check(view->file, verification->fd, view->path, &intact, &verified->rewritten));
+    if (verified->foreign.length > 0)
+        verified->rewritten = !intact;
+    if (!intact && !verified->rewritten)
+        fault(verification, "its bytes do not match their checksum");
+    return STATUS_OK;
+}
+
+static enum status check_all(struct verification *verification)
+{
+    const struct store_view *view = verification->view;
+    verification->verified->checks++; // view_open has checked the immutable content
+    for (int64_t run = 0; run < view->runs; run++)
+        TRY(check_run(verification, run));
+    TRY(h5_settle(view_foreign(view, &verification->verified->foreign), view->path));
+    if (view->archive && view->schema >= SCHEMA_IMMUTABLE)
+        TRY(note(verification, check_bytes(verification)));
+    return verdict(verification);
+}
+
+enum status store_verify(const char *path, struct store_verified *verified)
 {
     enum status status = STATUS_OK;
-    struct verification verification = {.fd = -1};
-    *checked = 0;
+    struct verification verification = {.fd = -1, .verified = verified};
+    *verified = (struct store_verified){0};
     TRY(view_open(path, &verification.view));
     TRY_DONE(file_open(path, &verification.fd));
-    verification.checked++; // view_open has checked the immutable content
-    for (int64_t run = 0; run < verification.view->runs; run++)
-        TRY_DONE(check_run(&verification, run));
-    *checked = verification.checked;
-    TRY_DONE(verdict(&verification));
+    TRY_DONE(check_all(&verification));
 done:
     if (verification.fd >= 0)
         close(verification.fd);

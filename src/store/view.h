@@ -21,4 +21,7 @@ enum status view_curve_crc(const struct store_view *view, int64_t run, uint32_t 
 enum status view_parameters(const struct store_view *view, int64_t run, bool with_values,
                             struct store_parameters **parameters);
 
+/* Appends one line for each attribute, dataset and group that another program added. */
+enum status view_foreign(const struct store_view *view, struct text *list);
+
 #endif

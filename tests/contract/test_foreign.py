@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import weightsweep as weightsweep_package
 from conftest import FOUR, Sweep
-from harness import columns, differences, promised_bits, run, status, weightsweep, write_sweep
+from harness import call, columns, differences, promised_bits, run, status, weightsweep, write_sweep
 
 
 def a_note(file: h5py.File) -> None:
@@ -127,3 +127,12 @@ def test_an_archive_keeps_notes_and_arrays(finished: Sweep, tmp_path: Path) -> N
     assert differences(promised_bits(finished.results), {name: bits for name, bits in promised_bits(archive).items() if name != "mine"}) == []
     add(a_note, archive)
     assert weightsweep("verify", archive).code == weightsweep("status", archive).code == 0
+
+
+def test_verify_tells_a_rewritten_archive_from_a_damaged_one(finished: Sweep, tmp_path: Path) -> None:
+    archive, copy = tmp_path / "a.h5", tmp_path / "copy.h5"
+    assert weightsweep("export", finished.results, "--archive", "-o", archive).code == 0
+    assert call("h5repack", archive, copy).code == 0
+    result = weightsweep("verify", copy)
+    assert result.code == 0 and "Another program rewrote this archive" in result.out, result
+    assert "rewrote" not in weightsweep("verify", archive).out

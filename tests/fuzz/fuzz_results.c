@@ -262,7 +262,7 @@ static void read_run(const struct store_view *view, int64_t run)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct store_view *view = NULL;
-    int64_t checked;
+    struct store_verified verified;
     if (size == 0)
         return 0;
     if (!sound)
@@ -284,7 +284,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             read_run(view, run);
         store_view_close(&view);
     }
-    if (store_verify(path, &checked) != STATUS_OK && status_message()[0] == '\0')
+    if (store_verify(path, &verified) != STATUS_OK && status_message()[0] == '\0')
         abort(); // refused without a word
+    text_free(&verified.foreign);
     return 0;
 }

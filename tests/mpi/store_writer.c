@@ -150,10 +150,10 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "create") == 0) {
         status = create(argv[2], atoll(argv[3]));
     } else if (argc == 3 && strcmp(argv[1], "verify") == 0) {
-        int64_t checked;
+        struct store_verified verified;
         double start = clock_seconds();
-        status = store_verify(argv[2], &checked);
-        printf("checked %lld in %.2f s\n", (long long)checked, clock_seconds() - start);
+        status = store_verify(argv[2], &verified);
+        printf("checked %lld in %.2f s\n", (long long)verified.checks, clock_seconds() - start);
     } else if (argc >= 3) {
         int rank, ranks;
         MPI_Init(&argc, &argv);

@@ -68,15 +68,16 @@ static int read_step(int64_t run)
 
 static void assert_verified(const char *path)
 {
-    int64_t checked;
-    if (store_verify(path, &checked) != STATUS_OK)
+    struct store_verified verified;
+    if (store_verify(path, &verified) != STATUS_OK)
         fail_msg("%s", status_message());
 }
 
 static void assert_fault(const char *path, const char *text)
 {
-    int64_t checked;
-    assert_status(store_verify(path, &checked), STATUS_RESULTS);
+    struct store_verified verified;
+    assert_status(store_verify(path, &verified), STATUS_RESULTS);
+    text_free(&verified.foreign);
     assert_message(text);
 }
 
