@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 #include <mpi.h>
+#include <revision.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ static void release(struct version version[VERSIONS])
 
 const char *versions_program(void)
 {
-    return PROGRAM_VERSION;
+    return VERSION " " REVISION;
 }
 
 char *versions_json(void)

@@ -9,16 +9,35 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || __FINITE_MATH_ONLY__
+#error                                                                                                       \
+    "The compiler may reorder sums and drop NaN (-ffast-math): a sweep would not give the same numbers everywhere."
+#endif
+
 static const char *instruction_set(void)
 {
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if VECTOR_CLONES == 2
     __builtin_cpu_init();
     if (__builtin_cpu_supports("x86-64-v4"))
         return lanes_has_bf16() ? "x86-64-v4 avx512_bf16" : "x86-64-v4";
     if (__builtin_cpu_supports("x86-64-v3"))
         return "x86-64-v3";
+#elif VECTOR_CLONES == 1
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f"))
+        return "avx512f";
+    if (__builtin_cpu_supports("avx2"))
+        return "avx2 without fma";
 #endif
+#if defined(__AVX512F__)
+    return "avx512f by compiler flag";
+#elif defined(__AVX2__) && defined(__FMA__)
+    return "avx2 by compiler flag";
+#elif defined(__ARM_NEON)
+    return "neon";
+#else
     return "baseline";
+#endif
 }
 
 const char *arithmetic_name(void)

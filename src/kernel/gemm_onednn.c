@@ -1,9 +1,7 @@
 #include "kernel/gemm_onednn.h"
 
-#include "base/memory.h"
+#include "kernel/onednn.h"
 
-#include <assert.h>
-#include <dnnl.h>
 #include <omp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,8 +16,9 @@ enum {
 
 struct product {
     struct gemm_shape shape;
-    dnnl_primitive_t primitive; // NULL: free
-    dnnl_memory_t a, b, c;
+    dnnl_primitive_t primitive;      // NULL: free
+    dnnl_memory_t memory[ARGUMENTS]; // A, B, C
+    bool reference; // oneDNN has only its reference kernel, a thousand times slower than the others
 };
 
 static dnnl_engine_t engine;
@@ -30,19 +29,12 @@ static int used;
 // How a right-hand operand of one shape is packed, from [k, n] and from [n, k].
 struct packing {
     int n, k, bf16;
-    dnnl_memory_desc_t layout;
+    layout layout;
     dnnl_primitive_t reorder[2]; // NULL: free
     dnnl_memory_t from[2], to;
 };
 
 static struct packing packings[PACKINGS];
-
-// A shape that oneDNN cannot do is a mistake of this program, found by its tests; going on would give wrong numbers.
-static void must(dnnl_status_t status)
-{
-    assert(status == dnnl_success);
-    (void)status;
-}
 
 bool gemm_onednn_setup(void)
 {
@@ -52,39 +44,53 @@ bool gemm_onednn_setup(void)
     return true;
 }
 
-static dnnl_memory_desc_t matrix(int rows, int columns, int ld, bool transposed, bool bf16)
+static layout matrix(int rows, int columns, int ld, bool transposed, bool bf16)
 {
-    dnnl_memory_desc_t description;
     dnnl_dims_t shape = {rows, columns}, strides = {transposed ? 1 : ld, transposed ? ld : 1};
-    must(dnnl_memory_desc_init_by_strides(&description, 2, shape, bf16 ? dnnl_bf16 : dnnl_f32, strides));
-    return description;
+    return layout_strided(bf16 ? dnnl_bf16 : dnnl_f32, shape, strides);
 }
 
 static const struct packing *packing_of(int n, int k, bool bf16);
 
-static dnnl_primitive_desc_t describe(const struct gemm_shape *shape, dnnl_memory_desc_t memory[ARGUMENTS])
+static layout weights(const struct gemm_shape *shape, bool bf16)
+{
+    if (shape->packed)
+        return packing_of(shape->n, shape->k, bf16)->layout;
+    return matrix(shape->k, shape->n, shape->ldb, shape->transpose_b, bf16);
+}
+
+/* NULL where oneDNN has no kernel. `memory`, where not NULL, receives the memory objects of A, B and C. */
+static dnnl_primitive_desc_t describe(const struct gemm_shape *shape, dnnl_memory_t *memory)
 {
     bool bf16 = shape->numbers != GEMM_FP32;
-    memory[0] = matrix(shape->m, shape->k, shape->lda, shape->transpose_a, bf16);
-    memory[1] = shape->packed ? packing_of(shape->n, shape->k, bf16)->layout
-                              : matrix(shape->k, shape->n, shape->ldb, shape->transpose_b, bf16);
-    memory[2] = matrix(shape->m, shape->n, shape->ldc, false, shape->numbers == GEMM_BF16);
-    dnnl_matmul_desc_t operation;
+    const layout operand[ARGUMENTS] = {
+        matrix(shape->m, shape->k, shape->lda, shape->transpose_a, bf16), weights(shape, bf16),
+        matrix(shape->m, shape->n, shape->ldc, false, shape->numbers == GEMM_BF16)};
     dnnl_primitive_attr_t attributes;
     dnnl_post_ops_t after;
-    dnnl_primitive_desc_t description = NULL;
-    must(dnnl_matmul_desc_init(&operation, &memory[0], &memory[1], NULL, &memory[2]));
     must(dnnl_primitive_attr_create(&attributes));
     if (shape->add) {
         must(dnnl_post_ops_create(&after));
-        must(dnnl_post_ops_append_sum(after, 1));
+        append_sum(after);
         must(dnnl_primitive_attr_set_post_ops(attributes, after));
         dnnl_post_ops_destroy(after);
     }
-    dnnl_primitive_desc_create(&description, &operation, attributes, engine,
-                               NULL); // NULL stays if there is no kernel
+    dnnl_primitive_desc_t description = matmul_describe(engine, operand, attributes);
     dnnl_primitive_attr_destroy(attributes);
+    for (int i = 0; i < ARGUMENTS; i++) {
+        if (memory)
+            must(dnnl_memory_create(&memory[i], operand[i], engine, DNNL_MEMORY_NONE));
+        if (i != 1 || !shape->packed) // packings[] owns the layouts of packed matrices
+            layout_destroy(operand[i]);
+    }
     return description;
+}
+
+static const char *kernel_name(const_dnnl_primitive_desc_t description)
+{
+    const char *name = "";
+    dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
+    return name;
 }
 
 void gemm_onednn_name(enum precision operands, char *name, int size)
@@ -97,40 +103,39 @@ void gemm_onednn_name(enum precision operands, char *name, int size)
                                .lda = side,
                                .ldb = side,
                                .ldc = side};
-    dnnl_memory_desc_t memory[ARGUMENTS];
-    dnnl_primitive_desc_t description = describe(&shape, memory);
-    const char *kernel = "";
+    dnnl_primitive_desc_t description = describe(&shape, NULL);
     name[0] = '\0';
     if (!description)
         return;
-    dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &kernel);
     const dnnl_version_t *version = dnnl_version();
-    snprintf(name, (size_t)size, "%d.%d.%d %s", version->major, version->minor, version->patch, kernel);
+    snprintf(name, (size_t)size, "%d.%d.%d %s", version->major, version->minor, version->patch,
+             kernel_name(description));
     dnnl_primitive_desc_destroy(description);
 }
 
 // ---- packing ----
 
-// The order that the kernel for many rows asks for; the plain one if its blocks would not be full, or need more room than the caller
-// has.
-static dnnl_memory_desc_t packed_layout(int n, int k, bool bf16)
+// The order that the kernel for many rows asks for. The plain order where that kernel's blocks would not be full, or would need more
+// memory than gemm_packed_room() says.
+static layout packed_layout(int n, int k, bool bf16)
 {
     enum { ROWS = 256 };
-    dnnl_data_type_t type = bf16 ? dnnl_bf16 : dnnl_f32;
-    dnnl_memory_desc_t a = matrix(ROWS, k, k, false, bf16), c = matrix(ROWS, n, n, false, bf16), b;
-    dnnl_memory_desc_t plain = matrix(k, n, n, false, bf16);
-    dnnl_matmul_desc_t operation;
-    dnnl_primitive_desc_t description = NULL;
-    must(dnnl_memory_desc_init_by_tag(&b, 2, (dnnl_dims_t){k, n}, type, dnnl_format_tag_any));
-    must(dnnl_matmul_desc_init(&operation, &a, &b, NULL, &c));
-    must(dnnl_primitive_desc_create(&description, &operation, NULL, engine, NULL));
-    b = *dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0);
-    dnnl_primitive_desc_destroy(description);
-    // With a block that is not full, oneDNN 2.6 has no kernel for other numbers of rows but its reference, a thousand times slower.
-    if (n % BLOCK != 0)
+    layout plain = matrix(k, n, n, false, bf16);
+    if (n % BLOCK !=
+        0) // oneDNN 2.6 then has only its reference kernel for other numbers of rows, a thousand times slower
         return plain;
+    const layout operand[ARGUMENTS] = {matrix(ROWS, k, k, false, bf16),
+                                       layout_any(bf16 ? dnnl_bf16 : dnnl_f32, (dnnl_dims_t){k, n}),
+                                       matrix(ROWS, n, n, false, bf16)};
+    dnnl_primitive_desc_t description = matmul_describe(engine, operand, NULL);
+    layout wanted = layout_of_weights(description);
+    dnnl_primitive_desc_destroy(description);
+    for (int i = 0; i < ARGUMENTS; i++)
+        layout_destroy(operand[i]);
     size_t room = gemm_packed_room(n, k) * (bf16 ? sizeof(uint16_t) : sizeof(float));
-    return dnnl_memory_desc_get_size(&b) <= room ? b : plain;
+    bool fits = dnnl_memory_desc_get_size(wanted) <= room;
+    layout_destroy(fits ? plain : wanted);
+    return fits ? wanted : plain;
 }
 
 static void forget_packings(void)
@@ -141,6 +146,7 @@ static void forget_packings(void)
             dnnl_primitive_destroy(packings[i].reorder[transposed]);
         }
         dnnl_memory_destroy(packings[i].to);
+        layout_destroy(packings[i].layout);
     }
     memset(packings, 0, sizeof packings);
 }
@@ -158,14 +164,14 @@ static const struct packing *packing_of(int n, int k, bool bf16)
     struct packing *packing = &packings[i];
     packing->n = n, packing->k = k, packing->bf16 = bf16;
     packing->layout = packed_layout(n, k, bf16);
-    must(dnnl_memory_create(&packing->to, &packing->layout, engine, DNNL_MEMORY_NONE));
+    must(dnnl_memory_create(&packing->to, packing->layout, engine, DNNL_MEMORY_NONE));
     for (int transposed = 0; transposed < 2; transposed++) {
-        dnnl_memory_desc_t plain = matrix(k, n, transposed ? k : n, transposed, bf16);
+        layout plain = matrix(k, n, transposed ? k : n, transposed, bf16);
         dnnl_primitive_desc_t description;
-        must(
-            dnnl_reorder_primitive_desc_create(&description, &plain, engine, &packing->layout, engine, NULL));
+        must(dnnl_reorder_primitive_desc_create(&description, plain, engine, packing->layout, engine, NULL));
         must(dnnl_primitive_create(&packing->reorder[transposed], description));
-        must(dnnl_memory_create(&packing->from[transposed], &plain, engine, DNNL_MEMORY_NONE));
+        must(dnnl_memory_create(&packing->from[transposed], plain, engine, DNNL_MEMORY_NONE));
+        layout_destroy(plain);
         dnnl_primitive_desc_destroy(description);
     }
     return packing;
@@ -188,9 +194,8 @@ static void forget_all(void)
     for (int i = 0; i < SLOTS; i++) {
         if (!products[i].primitive)
             continue;
-        dnnl_memory_destroy(products[i].a);
-        dnnl_memory_destroy(products[i].b);
-        dnnl_memory_destroy(products[i].c);
+        for (int argument = 0; argument < ARGUMENTS; argument++)
+            dnnl_memory_destroy(products[i].memory[argument]);
         dnnl_primitive_destroy(products[i].primitive);
     }
     memset(products, 0, sizeof products);
@@ -199,14 +204,11 @@ static void forget_all(void)
 
 static void make(struct product *product, const struct gemm_shape *shape)
 {
-    dnnl_memory_desc_t memory[ARGUMENTS];
-    dnnl_primitive_desc_t description = describe(shape, memory);
+    dnnl_primitive_desc_t description = describe(shape, product->memory);
     must(description ? dnnl_success : dnnl_unimplemented);
     product->shape = *shape;
+    product->reference = strncmp(kernel_name(description), "ref", 3) == 0;
     must(dnnl_primitive_create(&product->primitive, description));
-    must(dnnl_memory_create(&product->a, &memory[0], engine, DNNL_MEMORY_NONE));
-    must(dnnl_memory_create(&product->b, &memory[1], engine, DNNL_MEMORY_NONE));
-    must(dnnl_memory_create(&product->c, &memory[2], engine, DNNL_MEMORY_NONE));
     dnnl_primitive_desc_destroy(description);
 }
 
@@ -237,15 +239,15 @@ static struct product *find(const struct gemm_shape *shape)
     }
 }
 
-static void execute(const struct gemm_shape *shape, const void *a, const void *b, void *c)
+static void execute(const struct product *product, const void *a, const void *b, void *c)
 {
-    struct product *product = find(shape);
     // oneDNN's handles are not const; it does not write to sources.
-    must(dnnl_memory_set_data_handle(product->a, (void *)a));
-    must(dnnl_memory_set_data_handle(product->b, (void *)b));
-    must(dnnl_memory_set_data_handle(product->c, c));
-    const dnnl_exec_arg_t arguments[ARGUMENTS] = {
-        {DNNL_ARG_SRC, product->a}, {DNNL_ARG_WEIGHTS, product->b}, {DNNL_ARG_DST, product->c}};
+    must(dnnl_memory_set_data_handle(product->memory[0], (void *)a));
+    must(dnnl_memory_set_data_handle(product->memory[1], (void *)b));
+    must(dnnl_memory_set_data_handle(product->memory[2], c));
+    const dnnl_exec_arg_t arguments[ARGUMENTS] = {{DNNL_ARG_SRC, product->memory[0]},
+                                                  {DNNL_ARG_WEIGHTS, product->memory[1]},
+                                                  {DNNL_ARG_DST, product->memory[2]}};
     must(dnnl_primitive_execute(product->primitive, stream, ARGUMENTS, arguments));
 }
 
@@ -271,7 +273,7 @@ static void *dense_room(int which, size_t bytes)
     return room[which];
 }
 
-// With a packed B oneDNN 2.6 has no kernel for such rows but its reference, a thousand times slower than copying.
+// With a packed B oneDNN 2.6 has only its reference kernel for such rows; oneDNN 3.7 has better ones.
 static void execute_dense(const struct gemm_shape *shape, const void *a, const void *b, void *c)
 {
     struct gemm_shape dense = *shape;
@@ -286,16 +288,17 @@ static void execute_dense(const struct gemm_shape *shape, const void *a, const v
     }
     if (shape->ldc != shape->n)
         dense_c = dense_room(1, (size_t)shape->m * (size_t)shape->n * to);
-    execute(&dense, a, b, dense_c);
+    execute(find(&dense), a, b, dense_c);
     if (dense_c != c)
         copy_rows(c, shape->ldc, dense_c, shape->n, shape->m, shape->n, to);
 }
 
 void gemm_onednn(const struct gemm_shape *shape, const void *a, const void *b, void *c)
 {
+    const struct product *product = find(shape);
     bool dense = shape->lda == shape->k && shape->ldc == shape->n;
-    if (shape->packed && !dense && shape->n % BLOCK == 0)
+    if (product->reference && shape->packed && !dense)
         execute_dense(shape, a, b, c);
     else
-        execute(shape, a, b, c);
+        execute(product, a, b, c);
 }

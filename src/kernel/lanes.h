@@ -148,10 +148,18 @@ INLINE float_lanes lane_sums(float_lanes v[LANES])
            lanes_shuffle(v[0], v[1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
 }
 
-/* One clone for each level of x86-64; the loader picks once, by the processor. Sanitizers cannot run that early. Clones cannot ask for
- * the instruction that rounds to bfloat16: a function of BF16_TARGET has it, and is called only where lanes_has_bf16(). */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define CLONES      __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+/* One clone for each level of x86-64; the loader chooses once, by the processor. CMakeLists.txt finds which clones the compiler makes:
+ * VECTOR_CLONES is 2 for levels of x86-64, 1 for single features (gcc 11, clang 14), else 0. Clones cannot ask for the instruction that
+ * rounds to bfloat16: a function of BF16_TARGET has it, and is called only where lanes_has_bf16(). */
+#if VECTOR_CLONES == 2
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#elif VECTOR_CLONES == 1
+#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define CLONES
+#endif
+
+#if VECTOR_CLONES == 2
 #define BF16_TARGET __attribute__((target("arch=x86-64-v4,avx512bf16")))
 
 INLINE bool lanes_has_bf16(void)
@@ -168,7 +176,6 @@ INLINE word_lanes lanes_round_two(float_lanes low, float_lanes high)
     return two;
 }
 #else
-#define CLONES
 #define BF16_TARGET
 
 INLINE bool lanes_has_bf16(void)
