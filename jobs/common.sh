@@ -3,7 +3,7 @@
 #
 # home: the checkout. Whatever these functions say goes to standard error; standard output is for what was asked for.
 
-home=${home:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
+home=${home:-$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)}
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { # fail CODE SENTENCE
@@ -12,6 +12,13 @@ fail() { # fail CODE SENTENCE
   say "${0##*/}: $*"
   exit "$code"
 }
+
+# make takes ':' for the end of a target, and PYTHONPATH for the end of a folder.
+case $home in *:*) fail 2 "the path '$home' contains ':', which make and Python cannot handle: move or rename that folder" ;; esac
+if [ -n "${TMPDIR:-}" ] && { [ ! -d "$TMPDIR" ] || [ ! -w "$TMPDIR" ]; }; then
+  say "${0##*/}: TMPDIR names no folder for temporary files: '$TMPDIR'. Using /tmp."
+  export TMPDIR=/tmp
+fi
 
 # --help: the comment at the top of the calling script.
 usage() { sed -n '2,/^set -eu/{/^#SBATCH/d;/^#/s/^# \{0,1\}//p}' "$0"; }
@@ -76,32 +83,66 @@ one_sweep() {
 }
 check_readable() { if [ ! -f "$1" ] || [ ! -r "$1" ]; then fail 2 "no sweep file '$1'"; fi; }
 
-# Cores that this process may use: physical ones, no more than its CPU affinity and its control group allow.
+# cpu_quotas [MEMBERSHIP FOLDER]: "QUOTA PERIOD" per line (microseconds) of this process's control group and each group above it,
+# versions 2 and 1.
+cpu_quotas() {
+  local root=${2:-/sys/fs/cgroup} controllers group folder
+  while IFS=: read -r _ controllers group; do
+    case ,$controllers, in
+      ,,) folder=$root ;;
+      *,cpu,*) folder=$root/cpu ;;
+      *) continue ;;
+    esac
+    while group=${group%/}; do
+      cat "$folder$group/cpu.max" 2>/dev/null || true
+      paste -d ' ' "$folder$group"/cpu.cfs_{quota,period}_us 2>/dev/null || true
+      if [ -z "$group" ]; then break; fi
+      group=${group%/*}
+    done
+  done <"${1:-/proc/self/cgroup}"
+}
+
+# Cores that this process may use: physical ones, at most as many as its CPU affinity and its control groups allow.
 core_count() {
   local cores allowed quota period
   allowed=$(nproc)
   cores=$({ lscpu -p=CORE,SOCKET 2>/dev/null || true; } | grep -v '^#' | sort -u | wc -l)
   if [ "$cores" -eq 0 ] || [ "$cores" -gt "$allowed" ]; then cores=$allowed; fi
-  if [ -r /sys/fs/cgroup/cpu.max ] && read -r quota period </sys/fs/cgroup/cpu.max && [ "$quota" != max ]; then
+  while read -r quota period; do
+    case $quota in '' | max | -*) continue ;; esac
     quota=$(((quota + period - 1) / period))
     if [ "$quota" -lt "$cores" ]; then cores=$quota; fi
-  fi
+  done < <(cpu_quotas)
   echo "$cores"
 }
 
-# What mpirun and its ranks need: one thread a rank, as the numbers depend on it; root allowed, as in a container.
+# Environment of every launcher and its ranks. The program needs one thread per rank: the numerics depend on it. Open MPI starts for
+# root only with these variables; Hydra (MPICH, Intel MPI, MVAPICH) and srun need none.
 mpi_environment() {
   export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
   if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
 
-# The same on one machine that others may be using too: more ranks than cores are fine, ranks are not bound to cores, since two mpirun
-# at once would bind to the same ones, and a rank that waits for another yields its core. On free cores that costs nothing; where others
-# compute, a step that two ranks share takes many times as long without.
+# The same for ranks on this machine alone, which may be in use: allow more ranks than cores; do not bind ranks to cores, since two
+# mpirun at once would bind to the same cores; let a waiting rank yield its core, else a step that two ranks share takes many times as
+# long on busy cores. OMPI_MCA_rmaps_*, hwloc_* and plm_* are Open MPI 4's, PRTE_MCA_* Open MPI 5's. Hydra does all this by default.
 mpi_environment_local() {
   mpi_environment
   export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1
-  if ! command -v ssh >/dev/null; then export OMPI_MCA_plm_rsh_agent=/bin/false; fi
+  export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe PRTE_MCA_hwloc_default_binding_policy=none
+  export OMPI_MCA_btl_tcp_if_include=lo
+  if ! command -v ssh >/dev/null; then export OMPI_MCA_plm_rsh_agent=/bin/false PRTE_MCA_plm_ssh_agent=/bin/false; fi
+}
+
+# local_launcher RANKS: the command that starts ranks on this machine, in launch: the mpirun of PATH, or the one that MPIRUN names.
+# Passes all variables on. Open MPI 4 is told (-q) not to comment the program's exit code; the others have no such option.
+local_launcher() {
+  local mpirun=${MPIRUN:-mpirun}
+  mpi_environment_local
+  launch=("$mpirun" -n "$1")
+  case $("$mpirun" --version 2>&1 </dev/null) in
+    *'(Open MPI) '[1-4].* | *'(OpenRTE) '[1-4].*) launch=("$mpirun" -q -n "$1") ;;
+  esac
 }
 
 # quietly LOG COMMAND...: runs it with its output in LOG, which is shown if it fails.
@@ -137,6 +178,11 @@ check_program() { # check_program PROGRAM: it is there
 build_program() {
   if [ -n "${WEIGHTSWEEP:-}" ] || installed; then return; fi
   local build=$home/build/release
+  if [ ! -w "$home" ] && [ -x "$build/weightsweep" ]; then
+    [ -z "$(find "$home/src" "$home/CMakeLists.txt" -newer "$build/weightsweep" -print -quit)" ] ||
+      fail 2 "'$build/weightsweep' is older than its source, and '$home' is not writable: build it again as its owner, or name another program in WEIGHTSWEEP"
+    return
+  fi
   if [ ! -x "$build/weightsweep" ]; then say "Building weightsweep in ${build#"$PWD"/} ..."; fi
   if [ ! -f "$build/Makefile" ] && [ ! -f "$build/build.ninja" ]; then
     (cd "$home" && quietly "$build/configure.log" cmake --preset release -DBUILD_TESTING=OFF) || return 1

@@ -24,12 +24,13 @@ read_settings() {
   setting lead "$lead" '^[1-9][0-9]{0,4}$' 'seconds, such as 120'
   check_lead
   setting nodes "$nodes" '^([1-9][0-9]*(-[1-9][0-9]*)?|)$' 'a number, or the least and the most, such as 2-4'
+  [ "${nodes%-*}" -le "${nodes#*-}" ] 2>/dev/null || [ -z "$nodes" ] || fail 2 "nodes: '$nodes' ends before it begins: write the smaller number first"
   setting tasks "$tasks" '^([1-9][0-9]*|)$' 'a number of ranks from 1 up'
-  setting launcher "$launcher" '^(mpirun|srun)( |$)' "mpirun or srun with its options, such as 'srun --mpi=pmix'"
+  setting launcher "$launcher" '^(mpirun|mpiexec|srun)[.a-z0-9]*( |$)' "mpirun, mpiexec or srun with its options, such as 'srun --mpi=pmix'"
   setting modules "$modules" '^[A-Za-z0-9_.,/+@%=: -]*$' 'names of modules with spaces between'
   setting options "$options" '^(--[^[:cntrl:]]+|)$' 'options of sbatch, each beginning with --'
   case $launcher in
-    *--kill-on-bad-exit* | mpirun*) ;;
+    *--kill-on-bad-exit* | mpi*) ;;
     srun*) launcher=${launcher/srun/srun --kill-on-bad-exit=1} ;; # else the ranks would wait for one that is lost
   esac
 }
@@ -74,13 +75,10 @@ default_tasks() {
 
 # batch_head NAME LOG [OPTIONS...]: the first lines of a batch script; LOG as SLURM takes it (%j is the job, %% a percent sign).
 batch_head() {
-  local word
-  local -a words=()
   printf '#!/bin/bash%s\n' "${modules:+ -l}" # a login shell knows `module`
   printf '#SBATCH %s\n' "--job-name=$1" "--output=\"$2\"" --open-mode=append "${@:3}" \
     ${partition:+"--partition=$partition"} ${account:+"--account=$account"}
-  read -ra words <<<"$options"
-  for word in ${words+"${words[@]}"}; do printf '#SBATCH %s\n' "$word"; done
+  if [ -n "$options" ]; then printf '#SBATCH %s\n' "$options"; fi # SLURM splits a line into its options, and knows quotes
 }
 batch_environment() {
   if [ -n "$modules" ]; then printf 'module load %s\n' "$modules"; fi

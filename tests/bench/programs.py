@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HOME = Path(__file__).resolve().parents[2]
+MPIRUN = HOME / "jobs" / "mpirun"
 PYTORCH_STEP = Path(__file__).resolve().with_name("pytorch_step.py")
 
 Line = dict[str, Any]
@@ -74,9 +75,6 @@ def environment(threads: int) -> dict[str, str]:
     if "avx512f" in processor()[1]:
         settings["OPENBLAS_CORETYPE"] = "SkylakeX"
     settings |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1"}
-    settings |= {"OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
-    if os.geteuid() == 0:
-        settings |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     return settings
 
 
@@ -135,7 +133,7 @@ class Machine:
             if only:
                 command += ["--only", only]
             if ranks > 1:
-                command = ["mpirun", "-n", str(ranks), *command]
+                command = [str(MPIRUN), "-n", str(ranks), *command]
             start = time.perf_counter()
             self.output(command, ranks)
             seconds = time.perf_counter() - start

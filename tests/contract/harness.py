@@ -22,6 +22,7 @@ import numpy as np
 HOME = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("WEIGHTSWEEP") or str(HOME / "build" / "release" / "weightsweep")
 SANITIZED = "ASAN_OPTIONS" in os.environ  # tests/run --sanitize
+MPIRUN = HOME / "jobs" / "mpirun"
 LIMIT = 600 if SANITIZED else 120  # seconds: what takes longer hangs
 KILLED = 128 + signal.SIGKILL
 
@@ -30,17 +31,8 @@ PENDING, RUNNING, DONE, DIVERGED, FAILED = range(5)
 
 
 def environment() -> dict[str, str]:
-    """What mpirun wants on one machine that others may be using too, also as root."""
-    wanted = {
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        "OMPI_MCA_rmaps_base_oversubscribe": "1",
-        "OMPI_MCA_hwloc_base_binding_policy": "none",
-        "OMPI_MCA_mpi_yield_when_idle": "1",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    return os.environ | wanted
+    """One thread per rank, also without jobs/mpirun."""
+    return os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 # ---- processes ----
@@ -177,7 +169,7 @@ def weightsweep(*arguments: str | Path, **options: Any) -> Result:
 
 
 def mpirun(ranks: int, *arguments: str | Path) -> list[str | Path]:
-    return ["mpirun", "-n", str(ranks), PROGRAM, "run", *arguments]
+    return [MPIRUN, "-n", str(ranks), PROGRAM, "run", *arguments]
 
 
 def run(ranks: int, sweep: Path, results: Path, *more: str | Path, **options: Any) -> Result:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import HOME, PROGRAM, Job, Result, call, csv_rows, write_sweep
+from harness import HOME, MPIRUN, PROGRAM, Job, Result, call, csv_rows, write_sweep
 
 HERE = Path(__file__).parent
 SPAWN = os.environ.get("SPAWN_LIBRARY") or str(HOME / "build" / "release" / "tests" / "libspawn.so")
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("valgrind"), reason="no valgrin
 
 
 def checked(*arguments: str | Path, ranks: int = 1, code: int = 0) -> Result:
-    launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+    launcher = [MPIRUN, "-n", str(ranks)] if ranks > 1 else []
     environment = LIBRARIES | {"LD_PRELOAD": SPAWN, "SPAWN_PROGRAM": PROGRAM}
     with Job(*launcher, "valgrind", *OPTIONS, PROGRAM, *arguments, env=environment) as job:
         result = job.wait(LIMIT)

@@ -10,17 +10,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
 import xarray
 
+MPIRUN = str(Path(__file__).resolve().parents[2] / "jobs" / "mpirun")
 RANKS, RUNS, POINTS, ROUNDS = 3, 6, 20, 12
 
 
 def start(writer: str, path: str) -> tuple[subprocess.Popen[str], list[int]]:
     """mpirun and the ranks' process ids, once all of them have the file open."""
-    job = subprocess.Popen(["mpirun", "-n", str(RANKS), writer, "write", path, str(RUNS)], stdout=subprocess.PIPE, text=True)
+    job = subprocess.Popen([MPIRUN, "-n", str(RANKS), writer, "write", path, str(RUNS)], stdout=subprocess.PIPE, text=True)
     assert job.stdout
     return job, [int(job.stdout.readline().split()[1]) for _ in range(RANKS)]
 
@@ -67,7 +69,7 @@ def main() -> None:
         path = f"{directory}/results.h5"
         subprocess.run([writer, "create", path, str(RUNS)], check=True, stdout=subprocess.DEVNULL)
         check(writer, path)
-        subprocess.run(["mpirun", "-n", str(RANKS), writer, "disagree", path], check=True, timeout=60)
+        subprocess.run([MPIRUN, "-n", str(RANKS), writer, "disagree", path], check=True, timeout=60)
         for seed in range(ROUNDS):
             chance = random.Random(seed)
             job, ranks = start(writer, path)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Job, csv_rows, differences, promised_bits, run, weightsweep, write_sweep
+from harness import MPIRUN, Job, csv_rows, differences, promised_bits, run, weightsweep, write_sweep
 
 RESTLESS = os.environ.get("RESTLESS_PROGRAM", "")
 
@@ -35,7 +35,7 @@ def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def restless(seed: int, ranks: int, sweep: Path, results: Path) -> Job:
-    arguments = ["mpirun", "-n", str(ranks), RESTLESS, "run", sweep, "-o", results, "--quiet", "--checkpoint-every", "0.3"]
+    arguments = [MPIRUN, "-n", str(ranks), RESTLESS, "run", sweep, "-o", results, "--quiet", "--checkpoint-every", "0.3"]
     return Job(*arguments, env={"RESTLESS": str(seed)})
 
 

@@ -13,8 +13,6 @@ import pytest
 
 HOME = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
@@ -123,7 +121,7 @@ def test_its_unit_tests(build: Path, test: str) -> None:
 def test_it_trains(build: Path, tmp_path: Path, settings: str) -> None:
     sweep, results = tmp_path / "new.yaml", tmp_path / "new.h5"
     sweep.write_text(SWEEP + settings, encoding="utf-8")
-    done("mpirun", "-n", 1, build / "weightsweep", "run", sweep, "-o", results, "--progress", "none")
+    done(HOME / "jobs" / "mpirun", "-n", 1, build / "weightsweep", "run", sweep, "-o", results, "--progress", "none")
     done(build / "weightsweep", "verify", results)
     with h5py.File(results) as file:
         key, word = settings.splitlines()[-1].split(": ")
