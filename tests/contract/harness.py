@@ -38,8 +38,22 @@ def environment() -> dict[str, str]:
 # ---- processes ----
 
 
+# Hydra (MPICH, Intel MPI) gives each rank a session of its own: there, this variable's value tells whose child a process is.
+VERSION = subprocess.run([os.environ.get("MPIRUN", "mpirun"), "--version"], capture_output=True, text=True).stdout
+HYDRA = "HYDRA" in VERSION or "Intel(R) MPI" in VERSION
+MARK = "WEIGHTSWEEP_TEST_JOB"
+marks: dict[int, str] = {}  # leader -> value
+
+
+def is_marked(pid: str, mark: str) -> bool:
+    try:
+        return f"{MARK}={mark}\0".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+
+
 def session(leader: int) -> dict[int, int]:
-    """The living processes of a session: pid -> parent. Open MPI gives each rank a process group of its own."""
+    """The living processes of a job: pid -> parent. Open MPI gives each rank a process group of its own in the session of mpirun."""
     found = {}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -48,7 +62,7 @@ def session(leader: int) -> dict[int, int]:
             fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue  # gone by now
-        if int(fields[3]) == leader and fields[0] not in "ZX":
+        if fields[0] not in "ZX" and (int(fields[3]) == leader or (HYDRA and is_marked(entry, marks.get(leader, "none")))):
             found[int(entry)] = int(fields[1])
     return found
 
@@ -68,16 +82,18 @@ class Job:
     """A process in a session of its own, in a `with`: it and its children are gone afterwards, whatever happens."""
 
     def __init__(self, *command: str | Path, env: dict[str, str] | None = None, **options: Any) -> None:
+        mark = f"{os.getpid()}-{time.monotonic_ns()}"
         self._out, self._err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [str(word) for word in command],
             stdin=subprocess.DEVNULL,
             stdout=options.pop("stdout", self._out),
             stderr=self._err,
-            env=environment() | (env or {}),
+            env=environment() | {MARK: mark} | (env or {}),
             start_new_session=True,
             **options,
         )
+        marks[self.process.pid] = mark
 
     def __enter__(self) -> "Job":
         return self
@@ -113,7 +129,8 @@ class Job:
         found: list[int] = []
 
         def all_there() -> bool:
-            children = (pid for pid, parent in session(self.process.pid).items() if parent == self.process.pid)
+            launchers = {self.process.pid} | {pid for pid in session(self.process.pid) if command_of(pid) == "hydra_pmi_proxy"}
+            children = (pid for pid, parent in session(self.process.pid).items() if parent in launchers)
             found[:] = sorted(pid for pid in children if command_of(pid) == Path(PROGRAM).name)
             return len(found) == count or self.process.poll() is not None
 
