@@ -36,7 +36,17 @@
 #define SIMD_NAME(f)           SIMD_EXPAND(f, SIMD_SUFFIX)
 
 #define SIMD_INLINE static inline __attribute__((always_inline))
-#if defined(__clang__)
+
+/* Before a loop of at most 16 rounds: unrolls it, so that arrays of vectors stay in registers. Not with a
+ * sanitizer, whose checks in each round would make compiling take minutes. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SIMD_SANITIZED
+#endif
+#endif
+#if defined(SIMD_SANITIZED) || defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
+#define SIMD_UNROLL
+#elif defined(__clang__)
 #define SIMD_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define SIMD_UNROLL _Pragma("GCC unroll 16")
