@@ -7,10 +7,12 @@
 #include "store/store.h"
 #include "sweep/canonical.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { NONE = -1 };
@@ -254,10 +256,22 @@ static enum status copy_timeline(struct growth *growth)
 
 // ---- the file ----
 
+// Mode and owner. Only root may give a file away; anybody else keeps the group where that is allowed.
+static enum status keep_access(const char *old, const char *next)
+{
+    struct stat file;
+    bool kept = stat(old, &file) == 0 &&
+                (chown(next, file.st_uid, file.st_gid) == 0 || chown(next, (uid_t)-1, file.st_gid) == 0 ||
+                 errno == EPERM) &&
+                chmod(next, file.st_mode & 07777) == 0;
+    return kept ? STATUS_OK : file_write_failure(next, "the larger results file", errno);
+}
+
 static enum status fill(struct growth *growth, const char *next)
 {
     enum status status = STATUS_OK;
     TRY_DONE(results_create(next, growth->sweep));
+    TRY_DONE(keep_access(growth->view->path, next));
     TRY_DONE(store_open(growth->view->path, MPI_COMM_SELF, &growth->from));
     TRY_DONE(store_open(next, MPI_COMM_SELF, &growth->to));
     for (int64_t run = 0; run < growth->sweep->runs; run++)

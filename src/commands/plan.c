@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "commands/forecast.h"
+#include "commands/results.h"
 #include "commands/table.h"
 #include "kernel/gemm.h"
 #include "sweep/sweep.h"
@@ -16,8 +17,6 @@ enum {
     ROWS_SHOWN = 40,
     RANKS_LISTED = 64,
     MOST_RANKS = 1 << 20,
-    FIXED_BYTES = 128 * 1024,
-    RUN_BYTES = 14 * 1024
 };
 
 struct options {
@@ -107,11 +106,10 @@ const struct usage plan_usage = {
 
 // ---- costs ----
 
-static void add_costs(struct plan *plan)
+static enum status add_costs(struct plan *plan)
 {
     const struct sweep *sweep = plan->sweep;
     struct totals *totals = &plan->totals;
-    int64_t points = 0;
     totals->runs = sweep->runs;
     for (int64_t i = 0; i < sweep->runs; i++) {
         const struct run_cost *cost = &sweep->cost[i];
@@ -122,13 +120,8 @@ static void add_costs(struct plan *plan)
         totals->checkpoint_bytes += cost->checkpoint_bytes;
         if (cost->memory_bytes > totals->memory_bytes)
             totals->memory_bytes = cost->memory_bytes;
-        int64_t run_points = train_points(&sweep->run[i].training);
-        points = run_points > points ? run_points : points;
     }
-    // Four curves as long as the longest; a text in a column is a pointer of twice a number's size.
-    int64_t row_bytes = 4 * points * 8 + 2 * plan->columns.count * 8;
-    totals->file_bytes =
-        totals->model_bytes + totals->checkpoint_bytes + FIXED_BYTES + totals->runs * (RUN_BYTES + row_bytes);
+    return results_bytes(sweep, &totals->file_bytes);
 }
 
 // ---- printing ----
@@ -272,9 +265,9 @@ static enum status print_plan(const struct command *command, const struct option
     struct rates rates;
     struct forecast forecasts[RANKS_LISTED];
     struct plan plan = {.sweep = sweep, .options = options, .forecasts = forecasts};
+    TRY(add_costs(&plan));
     TRY(rates_read(options->rates, &rates));
     sweep_columns(sweep, &plan.columns);
-    add_costs(&plan);
     for (int i = 0; i < options->ranks.count; i++)
         forecast_make(sweep, &rates, options->ranks.ranks[i], options->timeline, &forecasts[i]);
     switch (options->format) {

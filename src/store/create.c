@@ -119,18 +119,30 @@ static hid_t create_access(void)
     return access;
 }
 
-// Whether a file may be as long as the slots alone, before HDF5 meets the limit (`ulimit -f`): it would not survive that.
+// What runs have besides metadata.
+static int64_t data_bytes(const struct store_plan *plan, int64_t from, int64_t to)
+{
+    struct store_model *model = memory_small(sizeof *model);
+    int64_t bytes = 0;
+    for (int64_t run = from; run < to; run++) {
+        plan->model(plan->context, run, model);
+        bytes += (int64_t)slots_bytes(plan, model);
+        for (int i = 0; i < model->tensors; i++) {
+            const struct store_tensor *tensor = &model->tensor[i];
+            bytes += tensor->shape[0] * (tensor->rank == 2 ? tensor->shape[1] : 1) * (int64_t)sizeof(float);
+        }
+    }
+    free(model);
+    return bytes;
+}
+
+// Whether a file may be as long as its data alone, before HDF5 meets the limit (`ulimit -f`): it would not survive that.
 static enum status check_limit(const struct creation *creation, int memory)
 {
     const struct store_plan *plan = creation->plan;
-    struct store_model *model = memory_small(sizeof *model);
-    off_t bytes = 0;
-    for (int64_t run = 0; run < plan->settings->rows; run++) {
-        plan->model(plan->context, run, model);
-        bytes += (off_t)slots_bytes(plan, model);
-    }
-    free(model);
-    return ftruncate(memory, bytes) == 0 ? STATUS_OK : file_write_failure(creation->path, what, errno);
+    return ftruncate(memory, (off_t)data_bytes(plan, 0, plan->settings->rows)) == 0
+               ? STATUS_OK
+               : file_write_failure(creation->path, what, errno);
 }
 
 // The file, but for the first values of its columns, in `memory`.
@@ -219,7 +231,25 @@ enum status store_create(const char *path, const struct store_plan *plan)
     return file_create(path, what, create_part, plan);
 }
 
+static enum status bytes_of_first(const struct store_plan *plan, int64_t runs, int64_t *bytes)
+{
+    struct column_table settings = *plan->settings;
+    struct store_plan first = *plan;
+    settings.rows = runs;
+    first.settings = &settings;
+    return create(&first, NULL, bytes);
+}
+
+// Of many runs the first are made. The metadata of the others is as large.
 enum status store_plan_bytes(const struct store_plan *plan, int64_t *bytes)
 {
-    return create(plan, NULL, bytes);
+    enum { SAMPLE = 64 };
+    int64_t runs = plan->settings->rows, half;
+    if (runs <= 2 * SAMPLE)
+        return create(plan, NULL, bytes);
+    TRY(bytes_of_first(plan, SAMPLE, &half));
+    TRY(bytes_of_first(plan, 2 * SAMPLE, bytes));
+    double metadata = (double)(*bytes - half - data_bytes(plan, SAMPLE, 2 * SAMPLE)) / SAMPLE;
+    *bytes += data_bytes(plan, 2 * SAMPLE, runs) + (int64_t)(metadata * (double)(runs - 2 * SAMPLE));
+    return STATUS_OK;
 }

@@ -185,7 +185,13 @@ enum status file_create(const char *path, const char *what,
 {
     TRY(check_folder(path));
     enum status status = STATUS_OK;
+    struct stat file;
     char *part = memory_format("%s.part", path);
+    if (lstat(part, &file) != 0 && errno == ENAMETOOLONG)
+        FAIL_DONE(STATUS_USAGE,
+                  "%s: the name is too long: the file is written as NAME.part first; give a shorter "
+                  "name with -o",
+                  path);
     TRY_DONE(make(part, context));
     TRY_DONE(file_rename(part, path, what));
 done:

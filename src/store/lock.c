@@ -131,8 +131,11 @@ static enum status try_lock(int fd, const char *path)
 // A path that leads nowhere, or where nobody lets us write, stays so however often one tries.
 static enum status refuse_path(const char *path, const char *name, int error)
 {
-    bool mistaken = error == ENOTDIR || error == EISDIR || error == EACCES || error == EPERM ||
-                    error == EROFS || error == ENAMETOOLONG;
+    bool mistaken =
+        error == ENOTDIR || error == EISDIR || error == EACCES || error == EPERM || error == EROFS;
+    if (error == ENAMETOOLONG)
+        FAIL(STATUS_USAGE,
+             "%s: the name is too long: its lock is NAME.lock, beside it; give a shorter name with -o", path);
     if (error == ENOENT)
         FAIL(STATUS_RESULTS, "%s: its folder is not there; create it, or give another name with -o", path);
     if (mistaken)

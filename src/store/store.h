@@ -49,7 +49,7 @@ struct store_plan {
 /* Creates the file beside its name and renames it. One process, not collective. Fails with STATUS_RESULTS if
  * the file exists, with STATUS_MACHINE if it cannot be written; leaves nothing behind then. */
 enum status store_create(const char *path, const struct store_plan *plan);
-/* The size in bytes that the file of this plan would have. Writes no file. */
+/* The size in bytes of the file that store_create would make, within a few per cent. Writes no file. */
 enum status store_plan_bytes(const struct store_plan *plan, int64_t *bytes);
 
 /* The lock of the only writer, RESULTS.h5.lock beside the file: held from acquire to release or to the end of

@@ -226,11 +226,14 @@ def test_rates_of_a_folder(finished: Sweep, tmp_path: Path) -> None:
     assert result.code == 2 and result.says(f"--rates {tmp_path}: ", "directory"), result.err
 
 
-def test_plan_predicts_the_size_of_the_file(tmp_path: Path) -> None:
-    sweep, results = write_sweep(tmp_path / "seed.yaml", SEED, training={"steps": 1, "batch": 16}, evaluation={"generators": 16}), tmp_path / "seed.h5"
-    assert run(1, sweep, results, "--quiet").code == 0
+@pytest.mark.parametrize("changes", [{}, {"axes": {"seed": list(range(300))}}, {"axes": {"embed_dim": [8, 512]}}], ids=["seed", "many", "sizes"])
+def test_plan_predicts_the_size_of_the_file(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """Of 300 runs 128 are made, the others are counted."""
+    sweep = write_sweep(tmp_path / "seed.yaml", SEED, training={"steps": 1, "batch": 16}, evaluation={"generators": 16}, **changes)
+    results = tmp_path / "seed.h5"
+    assert run(1, sweep, results, "--quiet", "--only", plan(sweep)["runs"][0]["run_id"]).code == 0
     predicted, size = plan(sweep)["totals"]["file_bytes"], results.stat().st_size
-    assert 0.5 * size < predicted < 2 * size
+    assert 0.97 * size < predicted < 1.03 * size
 
 
 def test_plan_of_100000_runs(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import pytest
 from conftest import FOUR, Sweep
-from harness import HOME, Result, call, checkpoint, columns, differences, flip, mpirun, place, promised_bits, run, status, weightsweep, write_sweep
+from harness import HOME, PROGRAM, Result, call, checkpoint, columns, differences, flip, mpirun, place, promised_bits, run, status, weightsweep, write_sweep
 
 
 def copy_of(sweep: Sweep, folder: Path) -> Path:
@@ -276,3 +276,33 @@ def test_in_use_by_another_name(live: Sweep, tmp_path: Path) -> None:
     link.symlink_to(live.results)
     assert refused(run(1, live.yaml, link), "link.h5", "being written by pid")
     assert status(link)["running"] == 2 and not (tmp_path / "link.h5.lock").exists()
+
+
+# ---- long names ----
+
+
+def test_name_up_to_the_limit_of_the_file_system(tmp_path: Path) -> None:
+    """Beside a name of 250 bytes there is room for its .lock and its .part. Of longer ones nothing is written."""
+    sweep = write_sweep(tmp_path / "sweep.yaml")
+    folder = tmp_path / ("d" * 99) / ("e" * 99)
+    folder.mkdir(parents=True)
+    for length, code in ((1, 0), (250, 0), (251, 2), (255, 2), (256, 2)):
+        results = folder / ("r" * length)
+        result = weightsweep("run", sweep, "-o", results, "--quiet")
+        assert result.code == code, result
+        if code == 0:
+            assert weightsweep("verify", results).code == 0
+            results.unlink()
+        else:
+            assert result.says("the name is too long", "-o"), result
+        assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts")
+@pytest.mark.parametrize("options", ["size=4k", "ro"])
+def test_shared_memory_full_or_read_only(tmp_path: Path, options: str) -> None:
+    sweep, results = write_sweep(tmp_path / "sweep.yaml"), tmp_path / "results.h5"
+    mount = f'mount -t tmpfs -o {options} tmpfs /dev/shm && exec "$0" run "$1" -o "$2" --quiet'
+    result = call("unshare", "-m", "sh", "-c", mount, PROGRAM, sweep, results)
+    assert result.code == 0 or (result.code == 4 and result.says("/dev/shm")), result
+    assert "damaged" not in result.err

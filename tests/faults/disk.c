@@ -17,11 +17,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -34,7 +36,9 @@ enum target { OTHER, PART, GROWN, FILE_ITSELF, FOLDER };
 
 /* A call as it lies in the trace, in native byte order; of a write, its bytes follow. */
 struct record {
-    char kind; // w: wrote, t: truncated to `length`, r: renamed, s and S: a sync begins and has succeeded
+    // w: wrote, t: truncated to `length`, r: renamed, s and S: a sync begins and has succeeded; of the file itself also
+    // o: opened, i: asked for its state (stat), k: locked
+    char kind;
     int32_t pid;
     int64_t offset, length; // bytes
 };
@@ -335,10 +339,83 @@ int poll(struct pollfd *files, nfds_t count, int timeout)
     return (int)syscall(SYS_ppoll, files, count, timeout < 0 ? NULL : &limit, NULL, (size_t)8);
 }
 
+static void count(char kind, enum target target)
+{
+    if (target == FILE_ITSELF)
+        note(kind, 0, 0, NULL, 0);
+}
+
+// The path as it is, or below the working folder.
+static enum target target_of_name(const char *name)
+{
+    char path[PATH_MAX] = "";
+    if (*name == '/' || !getcwd(path, sizeof path - 1) || strlen(path) + strlen(name) + 2 > sizeof path)
+        return target_of_path(name);
+    strcat(strcat(path, "/"), name);
+    return target_of_path(path);
+}
+
+int open(const char *path, int flags, ...)
+{
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    count('o', target_of_name(path));
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    return open(path, flags, mode);
+}
+
+int fstat(int fd, struct stat *buffer)
+{
+    count('i', target_of(fd));
+    return (int)syscall(SYS_fstat, fd, buffer);
+}
+
+int flock(int fd, int operation)
+{
+    count('k', target_of(fd));
+    return (int)syscall(SYS_flock, fd, operation);
+}
+
+static int control(int fd, int command, void *argument)
+{
+    if (command == F_SETLK || command == F_SETLKW || command == F_OFD_SETLK || command == F_OFD_SETLKW)
+        count('k', target_of(fd));
+    return (int)syscall(SYS_fcntl, fd, command, argument);
+}
+
+int fcntl(int fd, int command, ...)
+{
+    va_list rest;
+    va_start(rest, command);
+    void *argument = va_arg(rest, void *);
+    va_end(rest);
+    return control(fd, command, argument);
+}
+
+int fcntl64(int fd, int command, ...)
+{
+    va_list rest;
+    va_start(rest, command);
+    void *argument = va_arg(rest, void *);
+    va_end(rest);
+    return control(fd, command, argument);
+}
+
 int stat(const char *path, struct stat *buffer)
 {
     if (fails("look", target_of_path(path), 0, 0))
         return -1;
+    count('i', target_of_name(path));
     return (int)syscall(SYS_newfstatat, AT_FDCWD, path, buffer, 0);
 }
 

@@ -22,7 +22,7 @@ def bad_disk(results: Path, **settings: object) -> dict[str, str]:
 
 @dataclass
 class Call:
-    kind: str  # w: wrote, t: truncated, r: renamed, s and S: a sync begins and has succeeded
+    kind: str  # w: wrote, t: truncated, r: renamed, s and S: a sync begins and has succeeded; o: opened, i: stat, k: locked
     process: int
     offset: int
     length: int

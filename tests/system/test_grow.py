@@ -1,6 +1,7 @@
 """run --grow: the file keeps what is done and gets the rest, with the bits of a file that was made for the larger sweep at once."""
 
 import hashlib
+import os
 import random
 import signal
 import time
@@ -97,3 +98,16 @@ def test_kill_while_it_grows(tmp_path: Path, seed: int) -> None:
     assert run(2, larger, results, "--quiet", "--grow").code == 0
     assert differences(fresh(tmp_path), promised_bits(results)) == []
     assert sorted(path.name for path in tmp_path.glob("grows*")) == ["grows.h5"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_mode_and_owner_are_kept(tmp_path: Path, mode: int) -> None:
+    results = tmp_path / "grows.h5"
+    assert run(1, write_sweep(tmp_path / "small.yaml", axes={"seed": [1]}), results, "--quiet").code == 0
+    results.chmod(mode)
+    if os.geteuid() == 0:  # only root may give a file away
+        os.chown(results, 12345, 54321)
+    before = results.stat()
+    assert grown(tmp_path, results, axes={"seed": [1, 2]}).code == 0
+    after = results.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
