@@ -7,8 +7,8 @@
 #include "store/store.h"
 #include "sweep/sweep.h"
 
-/* Rank 0 checks all finished runs, puts the damaged ones back to pending, in the file and in run_status [runs], and names
- * them. `damaged` [runs], of rank 0, marks those whose row has been found damaged already. Collective. */
+/* Puts the damaged runs back to pending, in the file and in run_status [runs], and names them. `damaged` [runs] is rank 0's.
+ * Collective. */
 enum status repair_runs(const struct command *command, const struct sweep *sweep, struct store *store,
                         const bool *damaged, uint8_t *run_status);
 

@@ -118,6 +118,18 @@ struct past {
     struct timeline_past timeline;
 };
 
+// Rows, curves and models that no longer match their checksums.
+static enum status find_damage(const struct store_view *view, bool *damaged)
+{
+    for (int64_t run = 0; run < view->runs; run++) {
+        bool valid = !view->damaged[run];
+        if (view->status[run] >= RUN_DONE)
+            TRY(store_view_check_run(view, run, &valid));
+        damaged[run] = !valid;
+    }
+    return STATUS_OK;
+}
+
 // Rank 0: the file is there, ours, and the status of each run is known.
 static enum status prepare_file(const struct run_options *options, const struct sweep *sweep,
                                 struct past *past)
@@ -139,11 +151,12 @@ static enum status prepare_file(const struct run_options *options, const struct 
     enum status status = results_check(view, sweep, work && !options->other_arithmetic);
     if (status == STATUS_OK)
         status = timeline_past(view, &past->timeline);
+    if (status == STATUS_OK)
+        status = find_damage(view, past->damaged);
     if (status == STATUS_OK) {
         memcpy(past->status, view->status, (size_t)sweep->runs);
         memcpy(past->steps_done, column_find(&view->columns, "steps_done")->ints,
                (size_t)sweep->runs * sizeof *past->steps_done);
-        memcpy(past->damaged, view->damaged, (size_t)sweep->runs * sizeof *past->damaged);
     }
     store_view_close(&view);
     return status;

@@ -132,9 +132,6 @@ enum status store_write_outcome(struct store *store, int64_t run, const char *na
 enum status store_write_row(struct store *store, int64_t run, enum run_status status, const double *outcomes,
                             int64_t model_checksum, const char *message, const char *arithmetic);
 
-/* Compares a done run's model and a finished run's curves with their checksums. */
-enum status store_check_run(struct store *store, int64_t run, enum run_status status, bool *valid);
-
 /* ---- Reading: a serial view, also of a file that is being written. No MPI needed, sets no lock. ---- */
 
 struct store_view {
@@ -165,6 +162,9 @@ void store_view_close(struct store_view **view);
  */
 enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss,
                               double *r2, double *seconds);
+
+/* Whether the curves and the model of a finished run match their checksums. */
+enum status store_view_check_run(const struct store_view *view, int64_t run, bool *valid);
 
 /* The rows of the timeline so far, in the order they began; the caller frees them. None in a file that is older than
  * timelines. */

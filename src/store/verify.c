@@ -97,31 +97,16 @@ done:
     return status;
 }
 
-static enum status check_curve(struct verification *verification, int64_t run)
+static enum status check_content(struct verification *verification, int64_t run, const char *what,
+                                 enum status (*check)(const struct store_view *view, int64_t run,
+                                                      bool *valid))
 {
-    uint32_t crc;
-    int64_t stored = checksum_in(verification, LAYOUT_CURVE_CHECKSUM, run);
-    if (stored == CHECKSUM_NONE && verification->view->status[run] != RUN_DONE)
-        return STATUS_OK; // it could not even be set up
+    bool valid;
     verification->verified->checks++;
-    TRY(view_curve_crc(verification->view, run, &crc));
-    if (stored != crc)
-        fault(verification, "run %s: its curves do not match their checksum", run_id(verification, run));
-    return STATUS_OK;
-}
-
-// Only a done run has parameters; of the others the tensors must be there.
-static enum status check_model(struct verification *verification, int64_t run)
-{
-    bool done = verification->view->status[run] == RUN_DONE;
-    struct store_parameters *parameters;
-    verification->verified->checks++;
-    TRY(view_parameters(verification->view, run, done, &parameters));
-    int64_t crc =
-        done ? hash_crc32(0, parameters->values, parameters->count * sizeof *parameters->values) : 0;
-    if (done && checksum_in(verification, LAYOUT_MODEL_CHECKSUM, run) != crc)
-        fault(verification, "run %s: its model does not match its checksum", run_id(verification, run));
-    store_parameters_free(&parameters);
+    TRY(check(verification->view, run, &valid));
+    if (!valid)
+        fault(verification, "run %s: its %s not match %s checksum", run_id(verification, run), what,
+              what[0] == 'c' ? "their" : "its");
     return STATUS_OK;
 }
 
@@ -195,11 +180,13 @@ static enum status check_run(struct verification *verification, int64_t run)
 {
     if (verification->view->status[run] >= RUN_DONE) {
         TRY(check_row(verification, run));
-        TRY(note(verification, check_curve(verification, run)));
+        TRY(note(verification, check_content(verification, run, "curves do", view_check_curve)));
     } else if (!verification->view->archive && !verification->view->older) {
         TRY(note(verification, check_slots(verification, run)));
     }
-    return verification->view->models ? note(verification, check_model(verification, run)) : STATUS_OK;
+    return verification->view->models
+               ? note(verification, check_content(verification, run, "model does", view_check_model))
+               : STATUS_OK;
 }
 
 static enum status verdict(const struct verification *verification)

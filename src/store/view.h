@@ -14,8 +14,11 @@ void view_check_row(struct store_view *view, int64_t run);
 /* One curve of a run, as it is now. values [view->points] */
 enum status view_curve(const struct store_view *view, int64_t run, enum curve curve, double *values);
 
-/* The CRC-32 of a run's curves, as they are now. */
-enum status view_curve_crc(const struct store_view *view, int64_t run, uint32_t *crc);
+/* Whether the curves of a finished run match their checksum. */
+enum status view_check_curve(const struct store_view *view, int64_t run, bool *valid);
+
+/* Whether the model of a done run matches its checksum. The tensors of every run must be there. */
+enum status view_check_model(const struct store_view *view, int64_t run, bool *valid);
 
 /* As store_view_parameters; without values only the table is filled and `values` stays NULL. */
 enum status view_parameters(const struct store_view *view, int64_t run, bool with_values,

@@ -132,15 +132,18 @@ done:
     return h5_settle(status, view->path);
 }
 
-enum status view_curve_crc(const struct store_view *view, int64_t run, uint32_t *crc)
+enum status view_check_curve(const struct store_view *view, int64_t run, bool *valid)
 {
     enum status status = STATUS_OK;
-    double *values = memory_small((size_t)view->points * sizeof *values);
-    *crc = 0;
+    size_t points = (size_t)view->points;
+    double *values = memory_small(points * sizeof *values);
+    uint32_t crc = 0;
     for (int i = 0; i < CURVES; i++) {
         TRY_DONE(view_curve(view, run, (enum curve)i, values));
-        *crc = hash_crc32(*crc, values, (size_t)view->points * sizeof *values);
+        crc = hash_crc32(crc, values, points * sizeof *values);
     }
+    *valid =
+        !is_summed(view, LAYOUT_CURVE_CHECKSUM, run) || stored_sum(view, LAYOUT_CURVE_CHECKSUM, run) == crc;
 done:
     free(values);
     return status;
@@ -210,6 +213,24 @@ done:
         store_parameters_free(&parameters);
     *out = parameters;
     return status;
+}
+
+enum status view_check_model(const struct store_view *view, int64_t run, bool *valid)
+{
+    struct store_parameters *parameters;
+    *valid = true;
+    TRY(view_parameters(view, run, view->status[run] == RUN_DONE, &parameters));
+    if (view->status[run] == RUN_DONE)
+        *valid = stored_sum(view, LAYOUT_MODEL_CHECKSUM, run) ==
+                 hash_crc32(0, parameters->values, parameters->count * sizeof *parameters->values);
+    store_parameters_free(&parameters);
+    return STATUS_OK;
+}
+
+enum status store_view_check_run(const struct store_view *view, int64_t run, bool *valid)
+{
+    TRY(h5_settle(view_check_curve(view, run, valid), view->path));
+    return *valid ? h5_settle(view_check_model(view, run, valid), view->path) : STATUS_OK;
 }
 
 enum status store_view_parameters(const struct store_view *view, int64_t run, struct store_parameters **out)
