@@ -195,38 +195,28 @@ done:
 
 static enum status create_checksum(struct creation *creation, const char *name, const char *long_name)
 {
-    const struct variable variable = {.name = name,
-                                      .units = "1",
-                                      .long_name = long_name,
-                                      .role = LAYOUT_ROLE_CHECKSUM,
+    const struct variable variable = {name, "1", long_name, LAYOUT_ROLE_CHECKSUM,
                                       .dimensions = {creation->run}};
     return create_numbers(creation, variable, true, CHECKSUM_NONE);
 }
 
 static enum status create_outcome(struct creation *creation, const struct column *column)
 {
-    const struct variable variable = {.name = column->name,
-                                      .units = column->units,
-                                      .long_name = column->long_name,
-                                      .role = LAYOUT_ROLE_OUTCOME,
+    const struct variable variable = {column->name, column->units, column->long_name, LAYOUT_ROLE_OUTCOME,
                                       .dimensions = {creation->run}};
     return create_numbers(creation, variable, column->type == COLUMN_INT, 0);
 }
 
 static enum status create_curve(struct creation *creation, const struct curve_layout *curve)
 {
-    const struct variable variable = {.name = curve->name,
-                                      .units = curve->units,
-                                      .long_name = curve->long_name,
+    const struct variable variable = {curve->name, curve->units, curve->long_name,
                                       .dimensions = {creation->run, creation->point}};
     return create_numbers(creation, variable, false, 0);
 }
 
 static enum status create_timeline(struct creation *creation, const struct timeline_layout *column)
 {
-    const struct variable variable = {.name = column->name,
-                                      .units = column->units,
-                                      .long_name = column->long_name,
+    const struct variable variable = {column->name, column->units, column->long_name,
                                       .dimensions = {creation->segment}};
     return create_numbers(creation, variable, column->integer, -1);
 }

@@ -4,7 +4,6 @@
 #include "store/checksum.h"
 #include "store/h5.h"
 #include "store/layout.h"
-#include "store/tensors.h"
 #include "store/view.h"
 
 #include <math.h>
@@ -191,6 +190,26 @@ done:
     return status;
 }
 
+// The tensors are the first members of the group, as many as hold the run's parameters. Later members are foreign.
+static enum status read_tensors(const struct store_view *view, int64_t run, hid_t group, bool with_values,
+                                struct store_parameters *parameters)
+{
+    const struct column *column = column_find(&view->columns, LAYOUT_PARAMETERS);
+    size_t expected = column && column->type == COLUMN_INT ? (size_t)column->ints[run] : SIZE_MAX;
+    struct h5_names names;
+    TRY(h5_names_read(group, view->path, &names));
+    enum status status = STATUS_OK;
+    for (int i = 0; i < names.count && parameters->count < expected && status == STATUS_OK; i++)
+        status = read_tensor(view, group, names.name[i], with_values, parameters);
+    h5_names_free(&names);
+    TRY(status);
+    if (expected != SIZE_MAX && parameters->count != expected)
+        FAIL(STATUS_RESULTS,
+             "%s is damaged: the model of run %s holds %zu values; the run has %zu parameters", view->path,
+             column_find(&view->columns, LAYOUT_RUN_ID)->texts[run], parameters->count, expected);
+    return STATUS_OK;
+}
+
 enum status view_parameters(const struct store_view *view, int64_t run, bool with_values,
                             struct store_parameters **out)
 {
@@ -199,16 +218,15 @@ enum status view_parameters(const struct store_view *view, int64_t run, bool wit
     if (!view->models)
         FAIL(STATUS_RESULTS, "%s is an archive without models", view->path);
     enum status status = STATUS_OK;
-    struct h5_names names = {0};
     struct store_parameters *parameters = memory_small(sizeof *parameters);
-    hid_t group;
-    TRY_DONE(tensors_open(view->file, view->path, run, column_find(&view->columns, LAYOUT_RUN_ID)->texts[run],
-                          &group, &names));
-    for (int i = 0; i < names.count; i++)
-        TRY_DONE(read_tensor(view, group, names.name[i], with_values, parameters));
+    char *name = memory_format(LAYOUT_MODELS "/%s", column_find(&view->columns, LAYOUT_RUN_ID)->texts[run]);
+    hid_t group = H5Gopen2(view->file, name, H5P_DEFAULT);
+    if (group < 0)
+        TRY_DONE(h5_read_failure(view->path, name));
+    TRY_DONE(read_tensors(view, run, group, with_values, parameters));
 done:
-    h5_names_free(&names);
     h5_close(&group);
+    free(name);
     if (status != STATUS_OK)
         store_parameters_free(&parameters);
     *out = parameters;
