@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from disk import Call, bad_disk, read_trace
-from harness import Job, columns, csv_rows, weightsweep, write_sweep
+from harness import MPIRUN, Job, columns, csv_rows, weightsweep, write_sweep
 
 RESTLESS = os.environ.get("RESTLESS_PROGRAM", "")
 RANKS, PAGE = 4, 4096
@@ -20,7 +20,7 @@ def record(sweep: Path, results: Path, seed: int) -> list[Call]:
     """The calls of a job whose ranks move at random moments, without those that make the file."""
     trace = results.with_suffix(".trace")
     env = bad_disk(results, trace=trace) | {"RESTLESS": str(seed)}
-    with Job("mpirun", "-n", str(RANKS), RESTLESS, "run", sweep, "-o", results, *EVERY, env=env) as job:
+    with Job(MPIRUN, "-n", str(RANKS), RESTLESS, "run", sweep, "-o", results, *EVERY, env=env) as job:
         result = job.wait()
         assert result.code == 0, result
     calls = list(read_trace(trace))
