@@ -56,6 +56,7 @@ enum { SIMD_SUMS = 16 };
 
 typedef float simd_float __attribute__((vector_size(4 * SIMD_FLOATS)));
 typedef int32_t simd_int __attribute__((vector_size(4 * SIMD_FLOATS)));
+typedef uint32_t simd_word __attribute__((vector_size(4 * SIMD_FLOATS)));
 
 /* simd_fma: a * b + c, rounded once. simd_broadcast: all elements are x. simd_positive_bits: bit l is set
  * where element l is positive or NaN. simd_keep_bits: x where the bit is set, else 0. */

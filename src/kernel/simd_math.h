@@ -44,7 +44,7 @@ SIMD_INLINE simd_float simd_exp(simd_float x)
     r = simd_fma(count, simd_broadcast(0x1.05c61p-29f), r);
     simd_float y = 1 + simd_fma(SIMD_POLYNOMIAL(q, r), r * r, r);
     simd_int half = n >> 1; // 2^n may be no float, its two factors are
-    return y * (simd_float)((half + 127) << 23) * (simd_float)((n - half + 127) << 23);
+    return y * (simd_float)((simd_word)(half + 127) << 23) * (simd_float)((simd_word)(n - half + 127) << 23);
 }
 
 /* Natural logarithm; -infinity at 0, NaN below. Error below 1 ulp. */
@@ -53,11 +53,13 @@ SIMD_INLINE simd_float simd_log(simd_float x)
     static const float q[] = {0x1.555548p-2f, -0x1.000008p-2f, 0x1.99a47ap-3f,
                               -0x1.555b9p-3f, 0x1.233abcp-3f,  -0x1.fc3d24p-4f,
                               0x1.e6e004p-4f, -0x1.dda206p-4f, 0x1.13c232p-4f};
-    const int32_t root_half = 0x3f3504f3, infinity = 0x7f800000;
+    const uint32_t root_half = 0x3f3504f3;
+    const int32_t infinity = 0x7f800000;
     simd_int subnormal = (simd_int)(x < 0x1p-126f);
-    simd_int bits = (simd_int)simd_select(subnormal, x * 0x1p23f, x);
-    simd_int exponent = (bits - root_half) >> 23;
-    simd_float f = (simd_float)(bits - (exponent << 23)) - 1; // of a number from sqrt(1/2) to sqrt(2)
+    simd_word bits = (simd_word)simd_select(subnormal, x * 0x1p23f, x);
+    simd_int exponent = (simd_int)(bits - root_half) >> 23;
+    simd_float f =
+        (simd_float)(bits - ((simd_word)exponent << 23)) - 1; // of a number from sqrt(1/2) to sqrt(2)
     simd_float e = __builtin_convertvector(exponent - (subnormal & 23), simd_float);
     simd_float square = f * f;
     simd_float y = SIMD_POLYNOMIAL(q, f) * f * square;
@@ -84,9 +86,9 @@ SIMD_INLINE void simd_sincos_turns(simd_float t, simd_float *sine, simd_float *c
     simd_float sin_r = simd_fma(r, simd_broadcast(0x1.921fb6p+2f), r * rest);
     simd_float cos_r = simd_fma(SIMD_POLYNOMIAL(c, z), z, simd_broadcast(1));
     simd_int odd = -(quarter & 1);
-    simd_int sine_sign = (quarter & 2) << 30, cosine_sign = ((quarter + 1) & 2) << 30;
-    *sine = (simd_float)((simd_int)simd_select(odd, cos_r, sin_r) ^ sine_sign);
-    *cosine = (simd_float)((simd_int)simd_select(odd, sin_r, cos_r) ^ cosine_sign);
+    simd_word sine_sign = ((simd_word)quarter & 2) << 30, cosine_sign = (((simd_word)quarter + 1) & 2) << 30;
+    *sine = (simd_float)((simd_word)simd_select(odd, cos_r, sin_r) ^ sine_sign);
+    *cosine = (simd_float)((simd_word)simd_select(odd, sin_r, cos_r) ^ cosine_sign);
 }
 
 /* Error below 1.5 ulp. */
