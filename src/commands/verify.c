@@ -17,8 +17,9 @@ static void print(const struct command *command, const char *results, const stru
 {
     fprintf(command->out, "%s: %lld checks passed\n", results, (long long)verified->checks);
     if (verified->rewritten)
-        fprintf(command->out, "Another program rewrote this archive: its content matches the checksums, but "
-                              "its bytes are not those that `export --archive` wrote\n");
+        fprintf(command->out,
+                "Another program rewrote this file: columns, curves and models match their "
+                "checksums; checkpoints, and other bytes of an archive, could not be checked\n");
     if (verified->foreign.length > 0) {
         struct text visible = {0};
         text_add_visible_lines(&visible, verified->foreign.chars);

@@ -212,10 +212,22 @@ done:
 
 static enum status copy_members(const struct archive *archive, hid_t from, hid_t to, bool root);
 
+// H5Gcreate2 with the list of another group would take over where that group's links are in its file.
+static hid_t group_properties(hid_t from)
+{
+    unsigned order = 0;
+    hid_t source = H5Gget_create_plist(from), properties = H5Pcreate(H5P_GROUP_CREATE);
+    H5Pget_link_creation_order(source, &order);
+    H5Pset_link_creation_order(properties, order);
+    H5Pset_link_phase_change(properties, STORE_MAX_TENSORS, 0);
+    h5_close(&source);
+    return properties;
+}
+
 static enum status copy_group(const struct archive *archive, hid_t from, hid_t parent, const char *name)
 {
     enum status status = STATUS_OK;
-    hid_t properties = H5Gget_create_plist(from), to = 0;
+    hid_t properties = group_properties(from), to = 0;
     COPY(to = H5Gcreate2(parent, name, H5P_DEFAULT, properties, H5P_DEFAULT));
     TRY_DONE(copy_attributes(archive, from, to));
     TRY_DONE(copy_members(archive, from, to, false));

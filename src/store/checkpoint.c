@@ -32,10 +32,11 @@ enum status slots_locate(hid_t file, const char *path, int64_t run, const char *
         H5Sget_simple_extent_dims(space, shape, NULL) != 2)
         FAIL_DONE(STATUS_RESULTS, "%s is damaged: `%s` has another shape than it should", path, name);
     TRY_DONE(h5_expect(dataset, path, name, 2, (hsize_t[2]){2, shape[1]}, H5T_INTEGER, 1));
-    haddr_t offset = H5Dget_offset(dataset);
-    if (shape[1] < SLOT_BLOCK || shape[1] % SLOT_BLOCK || offset % SLOT_BLOCK)
+    if (shape[1] < SLOT_BLOCK || shape[1] % SLOT_BLOCK)
         FAIL_DONE(STATUS_RESULTS, "%s is damaged: `%s` is not made of whole blocks", path, name);
-    *slots = (struct slots){.run = run, .offset = (off_t)offset, .stride = shape[1]};
+    haddr_t offset = H5Dget_offset(dataset); // HADDR_UNDEF, of chunks, is no multiple either
+    *slots = (struct slots){.run = run, .stride = shape[1]};
+    slots->offset = offset % SLOT_BLOCK ? -1 : (off_t)offset;
     snprintf(slots->run_id, sizeof slots->run_id, "%s", run_id);
 done:
     h5_close(&space);

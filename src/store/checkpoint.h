@@ -37,7 +37,7 @@ enum { SLOT_VERSION = '2' }; // '1': up to 0.4.0, without the curves
 struct slots {
     int64_t run; // -1: none
     char run_id[32];
-    off_t offset;  // of slot 0 in the file
+    off_t offset;  // of slot 0 in the file; -1: not at a block, because another program rewrote the file
     size_t stride; // bytes of a slot: header, payload, padding
 };
 

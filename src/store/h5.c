@@ -194,19 +194,18 @@ static bool type_is(hid_t dataset, H5T_class_t class, size_t size)
     return same;
 }
 
-static bool is_chunked(hid_t dataset)
+static bool is_contiguous(hid_t dataset)
 {
     hid_t properties = H5Dget_create_plist(dataset);
-    bool chunked = H5Pget_layout(properties) == H5D_CHUNKED;
+    bool contiguous = H5Pget_layout(properties) == H5D_CONTIGUOUS;
     h5_close(&properties);
-    return chunked;
+    return contiguous;
 }
 
-// Opening the file has checked that it is as long as HDF5's size of it. Chunks are only in archives, every byte of which
-// is checked before.
+// Opening the file has checked that it is as long as HDF5's size of it. HDF5 checks the places of chunks when it reads them.
 static bool inside_file(hid_t dataset)
 {
-    if (is_chunked(dataset))
+    if (!is_contiguous(dataset))
         return true;
     hsize_t size = 0, bytes = H5Dget_storage_size(dataset);
     haddr_t offset = H5Dget_offset(dataset);

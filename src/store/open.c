@@ -14,16 +14,26 @@
 
 // ---- rank 0: where everything is ----
 
+static enum status refuse_rewritten(const char *path)
+{
+    FAIL(STATUS_RESULTS,
+         "%s was rewritten by another program, such as h5repack: it can be read, but not continued; "
+         "continue the original file, or give the sweep a new file with -o",
+         path);
+}
+
+// HDF5 knows no place for an array in chunks.
 static enum status locate(const struct store_view *view, const char *name, const int64_t shape[2],
                           H5T_class_t class, size_t size, off_t *offset)
 {
     const hsize_t expected[2] = {(hsize_t)shape[0], (hsize_t)shape[1]};
     hid_t dataset = H5Dopen2(view->file, name, H5P_DEFAULT);
     enum status status = h5_expect(dataset, view->path, name, shape[1] ? 2 : 1, expected, class, size);
-    if (status == STATUS_OK)
-        *offset = (off_t)H5Dget_offset(dataset);
+    haddr_t place = status == STATUS_OK ? H5Dget_offset(dataset) : HADDR_UNDEF;
     h5_close(&dataset);
-    return status;
+    TRY(status);
+    *offset = (off_t)place;
+    return place == HADDR_UNDEF ? refuse_rewritten(view->path) : STATUS_OK;
 }
 
 static enum status locate_columns(struct store *store, const struct store_view *view)
@@ -74,14 +84,17 @@ static void add_extent(struct writer_model *model, off_t offset, size_t length)
 static enum status locate_model(const struct store_view *view, int64_t run, struct writer_model *model)
 {
     struct store_parameters *parameters = NULL;
-    TRY(view_parameters(view, run, false, &parameters));
+    enum status status = view_parameters(view, run, false, &parameters);
+    TRY(status);
     for (int i = 0; i < parameters->model.tensors; i++) {
         const struct store_tensor *tensor = &parameters->model.tensor[i];
+        if (parameters->place[i] < 0)
+            status = refuse_rewritten(view->path);
         add_extent(model, (off_t)parameters->place[i],
                    (size_t)(tensor->shape[0] * tensor->shape[1]) * sizeof(float));
     }
     store_parameters_free(&parameters);
-    return STATUS_OK;
+    return status;
 }
 
 static enum status locate_all(struct store *store, const struct store_view *view)
@@ -97,8 +110,10 @@ static enum status locate_all(struct store *store, const struct store_view *view
                (int64_t[2]){sizeof store->identity / sizeof(int64_t)}, H5T_INTEGER, 8,
                &store->identity_offset));
     for (int64_t run = 0; run < view->runs; run++) {
-        TRY(locate_model(view, run, &store->models[run]));
         TRY(slots_locate(view->file, view->path, run, ids[run], &store->slots[run]));
+        if (store->slots[run].offset < 0)
+            return refuse_rewritten(view->path);
+        TRY(locate_model(view, run, &store->models[run]));
     }
     return STATUS_OK;
 }

@@ -177,7 +177,7 @@ struct store_parameters {
     struct store_model model; // checkpoint_bytes unused
     float *values;            // [count]
     size_t count;
-    int64_t place[STORE_MAX_TENSORS]; // offset of a tensor's bytes in the file; -1 in an archive
+    int64_t place[STORE_MAX_TENSORS]; // offset of a tensor's bytes in the file; -1: in chunks
 };
 enum status store_view_parameters(const struct store_view *view, int64_t run,
                                   struct store_parameters **parameters);
@@ -195,7 +195,7 @@ struct store_verified {
     int64_t checks; // passed
     struct text
         foreign; // one line for each attribute, dataset and group that another program added; nothing else reads them
-    bool rewritten; // an archive, by another program: only its content was checked, not each byte
+    bool rewritten; // by another program: each byte of an archive, or checkpoints, could not be checked
 };
 enum status store_verify(const char *path, struct store_verified *verified);
 

@@ -163,6 +163,10 @@ static enum status check_slots(struct verification *verification, int64_t run)
     int newest;
     verification->verified->checks++;
     TRY(slots_locate(verification->view->file, path, run, run_id(verification, run), &slots));
+    if (slots.offset < 0) {
+        verification->verified->rewritten = true;
+        return STATUS_OK;
+    }
     TRY(slots_headers(verification->fd, path, &slots, headers, states, &newest));
     // A live writer may have gone on to this slot while it was read; then its headers are others by now.
     do {

@@ -129,10 +129,28 @@ def test_an_archive_keeps_notes_and_arrays(finished: Sweep, tmp_path: Path) -> N
     assert weightsweep("verify", archive).code == weightsweep("status", archive).code == 0
 
 
-def test_verify_tells_a_rewritten_archive_from_a_damaged_one(finished: Sweep, tmp_path: Path) -> None:
+REWRITTEN = "Another program rewrote this file"
+
+
+def test_verify_names_a_rewritten_archive(finished: Sweep, tmp_path: Path) -> None:
     archive, copy = tmp_path / "a.h5", tmp_path / "copy.h5"
     assert weightsweep("export", finished.results, "--archive", "-o", archive).code == 0
     assert call("h5repack", archive, copy).code == 0
     result = weightsweep("verify", copy)
-    assert result.code == 0 and "Another program rewrote this archive" in result.out, result
-    assert "rewrote" not in weightsweep("verify", archive).out
+    assert result.code == 0 and REWRITTEN in result.out, result
+    assert REWRITTEN not in weightsweep("verify", archive).out
+
+
+@pytest.mark.parametrize("options", [[], ["-f", "GZIP=6"]], ids=["moved", "compressed"])
+def test_a_repacked_file_is_read_but_not_continued(finished: Sweep, half: Path, tmp_path: Path, options: list[str]) -> None:
+    results, archive = tmp_path / "x.h5", tmp_path / "a.h5"
+    assert call("h5repack", *options, half, results).code == 0
+    content = results.read_bytes()
+    assert weightsweep("export", results, "--runs").out == weightsweep("export", half, "--runs").out
+    assert weightsweep("status", results).code == 0 and weightsweep_package.open_runs(results).equals(weightsweep_package.open_runs(half))
+    verified = weightsweep("verify", results)
+    assert verified.code == 0 and REWRITTEN in verified.out, verified
+    assert weightsweep("export", results, "--archive", "-o", archive).code == weightsweep("verify", archive).code == 0
+    result = run(2, finished.yaml, results, "--quiet")
+    assert result.code == 3 and result.says("x.h5", "h5repack", "original file", "-o"), result
+    assert results.read_bytes() == content
