@@ -6,6 +6,7 @@
 #include "commands/options.h"
 #include "kernel/arithmetic.h"
 #include "kernel/gemm.h"
+#include "store/store.h"
 #include "sweep/settings.h"
 #include "sweep/sweep.h"
 
@@ -339,6 +340,7 @@ enum status command_bench(const struct command *command, int argc, char **argv)
     TRY(options_parse(command, &bench_usage, argc, argv, &asked, &help));
     if (help)
         return STATUS_OK;
+    store_begin();
     struct bench bench = {.comm = command->start_mpi(),
                           .line = {.out = command->out, .as_json = asked.json},
                           .seconds = asked.quick ? 0.25 : 1};

@@ -510,6 +510,7 @@ enum status command_run(const struct command *command, int argc, char **argv)
         status = read_sweep(&options, &sweep);
     if (status != STATUS_OK && !command->launched)
         goto done;
+    store_begin();
     parallel.comm = command->start_mpi();
     TRY_DONE(share_sweep(&options, parallel.comm, status, &sweep));
     if (command->rank == 0 && options.progress != PROGRESS_NONE)

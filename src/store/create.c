@@ -136,15 +136,6 @@ static int64_t data_bytes(const struct store_plan *plan, int64_t from, int64_t t
     return bytes;
 }
 
-// Whether a file may be as long as its data alone, before HDF5 meets the limit (`ulimit -f`): it would not survive that.
-static enum status check_limit(const struct creation *creation, int memory)
-{
-    const struct store_plan *plan = creation->plan;
-    return ftruncate(memory, (off_t)data_bytes(plan, 0, plan->settings->rows)) == 0
-               ? STATUS_OK
-               : file_write_failure(creation->path, what, errno);
-}
-
 // The file, but for the first values of its columns, in `memory`.
 static enum status create_in_memory(struct creation *creation, int memory)
 {
@@ -152,7 +143,6 @@ static enum status create_in_memory(struct creation *creation, int memory)
     hid_t properties = h5_root(), access = create_access();
     char name[64];
     snprintf(name, sizeof name, "/proc/self/fd/%d", memory);
-    TRY_DONE(check_limit(creation, memory));
     WRITE(creation->file = H5Fcreate(name, H5F_ACC_TRUNC, properties, access));
     TRY_DONE(columns_create(creation));
     TRY_DONE(create_runs(creation));

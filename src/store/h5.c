@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "store/file.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -92,6 +93,8 @@ enum status h5_write_failure(const char *path, const char *what)
     char reason[256];
     int error = ask_hdf5(reason);
     given_up = true;
+    if (!error && errno == EFBIG) // the driver for files in memory does not report errno
+        error = errno;
     if (error)
         return file_write_failure(path, what, error);
     FAIL(STATUS_MACHINE, "%s: cannot write %s: %s; run the same command again", path, what, reason);
@@ -122,6 +125,11 @@ void h5_begin(void)
     H5dont_atexit(); // the store closes every file; a file that was given up stays open
     H5Eset_auto2(H5E_DEFAULT, remember, NULL);
     met = 0;
+}
+
+void store_begin(void)
+{
+    h5_begin();
 }
 
 enum status h5_settle(enum status status, const char *path)

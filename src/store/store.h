@@ -206,6 +206,9 @@ enum status store_require_results(const char *path);
  * object that it reads, so that a caller in another process can tell slow from stuck. */
 enum status store_look(const char *path, bool runs, void (*heartbeat)(void));
 
+/* Call before MPI_Init: else MPI_Finalize has HDF5 close all files, and HDF5 crashes where one could not be written. */
+void store_begin(void);
+
 /* Versions and drivers of the HDF5 library, one line, for `info` and `versions`. The caller frees it. */
 char *store_library(void);
 

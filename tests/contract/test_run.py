@@ -307,9 +307,12 @@ def test_the_limit_of_file_sizes(tmp_path: Path) -> None:
     sweep = write_sweep(tmp_path / "wide.yaml", training={"steps": 2}, network={"encoder": [512, 1024]}, axes={"seed": [1, 2]})
     assert run(1, sweep, results, "--quiet", "--time-limit", "0.000001").code == 75
     assert results.stat().st_size > limit
-    small = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))}
-    result = weightsweep("run", sweep, "-o", results, "--quiet", **small)
-    assert result.code == 4 and result.says("x.h5", "limit of file sizes", "ulimit -f", "run the same command again"), result
+    new = tmp_path / "new.h5"
+    for path, limit in ((results, limit), (new, limit), (new, results.stat().st_size - 1)):
+        small = {"preexec_fn": lambda limit=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))}
+        result = weightsweep("run", sweep, "-o", path, "--quiet", **small)
+        assert result.code == 4 and result.says(path.name, "limit of file sizes", "ulimit -f", "run the same command again"), result
+    assert not list(tmp_path.glob("new.h5*"))
     assert run(1, sweep, results, "--quiet").code == 0
 
 
