@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +25,10 @@ static const double poll_seconds = 0.1; // for which the parent waits at a time
 
 // ---- the child: `weightsweep look [--all | --output] FILE` ----
 
-static void heartbeat(void)
+static void send_heartbeat(bool reading)
 {
+    if (!reading)
+        return;
     ssize_t ignored = write(STDOUT_FILENO, "", 1);
     (void)ignored;
 }
@@ -38,10 +42,11 @@ enum status command_look(const struct command *command, int argc, char **argv)
         FAIL(STATUS_USAGE, "look: expected a results file");
     prctl(PR_SET_PDEATHSIG, SIGKILL); // it ends with the process that waits for it
     const char *path = argv[argc - 1];
-    heartbeat();
+    send_heartbeat(true);
+    store_set_heartbeat(send_heartbeat);
     if (output)
         TRY(store_require_results(path));
-    return store_look(path, all, heartbeat);
+    return store_look(path, all);
 }
 
 // ---- the parent ----
@@ -147,16 +152,21 @@ static bool listen_to(int fd, pid_t child, struct text *message, struct silence 
 
 static const char go_back[] = "it is damaged; go back to a copy of it, or give the sweep a new file with -o";
 
+static enum status no_answer(const char *path)
+{
+    FAIL(STATUS_MACHINE,
+         "%s: its file system has not responded for %.0f s; run the same command again when the file system "
+         "responds",
+         path, timeout);
+}
+
 // A child that computes without end follows damaged metadata in circles. A child that waits has no answer
 // from the file system.
 static enum status judge_silence(const char *path, const struct silence *silence)
 {
     if (silence->processor > 0.1 * silence->seconds)
         FAIL(STATUS_RESULTS, "%s: HDF5 computes without end while reading it: %s", path, go_back);
-    FAIL(STATUS_MACHINE,
-         "%s: its file system has not responded for %.0f s; run the same command again when the file system "
-         "responds",
-         path, timeout);
+    return no_answer(path);
 }
 
 static enum status judge(const char *path, int result, struct text *message)
@@ -204,6 +214,59 @@ enum status look_at(const char *path, enum look what)
     return status;
 }
 
+// ---- the parent's own reading: a thread watches it ----
+
+static char *watched; // path
+static atomic_bool is_reading;
+static atomic_ulong heartbeats;
+
+static void count_heartbeat(bool reading)
+{
+    is_reading = reading;
+    heartbeats++;
+}
+
+// A thread, because no signal handler runs while the process waits for a network file system.
+static void *watch(void *unused)
+{
+    (void)unused;
+    unsigned long last = 0;
+    for (double left = timeout; left > 0; left -= poll_seconds) {
+        poll(NULL, 0, (int)(poll_seconds * 1e3));
+        if (!is_reading || heartbeats != last)
+            left = timeout;
+        last = heartbeats;
+    }
+    struct text message = {0};
+    enum status status = no_answer(watched);
+    text_add_visible_lines(&message, status_message());
+    fprintf(stderr, "%s\n", message.chars);
+    _exit(status_exit_code(status));
+}
+
+static void start_watch(const char *path)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    bool started = watched != NULL;
+    free(watched);
+    watched = memory_text(path);
+    if (started)
+        return;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); // signals are for the thread that reads
+    if (pthread_create(&thread, NULL, watch, NULL) == 0)
+        store_set_heartbeat(count_heartbeat);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+enum status look_before(const char *path, enum look what)
+{
+    TRY(look_at(path, what));
+    start_watch(path);
+    return STATUS_OK;
+}
+
 enum status look_view(const char *path, struct store_view **view)
 {
     static const char *const names[] = {"steps", "steps_done", "flops_per_step"};
@@ -224,6 +287,6 @@ enum status look_view(const char *path, struct store_view **view)
 
 enum status look_open(const char *path, enum look what, struct store_view **view)
 {
-    TRY(look_at(path, what));
+    TRY(look_before(path, what));
     return look_view(path, view);
 }

@@ -36,7 +36,7 @@ enum status command_verify(const struct command *command, int argc, char **argv)
     if (help)
         return STATUS_OK;
     struct store_verified verified;
-    TRY(look_at(results, LOOK_ALL));
+    TRY(look_before(results, LOOK_ALL));
     enum status status = store_verify(results, &verified);
     if (status == STATUS_OK)
         print(command, results, &verified);

@@ -331,5 +331,6 @@ static enum status make_archive(const char *part, const void *context)
 enum status store_archive(const struct store_view *view, const char *path, bool models)
 {
     const struct archive archive = {.view = view, .models = models && view->models};
+    h5_begin();
     return file_create(path, "an archive", make_archive, &archive);
 }

@@ -1,6 +1,7 @@
 #include "store/file.h"
 
 #include "base/memory.h"
+#include "store/h5.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,7 @@ enum status file_write_failure(const char *path, const char *what, int error)
 enum status file_read(int fd, const char *path, const char *what, void *bytes, size_t length, off_t offset)
 {
     for (char *next = bytes; length > 0;) {
+        h5_beat();
         ssize_t got = pread(fd, next, length, offset);
         if (got < 0 && errno == EINTR)
             continue;

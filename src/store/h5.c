@@ -20,17 +20,18 @@ void h5_close(hid_t *id)
     *id = 0;
 }
 
-static void (*heartbeat)(void);
+static void (*heartbeat)(bool reading);
+static bool reading; // from h5_begin to h5_settle
 
-void h5_set_heartbeat(void (*function)(void))
+void store_set_heartbeat(void (*function)(bool reading))
 {
     heartbeat = function;
 }
 
-static void beat(void)
+void h5_beat(void)
 {
-    if (heartbeat)
-        heartbeat();
+    if (heartbeat && reading)
+        heartbeat(true);
 }
 
 hid_t h5_access(void)
@@ -125,6 +126,8 @@ void h5_begin(void)
     H5dont_atexit(); // the store closes every file; a file that was given up stays open
     H5Eset_auto2(H5E_DEFAULT, remember, NULL);
     met = 0;
+    reading = true;
+    h5_beat();
 }
 
 void store_begin(void)
@@ -136,6 +139,9 @@ enum status h5_settle(enum status status, const char *path)
 {
     int error = met;
     met = 0;
+    reading = false;
+    if (heartbeat)
+        heartbeat(false);
     if (error && (status == STATUS_OK || status == STATUS_RESULTS))
         FAIL(STATUS_MACHINE, "%s cannot be read: %s", path, strerror(error));
     return status;
@@ -163,7 +169,7 @@ enum status h5_close_new(hid_t *file, const char *path, const char *what, enum s
 herr_t h5_read_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
                     void *values)
 {
-    beat();
+    h5_beat();
     hid_t file_space = H5Dget_space(dataset);
     hid_t memory_space = H5Screate_simple(rank, count, NULL);
     herr_t result = H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL);
@@ -226,7 +232,7 @@ static bool inside_file(hid_t dataset)
 enum status h5_expect(hid_t dataset, const char *path, const char *name, int rank, const hsize_t *shape,
                       H5T_class_t class, size_t size)
 {
-    beat();
+    h5_beat();
     if (dataset < 0)
         FAIL(STATUS_RESULTS, "%s is damaged: it has no `%s`", path, name);
     if (H5Iget_type(dataset) != H5I_DATASET || !shape_is(dataset, rank, shape) ||
@@ -240,7 +246,7 @@ enum status h5_expect(hid_t dataset, const char *path, const char *name, int ran
 char *h5_attribute_text(hid_t object, const char *name)
 {
     char *text = NULL, *copy = NULL;
-    beat();
+    h5_beat();
     if (H5Aexists(object, name) <= 0)
         return NULL;
     hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
@@ -287,7 +293,7 @@ int64_t h5_dimension(hid_t file, const char *name)
 static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *context)
 {
     (void)group, (void)info;
-    beat();
+    h5_beat();
     struct h5_names *names = context;
     names->name = memory_grow(names->name, (size_t)(names->count + 1) * sizeof *names->name);
     names->name[names->count++] = memory_text(name);

@@ -8,11 +8,11 @@
 #include <hdf5.h>
 #include <stdint.h>
 
-/* Before any other call: HDF5 stops printing its error stack. */
+/* Before other calls: HDF5 stops printing its error stack, and the store's heartbeat begins. h5_settle ends it. */
 void h5_begin(void);
 
-/* From now on calls `heartbeat` (NULL: nothing) with every dataset, attribute and list of names that is read. */
-void h5_set_heartbeat(void (*heartbeat)(void));
+/* Progress: call with every dataset, attribute, list of names and part of the file that is read. */
+void h5_beat(void);
 
 /* Closes an id of any kind but a file's and sets it to 0; 0 and failed ids (< 0) are fine. */
 void h5_close(hid_t *id);
@@ -42,7 +42,7 @@ enum status h5_write_failure(const char *path, const char *what);
 enum status h5_read_failure(const char *path, const char *what);
 
 /* After several calls, some of which may have failed because something is not there: if the disk could not be read meanwhile, that
- * is the failure. Else it is `status`. */
+ * is the failure. Else it is `status`. Ends the heartbeat. */
 enum status h5_settle(enum status status, const char *path);
 
 /* Reads count[] elements from start[] on; `type` is that of memory, rank 1 or 2. */

@@ -17,14 +17,14 @@ static enum status look_at_run(const struct store_view *view, int64_t run)
                         &slots);
 }
 
-enum status store_look(const char *path, bool runs, void (*heartbeat)(void))
+enum status store_look(const char *path, bool runs)
 {
     struct store_view *view = NULL;
-    h5_set_heartbeat(heartbeat);
-    enum status status = view_open(path, &view);
+    TRY(view_open(path, &view));
+    enum status status = STATUS_OK;
+    h5_begin();
     for (int64_t run = 0; runs && status == STATUS_OK && run < view->runs; run++)
-        status = h5_settle(look_at_run(view, run), path);
-    h5_set_heartbeat(NULL);
+        status = look_at_run(view, run);
     store_view_close(&view);
-    return status;
+    return h5_settle(status, path);
 }

@@ -202,9 +202,12 @@ enum status store_verify(const char *path, struct store_verified *verified);
 /* STATUS_USAGE if the file is an HDF5 file without `schema_version`, or no HDF5 file: an output must not replace it. */
 enum status store_require_results(const char *path);
 
-/* Lets libhdf5 interpret the file once: its root, and with `runs` the models and checkpoints of each run. Calls `heartbeat` with every
- * object that it reads, so that a caller in another process can tell slow from stuck. */
-enum status store_look(const char *path, bool runs, void (*heartbeat)(void));
+/* Lets libhdf5 interpret the file once: its root, and with `runs` the models and checkpoints of each run. */
+enum status store_look(const char *path, bool runs);
+
+/* From now on the functions that read call heartbeat(true) with everything that they read, and heartbeat(false) before they return.
+ * So a caller can tell slow from stuck. */
+void store_set_heartbeat(void (*heartbeat)(bool reading));
 
 /* Call before MPI_Init: else MPI_Finalize has HDF5 close all files, and HDF5 crashes where one could not be written. */
 void store_begin(void);

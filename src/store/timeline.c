@@ -89,13 +89,14 @@ enum status store_view_timeline(const struct store_view *view, struct store_stre
 {
     *out = NULL;
     *count = 0;
+    h5_begin();
     int64_t segments = h5_dimension(view->file, LAYOUT_SEGMENT);
     if (segments <= 0)
         return h5_settle(STATUS_OK, view->path);
     int64_t *values[TIMELINE_COLUMNS];
     for (int i = 0; i < TIMELINE_COLUMNS; i++)
         values[i] = memory_small((size_t)segments * sizeof **values);
-    enum status status = read_columns(view, segments, values);
+    enum status status = h5_settle(read_columns(view, segments, values), view->path);
     struct store_stretch *stretches = memory_small((size_t)segments * sizeof *stretches);
     for (int64_t i = 0; i < segments && status == STATUS_OK; i++) {
         const struct store_stretch stretch = {.run = values[TIMELINE_RUN][i],

@@ -49,6 +49,7 @@ __attribute__((format(printf, 2, 3))) static void fault(struct verification *ver
 static enum status note(struct verification *verification, enum status status)
 {
     status = h5_settle(status, verification->view->path);
+    h5_begin();
     if (status != STATUS_RESULTS)
         return status;
     fault(verification, "%s", status_message());
@@ -226,7 +227,7 @@ static enum status check_all(struct verification *verification)
     verification->verified->checks++; // view_open has checked the immutable content
     for (int64_t run = 0; run < view->runs; run++)
         TRY(check_run(verification, run));
-    TRY(h5_settle(view_foreign(view, &verification->verified->foreign), view->path));
+    TRY(view_foreign(view, &verification->verified->foreign));
     if (view->archive && view->schema >= SCHEMA_IMMUTABLE)
         TRY(note(verification, check_bytes(verification)));
     return verdict(verification);
@@ -238,6 +239,7 @@ enum status store_verify(const char *path, struct store_verified *verified)
     struct verification verification = {.fd = -1, .verified = verified};
     *verified = (struct store_verified){0};
     TRY(view_open(path, &verification.view));
+    h5_begin();
     TRY_DONE(file_open(path, &verification.fd));
     TRY_DONE(check_all(&verification));
 done:
@@ -245,5 +247,5 @@ done:
         close(verification.fd);
     text_free(&verification.report);
     store_view_close(&verification.view);
-    return status;
+    return h5_settle(status, path);
 }

@@ -286,10 +286,14 @@ enum status view_open(const char *path, struct store_view **out)
 enum status store_view_open(const char *path, struct store_view **out)
 {
     TRY(view_open(path, out));
+    h5_begin();
     for (int64_t run = 0; run < (*out)->runs; run++)
         if ((*out)->status[run] >= RUN_DONE)
             view_check_row(*out, run);
-    return STATUS_OK;
+    enum status status = h5_settle(STATUS_OK, path);
+    if (status != STATUS_OK)
+        store_view_close(out);
+    return status;
 }
 
 void store_view_close(struct store_view **out)

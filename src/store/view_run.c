@@ -117,6 +117,7 @@ enum status store_view_curves(const struct store_view *view, int64_t run, int64_
     double *const values[CURVES] = {
         [CURVE_STEP] = steps, [CURVE_LOSS] = loss, [CURVE_R2] = r2, [CURVE_SECONDS] = seconds};
     uint32_t crc = 0;
+    h5_begin();
     TRY_DONE(check_run(view, run));
     for (int i = 0; i < CURVES; i++) {
         TRY_DONE(view_curve(view, run, (enum curve)i, values[i]));
@@ -253,6 +254,7 @@ enum status store_view_check_run(const struct store_view *view, int64_t run, boo
 
 enum status store_view_parameters(const struct store_view *view, int64_t run, struct store_parameters **out)
 {
+    h5_begin();
     enum status status = h5_settle(view_parameters(view, run, true, out), view->path);
     if (status == STATUS_OK && view->status[run] == RUN_DONE) {
         uint32_t crc = hash_crc32(0, (*out)->values, (*out)->count * sizeof *(*out)->values);

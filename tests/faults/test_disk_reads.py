@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import pytest
 from disk import bad_disk
 from harness import HOME, Result, call, checkpoint, columns, differences, place, promised_bits, run, weightsweep, write_sweep
@@ -105,6 +106,17 @@ def test_no_answer_is_no_damage(sweep: Sweep, tmp_path: Path, verb: str) -> None
     assert result.code == 4 and result.says(sweep.half.name, "has not responded for 60 s", "run the same command again"), result
     assert "damaged" not in result.err and "copy" not in result.err
     assert sweep.half.read_bytes() == before
+
+
+@pytest.mark.parametrize("verb", ["verify", "curves", "archive"])
+def test_no_answer_after_the_probe(sweep: Sweep, tmp_path: Path, verb: str) -> None:
+    """The probe does not read curves."""
+    with h5py.File(sweep.half) as file:
+        begin, size = file["curve_r2"].id.get_offset(), file["curve_r2"].nbytes
+    env = bad_disk(sweep.half, error="HANG", calls="read", haste=60, **{"from": begin, "to": begin + size})
+    assert weightsweep("status", sweep.half, env=env).code == 0
+    result = weightsweep(*words_of(sweep, verb, tmp_path), cwd=tmp_path, env=env)
+    assert result.code == 4 and result.says(sweep.half.name, "has not responded for 60 s", "run the same command again"), result
 
 
 def test_a_slow_file_is_no_failure(sweep: Sweep, tmp_path: Path) -> None:
