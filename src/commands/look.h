@@ -26,8 +26,8 @@ enum status look_at(const char *path, enum look what);
  * flops_per_step. */
 enum status look_view(const char *path, struct store_view **view);
 
-/* look_at. From then on a read of a results file that makes no progress for 60 s ends the process with STATUS_MACHINE. For commands
- * that only read. */
+/* look_at. From then on a read of a results file that makes no progress for 60 s ends the process with
+ * STATUS_MACHINE. For commands that only read. */
 enum status look_before(const char *path, enum look what);
 
 /* look_before, then look_view. */

@@ -1,5 +1,5 @@
-/* The checksum over all bytes of an archive. Checksums over columns, curves and models leave out what HDF5 does not
- * interpret and what belongs to no run; an archive never changes, so each of its bytes can count.
+/* The checksum over all bytes of an archive. The checksums over columns, curves and models leave out free
+ * space, reserved bytes of HDF5's metadata and rows of unfinished runs.
  *
  * The dataset /internal/bytes holds the struct. Its own bytes are not in the checksum. */
 #ifndef STORE_ARCHIVE_BYTES_H
@@ -22,8 +22,8 @@ enum status archive_bytes_create(hid_t file, const char *path, int64_t *offset);
 /* Writes the struct of a file that is closed. */
 enum status archive_bytes_write(const char *path, int64_t offset);
 
-/* Compares the file with the struct. A flipped bit leaves either the size or the checksum as it was: then the file is not
- * `intact`. Where both differ, the file was `rewritten` by another program. */
+/* Compares the file with the struct. A flipped bit changes either the size or the checksum: then the file is
+ * not `intact`. Where both differ, another program rewrote the file: `rewritten`. */
 enum status archive_bytes_check(hid_t file, int fd, const char *path, bool *intact, bool *rewritten);
 
 #endif

@@ -216,7 +216,8 @@ static bool is_contiguous(hid_t dataset)
     return contiguous;
 }
 
-// Opening the file has checked that it is as long as HDF5's size of it. HDF5 checks the places of chunks when it reads them.
+// Opening the file has checked that it is as long as HDF5's size of it. HDF5 checks the places of chunks when
+// it reads them.
 static bool inside_file(hid_t dataset)
 {
     if (!is_contiguous(dataset))

@@ -8,7 +8,8 @@
 #include <hdf5.h>
 #include <stdint.h>
 
-/* Before other calls: HDF5 stops printing its error stack, and the store's heartbeat begins. h5_settle ends it. */
+/* Before other calls: HDF5 stops printing its error stack, and the store's heartbeat begins. h5_settle ends
+ * the heartbeat. */
 void h5_begin(void);
 
 /* Progress: call with every dataset, attribute, list of names and part of the file that is read. */
@@ -23,8 +24,8 @@ hid_t h5_access(void);
 /* How every file is made: the root's links stay in its header, in the order of creation. The caller closes it. */
 hid_t h5_root(void);
 
-/* Properties of a dataset: contiguous, with its place in the file from the start, and without time stamps. The caller closes
- * it. */
+/* Properties of a dataset: contiguous, with its place in the file from the start, and without time stamps.
+ * The caller closes it. */
 hid_t h5_contiguous(void);
 
 /* Variable-length UTF-8. The caller closes it. */

@@ -192,10 +192,9 @@ enum status store_archive(const struct store_view *view, const char *path, bool 
  * STATUS_RESULTS and a message with one line for each fault; passes every file that a kill leaves. *checked
  * counts the checks. The caller frees `foreign`, also after a failure. */
 struct store_verified {
-    int64_t checks; // passed
-    struct text
-        foreign; // one line for each attribute, dataset and group that another program added; nothing else reads them
-    bool rewritten; // by another program: each byte of an archive, or checkpoints, could not be checked
+    int64_t checks;      // passed
+    struct text foreign; // one line per attribute, dataset and group that another program added
+    bool rewritten;      // by another program: each byte of an archive, or checkpoints, could not be checked
 };
 enum status store_verify(const char *path, struct store_verified *verified);
 
@@ -205,11 +204,12 @@ enum status store_require_results(const char *path);
 /* Lets libhdf5 interpret the file once: its root, and with `runs` the models and checkpoints of each run. */
 enum status store_look(const char *path, bool runs);
 
-/* From now on the functions that read call heartbeat(true) with everything that they read, and heartbeat(false) before they return.
- * So a caller can tell slow from stuck. */
+/* From now on the functions that read call heartbeat(true) with each object that they read, and
+ * heartbeat(false) before they return. So a caller can tell slow from stuck. */
 void store_set_heartbeat(void (*heartbeat)(bool reading));
 
-/* Call before MPI_Init: else MPI_Finalize has HDF5 close all files, and HDF5 crashes where one could not be written. */
+/* Call before MPI_Init: else MPI_Finalize has HDF5 close all files, and HDF5 crashes where one could not be
+ * written. */
 void store_begin(void);
 
 /* Versions and drivers of the HDF5 library, one line, for `info` and `versions`. The caller frees it. */
