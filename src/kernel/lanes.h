@@ -148,6 +148,12 @@ INLINE float_lanes lane_sums(float_lanes v[LANES])
            lanes_shuffle(v[0], v[1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
 }
 
+/* Adds lane_sums(v) to 16 floats in memory. Functions of CLONES call this one: clang does not let them return vectors from a call. */
+INLINE void lane_sums_add(float *to, float_lanes v[LANES])
+{
+    *(float_lanes *)to += lane_sums(v);
+}
+
 /* One clone for each level of x86-64; the loader chooses once, by the processor. CMakeLists.txt finds which clones the compiler makes:
  * VECTOR_CLONES is 2 for levels of x86-64, 1 for single features (gcc 11, clang 14), else 0. Clones cannot ask for the instruction that
  * rounds to bfloat16: a function of BF16_TARGET has it, and is called only where lanes_has_bf16(). */

@@ -157,9 +157,9 @@ INLINE void backward_transposed(float *restrict dw, float *restrict db, const fl
                 units_backward(of_block, from, x, w + u, b + u, rows, in, first, inputs, stride, 1);
         }
         if (first == 0)
-            *(float_lanes *)(db + j) += lane_sums(sum[0]);
+            lane_sums_add(db + j, sum[0]);
         for (int k = 0; k < inputs; k++)
-            *(float_lanes *)(dw + (size_t)(first + k) * stride + (size_t)j) += lane_sums(sum[1 + k]);
+            lane_sums_add(dw + (size_t)(first + k) * stride + (size_t)j, sum[1 + k]);
     }
 }
 

@@ -379,7 +379,7 @@ static void transposed_fp32(float *dz, float *db, float *dv, const float *dpoole
     for (size_t j = 0; j < stride; j += LANES) {
         float_lanes sum[LANES];
         memcpy(sum, s->db + j * LANES, sizeof sum);
-        *(float_lanes *)(db + j) += lane_sums(sum);
+        lane_sums_add(db + j, sum);
     }
 }
 
