@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.21)
 # Writes `header` with the git revision of `source`, "unknown" without git. The header changes only with the revision.
 set(revision unknown)
 if(EXISTS ${source}/.git) # else git would take a repository further up
