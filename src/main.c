@@ -1,8 +1,8 @@
 #include "base/text.h"
-#include "commands/commands.h"
-#include "commands/completion.h"
-#include "commands/options.h"
-#include "commands/versions.h"
+#include "cli/commands.h"
+#include "cli/completion.h"
+#include "cli/options.h"
+#include "driver/versions.h"
 
 #include <signal.h>
 #include <stdbool.h>

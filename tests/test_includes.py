@@ -1,5 +1,5 @@
-"""The arrows of the house: which folder of src may include which, and who alone may touch MPI_COMM_WORLD, HDF5, the gemm
-libraries and the terminal. A new folder or a new arrow is a decision: it is written down here first."""
+"""Dependencies between the folders of src, and which files alone may use MPI_COMM_WORLD, HDF5, the GEMM libraries and the
+terminal. Add a new folder or a new dependency here first."""
 
 import re
 from pathlib import Path
@@ -8,34 +8,29 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 
-# folder -> what its files may include besides their own folder: a folder, or a single header of it
-ARROWS: dict[str, set[str]] = {
+# folder -> the folders that its files may include besides their own
+DEPENDENCIES: dict[str, set[str]] = {
     "base": set(),
-    "kernel": {"base"},
-    "task": {"kernel", "base"},
-    # task and model meet in train; both are described without arithmetic, so that the sweep can read the descriptions
-    "model": {"kernel", "base"},
-    "train": {"task", "model", "kernel", "base"},
-    "sweep": {"base", "task/description.h", "model/description.h", "train/description.h", "train/further.h"},
+    "spec": {"base"},
+    "kernel": {"spec", "base"},
     "store": {"base"},
-    "schedule": {"train", "task", "model", "kernel", "base", "sweep/run_spec.h"},
-    "commands": {"schedule", "train", "task", "model", "kernel", "sweep", "store", "base"},
-    "": {"commands", "base"},  # main.c
+    "model": {"kernel", "spec", "base"},
+    "task": {"kernel", "spec", "base"},
+    "train": {"task", "model", "kernel", "spec", "base"},
+    "schedule": {"train", "spec", "base"},
+    "sweep": {"spec", "base"},
+    "driver": {"sweep", "schedule", "train", "task", "model", "kernel", "store", "spec", "base"},
+    "cli": {"driver", "sweep", "schedule", "train", "task", "model", "kernel", "store", "spec", "base"},
+    "": {"cli", "driver", "base"},  # main.c
 }
-DESCRIPTIONS = {  # the descriptions know names, shapes and sizes alone
-    "task/description": {"base"},
-    "model/description": {"base"},
-    "train/description": {"base", "task/description.h", "model/description.h"},
-    "train/further": {"base", "train/description.h", "task/description.h", "model/description.h"},
-}
-# who alone may mention what: a pattern in the code, the files (or folders) where it may stand
+# a pattern in the code, and the only files (or folders) where it may stand
 CONFINED = [
     (r"#\s*include\s*<hdf5(_hl)?\.h>", ["store/"]),
     (r"#\s*include\s*[<\"](.*/)?(cblas|openblas_config|dnnl\w*|mkl\w*)\.h(pp)?[>\"]", ["kernel/"]),
     (r"\bMPI_COMM_WORLD\b", ["main.c"]),
-    (r"\b(fprintf|vfprintf|fputs|fputc|fwrite|dprintf)\s*\([^;]*\bstderr\b|\bperror\s*\(", ["main.c", "commands/", "schedule/progress.c"]),
-    (r"(?<!\w)(v?printf|puts|putchar)\s*\(|\bstdout\b", ["main.c", "commands/", "schedule/progress.c"]),
-    (r"(?<!\w)_?exit\s*\(|\babort\s*\(", ["main.c", "commands/", "base/"]),
+    (r"\b(fprintf|vfprintf|fputs|fputc|fwrite|dprintf)\s*\([^;]*\bstderr\b|\bperror\s*\(", ["main.c", "cli/", "driver/"]),
+    (r"(?<!\w)(v?printf|puts|putchar)\s*\(|\bstdout\b", ["main.c", "cli/", "driver/"]),
+    (r"(?<!\w)_?exit\s*\(|\babort\s*\(", ["main.c", "cli/", "driver/", "base/"]),
 ]
 
 
@@ -70,22 +65,19 @@ def folder(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def test_every_folder_has_its_arrows() -> None:
-    assert {folder(name(path)) for path in files()} <= set(ARROWS)
+def test_every_folder_is_listed() -> None:
+    assert {folder(name(path)) for path in files()} <= set(DEPENDENCIES)
 
 
 @pytest.mark.parametrize("path", files(), ids=name)
-def test_arrows(path: Path) -> None:
+def test_dependencies(path: Path) -> None:
     own = folder(name(path))
-    described = DESCRIPTIONS.get(name(path).removesuffix(".c").removesuffix(".h"))
-    allowed = ARROWS[own] if described is None else described
+    allowed = DEPENDENCIES[own]
     faults = []
     for number, header in includes(path):
-        itself = described is not None and header == name(path).removesuffix(".c") + ".h"
-        inside = folder(header) == own and described is None
         if not (SOURCE / header).is_file():
             faults.append(f"{name(path)}:{number}: {header} is no path below src (write the folder's name too)")
-        elif not (inside or itself or header in allowed or folder(header) in allowed):
+        elif folder(header) != own and folder(header) not in allowed:
             faults.append(f"{name(path)}:{number}: {own or 'main.c'} must not include {header}")
     assert not faults, "\n".join(faults)
 
@@ -101,3 +93,8 @@ def test_confined(path: Path) -> None:
             number = text.count("\n", 0, match.start()) + 1
             faults.append(f"{name(path)}:{number}: `{match.group(0).strip()}` belongs in {', '.join(places)}")
     assert not faults, "\n".join(faults)
+
+
+def test_file_names_are_unique() -> None:
+    names = [path.name for path in SOURCE.rglob("*") if path.is_file() and path.name != "README.md"]
+    assert sorted(set(names)) == sorted(names)

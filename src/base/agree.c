@@ -4,8 +4,8 @@
 
 enum { MESSAGE_LENGTH = 2048 };
 
-// From harmless to grave: a failure of the machine hides a bad input or a failed run, a broken invariant hides
-// all others.
+// From harmless to grave: a failure of the machine hides a bad input or a failed run, a broken invariant
+// hides all others.
 static const enum status by_gravity[] = {STATUS_OK,     STATUS_RUNS,    STATUS_INTERRUPTED, STATUS_USAGE,
                                          STATUS_MEMORY, STATUS_RESULTS, STATUS_MACHINE,     STATUS_INTERNAL};
 

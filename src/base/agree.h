@@ -6,8 +6,8 @@
 
 #include <mpi.h>
 
-/* Collective on comm. Every rank gets the gravest status of all ranks, and the message of the lowest rank that
- * has this status. agree.c lists the order of gravity; it is not the enum's. */
+/* Collective on comm. Every rank gets the gravest status of all ranks, and the message of the lowest rank
+ * that has this status. agree.c lists the order of gravity; it is not the enum's. */
 enum status agree(enum status mine, MPI_Comm comm);
 
 #endif

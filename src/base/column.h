@@ -1,7 +1,7 @@
 /* A table in columns: what `plan` prints, what the results file holds, what `export` reads back.
  *
- * The sweep makes one of its settings, the store writes and reads them, the commands print them, and none of the
- * three needs to know the others. */
+ * The sweep makes one of its settings, the store writes and reads them, the commands print them, and none of
+ * the three needs to know the others. */
 #ifndef BASE_COLUMN_H
 #define BASE_COLUMN_H
 
@@ -33,14 +33,16 @@ struct column_table {
     struct column *columns; // [count]
 };
 
-/* Adds a column with `rows` values of 0, NaN or NULL and returns it (valid until the next add). Copies the strings. */
+/* Adds a column with `rows` values of 0, NaN or NULL and returns it (valid until the next add). Copies the
+ * strings. */
 struct column *column_add(struct column_table *table, const char *name, enum column_type type,
                           const char *units, const char *long_name);
 
 /* The column of that name, or NULL. */
 struct column *column_find(const struct column_table *table, const char *name);
 
-/* Adds a copy of another table's column: as many rows of it as this table has, from the first on, or these.  rows [table->rows] */
+/* Adds a copy of another table's column: as many rows of it as this table has, from the first on, or these.
+ * rows [table->rows] */
 void column_copy(struct column_table *table, const struct column *from);
 void column_copy_rows(struct column_table *table, const struct column *from, const int64_t *rows);
 

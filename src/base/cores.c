@@ -18,8 +18,8 @@ static bool read_numbers(const char *path, const char *format, double *a, double
     return found >= 1;
 }
 
-// Physical cores among the processors that this process may be scheduled on: of a core's hardware threads the first
-// that is allowed counts.
+// Physical cores among the processors that this process may be scheduled on: of a core's hardware threads the
+// first that is allowed counts.
 static int allowed_cores(void)
 {
     cpu_set_t allowed;

@@ -10,8 +10,9 @@
 
 enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
 
-// Large buffers lie in huge pages where the system gives them when it is asked to: a tile's parts then miss the TLB less, and do not
-// fight by chance for the same sets of the second cache. A step is some per cent shorter.
+// Large buffers lie in huge pages where the system gives them when it is asked to: a tile's parts then miss
+// the TLB less, and do not fight by chance for the same sets of the second cache. A step is some per cent
+// shorter.
 static void *alloc_aligned(size_t size)
 {
     void *memory = NULL;

@@ -9,8 +9,8 @@
  * hexadecimal digits, nan, inf, blanks. A number beyond the range of a double becomes infinite. */
 bool number_real(const char *text, double *value);
 
-/* The same for an integer, which may have an exponent (1e5, 1.5e3) but no point without one. One beyond the range
- * of int64 becomes INT64_MAX or INT64_MIN. */
+/* The same for an integer, which may have an exponent (1e5, 1.5e3) but no point without one. One beyond the
+ * range of int64 becomes INT64_MAX or INT64_MIN. */
 bool number_integer(const char *text, int64_t *value);
 
 #endif

@@ -1,8 +1,9 @@
 /* How a function says that it failed.
  *
- * Every fallible function returns an enum status; results leave through out-parameters. The message is recorded
- * once, where the failure arises (FAIL), and callers only pass the status on (TRY). Nothing here prints: main.c
- * does, and turns the status into the exit code. The record is one per process and is not thread-safe. */
+ * Every fallible function returns an enum status; results leave through out-parameters. The message is
+ * recorded once, where the failure arises (FAIL), and callers only pass the status on (TRY). Nothing here
+ * prints: main.c does, and turns the status into the exit code. The record is one per process and is not
+ * thread-safe. */
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
@@ -24,7 +25,8 @@ int status_exit_code(enum status status);
 enum status status_fail(enum status status, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The recorded message, without a trailing newline; "" if nothing was recorded. Valid until the next failure. */
+/* The recorded message, without a trailing newline; "" if nothing was recorded. Valid until the next failure.
+ */
 const char *status_message(void);
 
 /* "file.c:123" of the place that recorded the message, for debugging. */

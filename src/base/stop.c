@@ -20,8 +20,8 @@ static void on_signal(int number)
     requested = 1;
 }
 
-// oneDNN's kernels use the stack pointer as a register that points into the heap: a signal that came meanwhile would
-// leave its frame there, over whatever lies below. So signals have a stack of their own.
+// oneDNN's kernels use the stack pointer as a register that points into the heap: a signal that came
+// meanwhile would leave its frame there, over whatever lies below. So signals have a stack of their own.
 static void use_own_stack(void)
 {
     static _Alignas(64) char stack[64 * 1024]; // a frame holds all vector and tile registers, 11 KiB
@@ -75,12 +75,12 @@ static void keep_longest(double *longest, double seconds)
     set_timer();
 }
 
-void stop_look_took(double seconds)
+void stop_record_poll(double seconds)
 {
     keep_longest(&longest_look, seconds);
 }
 
-void stop_saving_took(double seconds)
+void stop_record_save(double seconds)
 {
     keep_longest(&longest_saving, seconds);
 }

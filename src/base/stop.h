@@ -15,8 +15,8 @@ void stop_catch_signals(double time_left);
 /* How early that is follows from what was measured: the longest time from one look at the wish to the next,
  * and the longest that saving took, in seconds. Beyond that a margin is left, of a fifth of the time, at most
  * 10 s. */
-void stop_look_took(double seconds);
-void stop_saving_took(double seconds);
+void stop_record_poll(double seconds);
+void stop_record_save(double seconds);
 
 /* Sets the wish without a signal. */
 void stop_request(void);

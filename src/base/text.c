@@ -62,7 +62,8 @@ char *text_take(struct text *text)
     return chars;
 }
 
-// Bytes of the UTF-8 character that begins here; 0 if none does (RFC 3629: no longer form than needed, no surrogate, up to U+10FFFF).
+// Bytes of the UTF-8 character that begins here; 0 if none does (RFC 3629: no longer form than needed, no
+// surrogate, up to U+10FFFF).
 static int utf8_bytes(const unsigned char *c)
 {
     int bytes = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;

@@ -22,8 +22,8 @@ char *text_take(struct text *text);
 /* `value` in decimal: for what is printed a million times, since printf is slow. */
 void text_add_int(struct text *text, int64_t value);
 
-/* `chars` for a terminal: text from outside must not move its cursor or begin a line. Control characters become \n, \t or
- * \x1b; so do bytes that are not UTF-8. */
+/* `chars` for a terminal: text from outside must not move its cursor or begin a line. Control characters
+ * become \n, \t or \x1b; so do bytes that are not UTF-8. */
 void text_add_visible(struct text *text, const char *chars);
 
 /* The same, but lines stay lines. */
@@ -35,7 +35,8 @@ void text_add_utf8(struct text *text, const char *bytes, size_t length);
 /* `chars` as a JSON string with its quotes; likewise. */
 void text_add_json(struct text *text, const char *chars);
 
-/* `value` in the shortest decimal form that reads back to the same double; NaN and infinities become `nan`. */
+/* `value` in the shortest decimal form that reads back to the same double; NaN and infinities become `nan`.
+ */
 void text_add_real(struct text *text, double value, const char *nan);
 
 #endif

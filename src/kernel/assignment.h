@@ -1,7 +1,8 @@
 /* Optimal assignment: which column each row gets, so that the sum of the costs is least.
  *
- * Shortest augmenting paths with dual prices, O(n^3): Jonker & Volgenant, "A shortest augmenting path algorithm for
- * dense and sparse linear assignment problems", Computing 38, 1987, without its initial heuristics. */
+ * Shortest augmenting paths with dual prices, O(n^3): Jonker & Volgenant, "A shortest augmenting path
+ * algorithm for dense and sparse linear assignment problems", Computing 38, 1987, without its initial
+ * heuristics. */
 #ifndef KERNEL_ASSIGNMENT_H
 #define KERNEL_ASSIGNMENT_H
 

@@ -46,7 +46,7 @@ void gemm_setup(void)
         gemm_use(PRECISION_BF16, GEMM_ONEDNN);
 }
 
-static enum precision operands_of(enum gemm_numbers numbers)
+static enum precision operands_of(enum gemm_types numbers)
 {
     return numbers == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
 }
@@ -166,19 +166,19 @@ static void multiply(const struct gemm_shape *shape, const void *a, const void *
         multiply_bf16(*shape, a, b, c);
 }
 
-void gemm_nn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+void gemm_nn(enum gemm_types numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
              void *c, int ldc, bool add)
 {
     multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 0, add, 0}, a, b, c);
 }
 
-void gemm_nt(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+void gemm_nt(enum gemm_types numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
              void *c, int ldc, bool add)
 {
     multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 1, add, 0}, a, b, c);
 }
 
-void gemm_tn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+void gemm_tn(enum gemm_types numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
              void *c, int ldc, bool add)
 {
     multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 1, 0, add, 0}, a, b, c);
@@ -204,7 +204,7 @@ void gemm_pack(enum precision operands, int n, int k, const void *b, bool transp
         transpose_halves(packed, b, n, k);
 }
 
-void gemm_packed(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *packed,
+void gemm_packed(enum gemm_types numbers, int m, int n, int k, const void *a, int lda, const void *packed,
                  void *c, int ldc)
 {
     multiply(&(struct gemm_shape){numbers, m, n, k, lda, n, ldc, 0, 0, 0, 1}, a, packed, c);

@@ -115,8 +115,8 @@ void gemm_onednn_name(enum precision operands, char *name, int size)
 
 // ---- packing ----
 
-// The order that the kernel for many rows asks for. The plain order where that kernel's blocks would not be full, or would need more
-// memory than gemm_packed_room() says.
+// The order that the kernel for many rows asks for. The plain order where that kernel's blocks would not be
+// full, or would need more memory than gemm_packed_room() says.
 static layout packed_layout(int n, int k, bool bf16)
 {
     enum { ROWS = 256 };

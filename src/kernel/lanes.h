@@ -1,28 +1,22 @@
 /* Vectors in portable C, and functions compiled for several processors.
  *
- * A `float_lanes` is sixteen floats that the compiler maps to whatever vectors the processor has (one AVX-512 register,
- * two AVX, four SSE or NEON). Rows of activations are padded to whole lanes, so loops over them have no tail. Each
- * lane is one element of a row: vectors never change in which order an element's sum is taken. */
+ * A `float_lanes` is sixteen floats that the compiler maps to whatever vectors the processor has (one AVX-512
+ * register, two AVX, four SSE or NEON). Rows of activations are padded to whole lanes, so loops over them
+ * have no tail. Each lane is one element of a row: vectors never change in which order an element's sum is
+ * taken. */
 #ifndef KERNEL_LANES_H
 #define KERNEL_LANES_H
 
 #include "base/precision.h"
+#include "spec/buffer_sizes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum { LANES = 16 };
 
 typedef float float_lanes __attribute__((vector_size(64), aligned(64)));
 typedef int32_t int_lanes __attribute__((vector_size(64), aligned(64)));
 typedef uint32_t word_lanes __attribute__((vector_size(64), aligned(64)));
 typedef uint16_t half_lanes __attribute__((vector_size(32), aligned(32)));
-
-/* Length in numbers of a padded row of `width`. */
-static inline int lanes_stride(int width)
-{
-    return (width + LANES - 1) / LANES * LANES;
-}
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -33,8 +27,8 @@ static inline int lanes_stride(int width)
 #define lanes_shuffle(a, b, ...) __builtin_shuffle(a, b, (int_lanes){__VA_ARGS__})
 #endif
 
-/* bfloat16, rounded to nearest, ties to even, in the high half of each word; the low halves are left over. NaN stays NaN: the
- * processor's own has no low bits to carry over. */
+/* bfloat16, rounded to nearest, ties to even, in the high half of each word; the low halves are left over.
+ * NaN stays NaN: the processor's own has no low bits to carry over. */
 INLINE word_lanes lanes_round_high(float_lanes value)
 {
     word_lanes bits = (word_lanes)value;
@@ -52,7 +46,8 @@ INLINE float_lanes lanes_rounded(float_lanes value, const enum precision precisi
     return precision == PRECISION_FP32 ? value : (float_lanes)(lanes_round_high(value) & 0xffff0000);
 }
 
-/* Sixteen numbers from column `at` of a row on, which is stored in `precision`, a constant where this is inlined. */
+/* Sixteen numbers from column `at` of a row on, which is stored in `precision`, a constant where this is
+ * inlined. */
 INLINE float_lanes lanes_load(const void *row, size_t at, const enum precision precision)
 {
     if (precision == PRECISION_FP32)
@@ -75,8 +70,8 @@ INLINE float_lanes lanes_relu(float_lanes value)
     return (float_lanes)((int_lanes)value & ~(value < 0));
 }
 
-/* e^x to about two units in the last place, for x up to 88; smaller than any normal number it is 0. NaN stays NaN.
- * Cephes' expf: x = n ln 2 + r, a polynomial of r, n into the exponent. */
+/* e^x to about two units in the last place, for x up to 88; smaller than any normal number it is 0. NaN stays
+ * NaN. Cephes' expf: x = n ln 2 + r, a polynomial of r, n into the exponent. */
 INLINE float_lanes lanes_exp(float_lanes x)
 {
     const float_lanes magic =
@@ -132,7 +127,8 @@ INLINE int_lanes lanes_count(word_lanes bits)
     return (int_lanes)(bits * 0x01010101 >> 24);
 }
 
-/* Lane i: the sum of the lanes of vector i. Each round adds the halves of two vectors' parts into one vector. */
+/* Lane i: the sum of the lanes of vector i. Each round adds the halves of two vectors' parts into one vector.
+ */
 INLINE float_lanes lane_sums(float_lanes v[LANES])
 {
     for (int i = 0; i < 8; i++)
@@ -148,15 +144,17 @@ INLINE float_lanes lane_sums(float_lanes v[LANES])
            lanes_shuffle(v[0], v[1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
 }
 
-/* Adds lane_sums(v) to 16 floats in memory. Functions of CLONES call this one: clang does not let them return vectors from a call. */
+/* Adds lane_sums(v) to 16 floats in memory. Functions of CLONES call this one: clang does not let them return
+ * vectors from a call. */
 INLINE void lane_sums_add(float *to, float_lanes v[LANES])
 {
     *(float_lanes *)to += lane_sums(v);
 }
 
-/* One clone for each level of x86-64; the loader chooses once, by the processor. CMakeLists.txt finds which clones the compiler makes:
- * VECTOR_CLONES is 2 for levels of x86-64, 1 for single features (gcc 11, clang 14), else 0. Clones cannot ask for the instruction that
- * rounds to bfloat16: a function of BF16_TARGET has it, and is called only where lanes_has_bf16(). */
+/* One clone for each level of x86-64; the loader chooses once, by the processor. CMakeLists.txt finds which
+ * clones the compiler makes: VECTOR_CLONES is 2 for levels of x86-64, 1 for single features (gcc 11, clang
+ * 14), else 0. Clones cannot ask for the instruction that rounds to bfloat16: a function of BF16_TARGET has
+ * it, and is called only where lanes_has_bf16(). */
 #if VECTOR_CLONES == 2
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #elif VECTOR_CLONES == 1
@@ -173,8 +171,8 @@ INLINE bool lanes_has_bf16(void)
     return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16");
 }
 
-/* Two vectors rounded by that instruction: `low` in the first sixteen halves. The bits are lanes_round's but for numbers below 2^-126,
- * which become 0. */
+/* Two vectors rounded by that instruction: `low` in the first sixteen halves. The bits are lanes_round's but
+ * for numbers below 2^-126, which become 0. */
 INLINE word_lanes lanes_round_two(float_lanes low, float_lanes high)
 {
     word_lanes two;

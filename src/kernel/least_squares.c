@@ -2,7 +2,8 @@
 
 #include <assert.h>
 
-// OpenBLAS brings LAPACK's Fortran routines along; their C header is a package of its own, so the one is declared here.
+// OpenBLAS brings LAPACK's Fortran routines along; their C header is a package of its own, so the one is
+// declared here.
 void dgelsy_(const int *m, const int *n, const int *nrhs, double *a, const int *lda, double *b,
              const int *ldb, int *jpvt, const double *rcond, int *rank, double *work, const int *lwork,
              int *info);

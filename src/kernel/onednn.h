@@ -1,5 +1,6 @@
-/* The part of oneDNN's C API that gemm_onednn.c uses, for versions 2.6 to 3.x: version 3 made memory descriptors opaque and creates
- * primitive descriptors without operation descriptors. A `layout` is a heap-allocated memory descriptor in both. */
+/* The part of oneDNN's C API that gemm_onednn.c uses, for versions 2.6 to 3.x: version 3 made memory
+ * descriptors opaque and creates primitive descriptors without operation descriptors. A `layout` is a
+ * heap-allocated memory descriptor in both. */
 #ifndef KERNEL_ONEDNN_H
 #define KERNEL_ONEDNN_H
 

@@ -12,8 +12,8 @@ __attribute__((simd("notinbranch"))) float logf(float);
 __attribute__((simd("notinbranch"))) float sinf(float);
 #endif
 
-// Indices computed together. A constant, so that every number takes the vector path: libmvec's scalar functions
-// round differently, and a number must not depend on how many are asked for.
+// Indices computed together. A constant, so that every number takes the vector path: libmvec's scalar
+// functions round differently, and a number must not depend on how many are asked for.
 enum { CHUNK = 64, OUTPUTS = 4 };
 
 static const float turn = (float)(2 * M_PI * 0x1p-24); // angle of one of 2^24 steps
@@ -46,8 +46,8 @@ static void philox_chunk(uint32_t bits[OUTPUTS][CHUNK], philox4x32_key_t key, ph
     }
 }
 
-// Two normals of two words. cos(t) is sin(t + a quarter turn), exact in integers: the compiler would fuse sin and
-// cos of one argument into sincos, which has no vector form.
+// Two normals of two words. cos(t) is sin(t + a quarter turn), exact in integers: the compiler would fuse sin
+// and cos of one argument into sincos, which has no vector form.
 CLONES
 static void box_muller(float *restrict cosine, float *restrict sine, const uint32_t *restrict radius,
                        const uint32_t *restrict angle)

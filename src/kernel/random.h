@@ -1,8 +1,8 @@
 /* Random numbers as a function of (seed, purpose, step, index), never of history.
  *
- * Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) from Random123, keyed by the
- * seed; normals by Box-Muller. Number k of stream (purpose, step, index) is the same whoever asks for it, and in
- * whatever company. */
+ * Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) from Random123, keyed
+ * by the seed; normals by Box-Muller. Number k of stream (purpose, step, index) is the same whoever asks for
+ * it, and in whatever company. */
 #ifndef KERNEL_RANDOM_H
 #define KERNEL_RANDOM_H
 

@@ -1,10 +1,11 @@
-/* Deep sets (Zaheer et al., NeurIPS 2017): a network for each pair, pooling over the pairs of a set, a network for each set. */
+/* Deep sets (Zaheer et al., NeurIPS 2017): a network for each pair, pooling over the pairs of a set, a
+ * network for each set. */
 #include "model/deep_sets.h"
 
 #include "base/stop.h"
-#include "kernel/activation.h"
-#include "kernel/narrow.h"
+#include "kernel/bias_relu.h"
 #include "kernel/operand.h"
+#include "kernel/small_k.h"
 #include "model/pooling.h"
 
 #include <assert.h>
@@ -23,7 +24,7 @@ static const struct pooling *pooling_of(const struct model *model)
 
 static void prepare_first_layer(const struct model *model)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int width = d->encoder.width[0], stride = lanes_stride(width);
     const float *weight = model->parameters + layer_weight(model, 0)->offset; // [width, pair_width]
     float *transposed = workspace_at(model, layout_of(model)->first_weight);
@@ -42,7 +43,8 @@ static int set_layer(const struct model *model, int k)
     return model->table.count / 2 - deep_sets_set_layers(&model->description) + k;
 }
 
-// Attention folds what lies between the encoder's hidden layers and the decoder; nothing is multiplied with it as it is.
+// Attention folds what lies between the encoder's hidden layers and the decoder; nothing is multiplied with
+// it as it is.
 static bool is_packed(const struct model *model, int layer)
 {
     return model->description.pooling != POOLING_ATTENTION || layer < set_layer(model, 0) ||
@@ -64,7 +66,7 @@ static void pack_weight(const struct model *model, int layer)
     void *staging = workspace_at(model, layout_of(model)->staging);
     operand_copy(staging, values, tensor_size(weight), precision);
     gemm_pack(precision, out, in, staging, true, forward_weight(model, layer));
-    if (layer == 1 && model_goes_back_transposed(&model->description))
+    if (layer == 1 && model_transposes_gradient(&model->description))
         operand_transpose(backward_weight(model, layer), values, out, in, precision);
     else if (has_way_back(model, layer))
         gemm_pack(precision, in, out, staging, false, backward_weight(model, layer));
@@ -72,7 +74,7 @@ static void pack_weight(const struct model *model, int layer)
 
 static void use(struct model *model)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     const float *parameters = model->parameters;
     int last = d->encoder.count - 1;
     prepare_first_layer(model);
@@ -93,21 +95,21 @@ void *deep_sets_activation(const struct model *model, int i, int set)
     const struct widths *encoder = &model->description.encoder;
     bool kept = deep_sets_keeps(&model->description, i); // for all sets in hand
     size_t row = kept ? (size_t)set * (size_t)model->description.pairs : 0;
-    return workspace_numbers(model, layout_of(model)->activation[i],
-                             row * (size_t)lanes_stride(encoder->width[i]));
+    return workspace_elements(model, layout_of(model)->activation[i],
+                              row * (size_t)lanes_stride(encoder->width[i]));
 }
 
 static void first_layer(const struct model *model, const float *pairs, int rows, void *h)
 {
-    const struct model_description *d = &model->description;
-    narrow_relu_forward(h, pairs, workspace_at(model, layout_of(model)->first_weight),
-                        workspace_at(model, layout_of(model)->first_bias), rows, d->pair_width,
-                        lanes_stride(d->encoder.width[0]), d->precision);
+    const struct model_spec *d = &model->description;
+    small_k_relu_forward(h, pairs, workspace_at(model, layout_of(model)->first_weight),
+                         workspace_at(model, layout_of(model)->first_bias), rows, d->pair_width,
+                         lanes_stride(d->encoder.width[0]), d->precision);
 }
 
 static void encode_tile(struct model *model, int set, int sets, const float *pairs)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int rows = sets * d->pairs, last = d->encoder.count - 1;
     first_layer(model, pairs, rows, deep_sets_activation(model, 0, set));
     for (int i = 1; i <= last; i++) {
@@ -125,7 +127,7 @@ static void encode_tile(struct model *model, int set, int sets, const float *pai
 static void middle_layer_backward(const struct model *model, int i, int rows, void *dh, const void *h,
                                   float *gradient, bool add)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int width = d->encoder.width[i], stride = lanes_stride(width);
     float *db = gradient + bias_offset(model, i);
     if (!add)
@@ -134,8 +136,8 @@ static void middle_layer_backward(const struct model *model, int i, int rows, vo
     bias_gradient(db, dh, rows, width, stride, d->precision);
 }
 
-// A tile's rows on the way back: all of them, or those that the pooling picked, gathered; and rows of zero gradient up to a round
-// number, which products over the rows like, and so that there are few shapes of them.
+// A tile's rows on the way back: all of them, or those that the pooling picked, gathered; and rows of zero
+// gradient up to a round number, which products over the rows like, and so that there are few shapes of them.
 struct rows {
     int count;
     const int32_t *picked; // NULL: all
@@ -154,23 +156,24 @@ static const float *gather_pairs(const struct model *model, const struct rows *r
     size_t width = (size_t)model->description.pair_width;
     if (!rows->picked)
         return pairs;
-    float *to = workspace_at(model, layout_of(model)->picked_pairs);
+    float *to = workspace_at(model, layout_of(model)->argmax_pairs);
     for (int r = 0; r < rows->gathered; r++)
         memcpy(to + (size_t)r * width, pairs + (size_t)rows->picked[r] * width, width * sizeof(float));
     return to;
 }
 
-// Activations of a hidden layer before the last, as the rows want them; behind the last of them, any finite numbers.
+// Activations of a hidden layer before the last, as the rows want them; behind the last of them, any finite
+// numbers.
 static const void *gather_activation(const struct model *model, const struct rows *rows, int i, int set)
 {
     size_t bytes = (size_t)lanes_stride(model->description.encoder.width[i]) *
                    precision_bytes(model->description.precision);
     if (i == 0)
-        return workspace_at(model, layout_of(model)->first_again);
+        return workspace_at(model, layout_of(model)->recomputed_first);
     const char *from = deep_sets_activation(model, i, set);
     if (!rows->picked)
         return from;
-    char *to = (char *)workspace_at(model, layout_of(model)->picked_activation);
+    char *to = (char *)workspace_at(model, layout_of(model)->argmax_activation);
     for (int r = 0; r < rows->gathered; r++)
         memcpy(to + (size_t)r * bytes, from + (size_t)rows->picked[r] * bytes, bytes);
     clear_rest(model, rows, to, lanes_stride(model->description.encoder.width[i]));
@@ -186,11 +189,12 @@ static struct rows pooled_rows(struct model *model, int set, int sets, void *dz,
     return rows;
 }
 
-// The gradient of layer i's weight; h is its input. Of the last hidden layer some poolings know dz transposed already.
+// The gradient of layer i's weight; h is its input. Of the last hidden layer some poolings know dz transposed
+// already.
 static void weight_gradient(struct model *model, int i, int set, int sets, int rows, const void *dz,
                             const void *h, float *gradient, bool add)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int in = d->encoder.width[i - 1], out = d->encoder.width[i];
     float *dw = gradient + layer_weight(model, i)->offset;
     bool last = i == d->encoder.count - 1;
@@ -221,20 +225,20 @@ static float *first_gradient(const struct model *model)
 
 static float *first_bias_gradient(const struct model *model)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     return first_gradient(model) + d->pair_width * lanes_stride(d->encoder.width[0]);
 }
 
 static void encode_tile_backward_transposed(struct model *model, int set, int sets, const float *pairs,
                                             float *gradient, bool add)
 {
-    const struct model_description *d = &model->description;
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct model_spec *d = &model->description;
+    const struct deep_sets_workspace *layout = layout_of(model);
     int in = d->encoder.width[0], out = d->encoder.width[1], stride = lanes_stride(in);
     struct rows all = {.gathered = sets * d->pairs};
     int rows = all.count = model_round_rows(all.gathered, d->precision);
     const float *dz = pooling_of(model)->transposed_gradient(model, set, sets, rows, true); // [out, rows]
-    float *h = workspace_at(model, layout->first_again);                                    // [rows, stride]
+    float *h = workspace_at(model, layout->recomputed_first);                               // [rows, stride]
     float *dh = workspace_at(model, layout->gradient[0]);                                   // [in, rows]
     float *x = workspace_at(model, layout->transposed_pairs); // [pair_width, rows]
     first_layer(model, pairs, all.gathered, h);
@@ -243,17 +247,17 @@ static void encode_tile_backward_transposed(struct model *model, int set, int se
     gemm_nn(GEMM_FP32, out, in, rows, dz, rows, h, stride, gradient + layer_weight(model, 1)->offset, in,
             add);
     gemm_nn(GEMM_FP32, in, rows, out, backward_weight(model, 1), out, dz, rows, dh, rows, false);
-    narrow_relu_backward_transposed(first_gradient(model), first_bias_gradient(model), dh, x,
-                                    workspace_at(model, layout->first_weight),
-                                    workspace_at(model, layout->first_bias), rows, d->pair_width, in, stride);
+    small_k_relu_backward_transposed(
+        first_gradient(model), first_bias_gradient(model), dh, x, workspace_at(model, layout->first_weight),
+        workspace_at(model, layout->first_bias), rows, d->pair_width, in, stride);
 }
 
 // Gradients of the encoder's hidden layers from a tile. `add`: not the first tile.
 static void encode_tile_backward(struct model *model, int set, int sets, const float *pairs, float *gradient,
                                  bool add)
 {
-    const struct model_description *d = &model->description;
-    if (model_goes_back_transposed(d)) {
+    const struct model_spec *d = &model->description;
+    if (model_transposes_gradient(d)) {
         encode_tile_backward_transposed(model, set, sets, pairs, gradient, add);
         return;
     }
@@ -263,7 +267,7 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
     struct rows picked = pooled_rows(model, set, sets, dz, gradient);
     int rows = picked.count;
     const float *x = gather_pairs(model, &picked, pairs);
-    void *first = workspace_at(model, layout_of(model)->first_again); // later tiles have overwritten it
+    void *first = workspace_at(model, layout_of(model)->recomputed_first); // later tiles have overwritten it
     first_layer(model, x, picked.gathered, first);
     clear_rest(model, &picked, first, first_stride);
     for (int i = last; i > 0; i--) {
@@ -279,12 +283,14 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
         dz = dh;
         dh = swap;
     }
-    // With one hidden layer dz has passed its ReLU already; passing it again by its own signs changes nothing.
-    narrow_relu_backward(first_gradient(model), first_bias_gradient(model), dz, first, x, picked.gathered,
-                         d->pair_width, first_stride, d->precision);
+    // With one hidden layer dz has passed its ReLU already; passing it again by its own signs changes
+    // nothing.
+    small_k_relu_backward(first_gradient(model), first_bias_gradient(model), dz, first, x, picked.gathered,
+                          d->pair_width, first_stride, d->precision);
 }
 
-// ---- after pooling: layer k of the encoder's last (linear; 0), the decoder's hidden (ReLU) and last (linear) ----
+// ---- after pooling: layer k of the encoder's last (linear; 0), the decoder's hidden (ReLU) and last
+// (linear) ----
 
 static bool has_relu(const struct model *model, int k)
 {
@@ -307,13 +313,13 @@ static float *set_input(const struct model *model, int k, int set)
 // The same as an operand of products.
 static void *set_operand(const struct model *model, int k, int set)
 {
-    return workspace_numbers(model, layout_of(model)->set_operand[k],
-                             (size_t)set * (size_t)deep_sets_input_stride(&model->description, k));
+    return workspace_elements(model, layout_of(model)->set_operand[k],
+                              (size_t)set * (size_t)deep_sets_input_stride(&model->description, k));
 }
 
 static void multiply_sets(const struct model *model, int k, int set, int sets, float *z)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int layer = set_layer(model, k), out = layer_weight(model, layer)->rows,
         ld = deep_sets_input_stride(d, k);
     const float *bias = model->parameters + bias_offset(model, layer);
@@ -357,7 +363,7 @@ static const void *gradient_operand(const struct model *model, const float *dz, 
 static void multiply_sets_backward(const struct model *model, int k, int set, int sets, const float *dz,
                                    float *dinput, float *gradient)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int layer = set_layer(model, k), out = layer_weight(model, layer)->rows;
     int in = deep_sets_input_width(d, k), ld = deep_sets_input_stride(d, k);
     float *db = gradient + bias_offset(model, layer);
@@ -418,7 +424,7 @@ static void forward(struct model *model, int sets, const float *pairs, float *ou
 // The first and the last hidden layer's gradients are gathered padded; unpad them into the flat vector.
 static void finish_gradient(const struct model *model, float *gradient)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int first = d->encoder.width[0], stride = lanes_stride(first), last = d->encoder.count - 1;
     const float *dw = workspace_at(model, layout_of(model)->first_gradient);
     float *weight = gradient + layer_weight(model, 0)->offset;
@@ -434,7 +440,7 @@ static void finish_gradient(const struct model *model, float *gradient)
 // The sets of a shard, whose gradients after pooling are known.
 static void encode_backward(struct model *model, int first, int end, const float *pairs, float *gradient)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int first_stride = lanes_stride(d->encoder.width[0]);
     int last_stride = lanes_stride(d->encoder.width[d->encoder.count - 1]);
     memset(workspace_at(model, layout_of(model)->first_gradient), 0,
@@ -471,8 +477,8 @@ static void unfold(struct model *model, float *gradient)
 
 static size_t arrange(struct model *model, int sets, int shards)
 {
-    assert(shards == 1 || model_takes_shards(&model->description));
-    deep_sets_layout(&model->description, sets, shards, &model->layout.deep_sets);
+    assert(shards == 1 || model_batches_shards(&model->description));
+    deep_sets_workspace(&model->description, sets, shards, &model->layout.deep_sets);
     return model->layout.deep_sets.total;
 }
 

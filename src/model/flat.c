@@ -1,6 +1,6 @@
 /* linear, x-linear and res-linear: the products that their layout lists, one after the other. */
 #include "base/stop.h"
-#include "kernel/activation.h"
+#include "kernel/bias_relu.h"
 #include "kernel/gemm.h"
 #include "kernel/lanes.h"
 #include "kernel/operand.h"
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static const struct flat_layout *layout_of(const struct model *model)
+static const struct flat_workspace *layout_of(const struct model *model)
 {
     return &model->layout.flat;
 }
@@ -32,7 +32,7 @@ static size_t bias_offset(const struct model *model, const struct flat_layer *la
 
 static void *forward_weight(const struct model *model, const struct flat_layer *layer) // [in, out]
 {
-    return workspace_numbers(model, layout_of(model)->forward_weights, layer->operand);
+    return workspace_elements(model, layout_of(model)->forward_weights, layer->operand);
 }
 
 // A single fp32 weight of which all columns go back is its own operand, if its rows begin at whole lanes.
@@ -45,7 +45,7 @@ static bool is_copied(const struct model *model, const struct flat_product *prod
 
 static void *copied_weights(const struct model *model, const struct flat_product *product)
 {
-    return workspace_numbers(model, layout_of(model)->backward_weights, product->copy);
+    return workspace_elements(model, layout_of(model)->backward_weights, product->copy);
 }
 
 // Of x-linear's weights those of the input do not go back.
@@ -80,7 +80,7 @@ static void pack(const struct model *model, const struct flat_product *product, 
 
 static void use(struct model *model)
 {
-    const struct flat_layout *layout = layout_of(model);
+    const struct flat_workspace *layout = layout_of(model);
     enum precision precision = model->description.precision;
     for (int i = 0; i < layout->layers; i++) {
         const struct tensor *weight = weight_of(model, &layout->layer[i]);
@@ -105,8 +105,8 @@ struct matrix {
 
 static struct matrix activation(const struct model *model, struct flat_span span)
 {
-    const struct flat_layout *layout = layout_of(model);
-    return (struct matrix){workspace_numbers(model, layout->activation[span.buffer], (size_t)span.column),
+    const struct flat_workspace *layout = layout_of(model);
+    return (struct matrix){workspace_elements(model, layout->activation[span.buffer], (size_t)span.column),
                            layout->stride[span.buffer]};
 }
 
@@ -114,12 +114,12 @@ static struct matrix activation(const struct model *model, struct flat_span span
 static struct matrix gradient_at(const struct model *model, struct flat_span span,
                                  const float *output_gradient)
 {
-    const struct flat_layout *layout = layout_of(model);
+    const struct flat_workspace *layout = layout_of(model);
     if (span.buffer == FLAT_OUTPUT)
         return (struct matrix){is_rounded(model) ? workspace_at(model, layout->output_gradient)
                                                  : (void *)output_gradient,
                                span.width};
-    return (struct matrix){workspace_numbers(model, layout->gradient[span.buffer], (size_t)span.column),
+    return (struct matrix){workspace_elements(model, layout->gradient[span.buffer], (size_t)span.column),
                            layout->stride[span.buffer]};
 }
 
@@ -130,18 +130,18 @@ static struct matrix row_of(struct matrix matrix, int row, enum precision precis
     return (struct matrix){(char *)matrix.at + bytes, matrix.ld};
 }
 
-static enum gemm_numbers to_activation(const struct model *model)
+static enum gemm_types to_activation(const struct model *model)
 {
     return is_rounded(model) ? GEMM_BF16 : GEMM_FP32;
 }
 
-static enum gemm_numbers to_fp32(const struct model *model)
+static enum gemm_types to_fp32(const struct model *model)
 {
     return is_rounded(model) ? GEMM_BF16_FP32 : GEMM_FP32;
 }
 
 // to = from B.  weights: B as a plain matrix
-static void multiply(const struct model *model, const struct flat_product *product, enum gemm_numbers numbers,
+static void multiply(const struct model *model, const struct flat_product *product, enum gemm_types numbers,
                      int rows, struct matrix from, struct matrix weights, struct matrix to)
 {
     int n = product->to.width, k = product->from.width;
@@ -156,7 +156,7 @@ static void multiply(const struct model *model, const struct flat_product *produ
 
 static void copy_input(const struct model *model, int sets, const float *pairs)
 {
-    const struct flat_layout *layout = layout_of(model);
+    const struct flat_workspace *layout = layout_of(model);
     size_t bytes = precision_bytes(model->description.precision), inputs = (size_t)layout->inputs;
     struct matrix first = activation(model, layout->copy[0]);
     for (int set = 0; set < sets; set++) {
@@ -186,7 +186,7 @@ static const float *bias_of(const struct model *model, const struct flat_product
 static void multiply_forward(const struct model *model, const struct flat_product *product, int sets,
                              float *output)
 {
-    const struct flat_layout *layout = layout_of(model);
+    const struct flat_workspace *layout = layout_of(model);
     enum precision stored = model->description.precision;
     bool last = product->to.buffer == FLAT_OUTPUT;
     int width = product->to.width;
@@ -209,7 +209,7 @@ static void multiply_forward(const struct model *model, const struct flat_produc
 
 static void forward(struct model *model, int sets, const float *pairs, float *output)
 {
-    const struct flat_layout *layout = layout_of(model);
+    const struct flat_workspace *layout = layout_of(model);
     copy_input(model, sets, pairs);
     for (int i = 0; i < layout->forwards && !stop_requested(); i++)
         multiply_forward(model, &layout->forward[i], sets, output);
@@ -269,7 +269,7 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
                      const struct model_gradients *gradients)
 {
     (void)pairs; // the input stands in its buffer
-    const struct flat_layout *layout = layout_of(model);
+    const struct flat_workspace *layout = layout_of(model);
     if (is_rounded(model))
         operand_copy(workspace_at(model, layout->output_gradient), output_gradient,
                      (size_t)sets * (size_t)model->description.outputs, model->description.precision);
@@ -281,7 +281,7 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
 
 static size_t arrange(struct model *model, int sets, int shards)
 {
-    flat_layout(&model->description, sets, shards, &model->layout.flat);
+    flat_workspace(&model->description, sets, shards, &model->layout.flat);
     return model->layout.flat.total;
 }
 

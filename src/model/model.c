@@ -12,15 +12,14 @@ static const struct network *const networks[] = {[MODEL_LINEAR] = &flat_network,
                                                  [MODEL_RES_LINEAR] = &flat_network,
                                                  [MODEL_DEEP_SETS] = &deep_sets_network};
 
-enum status model_create(const struct model_description *description, int sets, int shards,
-                         struct model **out)
+enum status model_create(const struct model_spec *description, int sets, int shards, struct model **out)
 {
     struct model *model = memory_small(sizeof *model);
     model->description = *description;
     model->network = networks[description->kind];
     model->sets = sets;
     model_tensors(description, &model->table);
-    model->folded = model_gradient_numbers(description) - model->table.parameters;
+    model->folded = model_gradient_elements(description) - model->table.parameters;
     size_t floats = model->network->arrange(model, sets, shards);
     enum status status = memory_alloc(floats * sizeof(float), (void **)&model->workspace);
     if (status != STATUS_OK)
@@ -56,7 +55,7 @@ void model_initialise(const struct model *model, int64_t seed, float *parameters
     }
 }
 
-void model_use(struct model *model, const float *parameters)
+void model_set_parameters(struct model *model, const float *parameters)
 {
     model->parameters = parameters;
     model->network->use(model);
@@ -78,7 +77,7 @@ void model_backward(struct model *model, int sets, const float *pairs, const flo
     model->network->backward(model, sets, pairs, output_gradient, gradients);
 }
 
-void model_unfold(struct model *model, float *gradient)
+void model_expand_gradient(struct model *model, float *gradient)
 {
     if (model->network->unfold)
         model->network->unfold(model, gradient);

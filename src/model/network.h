@@ -2,25 +2,25 @@
 #ifndef MODEL_NETWORK_H
 #define MODEL_NETWORK_H
 
-#include "model/flat_layout.h"
-#include "model/layout.h"
 #include "model/model.h"
+#include "spec/deep_sets_workspace.h"
+#include "spec/flat_workspace.h"
 
 struct model {
-    struct model_description description; // its pairs are those of the sets in hand, at most the layout's
+    struct model_spec description; // its pairs are those of the sets in hand, at most the layout's
     struct tensor_table table;
     const struct network *network;
     int sets;      // of a shard
     size_t folded; // numbers of a gradient behind the parameters
     union {
-        struct deep_sets_layout deep_sets;
-        struct flat_layout flat;
+        struct deep_sets_workspace deep_sets;
+        struct flat_workspace flat;
     } layout; // of the workspace
     float *workspace;
     const float *parameters; // in use, not ours
 };
 
-/* What model.h says of model_use, model_forward, model_backward and model_unfold. */
+/* What model.h says of model_set_parameters, model_forward, model_backward and model_expand_gradient. */
 struct network {
     size_t (*arrange)(struct model *model, int sets,
                       int shards);    // sets the layout; returns the floats of the workspace
@@ -38,7 +38,8 @@ static inline float *workspace_at(const struct model *model, size_t offset)
     return model->workspace + offset;
 }
 
-/* Sets from `set` on that go into a product together: those of its shard, since a product's bits depend on its rows. */
+/* Sets from `set` on that go into a product together: those of its shard, since a product's bits depend on
+ * its rows. */
 static inline int shard_from(const struct model *model, int set, int sets)
 {
     int end = (set / model->sets + 1) * model->sets;
@@ -46,7 +47,7 @@ static inline int shard_from(const struct model *model, int set, int sets)
 }
 
 /* Number `index` of a buffer that is stored in the model's precision. */
-static inline void *workspace_numbers(const struct model *model, size_t offset, size_t index)
+static inline void *workspace_elements(const struct model *model, size_t offset, size_t index)
 {
     return (char *)workspace_at(model, offset) + index * precision_bytes(model->description.precision);
 }

@@ -1,12 +1,13 @@
-/* Multi-head attention of learned queries over the embeddings (Lee et al., Set Transformer, ICML 2019), without residual, norm or
- * feed-forward.
+/* Multi-head attention of learned queries over the embeddings (Lee et al., Set Transformer, ICML 2019),
+ * without residual, norm or feed-forward.
  *
- * Keys and values are linear in the last hidden layer h, so what would be done for every pair is folded into parameters or waits until
- * after pooling. With the embedding e = L h + l, query q and head i, k_i its slice of the key weight K, v_i of the value weight V:
- * the scores are q_i . k_i e / sqrt(E / heads), up to a constant the products of h with one vector, L^T k_i^T q_i / sqrt(E / heads);
- * the head is the sum of weights times v_i e, which is (v_i L) (the sum of weights times h) + (v_i l + bias). */
-#include "kernel/pooling_attention.h"
-#include "kernel/activation.h"
+ * Keys and values are linear in the last hidden layer h, so what would be done for every pair is folded into
+ * parameters or waits until after pooling. With the embedding e = L h + l, query q and head i, k_i its slice
+ * of the key weight K, v_i of the value weight V: the scores are q_i . k_i e / sqrt(E / heads), up to a
+ * constant the products of h with one vector, L^T k_i^T q_i / sqrt(E / heads); the head is the sum of weights
+ * times v_i e, which is (v_i L) (the sum of weights times h) + (v_i l + bias). */
+#include "kernel/attention_pooling.h"
+#include "kernel/bias_relu.h"
 #include "kernel/operand.h"
 #include "model/deep_sets.h"
 #include "model/pooling.h"
@@ -29,7 +30,7 @@ struct sizes {
 
 static struct sizes sizes_of(const struct model *model)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     return (struct sizes){.queries = d->queries,
                           .heads = d->heads,
                           .embedding = d->embed_dim,
@@ -54,7 +55,8 @@ static const void *numbers(const void *array, const struct sizes *s, int index)
     return (const char *)array + (size_t)index * precision_bytes(s->precision);
 }
 
-// The encoder's last weight, the value weight and the output weight as operands: themselves, or rounded, one behind the other.
+// The encoder's last weight, the value weight and the output weight as operands: themselves, or rounded, one
+// behind the other.
 static const void *last_operand(const struct model *model, const struct sizes *s)
 {
     if (s->precision == PRECISION_FP32)
@@ -86,7 +88,7 @@ static void round_weights(const struct model *model, const struct sizes *s)
 // For the products of each shard with a weight on the right.
 static void pack_weights(const struct model *model, const struct sizes *s)
 {
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct deep_sets_workspace *layout = layout_of(model);
     const void *output = operand_of(model, s, OUTPUT);
     int e = s->embedding;
     gemm_pack(s->precision, e, s->in, last_operand(model, s), true, at(model, layout->last_packed));
@@ -110,7 +112,7 @@ static void scale_rows(float *rows, float scale, int count)
 
 static void fold_queries(const struct model *model, const struct sizes *s)
 {
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct deep_sets_workspace *layout = layout_of(model);
     const float *query = model->parameters + offset_of(model, QUERY),
                 *key = model->parameters + offset_of(model, KEY);
     float *key_query = at(model, layout->key_query), *folded = at(model, layout->query);
@@ -126,7 +128,7 @@ static void fold_queries(const struct model *model, const struct sizes *s)
 
 static void fold_values(const struct model *model, const struct sizes *s)
 {
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct deep_sets_workspace *layout = layout_of(model);
     float *fold = at(model, layout->fold), *bias = at(model, layout->value_bias);
     const float *value = model->parameters + offset_of(model, VALUE),
                 *value_bias = model->parameters + offset_of(model, VALUE_BIAS),
@@ -153,7 +155,7 @@ static void use(struct model *model)
 
 static float *weights_of(const struct model *model, int set)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     return at(model, layout_of(model)->weights) +
            (size_t)(set * deep_sets_queries(d)) * (size_t)lanes_stride(d->pairs);
 }
@@ -165,10 +167,10 @@ static size_t pooled_row(const struct model *model, int set)
 
 static void encode(struct model *model, int set, int sets)
 {
-    const struct model_description *d = &model->description;
-    const struct deep_sets_layout *layout = layout_of(model);
-    uint32_t *signs = model_goes_back_transposed(d) ? deep_sets_signs(model, set) : NULL;
-    pooling_attention_forward(
+    const struct model_spec *d = &model->description;
+    const struct deep_sets_workspace *layout = layout_of(model);
+    uint32_t *signs = model_transposes_gradient(d) ? deep_sets_signs(model, set) : NULL;
+    attention_pooling_forward(
         at(model, layout->set_input[0]) + pooled_row(model, set), weights_of(model, set), signs,
         deep_sets_activation(model, d->encoder.count - 1, set), at(model, layout->last_bias),
         at(model, layout->query), sets, d->pairs, deep_sets_queries(d), last_hidden_stride(model),
@@ -183,7 +185,7 @@ static const void *pooled_of(const struct model *model, const struct sizes *s, i
 
 static void embed(struct model *model, int sets)
 {
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct deep_sets_workspace *layout = layout_of(model);
     struct sizes s = sizes_of(model);
     int rows = sets * s.queries, e = s.embedding;
     float *heads = at(model, layout->heads[0]), *embedding = at(model, layout->set_input[1]);
@@ -217,11 +219,11 @@ static const void *rounded(const float *from, void *room, size_t count, enum pre
     return room;
 }
 
-// Of the folded values to those of their factors: the value weight, the encoder's last weight and its bias. In a shard's gradient they
-// stand where the encoder's last weight, of the same size, has its own.
+// Of the folded values to those of their factors: the value weight, the encoder's last weight and its bias.
+// In a shard's gradient they stand where the encoder's last weight, of the same size, has its own.
 static void unfold_values(const struct model *model, const struct sizes *s, float *gradient)
 {
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct deep_sets_workspace *layout = layout_of(model);
     int e = s->embedding, last = model->description.encoder.count;
     size_t count = (size_t)(e * s->in);
     const float *value = model->parameters + offset_of(model, VALUE),
@@ -245,7 +247,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
                            const struct model_gradients *gradients)
 {
     float *gradient = gradients->of(gradients->context, 0);
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct deep_sets_workspace *layout = layout_of(model);
     struct sizes s = sizes_of(model);
     int rows = sets * s.queries, e = s.embedding;
     size_t count = (size_t)(rows * e);
@@ -277,10 +279,10 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **picked)
 {
-    const struct model_description *d = &model->description;
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct model_spec *d = &model->description;
+    const struct deep_sets_workspace *layout = layout_of(model);
     (void)gradient, (void)picked;
-    pooling_attention_backward(dz, at(model, layout->last_bias_gradient), at(model, layout->query_gradient),
+    attention_pooling_backward(dz, at(model, layout->last_bias_gradient), at(model, layout->query_gradient),
                                at(model, layout->set_gradient[0]) + pooled_row(model, set),
                                at(model, layout->set_input[0]) + pooled_row(model, set),
                                weights_of(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
@@ -291,14 +293,14 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
 
 static const void *transposed_gradient(struct model *model, int set, int sets, int rows, bool alone)
 {
-    const struct model_description *d = &model->description;
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct model_spec *d = &model->description;
+    const struct deep_sets_workspace *layout = layout_of(model);
     size_t row = pooled_row(model, set);
     int last = d->encoder.count - 1;
     float *dz = at(model, layout->transposed_gradient);
     if (!alone)
         return NULL;
-    pooling_attention_backward_transposed(
+    attention_pooling_backward_transposed(
         dz, at(model, layout->last_bias_gradient), at(model, layout->query_gradient),
         at(model, layout->set_gradient[0]) + row, at(model, layout->set_input[0]) + row,
         weights_of(model, set), deep_sets_signs(model, set), deep_sets_activation(model, last, set),
@@ -318,10 +320,11 @@ static void finish(struct model *model, float *gradient)
                (size_t)s.in * sizeof *to);
 }
 
-// Of the folded queries to those of their factors: the queries, the key weight and, added to it, the encoder's last weight.
+// Of the folded queries to those of their factors: the queries, the key weight and, added to it, the
+// encoder's last weight.
 static void unfold_queries(const struct model *model, const struct sizes *s, float *gradient)
 {
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct deep_sets_workspace *layout = layout_of(model);
     int all = s->queries * s->heads, e = s->embedding;
     const float *query = model->parameters + offset_of(model, QUERY),
                 *key = model->parameters + offset_of(model, KEY), *key_query = at(model, layout->key_query);

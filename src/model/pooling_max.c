@@ -1,6 +1,6 @@
 /* Maximum: it needs every pair's embedding, and only the pairs that win a column go the way back. */
-#include "kernel/pooling_max.h"
-#include "kernel/activation.h"
+#include "kernel/bias_relu.h"
+#include "kernel/max_pooling.h"
 #include "kernel/operand.h"
 #include "model/deep_sets.h"
 #include "model/pooling.h"
@@ -14,18 +14,18 @@ static int last_layer(const struct model *model)
 
 static void use(struct model *model)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     const struct tensor *weight = layer_weight(model, last_layer(model));
     size_t stride = (size_t)last_hidden_stride(model), columns = (size_t)weight->columns;
     for (size_t row = 0; row < (size_t)weight->rows; row++)
-        operand_copy(workspace_numbers(model, layout_of(model)->last_weight, row * stride),
+        operand_copy(workspace_elements(model, layout_of(model)->last_weight, row * stride),
                      model->parameters + weight->offset + row * columns, columns, d->precision);
 }
 
 static void encode(struct model *model, int set, int sets)
 {
-    const struct model_description *d = &model->description;
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct model_spec *d = &model->description;
+    const struct deep_sets_workspace *layout = layout_of(model);
     int rows = sets * d->pairs, in = d->encoder.width[d->encoder.count - 1];
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
     size_t at = (size_t)set * (size_t)stride;
@@ -34,7 +34,7 @@ static void encode(struct model *model, int set, int sets)
     bias_relu(h, workspace_at(model, layout->last_bias), rows, in_stride, in_stride, d->precision);
     gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
                 forward_weight(model, last_layer(model)), z, stride);
-    pooling_max_forward(workspace_at(model, layout->set_input[0]) + at,
+    max_pooling_forward(workspace_at(model, layout->set_input[0]) + at,
                         (int32_t *)workspace_at(model, layout->winner) + at, z, sets, d->pairs, stride,
                         d->precision);
 }
@@ -66,17 +66,17 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **picked)
 {
-    const struct model_description *d = &model->description;
-    const struct deep_sets_layout *layout = layout_of(model);
+    const struct model_spec *d = &model->description;
+    const struct deep_sets_workspace *layout = layout_of(model);
     int width = d->embed_dim, stride = lanes_stride(width);
-    struct pooling_winners winners = {.row = (int32_t *)workspace_at(model, layout->row),
-                                      .first = (int32_t *)workspace_at(model, layout->first),
-                                      .column = (int32_t *)workspace_at(model, layout->column)};
+    struct max_pooling_argmax winners = {.row = (int32_t *)workspace_at(model, layout->row),
+                                         .first = (int32_t *)workspace_at(model, layout->first),
+                                         .column = (int32_t *)workspace_at(model, layout->column)};
     (void)gradient;
-    pooling_max_winners(&winners,
-                        (int32_t *)workspace_at(model, layout->winner) + (size_t)set * (size_t)stride, sets,
-                        d->pairs, width, stride, (int32_t *)workspace_at(model, layout->count));
-    pooling_max_backward(dz, workspace_at(model, layout->last_weight_gradient),
+    max_pooling_list_argmax(&winners,
+                            (int32_t *)workspace_at(model, layout->winner) + (size_t)set * (size_t)stride,
+                            sets, d->pairs, width, stride, (int32_t *)workspace_at(model, layout->count));
+    max_pooling_backward(dz, workspace_at(model, layout->last_weight_gradient),
                          workspace_at(model, layout->last_bias_gradient), &winners,
                          workspace_at(model, layout->set_gradient[1]) + (size_t)set * (size_t)width, d->pairs,
                          width, workspace_at(model, layout->last_weight),

@@ -1,5 +1,5 @@
 /* Mean and sum. The encoder's last layer is linear and so are they: it comes after pooling, once a set. */
-#include "kernel/pooling.h"
+#include "kernel/sum_pooling.h"
 #include "model/deep_sets.h"
 #include "model/pooling.h"
 
@@ -10,18 +10,19 @@ static float mean_scale(const struct model *model)
 
 static void encode(struct model *model, int set, int sets)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int stride = last_hidden_stride(model);
-    pooling_sum_forward(workspace_at(model, layout_of(model)->set_input[0]) + (size_t)set * (size_t)stride,
+    sum_pooling_forward(workspace_at(model, layout_of(model)->set_input[0]) + (size_t)set * (size_t)stride,
                         deep_sets_signs(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
                         workspace_at(model, layout_of(model)->last_bias), mean_scale(model), sets, d->pairs,
                         stride, d->precision);
 }
 
-// Pooling by sum is pooling by mean and then times the pairs: the encoder's last bias counts for each of them.
+// Pooling by sum is pooling by mean and then times the pairs: the encoder's last bias counts for each of
+// them.
 static void scale_embedding(const struct model *model, float *embedding, int sets)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     if (d->pooling != POOLING_SUM)
         return;
     for (int i = 0; i < sets * d->embed_dim; i++)
@@ -45,11 +46,11 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **picked)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int stride = last_hidden_stride(model);
     const float *dpooled = workspace_at(model, layout_of(model)->set_gradient[0]);
     (void)gradient, (void)picked;
-    pooling_sum_backward(dz, workspace_at(model, layout_of(model)->last_bias_gradient),
+    sum_pooling_backward(dz, workspace_at(model, layout_of(model)->last_bias_gradient),
                          dpooled + (size_t)set * (size_t)stride, deep_sets_signs(model, set),
                          mean_scale(model), sets, d->pairs, stride, d->precision);
     return sets * d->pairs;
@@ -57,12 +58,12 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
 
 static const void *transposed_gradient(struct model *model, int set, int sets, int rows, bool alone)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int stride = last_hidden_stride(model);
     const float *dpooled = workspace_at(model, layout_of(model)->set_gradient[0]);
     void *transposed = workspace_at(model, layout_of(model)->transposed_gradient);
     float *db = alone ? workspace_at(model, layout_of(model)->last_bias_gradient) : NULL;
-    pooling_sum_backward_transposed(transposed, db, dpooled + (size_t)set * (size_t)stride,
+    sum_pooling_backward_transposed(transposed, db, dpooled + (size_t)set * (size_t)stride,
                                     deep_sets_signs(model, set), mean_scale(model), sets, d->pairs, stride,
                                     d->encoder.width[d->encoder.count - 1], rows, d->precision);
     return transposed;

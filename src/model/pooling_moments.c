@@ -1,6 +1,6 @@
 /* Mean and standard deviation: every pair's embedding, forward and backward. */
-#include "kernel/pooling_moments.h"
-#include "kernel/activation.h"
+#include "kernel/bias_relu.h"
+#include "kernel/moments_pooling.h"
 #include "model/deep_sets.h"
 #include "model/pooling.h"
 
@@ -14,21 +14,21 @@ static int last_layer(const struct model *model)
 // Without its bias, which only moves the mean; kept for the whole shard.
 static void *embedding_of(const struct model *model, int set)
 {
-    const struct model_description *d = &model->description;
-    return workspace_numbers(model, layout_of(model)->embedding,
-                             (size_t)set * (size_t)d->pairs * (size_t)lanes_stride(d->embed_dim));
+    const struct model_spec *d = &model->description;
+    return workspace_elements(model, layout_of(model)->embedding,
+                              (size_t)set * (size_t)d->pairs * (size_t)lanes_stride(d->embed_dim));
 }
 
 static void encode(struct model *model, int set, int sets)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     int rows = sets * d->pairs, in = d->encoder.width[d->encoder.count - 1];
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
     void *h = deep_sets_activation(model, d->encoder.count - 1, set), *z = embedding_of(model, set);
     bias_relu(h, workspace_at(model, layout_of(model)->last_bias), rows, in_stride, in_stride, d->precision);
     gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
                 forward_weight(model, last_layer(model)), z, stride);
-    pooling_moments_forward(workspace_at(model, layout_of(model)->set_input[0]) +
+    moments_pooling_forward(workspace_at(model, layout_of(model)->set_input[0]) +
                                 (size_t)set * 2 * (size_t)stride,
                             z, sets, d->pairs, stride, d->precision);
 }
@@ -63,7 +63,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **picked)
 {
-    const struct model_description *d = &model->description;
+    const struct model_spec *d = &model->description;
     const struct tensor *weight = layer_weight(model, last_layer(model));
     int rows = sets * d->pairs, in = weight->columns, width = d->embed_dim;
     int in_stride = last_hidden_stride(model), stride = lanes_stride(width);
@@ -71,7 +71,7 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     const void *h = deep_sets_activation(model, d->encoder.count - 1, set);
     void *de = embedding_of(model, set);
     (void)picked;
-    pooling_moments_backward(de, workspace_at(model, layout_of(model)->set_gradient[0]) + at,
+    moments_pooling_backward(de, workspace_at(model, layout_of(model)->set_gradient[0]) + at,
                              workspace_at(model, layout_of(model)->set_input[0]) + at, sets, d->pairs, stride,
                              d->precision);
     gemm_tn(to_fp32(model), width, in, rows, de, stride, h, in_stride, gradient + weight->offset, in,

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/stop.h"
-#include "schedule/dispatch.h"
+#include "schedule/scheduler.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +22,10 @@ struct master {
     struct outbox *outbox;
     MPI_Comm world; // the outbox's
     int ranks;
-    struct dispatch *dispatch;
-    struct mark *mark;         // [runs]
-    bool undecided;            // something has changed since the last decision
-    struct own_message own[2]; // what waits for rank 0: an assignment, or a message to the leader that it is
+    struct scheduler *scheduler;
+    struct mark *mark;          // [runs]
+    bool undecided;             // something has changed since the last decision
+    struct self_message own[2]; // what waits for rank 0: an assignment, or a message to the leader that it is
     bool stop_sent, quit_sent, work_left;
     enum status failure; // of the results file
     char failure_message[512];
@@ -39,20 +39,20 @@ static int64_t count_runs(const struct schedule_job *job)
     return last + 1;
 }
 
-static void make_dispatch(const struct schedule_job *job, int ranks, struct dispatch **dispatch)
+static void make_dispatch(const struct schedule_job *job, int ranks, struct scheduler **scheduler)
 {
-    dispatch_create(job->estimate, count_runs(job), job->todo, job->todo_count, &policy_network, ranks,
-                    job->group, dispatch);
+    scheduler_create(job->estimate, count_runs(job), job->todo, job->todo_count, &policy_network, ranks,
+                     job->group, scheduler);
 }
 
 int schedule_ranks_used(const struct schedule_job *job, int ranks)
 {
-    struct dispatch *dispatch;
-    const struct dispatch_order *orders;
-    make_dispatch(job, ranks, &dispatch);
-    dispatch_decide(dispatch, 0, &orders);
-    int used = ranks - dispatch_free(dispatch);
-    dispatch_destroy(&dispatch);
+    struct scheduler *scheduler;
+    const struct scheduler_order *orders;
+    make_dispatch(job, ranks, &scheduler);
+    scheduler_decide(scheduler, 0, &orders);
+    int used = ranks - scheduler_free_ranks(scheduler);
+    scheduler_destroy(&scheduler);
     return used;
 }
 
@@ -63,7 +63,7 @@ void master_create(const struct schedule_job *job, const struct schedule_hooks *
     *master = (struct master){
         .job = job, .hooks = hooks, .outbox = outbox, .world = outbox->comm, .undecided = true};
     MPI_Comm_size(master->world, &master->ranks);
-    make_dispatch(job, master->ranks, &master->dispatch);
+    make_dispatch(job, master->ranks, &master->scheduler);
     master->mark = memory_small((size_t)count_runs(job) * sizeof *master->mark);
     *out = master;
 }
@@ -72,7 +72,7 @@ void master_destroy(struct master **master)
 {
     if (!*master)
         return;
-    dispatch_destroy(&(*master)->dispatch);
+    scheduler_destroy(&(*master)->scheduler);
     for (int i = 0; i < 2; i++)
         free((*master)->own[i].ranks);
     free((*master)->mark);
@@ -95,9 +95,9 @@ static void fail(struct master *master, enum status status, const char *message)
 
 static void keep_for_self(struct master *master, enum tag tag, int *ranks, int length)
 {
-    struct own_message *own = &master->own[tag == TAG_GROW];
+    struct self_message *own = &master->own[tag == TAG_GROW];
     free(own->ranks);
-    *own = (struct own_message){tag, ranks, length};
+    *own = (struct self_message){tag, ranks, length};
 }
 
 static void send_order(struct master *master, enum tag tag, const int *message, int length, int rank)
@@ -111,7 +111,7 @@ static void send_order(struct master *master, enum tag tag, const int *message, 
     }
 }
 
-static void carry_out(struct master *master, const struct dispatch_order *order)
+static void carry_out(struct master *master, const struct scheduler_order *order)
 {
     int length = 1 + order->size;
     int *message = memory_small((size_t)length * sizeof *message);
@@ -131,25 +131,25 @@ static void carry_out(struct master *master, const struct dispatch_order *order)
 
 static void decide(struct master *master)
 {
-    const struct dispatch_order *orders;
+    const struct scheduler_order *orders;
     if (!master->undecided || stop_requested())
         return;
     master->undecided = false;
-    int count = dispatch_decide(master->dispatch, clock_seconds(), &orders);
+    int count = scheduler_decide(master->scheduler, clock_seconds(), &orders);
     for (int i = 0; i < count; i++)
         carry_out(master, &orders[i]);
 }
 
-struct own_message master_own_message(struct master *master)
+struct self_message master_self_message(struct master *master)
 {
     for (int i = 0; i < 2; i++) {
-        struct own_message own = master->own[i];
+        struct self_message own = master->own[i];
         if (own.ranks) {
             master->own[i].ranks = NULL;
             return own;
         }
     }
-    return (struct own_message){0};
+    return (struct self_message){0};
 }
 
 // ---- reports ----
@@ -166,17 +166,17 @@ static void measure(struct master *master, const struct report *report)
     else if (seconds >= long_enough && scalars->step > mark->step)
         step_seconds = seconds / (double)(scalars->step - mark->step);
     double left = (double)(master->job->run[report->run].training.steps - scalars->step);
-    dispatch_progress(master->dispatch, report->run, clock_seconds(), left, step_seconds);
+    scheduler_progress(master->scheduler, report->run, clock_seconds(), left, step_seconds);
     master->undecided = true;
 }
 
 static enum status grown(struct master *master, const struct report *report)
 {
     const int *ranks;
-    dispatch_grown(master->dispatch, report->run, report->larger, clock_seconds());
+    scheduler_extended(master->scheduler, report->run, report->larger, clock_seconds());
     master->mark[report->run].set = false;
     measure(master, report);
-    int size = dispatch_group(master->dispatch, report->run, &ranks);
+    int size = scheduler_group(master->scheduler, report->run, &ranks);
     return report->larger
                ? master->hooks->grown(master->hooks->context, report->run, ranks, size, report->scalars.step)
                : STATUS_OK;
@@ -184,7 +184,7 @@ static enum status grown(struct master *master, const struct report *report)
 
 static enum status finished(struct master *master, const struct report *report)
 {
-    dispatch_finished(master->dispatch, report->run);
+    scheduler_finished(master->scheduler, report->run);
     master->undecided = true;
     if (report->status != STATUS_OK) {
         fail(master, report->status, report->message);
@@ -266,13 +266,13 @@ static enum status end_status(const struct master *master)
 {
     if (master->failure != STATUS_OK)
         return master->failure;
-    return master->work_left || dispatch_waiting(master->dispatch) > 0 ? STATUS_INTERRUPTED : STATUS_OK;
+    return master->work_left || scheduler_waiting(master->scheduler) > 0 ? STATUS_INTERRUPTED : STATUS_OK;
 }
 
 bool master_done(struct master *master, enum status *status)
 {
-    bool more = dispatch_waiting(master->dispatch) > 0 && !stop_requested();
-    if (dispatch_running(master->dispatch) > 0 || more)
+    bool more = scheduler_waiting(master->scheduler) > 0 && !stop_requested();
+    if (scheduler_running(master->scheduler) > 0 || more)
         return false;
     *status = end_status(master);
     if (!master->quit_sent) {

@@ -3,8 +3,8 @@
 #ifndef SCHEDULE_MASTER_H
 #define SCHEDULE_MASTER_H
 
+#include "schedule/messages.h"
 #include "schedule/outbox.h"
-#include "schedule/protocol.h"
 #include "schedule/schedule.h"
 
 struct master;
@@ -23,12 +23,12 @@ void master_report(struct master *master, enum tag tag, const struct report *rep
 /* The master in its part as a rank: what it would get as a message if it were another. The tag is
  * TAG_ASSIGN or TAG_JOIN, or TAG_GROW where it leads a group; `ranks` as there (length 1 + ranks), NULL if
  * there is nothing. The caller frees it. */
-struct own_message {
+struct self_message {
     enum tag tag;
     int *ranks;
     int length;
 };
-struct own_message master_own_message(struct master *master);
+struct self_message master_self_message(struct master *master);
 
 /* Nothing runs and nothing will start: the others were told to quit. *status is how the job ended. */
 bool master_done(struct master *master, enum status *status);

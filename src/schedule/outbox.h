@@ -6,7 +6,7 @@
 #ifndef SCHEDULE_OUTBOX_H
 #define SCHEDULE_OUTBOX_H
 
-#include "schedule/protocol.h"
+#include "schedule/messages.h"
 
 #include <mpi.h>
 

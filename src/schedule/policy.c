@@ -45,7 +45,7 @@ static struct candidate candidate_of(const struct policy_run *run, const struct 
 static bool may_double(const struct policy_run *run, const struct candidate *candidate, int size, int spare,
                        double cost)
 {
-    return size > 0 && size <= spare && 2 * size <= run->most_ranks &&
+    return size > 0 && size <= spare && 2 * size <= run->max_ranks &&
            candidate->doubled < worthwhile * candidate->seconds &&
            candidate->seconds - candidate->doubled > cost;
 }
@@ -83,7 +83,7 @@ static int start_fixed(const struct policy_run *queue, int queued, int free_rank
 {
     int started = 0;
     for (; started < queued; started++) {
-        size[started] = smaller(group, queue[started].most_ranks);
+        size[started] = smaller(group, queue[started].max_ranks);
         if (size[started] > free_ranks)
             break;
         free_ranks -= size[started];

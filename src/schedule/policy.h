@@ -10,7 +10,7 @@ struct policy_run {
     double steps;
     double step_seconds; // of one rank alone, evaluations shared out over the steps
     double bytes;        // of the gradient that a group sums at each step
-    int most_ranks;      // shards: a power of two
+    int max_ranks;       // shards: a power of two
 };
 
 /* What a group pays for being one. */

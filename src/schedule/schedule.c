@@ -4,8 +4,8 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "schedule/master.h"
+#include "schedule/messages.h"
 #include "schedule/outbox.h"
-#include "schedule/protocol.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -100,7 +100,7 @@ static void listen_for_growth(struct worker *worker)
 static void serve(struct worker *worker)
 {
     master_serve(worker->master);
-    struct own_message own = master_own_message(worker->master);
+    struct self_message own = master_self_message(worker->master);
     if (own.ranks)
         hear_growth(worker, own.ranks, own.length);
 }
@@ -240,7 +240,7 @@ static enum status be_master(struct worker *worker)
     master_create(worker->job, worker->hooks, &worker->outbox, &worker->master);
     for (;;) {
         master_serve(worker->master);
-        struct own_message own = master_own_message(worker->master);
+        struct self_message own = master_self_message(worker->master);
         if (own.ranks && own.tag != TAG_GROW) // else that run has ended meanwhile
             do_run(worker, own.tag, own.ranks, own.length);
         else if (master_done(worker->master, &status))

@@ -1,8 +1,9 @@
 #include "schedule/simulate.h"
 
 #include "base/memory.h"
-#include "schedule/dispatch.h"
+#include "schedule/scheduler.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,11 +23,11 @@ struct mark {
 
 struct simulator {
     const struct policy_run *run;
-    struct dispatch *dispatch;
+    struct scheduler *scheduler;
     struct event *heap; // the earliest first
     int64_t events, room;
     struct mark *mark; // [runs]
-    bool with_stretches;
+    bool with_intervals;
     struct simulation *result;
 };
 
@@ -71,12 +72,12 @@ static int ascending(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-static void add_stretch(struct simulation *result, struct simulation_stretch stretch)
+static void add_interval(struct simulation *result, struct timeline_interval interval)
 {
-    if ((result->stretches & (result->stretches - 1)) == 0) // full at every power of two
-        result->stretch =
-            memory_grow(result->stretch, 2 * (size_t)(result->stretches + 1) * sizeof *result->stretch);
-    result->stretch[result->stretches++] = stretch;
+    if ((result->intervals & (result->intervals - 1)) == 0) // full at every power of two
+        result->interval =
+            memory_grow(result->interval, 2 * (size_t)(result->intervals + 1) * sizeof *result->interval);
+    result->interval[result->intervals++] = interval;
 }
 
 // The group has worked on the run from its mark until now.
@@ -84,8 +85,8 @@ static void note(struct simulator *simulator, int64_t run, double now, double st
 {
     const int *group;
     const struct mark *mark = &simulator->mark[run];
-    dispatch_group(simulator->dispatch, run, &group);
-    if (!simulator->with_stretches)
+    scheduler_group(simulator->scheduler, run, &group);
+    if (!simulator->with_intervals)
         return;
     int *ranks = memory_small((size_t)mark->size * sizeof *ranks);
     memcpy(ranks, group, (size_t)mark->size * sizeof *ranks);
@@ -93,32 +94,35 @@ static void note(struct simulator *simulator, int64_t run, double now, double st
     for (int first = 0, count; first < mark->size; first += count) {
         for (count = 1; first + count < mark->size && ranks[first + count] == ranks[first] + count;)
             count++;
-        add_stretch(simulator->result, (struct simulation_stretch){run, ranks[first], count, mark->steps,
-                                                                   steps, mark->start, now});
+        add_interval(simulator->result,
+                     (struct timeline_interval){run, ranks[first], count, llround(mark->steps),
+                                                llround(steps), mark->start, now});
     }
     free(ranks);
 }
 
 // ---- time ----
 
-static void carry_out(struct simulator *simulator, const struct dispatch_order *order, double now)
+static void carry_out(struct simulator *simulator, const struct scheduler_order *order, double now)
 {
     struct mark *mark = &simulator->mark[order->run];
     double steps = 0;
     if (order->already > 0) {
-        double end = dispatch_end(simulator->dispatch, order->run), total = simulator->run[order->run].steps;
+        double end = scheduler_end(simulator->scheduler, order->run),
+               total = simulator->run[order->run].steps;
         steps = mark->steps + (total - mark->steps) * (now - mark->start) / (end - mark->start);
         note(simulator, order->run, now, steps);
-        dispatch_grown(simulator->dispatch, order->run, true, now);
+        scheduler_extended(simulator->scheduler, order->run, true, now);
     }
     *mark = (struct mark){mark->version + 1, now, steps, order->size};
-    push(simulator, (struct event){dispatch_end(simulator->dispatch, order->run), order->run, mark->version});
+    push(simulator,
+         (struct event){scheduler_end(simulator->scheduler, order->run), order->run, mark->version});
 }
 
 static void decide(struct simulator *simulator, double now)
 {
-    const struct dispatch_order *orders;
-    for (int count; (count = dispatch_decide(simulator->dispatch, now, &orders)) > 0;)
+    const struct scheduler_order *orders;
+    for (int count; (count = scheduler_decide(simulator->scheduler, now, &orders)) > 0;)
         for (int i = 0; i < count; i++)
             carry_out(simulator, &orders[i], now);
 }
@@ -129,7 +133,7 @@ static double lower_bound(const struct policy_run *run, int64_t runs, const stru
     double bound = work / ranks;
     for (int64_t i = 0; i < runs; i++) {
         double fastest = run[i].steps * run[i].step_seconds;
-        for (int size = 2; size <= run[i].most_ranks && size <= ranks; size *= 2) {
+        for (int size = 2; size <= run[i].max_ranks && size <= ranks; size *= 2) {
             double seconds = run[i].steps * policy_step_seconds(&run[i], network, size);
             fastest = seconds < fastest ? seconds : fastest;
         }
@@ -139,9 +143,9 @@ static double lower_bound(const struct policy_run *run, int64_t runs, const stru
 }
 
 void simulate(const struct policy_run *run, int64_t runs, const struct policy_network *network, int ranks,
-              int group, bool with_stretches, struct simulation *simulation)
+              int group, bool with_intervals, struct simulation *simulation)
 {
-    struct simulator simulator = {.run = run, .with_stretches = with_stretches, .result = simulation};
+    struct simulator simulator = {.run = run, .with_intervals = with_intervals, .result = simulation};
     int64_t *todo = memory_small((size_t)runs * sizeof *todo);
     *simulation = (struct simulation){0};
     simulator.mark = memory_small((size_t)runs * sizeof *simulator.mark);
@@ -150,7 +154,7 @@ void simulate(const struct policy_run *run, int64_t runs, const struct policy_ne
         simulation->work_seconds += run[i].steps * run[i].step_seconds;
     }
     simulation->bound_seconds = lower_bound(run, runs, network, ranks, simulation->work_seconds);
-    dispatch_create(run, runs, todo, runs, network, ranks, group, &simulator.dispatch);
+    scheduler_create(run, runs, todo, runs, network, ranks, group, &simulator.scheduler);
     decide(&simulator, 0);
     while (simulator.events > 0) {
         struct event event = pop(&simulator);
@@ -158,10 +162,10 @@ void simulate(const struct policy_run *run, int64_t runs, const struct policy_ne
             continue;
         simulation->seconds = event.time;
         note(&simulator, event.run, event.time, run[event.run].steps);
-        dispatch_finished(simulator.dispatch, event.run);
+        scheduler_finished(simulator.scheduler, event.run);
         decide(&simulator, event.time);
     }
-    dispatch_destroy(&simulator.dispatch);
+    scheduler_destroy(&simulator.scheduler);
     free(simulator.mark);
     free(simulator.heap);
     free(todo);
@@ -169,6 +173,6 @@ void simulate(const struct policy_run *run, int64_t runs, const struct policy_ne
 
 void simulation_free(struct simulation *simulation)
 {
-    free(simulation->stretch);
-    simulation->stretch = NULL;
+    free(simulation->interval);
+    simulation->interval = NULL;
 }

@@ -3,31 +3,24 @@
 #ifndef SCHEDULE_SIMULATE_H
 #define SCHEDULE_SIMULATE_H
 
+#include "base/timeline_interval.h"
 #include "schedule/policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Ranks that follow each other and the run that they work on, as in the results file's timeline. */
-struct simulation_stretch {
-    int64_t run;
-    int first_rank, ranks;
-    double from_step, to_step;
-    double start_seconds, end_seconds;
-};
-
 struct simulation {
-    double seconds;      // until the last run is over
-    double work_seconds; // of one rank that does all, alone
-    double
-        bound_seconds; // what no schedule is faster than: the work shared evenly, or the longest run at its fastest
-    int64_t stretches;
-    struct simulation_stretch *stretch; // [stretches], in the order they ended; only if asked for
+    double seconds;       // until the last run is over
+    double work_seconds;  // of one rank that does all, alone
+    double bound_seconds; // what no schedule is faster than: the work shared evenly, or the longest run at
+                          // its fastest
+    int64_t intervals;
+    struct timeline_interval *interval; // [intervals], in the order they ended; only if asked for
 };
 
 /* run [runs]; group: ranks for each run, or 0 to choose. The caller calls simulation_free. */
 void simulate(const struct policy_run *run, int64_t runs, const struct policy_network *network, int ranks,
-              int group, bool with_stretches, struct simulation *simulation);
+              int group, bool with_intervals, struct simulation *simulation);
 void simulation_free(struct simulation *simulation);
 
 #endif

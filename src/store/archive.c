@@ -3,9 +3,9 @@
 #include "base/memory.h"
 #include "store/archive_bytes.h"
 #include "store/file.h"
+#include "store/file_layout.h"
 #include "store/h5.h"
 #include "store/immutable.h"
-#include "store/layout.h"
 #include "store/store.h"
 
 #include <errno.h>

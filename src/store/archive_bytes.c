@@ -3,8 +3,8 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "store/file.h"
+#include "store/file_layout.h"
 #include "store/h5.h"
-#include "store/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,9 +3,9 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "store/file.h"
+#include "store/file_layout.h"
 #include "store/h5.h"
-#include "store/layout.h"
-#include "store/writer.h"
+#include "store/store_writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* The two checkpoint slots of a run.
  *
- * A slot is one header block of 4096 bytes and the payload, padded to whole blocks. It starts on a 4 KiB boundary. The
- * payload is the state of the run and the points of its curves. The writer overwrites the older slot: payload,
- * fdatasync, header, fdatasync. Hence, whenever the process is killed,
+ * A slot is one header block of 4096 bytes and the payload, padded to whole blocks. It starts on a 4 KiB
+ * boundary. The payload is the state of the run and the points of its curves. The writer overwrites the older
+ * slot: payload, fdatasync, header, fdatasync. Hence, whenever the process is killed,
  *   - a header is either all zero (never written) or whole;
  *   - the slot with the newer header is whole; the other one may be torn. */
 #ifndef STORE_CHECKPOINT_H
@@ -49,8 +49,8 @@ size_t slot_bytes(size_t payload);
 /* Finds the slots of a run. `path` is for messages. */
 enum status slots_locate(hid_t file, const char *path, int64_t run, const char *run_id, struct slots *slots);
 
-/* Reads both headers. `newest` is the written slot with the higher sequence number, or -1. STATUS_RESULTS for a slot of
- * another version. */
+/* Reads both headers. `newest` is the written slot with the higher sequence number, or -1. STATUS_RESULTS for
+ * a slot of another version. */
 enum status slots_headers(int fd, const char *path, const struct slots *slots, struct slot_header headers[2],
                           enum slot_state states[2], int *newest);
 

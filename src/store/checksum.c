@@ -1,7 +1,7 @@
 #include "store/checksum.h"
 
 #include "base/hash.h"
-#include "store/layout.h"
+#include "store/file_layout.h"
 #include "store/store.h"
 
 #include <string.h>

@@ -1,13 +1,14 @@
 // A new results file, with everything in it that will ever be: afterwards no metadata changes.
 //
-// HDF5 writes its metadata and the settings to memory, and plain system calls copy them to the disk: then a full disk is
-// told by the call that meets it. Columns, curves and tensors are written by rank 0 alone; slots have pages of their own.
+// HDF5 writes its metadata and the settings to memory, and plain system calls copy them to the disk: then a
+// full disk is told by the call that meets it. Columns, curves and tensors are written by rank 0 alone; slots
+// have pages of their own.
 #include "base/memory.h"
 #include "store/checkpoint.h"
 #include "store/creation.h"
 #include "store/file.h"
+#include "store/file_layout.h"
 #include "store/immutable.h"
-#include "store/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,8 +109,8 @@ done:
 
 // ---- the file ----
 
-// Slots start at pages, which they fill. Small pieces of metadata are handed out from large blocks. HDF5's default driver
-// does not open a file without a name on a disk.
+// Slots start at pages, which they fill. Small pieces of metadata are handed out from large blocks. HDF5's
+// default driver does not open a file without a name on a disk.
 static hid_t create_access(void)
 {
     hid_t access = h5_access();

@@ -1,4 +1,5 @@
-/* What the two halves of making a file share: create.c makes the file and its runs, columns.c everything before them. */
+/* What the two halves of making a file share: create.c makes the file and its runs, columns.c everything
+ * before them. */
 #ifndef STORE_CREATION_H
 #define STORE_CREATION_H
 

@@ -1,9 +1,9 @@
 // Attributes, datasets and groups that other programs added to a results file. Every reader leaves them
 // alone; this lists them.
 #include "base/memory.h"
+#include "store/file_layout.h"
 #include "store/h5.h"
 #include "store/immutable.h"
-#include "store/layout.h"
 #include "store/view.h"
 
 #include <stdlib.h>

@@ -44,8 +44,8 @@ hid_t h5_access(void)
     return access;
 }
 
-// h5netcdf asks HDF5 for the name of each variable's dimensions, and HDF5 looks through the whole file, 30 s at 10,000
-// runs, unless they come first.
+// h5netcdf asks HDF5 for the name of each variable's dimensions, and HDF5 looks through the whole file, 30 s
+// at 10,000 runs, unless they come first.
 hid_t h5_root(void)
 {
     hid_t properties = H5Pcreate(H5P_FILE_CREATE);

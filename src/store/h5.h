@@ -21,7 +21,8 @@ void h5_close(hid_t *id);
 /* How every file is opened: metadata of version V18 and no lock on the file. The caller closes it. */
 hid_t h5_access(void);
 
-/* How every file is made: the root's links stay in its header, in the order of creation. The caller closes it. */
+/* How every file is made: the root's links stay in its header, in the order of creation. The caller closes
+ * it. */
 hid_t h5_root(void);
 
 /* Properties of a dataset: contiguous, with its place in the file from the start, and without time stamps.
@@ -31,19 +32,20 @@ hid_t h5_contiguous(void);
 /* Variable-length UTF-8. The caller closes it. */
 hid_t h5_text_type(void);
 
-/* Closes a file that was created, if it is open; `status` is that of the writes before. `what` completes the sentence
- * "cannot write ...". */
+/* Closes a file that was created, if it is open; `status` is that of the writes before. `what` completes the
+ * sentence "cannot write ...". */
 enum status h5_close_new(hid_t *file, const char *path, const char *what, enum status status);
 
-/* The failure of the HDF5 call just made to write `what` into the file at `path`, in a sentence. From then on h5_close and
- * h5_close_new close nothing: HDF5 would try again to write what it could not. */
+/* The failure of the HDF5 call just made to write `what` into the file at `path`, in a sentence. From then on
+ * h5_close and h5_close_new close nothing: HDF5 would try again to write what it could not. */
 enum status h5_write_failure(const char *path, const char *what);
 
-/* The failure of the HDF5 call just made to read `what`: STATUS_MACHINE for an error of the disk, else the file is damaged. */
+/* The failure of the HDF5 call just made to read `what`: STATUS_MACHINE for an error of the disk, else the
+ * file is damaged. */
 enum status h5_read_failure(const char *path, const char *what);
 
-/* After several calls, some of which may have failed because something is not there: if the disk could not be read meanwhile, that
- * is the failure. Else it is `status`. Ends the heartbeat. */
+/* After several calls, some of which may have failed because something is not there: if the disk could not be
+ * read meanwhile, that is the failure. Else it is `status`. Ends the heartbeat. */
 enum status h5_settle(enum status status, const char *path);
 
 /* Reads count[] elements from start[] on; `type` is that of memory, rank 1 or 2. */

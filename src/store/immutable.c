@@ -2,8 +2,8 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "store/file_layout.h"
 #include "store/h5.h"
-#include "store/layout.h"
 
 #include <hdf5_hl.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 // with `flock`. A file system without locks (Lustre without that option) leaves only the text in the file:
 // then a live pid of this host is respected, others cannot be known.
 //
-// A rank whose mpirun was killed ends by itself, but not at once: the next job waits for it instead of being refused. It is
-// known by its parent, which is no longer the one it had.
+// A rank whose mpirun was killed ends by itself, but not at once: the next job waits for it instead of being
+// refused. It is known by its parent, which is no longer the one it had.
 #include "base/clock.h"
 #include "base/memory.h"
 #include "store/file.h"

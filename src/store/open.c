@@ -3,8 +3,8 @@
 #include "base/memory.h"
 #include "store/file.h"
 #include "store/h5.h"
+#include "store/store_writer.h"
 #include "store/view.h"
-#include "store/writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,7 +223,8 @@ enum status store_open(const char *path, MPI_Comm comm, struct store **out)
     enum status status = agree(rank == 0 ? read_places(store) : STATUS_OK, comm);
     if (status == STATUS_OK) {
         broadcast_places(store);
-        // Every rank opens the file once: a node that does not see it stops the job now, not at its first run.
+        // Every rank opens the file once: a node that does not see it stops the job now, not at its first
+        // run.
         status = agree(rank == 0 ? STATUS_OK : open_again(store, &store->run_fd), comm);
     }
     if (status != STATUS_OK) {

@@ -1,23 +1,24 @@
 /* The results file: one HDF5 file that holds a whole sweep. The only folder that includes hdf5.h.
  *
- * store_create makes everything at the start (RESULTS.h5.part, fsync, rename). Afterwards only raw data is written, at
- * places that never move, so the file can be opened at any moment, also after a kill. store_open reads these places
- * through HDF5 on rank 0 and broadcasts those of the checkpoint slots; then every write is a pwrite. The leader of a run's
- * group writes the run's slots, which fill 4 KiB pages of their own: a network file system needs one writer per page.
- * Rank 0 writes everything else. */
+ * store_create makes everything at the start (RESULTS.h5.part, fsync, rename). Afterwards only raw data is
+ * written, at places that never move, so the file can be opened at any moment, also after a kill. store_open
+ * reads these places through HDF5 on rank 0 and broadcasts those of the checkpoint slots; then every write is
+ * a pwrite. The leader of a run's group writes the run's slots, which fill 4 KiB pages of their own: a
+ * network file system needs one writer per page. Rank 0 writes everything else. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
 #include "base/column.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "base/timeline_interval.h"
 
 #include <mpi.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum run_status { RUN_PENDING, RUN_RUNNING, RUN_DONE, RUN_DIVERGED, RUN_FAILED };
+enum run_state { RUN_PENDING, RUN_RUNNING, RUN_DONE, RUN_DIVERGED, RUN_FAILED };
 
 enum { STORE_MAX_TENSORS = 48, STORE_MESSAGE_LENGTH = 256, STORE_ARITHMETIC_LENGTH = 256 };
 
@@ -83,13 +84,14 @@ struct store_segment {
     void *bytes;
     size_t length;
 };
-/* Overwrites the older of the run's two slots: payload, sync, header, sync. The slot keeps the run's curve [points],
- * too: rank 0 may not have written it yet. */
+/* Overwrites the older of the run's two slots: payload, sync, header, sync. The slot keeps the run's curve
+ * [points], too: rank 0 may not have written it yet. */
 enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step,
                                    const struct store_segment *segments, int count,
                                    const struct store_point *curve, int64_t points);
-/* Opens the file anew and reads the newest whole slot into the segments, but for those without `bytes`, and into `curve`
- * (NULL, or as long as the file's curves). *found is false if no slot is whole; then step, segments and curve are undefined. */
+/* Opens the file anew and reads the newest whole slot into the segments, but for those without `bytes`, and
+ * into `curve` (NULL, or as long as the file's curves). *found is false if no slot is whole; then step,
+ * segments and curve are undefined. */
 enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *step,
                                   const struct store_segment *segments, int count, struct store_point *curve,
                                   bool *found);
@@ -102,34 +104,27 @@ int64_t store_points(const struct store *store);
 /* Not synced. */
 enum status store_write_curve_point(struct store *store, int64_t run, int64_t point,
                                     const struct store_point *values);
-/* Makes the run's curves those of its newest whole checkpoint, before the run goes on: a kill may have lost points, or
- * left points of steps that will be repeated. */
+/* Makes the run's curves those of its newest whole checkpoint, before the run goes on: a kill may have lost
+ * points, or left points of steps that will be repeated. */
 enum status store_restore_curve(struct store *store, int64_t run);
 
-/* A row of the timeline: ranks, one after the other, and the run that they worked on. A group whose ranks do not
- * follow each other is several rows; one that grows begins new rows. Seconds count from the first start of work on the file,
- * interruptions left out. */
-struct store_stretch {
-    int64_t run;
-    int64_t first_rank, ranks;
-    int64_t from_step, to_step;
-    double start_seconds, end_seconds;
-};
 /* Maximum number of rows. Later rows are not recorded. */
 int64_t store_timeline_room(const struct store *store);
 /* Begins row `segment`, and says how far it has come since. Not synced. */
-enum status store_timeline_begin(struct store *store, int64_t segment, const struct store_stretch *stretch);
+enum status store_timeline_begin(struct store *store, int64_t segment,
+                                 const struct timeline_interval *interval);
 enum status store_timeline_extend(struct store *store, int64_t segment, int64_t to_step, double end_seconds);
 
-/* Writes the tensors of the flat vector `parameters`; not synced. *checksum is theirs, for store_write_row. */
+/* Writes the tensors of the flat vector `parameters`; not synced. *checksum is theirs, for store_write_row.
+ */
 enum status store_write_model(struct store *store, int64_t run, const float *parameters, int64_t *checksum);
-enum status store_write_status(struct store *store, int64_t run, enum run_status status);
+enum status store_write_status(struct store *store, int64_t run, enum run_state status);
 /* One outcome of an unfinished run while it runs (steps_done, loss, ...), as it is now; not synced. */
 enum status store_write_outcome(struct store *store, int64_t run, const char *name, double value);
-/* The row of a finished run: the outcomes (in the plan's order, as doubles), the texts and the checksums of model and
- * curves; sync; the row's checksum; sync; status; sync. model_checksum is -1 for a run without a model. Texts that are
- * too long are cut. */
-enum status store_write_row(struct store *store, int64_t run, enum run_status status, const double *outcomes,
+/* The row of a finished run: the outcomes (in the plan's order, as doubles), the texts and the checksums of
+ * model and curves; sync; the row's checksum; sync; status; sync. model_checksum is -1 for a run without a
+ * model. Texts that are too long are cut. */
+enum status store_write_row(struct store *store, int64_t run, enum run_state status, const double *outcomes,
                             int64_t model_checksum, const char *message, const char *arithmetic);
 
 /* ---- Reading: a serial view, also of a file that is being written. No MPI needed, sets no lock. ---- */
@@ -144,10 +139,9 @@ struct store_view {
     struct column_table
         columns; // every [run] column but status: settings, outcomes, message, arithmetic, checksums
     int settings, outcomes; // how many of each, in this order
-    uint8_t *status;        // [runs], enum run_status
-    bool *
-        damaged; // [runs]: finished, but its numbers do not match their checksum; here it is pending, what it left is
-                 // unknown, and its message says why
+    uint8_t *status;        // [runs], enum run_state
+    bool *damaged; // [runs]: finished, but its numbers do not match their checksum; here it is pending, what
+                   // it left is unknown, and its message says why
     bool archive; // made by store_archive: no checkpoints
     bool models;  // false in an archive without them
     int64_t file; // HDF5's handle
@@ -158,7 +152,8 @@ struct store_view {
 enum status store_view_open(const char *path, struct store_view **view);
 void store_view_close(struct store_view **view);
 
-/* One run's curves, [view->points] each, allocated by the caller. STATUS_RESULTS if they do not match their checksum. Where not reached: step -1, the others NaN.
+/* One run's curves, [view->points] each, allocated by the caller. STATUS_RESULTS if they do not match their
+ * checksum. Where not reached: step -1, the others NaN.
  */
 enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss,
                               double *r2, double *seconds);
@@ -166,9 +161,9 @@ enum status store_view_curves(const struct store_view *view, int64_t run, int64_
 /* Whether the curves and the model of a finished run match their checksums. */
 enum status store_view_check_run(const struct store_view *view, int64_t run, bool *valid);
 
-/* The rows of the timeline so far, in the order they began; the caller frees them. None in a file that is older than
- * timelines. */
-enum status store_view_timeline(const struct store_view *view, struct store_stretch **stretches,
+/* The rows of the timeline so far, in the order they began; the caller frees them. None in a file that is
+ * older than timelines. */
+enum status store_view_timeline(const struct store_view *view, struct timeline_interval **intervals,
                                 int64_t *count);
 
 /* The final parameters of a run (zeros while it is not done) under their names, packed into one flat vector.
@@ -183,8 +178,8 @@ enum status store_view_parameters(const struct store_view *view, int64_t run,
                                   struct store_parameters **parameters);
 void store_parameters_free(struct store_parameters **parameters);
 
-/* Writes a copy without checkpoints, compressed, for reading alone; without `models` it has none of these either.
- * Replaces the file at `path`: the caller has checked that it may. */
+/* Writes a copy without checkpoints, compressed, for reading alone; without `models` it has none of these
+ * either. Replaces the file at `path`: the caller has checked that it may. */
 enum status store_archive(const struct store_view *view, const char *path, bool models);
 
 /* Checks every checksum and invariant: settings and attributes; of finished runs the row, of done ones curve
@@ -198,11 +193,12 @@ struct store_verified {
 };
 enum status store_verify(const char *path, struct store_verified *verified);
 
-/* STATUS_USAGE if the file is an HDF5 file without `schema_version`, or no HDF5 file: an output must not replace it. */
+/* STATUS_USAGE if the file is an HDF5 file without `schema_version`, or no HDF5 file: an output must not
+ * replace it. */
 enum status store_require_results(const char *path);
 
 /* Lets libhdf5 interpret the file once: its root, and with `runs` the models and checkpoints of each run. */
-enum status store_look(const char *path, bool runs);
+enum status store_probe(const char *path, bool runs);
 
 /* From now on the functions that read call heartbeat(true) with each object that they read, and
  * heartbeat(false) before they return. So a caller can tell slow from stuck. */

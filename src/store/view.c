@@ -5,9 +5,9 @@
 #include "base/memory.h"
 #include "store/checksum.h"
 #include "store/file.h"
+#include "store/file_layout.h"
 #include "store/h5.h"
 #include "store/immutable.h"
-#include "store/layout.h"
 
 #include <errno.h>
 #include <stdlib.h>

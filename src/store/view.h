@@ -2,7 +2,7 @@
 #ifndef STORE_VIEW_H
 #define STORE_VIEW_H
 
-#include "store/layout.h"
+#include "store/file_layout.h"
 #include "store/store.h"
 
 /* As store_view_open, whatever the rows of finished runs hold: the verifier lists their faults. */

@@ -1,9 +1,10 @@
-// One run of a view: its curves and its model. What a finished run has is compared with its checksum before anybody sees it.
+// One run of a view: its curves and its model. What a finished run has is compared with its checksum before
+// anybody sees it.
 #include "base/hash.h"
 #include "base/memory.h"
 #include "store/checksum.h"
+#include "store/file_layout.h"
 #include "store/h5.h"
-#include "store/layout.h"
 #include "store/view.h"
 
 #include <math.h>
@@ -23,7 +24,8 @@ static bool is_summed(const struct store_view *view, const char *column, int64_t
            (view->status[run] > RUN_DONE && stored_sum(view, column, run) != CHECKSUM_NONE);
 }
 
-// A run that was finished when the view was opened may have been put back since (--retry): then its sums say nothing.
+// A run that was finished when the view was opened may have been put back since (--retry): then its sums say
+// nothing.
 static bool still_finished(const struct store_view *view, int64_t run)
 {
     uint8_t now = view->status[run];
@@ -191,7 +193,8 @@ done:
     return status;
 }
 
-// The tensors are the first members of the group, as many as hold the run's parameters. Later members are foreign.
+// The tensors are the first members of the group, as many as hold the run's parameters. Later members are
+// foreign.
 static enum status read_tensors(const struct store_view *view, int64_t run, hid_t group, bool with_values,
                                 struct store_parameters *parameters)
 {

@@ -3,8 +3,8 @@
 #ifndef SWEEP_CANONICAL_H
 #define SWEEP_CANONICAL_H
 
+#include "spec/run_spec.h"
 #include "sweep/grid.h"
-#include "sweep/run_spec.h"
 
 /* Lines `column=value`, sorted, of what is not at its default; the equations and the generator's shape
  * always. A setting that comes later changes no id, as long as its default means what was done before. */

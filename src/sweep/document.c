@@ -12,7 +12,7 @@ enum { DEEPEST = 8 };
 struct conversion {
     yaml_document_t *document;
     const char *set;
-    struct mistakes *mistakes;
+    struct diagnostics *diagnostics;
     bool *seen; // [nodes + 1]: a node met twice has an alias
     bool valid;
 };
@@ -39,15 +39,15 @@ static void convert_list(struct conversion *conversion, const yaml_node_t *yaml,
         convert(conversion, *item, depth + 1, &node->items[node->count++]);
 }
 
-static bool is_repeated(const struct node *mapping, const char *key, struct mistakes *mistakes,
+static bool is_repeated(const struct node *mapping, const char *key, struct diagnostics *diagnostics,
                         struct place place)
 {
     for (int i = 0; i < mapping->count; i++) {
         const struct node *item = &mapping->items[i];
         if (strcmp(item->key, key) != 0)
             continue;
-        mistakes_add(mistakes, place, key, "the key is here a second time; line %d has it first",
-                     item->place.line);
+        diagnostics_add(diagnostics, place, key, "the key is here a second time; line %d has it first",
+                        item->place.line);
         return true;
     }
     return false;
@@ -55,7 +55,7 @@ static bool is_repeated(const struct node *mapping, const char *key, struct mist
 
 static void refuse(struct conversion *conversion, struct place place, const char *message)
 {
-    mistakes_add(conversion->mistakes, place, NULL, "%s", message);
+    diagnostics_add(conversion->diagnostics, place, NULL, "%s", message);
     conversion->valid = false;
 }
 
@@ -77,13 +77,14 @@ static void convert_mapping(struct conversion *conversion, const yaml_node_t *ya
         const yaml_node_t *key = yaml_document_get_node(conversion->document, pair->key);
         struct place place = place_of(conversion, key);
         if (key->type != YAML_SCALAR_NODE) {
-            mistakes_add(conversion->mistakes, place, NULL, "a key is a list or a mapping; expected a name");
+            diagnostics_add(conversion->diagnostics, place, NULL,
+                            "a key is a list or a mapping; expected a name");
             continue;
         }
         const char *name = (const char *)key->data.scalar.value;
         if (refuse_nul(conversion, key, place))
             continue;
-        if (is_repeated(node, name, conversion->mistakes, place))
+        if (is_repeated(node, name, conversion->diagnostics, place))
             continue;
         struct node *item = &node->items[node->count++];
         item->key = memory_text(name);
@@ -139,58 +140,60 @@ static int line_of_problem(const yaml_parser_t *parser, const char *text)
 }
 
 static void add_syntax_mistake(const yaml_parser_t *parser, const char *text, const char *set,
-                               struct mistakes *mistakes)
+                               struct diagnostics *diagnostics)
 {
     struct place place = {.line = line_of_problem(parser, text), .set = set};
     const char *problem = parser->problem ? parser->problem : "unreadable";
     if (parser->error == YAML_READER_ERROR && strstr(problem, "UTF-8"))
-        mistakes_add(mistakes, place, NULL,
-                     "not valid YAML: a character that is not UTF-8; expected text in UTF-8 (from Latin-1: "
-                     "iconv -f latin1 -t utf-8)");
+        diagnostics_add(
+            diagnostics, place, NULL,
+            "not valid YAML: a character that is not UTF-8; expected text in UTF-8 (from Latin-1: "
+            "iconv -f latin1 -t utf-8)");
     else if (parser->context)
-        mistakes_add(mistakes, place, NULL, "not valid YAML: %s %s", problem, parser->context);
+        diagnostics_add(diagnostics, place, NULL, "not valid YAML: %s %s", problem, parser->context);
     else
-        mistakes_add(mistakes, place, NULL, "not valid YAML: %s", problem);
+        diagnostics_add(diagnostics, place, NULL, "not valid YAML: %s", problem);
 }
 
 static void refuse_second_document(yaml_parser_t *parser, const char *text, const char *set,
-                                   struct mistakes *mistakes)
+                                   struct diagnostics *diagnostics)
 {
     yaml_document_t document;
     if (!yaml_parser_load(parser, &document)) {
-        add_syntax_mistake(parser, text, set, mistakes);
+        add_syntax_mistake(parser, text, set, diagnostics);
         return;
     }
     const yaml_node_t *root = yaml_document_get_root_node(&document);
     if (root) {
         struct place place = {.line = (int)root->start_mark.line + 1, .set = set};
-        mistakes_add(mistakes, place, NULL, "a second YAML document starts here; expected one sweep a file");
+        diagnostics_add(diagnostics, place, NULL,
+                        "a second YAML document starts here; expected one sweep a file");
     }
     yaml_document_delete(&document);
 }
 
-bool document_read(const char *text, const char *set, struct mistakes *mistakes, struct node *root)
+bool document_read(const char *text, const char *set, struct diagnostics *diagnostics, struct node *root)
 {
     *root = (struct node){.place = {.line = 1, .set = set}, .scalar = memory_text("")};
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
-        mistakes_add(mistakes, root->place, NULL, "no memory for the YAML parser");
+        diagnostics_add(diagnostics, root->place, NULL, "no memory for the YAML parser");
         return false;
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, strlen(text));
     yaml_document_t document;
     bool valid = yaml_parser_load(&parser, &document);
     if (!valid) {
-        add_syntax_mistake(&parser, text, set, mistakes);
+        add_syntax_mistake(&parser, text, set, diagnostics);
     } else {
         if (yaml_document_get_root_node(&document)) {
             size_t nodes = (size_t)(document.nodes.top - document.nodes.start);
-            struct conversion conversion = {&document, set, mistakes, memory_small(nodes + 1), true};
+            struct conversion conversion = {&document, set, diagnostics, memory_small(nodes + 1), true};
             document_free(root);
             convert(&conversion, 1, 0, root);
             free(conversion.seen);
             valid = conversion.valid;
-            refuse_second_document(&parser, text, set, mistakes);
+            refuse_second_document(&parser, text, set, diagnostics);
         }
         yaml_document_delete(&document);
     }

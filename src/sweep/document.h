@@ -5,7 +5,7 @@
 #ifndef SWEEP_DOCUMENT_H
 #define SWEEP_DOCUMENT_H
 
-#include "sweep/mistakes.h"
+#include "sweep/diagnostics.h"
 
 #include <stdbool.h>
 
@@ -23,7 +23,7 @@ struct node {
 
 /* False, with a mistake recorded, if the text is no YAML. `set` is the KEY whose --set value the text is, or
  * NULL for a file. The caller frees the tree in both cases. */
-bool document_read(const char *text, const char *set, struct mistakes *mistakes, struct node *root);
+bool document_read(const char *text, const char *set, struct diagnostics *diagnostics, struct node *root);
 
 void document_free(struct node *root);
 

@@ -9,7 +9,7 @@
 
 struct expansion {
     struct grid *grid;
-    struct mistakes *mistakes;
+    struct diagnostics *diagnostics;
     struct run_spec *run; // [runs]
     int64_t *index;       // [runs], the combination that a run is
     int64_t runs;
@@ -19,12 +19,12 @@ struct expansion {
 static void resolve_all(struct expansion *expansion, int64_t size)
 {
     const struct value *chosen[SETTINGS];
-    for (int64_t i = 0; i < size && !mistakes_enough(expansion->mistakes); i++) {
+    for (int64_t i = 0; i < size && !diagnostics_full(expansion->diagnostics); i++) {
         grid_choose(expansion->grid, i, chosen);
         if (grid_excludes(expansion->grid, chosen))
             continue;
         struct run_spec *run = &expansion->run[expansion->runs];
-        resolve_run(expansion->grid, chosen, expansion->mistakes, run);
+        resolve_run(expansion->grid, chosen, expansion->diagnostics, run);
         expansion->tasks |= 1u << run->task.kind;
         expansion->models |= 1u << run->model.kind;
         expansion->poolings |= 1u << run->model.pooling;
@@ -49,12 +49,12 @@ static void check_exclusions(const struct expansion *expansion)
     for (int i = 0; i < grid->exclusions; i++) {
         const struct exclusion *exclusion = &grid->exclusion[i];
         if (exclusion->matches == 0 && !may_be_idle(grid, exclusion))
-            mistakes_add(expansion->mistakes, exclusion->place, "exclude",
-                         "leaves nothing out; expected values that occur together in the grid");
+            diagnostics_add(expansion->diagnostics, exclusion->place, "exclude",
+                            "leaves nothing out; expected values that occur together in the grid");
     }
     if (expansion->runs == 0)
-        mistakes_add(expansion->mistakes, grid->exclusion[0].place, "exclude",
-                     "leaves everything out; expected at least one run to remain");
+        diagnostics_add(expansion->diagnostics, grid->exclusion[0].place, "exclude",
+                        "leaves everything out; expected at least one run to remain");
 }
 
 // ---- settings without effect ----
@@ -78,9 +78,9 @@ static void refuse_unused(const struct expansion *expansion, enum setting_id id,
     for (int i = 0; choices[i]; i++)
         if (users & 1u << i)
             text_format(&names, "%s`%s`", names.length ? ", " : "", choices[i]);
-    mistakes_add(expansion->mistakes, grid_place(expansion->grid, id), settings_name(id, name),
-                 "is not used by `%s`; expected it only with %s %s", choices[found], settings[user].key,
-                 names.chars);
+    diagnostics_add(expansion->diagnostics, grid_location(expansion->grid, id), settings_name(id, name),
+                    "is not used by `%s`; expected it only with %s %s", choices[found], settings[user].key,
+                    names.chars);
     text_free(&names);
 }
 
@@ -123,8 +123,8 @@ static void refuse_equal(const struct expansion *expansion, const struct run_spe
         struct text one = {0}, other = {0};
         value_print_yaml(id, a[id], &one);
         value_print_yaml(id, b[id], &other);
-        mistakes_add(
-            expansion->mistakes, b[id]->place, settings_name(id, name),
+        diagnostics_add(
+            expansion->diagnostics, b[id]->place, settings_name(id, name),
             "%s and %s make the same run, of %d unknown%s and %d equation%s; expected runs that differ",
             one.chars, other.chars, second->unknowns, second->unknowns == 1 ? "" : "s",
             second->task.equations, second->task.equations == 1 ? "" : "s");
@@ -140,31 +140,31 @@ static void check_ids(const struct expansion *expansion)
     for (int64_t i = 0; i < expansion->runs; i++)
         sorted[i] = &expansion->run[i];
     qsort(sorted, (size_t)expansion->runs, sizeof *sorted, by_id);
-    for (int64_t i = 1; i < expansion->runs && !mistakes_enough(expansion->mistakes); i++)
+    for (int64_t i = 1; i < expansion->runs && !diagnostics_full(expansion->diagnostics); i++)
         if (strcmp(sorted[i - 1]->id, sorted[i]->id) == 0)
             refuse_equal(expansion, sorted[i - 1], sorted[i]);
     free(sorted);
 }
 
-void expand_grid(struct grid *grid, struct mistakes *mistakes, struct run_spec **run, int64_t *runs)
+void expand_grid(struct grid *grid, struct diagnostics *diagnostics, struct run_spec **run, int64_t *runs)
 {
     *run = NULL;
     *runs = 0;
     int64_t size = grid_size(grid);
-    if (size > GRID_LARGEST) {
-        mistakes_add(mistakes, grid_place(grid, grid->axis[0].ids[0]), "axes",
-                     "make more than %d runs; expected a smaller grid", GRID_LARGEST);
+    if (size > GRID_MAX_RUNS) {
+        diagnostics_add(diagnostics, grid_location(grid, grid->axis[0].ids[0]), "axes",
+                        "make more than %d runs; expected a smaller grid", GRID_MAX_RUNS);
         return;
     }
-    struct expansion expansion = {.grid = grid, .mistakes = mistakes};
+    struct expansion expansion = {.grid = grid, .diagnostics = diagnostics};
     expansion.run = memory_small((size_t)size * sizeof *expansion.run);
     expansion.index = memory_small((size_t)size * sizeof *expansion.index);
     resolve_all(&expansion, size);
-    if (!mistakes_enough(mistakes)) {
+    if (!diagnostics_full(diagnostics)) {
         check_exclusions(&expansion);
         check_use(&expansion);
     }
-    if (mistakes->count == 0) {
+    if (diagnostics->count == 0) {
         for (int64_t i = 0; i < expansion.runs; i++)
             canonical_run_id(&expansion.run[i], expansion.run[i].id);
         check_ids(&expansion);

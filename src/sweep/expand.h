@@ -2,10 +2,10 @@
 #ifndef SWEEP_EXPAND_H
 #define SWEEP_EXPAND_H
 
+#include "spec/run_spec.h"
 #include "sweep/grid.h"
-#include "sweep/run_spec.h"
 
 /* *run [*runs] gets every combination that is not excluded, resolved and with its id; the caller frees it. */
-void expand_grid(struct grid *grid, struct mistakes *mistakes, struct run_spec **run, int64_t *runs);
+void expand_grid(struct grid *grid, struct diagnostics *diagnostics, struct run_spec **run, int64_t *runs);
 
 #endif

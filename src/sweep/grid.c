@@ -81,7 +81,7 @@ void grid_drop(struct grid *grid, enum setting_id id)
     memmove(axis, axis + 1, (size_t)(&grid->axis[grid->axes] - axis) * sizeof *axis);
 }
 
-struct place grid_place(const struct grid *grid, enum setting_id id)
+struct place grid_location(const struct grid *grid, enum setting_id id)
 {
     for (int i = 0; i < grid->axes; i++)
         for (int j = 0; j < grid->axis[i].width; j++)
@@ -90,7 +90,7 @@ struct place grid_place(const struct grid *grid, enum setting_id id)
     return grid->fixed[id].place;
 }
 
-bool grid_sound(const struct grid *grid, enum setting_id id)
+bool grid_has_valid_value(const struct grid *grid, enum setting_id id)
 {
     return grid->given[id] || !grid->flawed[id];
 }
@@ -98,7 +98,7 @@ bool grid_sound(const struct grid *grid, enum setting_id id)
 int64_t grid_size(const struct grid *grid)
 {
     int64_t size = 1;
-    for (int i = 0; i < grid->axes && size <= GRID_LARGEST; i++)
+    for (int i = 0; i < grid->axes && size <= GRID_MAX_RUNS; i++)
         size *= grid->axis[i].count;
     return size;
 }

@@ -7,11 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { GRID_LARGEST = 1000000, AXIS_WIDEST = 5 };
+enum { GRID_MAX_RUNS = 1000000, AXIS_MAX_SETTINGS = 5 };
 
 struct axis {
     int width; // settings that move together: one, or those of the axis `generator`
-    enum setting_id ids[AXIS_WIDEST];
+    enum setting_id ids[AXIS_MAX_SETTINGS];
     int64_t count;
     struct value *values; // [count, width]
 };
@@ -50,10 +50,10 @@ void grid_add_axis(struct grid *grid, const struct axis *axis);
 void grid_drop(struct grid *grid, enum setting_id id);
 
 /* Where the setting is given. */
-struct place grid_place(const struct grid *grid, enum setting_id id);
+struct place grid_location(const struct grid *grid, enum setting_id id);
 
 /* False if all that was said about the setting was mistaken, so that nothing can be checked against it. */
-bool grid_sound(const struct grid *grid, enum setting_id id);
+bool grid_has_valid_value(const struct grid *grid, enum setting_id id);
 
 /* Combinations, exclusions not yet left out; anything above GRID_LARGEST is too many, not exact. */
 int64_t grid_size(const struct grid *grid);

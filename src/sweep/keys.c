@@ -24,17 +24,18 @@ static void full_key(enum setting_group group, const char *key, char full[64])
         snprintf(full, 64, "%s.%.40s", setting_groups[group], key);
 }
 
-static void refuse_shared(const char *key, struct place place, struct mistakes *mistakes)
+static void refuse_shared(const char *key, struct place place, struct diagnostics *diagnostics)
 {
     struct text names = {0};
     for (enum setting_group group = 0; group < GROUPS; group++)
         if (settings_find(group, key) != SETTINGS)
             text_format(&names, "%s`%s.%s`", names.length ? " or " : "", setting_groups[group], key);
-    mistakes_add(mistakes, place, key, "more than one group has this key; expected %s", names.chars);
+    diagnostics_add(diagnostics, place, key, "more than one group has this key; expected %s", names.chars);
     text_free(&names);
 }
 
-static void refuse_anywhere(const char *key, const char *bare, struct place place, struct mistakes *mistakes)
+static void refuse_anywhere(const char *key, const char *bare, struct place place,
+                            struct diagnostics *diagnostics)
 {
     struct nearest nearest = {.word = key};
     enum setting_group home;
@@ -51,12 +52,13 @@ static void refuse_anywhere(const char *key, const char *bare, struct place plac
     struct text hint = {0};
     if (nearest.name[0])
         text_format(&hint, "; did you mean `%s`?", nearest.name);
-    mistakes_add(mistakes, place, key, "unknown setting; expected one that `weightsweep plan --help` lists%s",
-                 hint.length ? hint.chars : "");
+    diagnostics_add(diagnostics, place, key,
+                    "unknown setting; expected one that `weightsweep plan --help` lists%s",
+                    hint.length ? hint.chars : "");
     text_free(&hint);
 }
 
-enum setting_id keys_anywhere(const char *key, struct place place, struct mistakes *mistakes)
+enum setting_id keys_anywhere(const char *key, struct place place, struct diagnostics *diagnostics)
 {
     enum setting_group group = GROUPS;
     const char *dot = strchr(key, '.');
@@ -66,18 +68,18 @@ enum setting_id keys_anywhere(const char *key, struct place place, struct mistak
         snprintf(name, sizeof name, "%.*s", (int)(dot - key), key);
         group = keys_group(name);
     } else if (settings_sharing(bare, &group) > 1) {
-        refuse_shared(key, place, mistakes);
+        refuse_shared(key, place, diagnostics);
         return SETTINGS;
     }
     enum setting_id id = group == GROUPS ? SETTINGS : settings_find(group, bare);
     if (id == SETTINGS)
-        refuse_anywhere(key, bare, place, mistakes);
+        refuse_anywhere(key, bare, place, diagnostics);
     return id;
 }
 
 // All keys of a group, and the nearest of them.
 static void refuse_in_group(enum setting_group group, const char *key, const char *full, struct place place,
-                            struct mistakes *mistakes)
+                            struct diagnostics *diagnostics)
 {
     struct nearest nearest = {.word = key};
     struct text expected = {0};
@@ -96,12 +98,12 @@ static void refuse_in_group(enum setting_group group, const char *key, const cha
     }
     if (nearest.name[0])
         text_format(&expected, "; did you mean `%s`?", nearest.name);
-    mistakes_add(mistakes, place, full, "unknown key; expected one of %s", expected.chars);
+    diagnostics_add(diagnostics, place, full, "unknown key; expected one of %s", expected.chars);
     text_free(&expected);
 }
 
 enum setting_id keys_in_group(enum setting_group group, const char *key, struct place place,
-                              struct mistakes *mistakes)
+                              struct diagnostics *diagnostics)
 {
     enum setting_id id = settings_find(group, key);
     if (id != SETTINGS)
@@ -110,11 +112,11 @@ enum setting_id keys_in_group(enum setting_group group, const char *key, struct 
     full_key(group, key, full);
     enum setting_group home = GROUPS;
     if (settings_sharing(key, &home) == 0 || home == group)
-        refuse_in_group(group, key, full, place, mistakes);
+        refuse_in_group(group, key, full, place, diagnostics);
     else if (home == GROUP_TOP)
-        mistakes_add(mistakes, place, full, "is in the wrong place; expected `%s` at top level", key);
+        diagnostics_add(diagnostics, place, full, "is in the wrong place; expected `%s` at top level", key);
     else
-        mistakes_add(mistakes, place, full, "is in the wrong place; expected it under `%s:`",
-                     setting_groups[home]);
+        diagnostics_add(diagnostics, place, full, "is in the wrong place; expected it under `%s:`",
+                        setting_groups[home]);
     return SETTINGS;
 }

@@ -10,10 +10,11 @@
 enum { LONGEST_NAME = 80 };
 
 // Records that something holds the wrong kind of thing, and says what belongs there.
-static void refuse(struct mistakes *mistakes, const struct node *node, const char *key, const char *expected)
+static void refuse(struct diagnostics *diagnostics, const struct node *node, const char *key,
+                   const char *expected)
 {
     char words[64];
-    mistakes_add(mistakes, node->place, key, "%s; expected %s", document_words(node, words), expected);
+    diagnostics_add(diagnostics, node->place, key, "%s; expected %s", document_words(node, words), expected);
 }
 
 // A key without anything behind it, as when all below it is commented out, is an empty list or mapping.
@@ -25,13 +26,13 @@ static bool is_nothing(const struct node *node)
 // ---- one setting ----
 
 static bool is_given_already(const struct grid *grid, enum setting_id id, struct place place,
-                             struct mistakes *mistakes)
+                             struct diagnostics *diagnostics)
 {
     if (!grid->given[id])
         return false;
     char name[64];
-    mistakes_add(mistakes, place, settings_name(id, name), "is given a second time; line %d has it first",
-                 grid_place(grid, id).line);
+    diagnostics_add(diagnostics, place, settings_name(id, name),
+                    "is given a second time; line %d has it first", grid_location(grid, id).line);
     return true;
 }
 
@@ -43,28 +44,28 @@ static bool looks_like_axis(enum setting_id id, const struct node *node)
     return !settings_is_list(id) || (node->count > 0 && node->items[0].type == NODE_LIST);
 }
 
-static bool parse(struct grid *grid, enum setting_id id, const struct node *node, struct mistakes *mistakes,
-                  struct value *value)
+static bool parse(struct grid *grid, enum setting_id id, const struct node *node,
+                  struct diagnostics *diagnostics, struct value *value)
 {
-    int before = mistakes->count;
-    bool valid = value_parse(id, node, mistakes, value);
-    if (mistakes->count > before)
+    int before = diagnostics->count;
+    bool valid = value_parse(id, node, diagnostics, value);
+    if (diagnostics->count > before)
         grid->flawed[id] = true;
     return valid;
 }
 
 static void read_fixed(struct grid *grid, enum setting_id id, const struct node *node,
-                       struct mistakes *mistakes)
+                       struct diagnostics *diagnostics)
 {
     struct value value;
-    if (is_given_already(grid, id, node->place, mistakes))
+    if (is_given_already(grid, id, node->place, diagnostics))
         return;
     if (looks_like_axis(id, node)) {
         char name[64];
-        refuse(mistakes, node, settings_name(id, name),
+        refuse(diagnostics, node, settings_name(id, name),
                "one value here; several make an axis, under `axes:`");
         grid->flawed[id] = true;
-    } else if (parse(grid, id, node, mistakes, &value)) {
+    } else if (parse(grid, id, node, diagnostics, &value)) {
         grid_fix(grid, id, &value);
     }
 }
@@ -91,7 +92,7 @@ static bool equal_rows(const struct axis *axis, const struct value *x, const str
     return true;
 }
 
-static void refuse_duplicates(struct axis *axis, const char *key, struct mistakes *mistakes)
+static void refuse_duplicates(struct axis *axis, const char *key, struct diagnostics *diagnostics)
 {
     const struct value **rows = memory_small((size_t)axis->count * sizeof *rows);
     for (int64_t i = 0; i < axis->count; i++)
@@ -105,19 +106,19 @@ static void refuse_duplicates(struct axis *axis, const char *key, struct mistake
             text_add(&value, j > 0 ? ", " : "");
             value_print_yaml(axis->ids[j], &rows[i][j], &value);
         }
-        mistakes_add(mistakes, rows[i]->place, key, "`%s` is in the axis twice; expected different values",
-                     value.chars);
+        diagnostics_add(diagnostics, rows[i]->place, key,
+                        "`%s` is in the axis twice; expected different values", value.chars);
         text_free(&value);
     }
     free(rows);
 }
 
 // Takes the axis over.
-static void add_axis(struct grid *grid, struct axis *axis, const char *key, struct mistakes *mistakes)
+static void add_axis(struct grid *grid, struct axis *axis, const char *key, struct diagnostics *diagnostics)
 {
-    int before = mistakes->count;
-    refuse_duplicates(axis, key, mistakes);
-    for (int i = 0; i < axis->width && mistakes->count > before; i++)
+    int before = diagnostics->count;
+    refuse_duplicates(axis, key, diagnostics);
+    for (int i = 0; i < axis->width && diagnostics->count > before; i++)
         grid->flawed[axis->ids[i]] = true;
     if (axis->count > 0)
         grid_add_axis(grid, axis);
@@ -126,45 +127,46 @@ static void add_axis(struct grid *grid, struct axis *axis, const char *key, stru
 }
 
 static bool is_axis_list(const struct node *node, const char *key, const char *example,
-                         struct mistakes *mistakes)
+                         struct diagnostics *diagnostics)
 {
     char expected[80];
     snprintf(expected, sizeof expected, "a list of values%s", example);
     if (node->type != NODE_LIST) {
-        refuse(mistakes, node, key, expected);
+        refuse(diagnostics, node, key, expected);
         return false;
     }
     if (node->count == 0) {
-        mistakes_add(mistakes, node->place, key, "an empty axis; expected %s", expected);
+        diagnostics_add(diagnostics, node->place, key, "an empty axis; expected %s", expected);
         return false;
     }
     return true;
 }
 
 static void read_axis(struct grid *grid, enum setting_id id, const struct node *node,
-                      struct mistakes *mistakes)
+                      struct diagnostics *diagnostics)
 {
     char buffer[64];
     const char *name = settings_name(id, buffer);
     bool lists = settings_is_list(id);
     const char *example = lists ? ", each of them a list: [[128, 256], [256]]" : "";
-    if (is_given_already(grid, id, node->place, mistakes))
+    if (is_given_already(grid, id, node->place, diagnostics))
         return;
-    if (!is_axis_list(node, name, example, mistakes)) {
+    if (!is_axis_list(node, name, example, diagnostics)) {
         grid->flawed[id] = true;
         return;
     }
     if (lists && !looks_like_axis(id, node)) {
-        mistakes_add(mistakes, node->place, name, "a list of numbers; expected a list of values%s", example);
+        diagnostics_add(diagnostics, node->place, name, "a list of numbers; expected a list of values%s",
+                        example);
         grid->flawed[id] = true;
         return;
     }
     struct axis axis = {.width = 1, .ids = {id}};
     axis.values = memory_small((size_t)node->count * sizeof *axis.values);
     for (int i = 0; i < node->count; i++)
-        if (parse(grid, id, &node->items[i], mistakes, &axis.values[axis.count]))
+        if (parse(grid, id, &node->items[i], diagnostics, &axis.values[axis.count]))
             axis.count++;
-    add_axis(grid, &axis, name, mistakes);
+    add_axis(grid, &axis, name, diagnostics);
 }
 
 // ---- generators ----
@@ -173,28 +175,28 @@ static const char generator_example[] = "a mapping such as {inputs: 2, hidden: [
 
 // One mapping of the axis `generator` into one row of values; what it does not say stays at the default.
 static bool read_generator(struct grid *grid, const struct axis *axis, const struct node *node,
-                           struct mistakes *mistakes, struct value *row)
+                           struct diagnostics *diagnostics, struct value *row)
 {
     bool said[SETTINGS] = {false}, valid = node->type == NODE_MAPPING;
     if (!valid)
-        refuse(mistakes, node, "generator", generator_example);
+        refuse(diagnostics, node, "generator", generator_example);
     for (int j = 0; j < axis->width; j++) {
         value_default(axis->ids[j], &row[j]);
         row[j].place = node->place;
     }
     for (int i = 0; i < node->count && valid; i++) {
         const struct node *item = &node->items[i];
-        enum setting_id id = keys_in_group(GROUP_GENERATOR, item->key, item->place, mistakes);
+        enum setting_id id = keys_in_group(GROUP_GENERATOR, item->key, item->place, diagnostics);
         valid = id != SETTINGS && valid;
         for (int j = 0; j < axis->width; j++)
             if (axis->ids[j] == id)
-                valid = parse(grid, id, item, mistakes, &row[j]) && valid;
+                valid = parse(grid, id, item, diagnostics, &row[j]) && valid;
         if (id != SETTINGS)
             said[id] = true;
     }
     if (valid && !(said[SETTING_GENERATOR_INPUTS] && said[SETTING_GENERATOR_HIDDEN])) {
-        mistakes_add(mistakes, node->place, "generator", "a shape is missing; expected %s",
-                     generator_example);
+        diagnostics_add(diagnostics, node->place, "generator", "a shape is missing; expected %s",
+                        generator_example);
         valid = false;
     }
     return valid;
@@ -209,102 +211,102 @@ static bool any_says(const struct node *list, const char *key)
     return false;
 }
 
-static void read_generator_axis(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+static void read_generator_axis(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
 {
     struct axis axis = {.width = 2, .ids = {SETTING_GENERATOR_INPUTS, SETTING_GENERATOR_HIDDEN}};
     for (enum setting_id id = SETTING_GENERATOR_INIT; id <= SETTING_GENERATOR_OUTPUTS; id++)
         if (any_says(node, settings[id].key))
             axis.ids[axis.width++] = id;
     for (int j = 0; j < axis.width; j++) {
-        if (is_given_already(grid, axis.ids[j], node->place, mistakes))
+        if (is_given_already(grid, axis.ids[j], node->place, diagnostics))
             return;
         grid->flawed[axis.ids[j]] = true; // until it is read
     }
-    if (!is_axis_list(node, "generator", ": [{inputs: 2, hidden: [5]}]", mistakes))
+    if (!is_axis_list(node, "generator", ": [{inputs: 2, hidden: [5]}]", diagnostics))
         return;
-    int before = mistakes->count;
+    int before = diagnostics->count;
     axis.values = memory_small((size_t)node->count * (size_t)axis.width * sizeof *axis.values);
     for (int i = 0; i < node->count; i++)
-        if (read_generator(grid, &axis, &node->items[i], mistakes, &axis.values[axis.count * axis.width]))
+        if (read_generator(grid, &axis, &node->items[i], diagnostics, &axis.values[axis.count * axis.width]))
             axis.count++;
     for (int j = 0; j < axis.width; j++)
-        grid->flawed[axis.ids[j]] = mistakes->count > before;
-    add_axis(grid, &axis, "generator", mistakes);
+        grid->flawed[axis.ids[j]] = diagnostics->count > before;
+    add_axis(grid, &axis, "generator", diagnostics);
 }
 
 // ---- the file ----
 
 static void read_group(struct grid *grid, enum setting_group group, const struct node *node,
-                       struct mistakes *mistakes)
+                       struct diagnostics *diagnostics)
 {
     if (group == GROUP_GENERATOR && node->type == NODE_LIST) {
-        refuse(mistakes, node, "generator", "one mapping here; several make an axis, under `axes:`");
+        refuse(diagnostics, node, "generator", "one mapping here; several make an axis, under `axes:`");
         grid->flawed[SETTING_GENERATOR_INPUTS] = grid->flawed[SETTING_GENERATOR_HIDDEN] = true;
         return;
     }
     if (node->type != NODE_MAPPING && !is_nothing(node)) {
-        refuse(mistakes, node, setting_groups[group], "a mapping of settings");
+        refuse(diagnostics, node, setting_groups[group], "a mapping of settings");
         return;
     }
     for (int i = 0; i < node->count; i++) {
         const struct node *item = &node->items[i];
-        enum setting_id id = keys_in_group(group, item->key, item->place, mistakes);
+        enum setting_id id = keys_in_group(group, item->key, item->place, diagnostics);
         if (id != SETTINGS)
-            read_fixed(grid, id, item, mistakes);
+            read_fixed(grid, id, item, diagnostics);
     }
 }
 
-static void read_axes(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+static void read_axes(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
 {
     if (node->type != NODE_MAPPING && !is_nothing(node)) {
-        refuse(mistakes, node, "axes", "a mapping from settings to lists of values");
+        refuse(diagnostics, node, "axes", "a mapping from settings to lists of values");
         return;
     }
     for (int i = 0; i < node->count; i++) {
         const struct node *item = &node->items[i];
         if (strcmp(item->key, "generator") == 0) {
-            read_generator_axis(grid, item, mistakes);
+            read_generator_axis(grid, item, diagnostics);
             continue;
         }
-        enum setting_id id = keys_anywhere(item->key, item->place, mistakes);
+        enum setting_id id = keys_anywhere(item->key, item->place, diagnostics);
         if (id != SETTINGS)
-            read_axis(grid, id, item, mistakes);
+            read_axis(grid, id, item, diagnostics);
     }
 }
 
-static void read_exclusion(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+static void read_exclusion(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
 {
     if (node->type != NODE_MAPPING || node->count == 0) {
-        refuse(mistakes, node, "exclude", "a mapping such as {unknowns: 15, seed: 2}");
+        refuse(diagnostics, node, "exclude", "a mapping such as {unknowns: 15, seed: 2}");
         return;
     }
     struct exclusion exclusion = {.place = node->place};
-    int before = mistakes->count;
+    int before = diagnostics->count;
     for (int i = 0; i < node->count; i++) {
         const struct node *item = &node->items[i];
-        enum setting_id id = keys_anywhere(item->key, item->place, mistakes);
-        if (id == SETTINGS || !value_parse(id, item, mistakes, &exclusion.values[exclusion.count]))
+        enum setting_id id = keys_anywhere(item->key, item->place, diagnostics);
+        if (id == SETTINGS || !value_parse(id, item, diagnostics, &exclusion.values[exclusion.count]))
             continue;
         exclusion.ids[exclusion.count++] = id;
         if (exclusion.count == SETTINGS)
             break;
     }
-    if (mistakes->count > before)
+    if (diagnostics->count > before)
         return;
     size_t bytes = (size_t)(grid->exclusions + 1) * sizeof *grid->exclusion;
     grid->exclusion = memory_grow(grid->exclusion, bytes);
     grid->exclusion[grid->exclusions++] = exclusion;
 }
 
-static void read_exclude(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+static void read_exclude(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
 {
     if (node->type != NODE_LIST && !is_nothing(node))
-        refuse(mistakes, node, "exclude", "a list of mappings such as {unknowns: 15, seed: 2}");
+        refuse(diagnostics, node, "exclude", "a list of mappings such as {unknowns: 15, seed: 2}");
     for (int i = 0; node->type == NODE_LIST && i < node->count; i++)
-        read_exclusion(grid, &node->items[i], mistakes);
+        read_exclusion(grid, &node->items[i], diagnostics);
 }
 
-static void read_name(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+static void read_name(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
 {
     int characters = 0;
     bool valid = node->type == NODE_SCALAR;
@@ -313,33 +315,33 @@ static void read_name(struct grid *grid, const struct node *node, struct mistake
         valid = valid && (unsigned char)*c >= ' ' && *c != 0x7f;
     }
     if (!valid || characters == 0 || characters > LONGEST_NAME)
-        refuse(mistakes, node, "name", "a text of 1 to 80 characters on one line");
+        refuse(diagnostics, node, "name", "a text of 1 to 80 characters on one line");
     free(grid->name);
     grid->name = memory_text(node->scalar);
 }
 
-bool reader_file(const struct node *root, struct grid *grid, struct mistakes *mistakes)
+bool reader_file(const struct node *root, struct grid *grid, struct diagnostics *diagnostics)
 {
     grid->place = root->place;
     if (root->type != NODE_MAPPING) {
-        refuse(mistakes, root, NULL, "a sweep: a mapping with `name:`, `axes:` and settings");
+        refuse(diagnostics, root, NULL, "a sweep: a mapping with `name:`, `axes:` and settings");
         return false;
     }
     for (int i = 0; i < root->count; i++) {
         const struct node *item = &root->items[i];
         enum setting_group group = keys_group(item->key);
         if (strcmp(item->key, "name") == 0) {
-            read_name(grid, item, mistakes);
+            read_name(grid, item, diagnostics);
         } else if (strcmp(item->key, "axes") == 0) {
-            read_axes(grid, item, mistakes);
+            read_axes(grid, item, diagnostics);
         } else if (strcmp(item->key, "exclude") == 0) {
-            read_exclude(grid, item, mistakes);
+            read_exclude(grid, item, diagnostics);
         } else if (group != GROUPS) {
-            read_group(grid, group, item, mistakes);
+            read_group(grid, group, item, diagnostics);
         } else {
-            enum setting_id id = keys_in_group(GROUP_TOP, item->key, item->place, mistakes);
+            enum setting_id id = keys_in_group(GROUP_TOP, item->key, item->place, diagnostics);
             if (id != SETTINGS)
-                read_fixed(grid, id, item, mistakes);
+                read_fixed(grid, id, item, diagnostics);
         }
     }
     return true;
@@ -347,7 +349,7 @@ bool reader_file(const struct node *root, struct grid *grid, struct mistakes *mi
 
 // ---- --set ----
 
-static void set_generator(struct grid *grid, const struct node *node, struct mistakes *mistakes)
+static void set_generator(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
 {
     for (enum setting_id id = 0; id < SETTINGS; id++)
         if (settings[id].group == GROUP_GENERATOR) {
@@ -355,35 +357,35 @@ static void set_generator(struct grid *grid, const struct node *node, struct mis
             grid->set[id] = true;
         }
     if (node->type == NODE_LIST)
-        read_generator_axis(grid, node, mistakes);
+        read_generator_axis(grid, node, diagnostics);
     else
-        read_group(grid, GROUP_GENERATOR, node, mistakes);
+        read_group(grid, GROUP_GENERATOR, node, diagnostics);
 }
 
 static void set_setting(struct grid *grid, enum setting_id id, const struct node *node,
-                        struct mistakes *mistakes)
+                        struct diagnostics *diagnostics)
 {
     grid->set[id] = true;
     if (!looks_like_axis(id, node)) {
         grid_drop(grid, id);
-        read_fixed(grid, id, node, mistakes);
+        read_fixed(grid, id, node, diagnostics);
         return;
     }
     grid->given[id] = false; // an axis that was there keeps its place among the axes
-    read_axis(grid, id, node, mistakes);
+    read_axis(grid, id, node, diagnostics);
 }
 
-void reader_set(const char *key, const char *value, struct grid *grid, struct mistakes *mistakes)
+void reader_set(const char *key, const char *value, struct grid *grid, struct diagnostics *diagnostics)
 {
     struct node node;
     struct place place = {.set = key};
-    if (document_read(value, key, mistakes, &node)) {
+    if (document_read(value, key, diagnostics, &node)) {
         if (strcmp(key, "generator") == 0) {
-            set_generator(grid, &node, mistakes);
+            set_generator(grid, &node, diagnostics);
         } else {
-            enum setting_id id = keys_anywhere(key, place, mistakes);
+            enum setting_id id = keys_anywhere(key, place, diagnostics);
             if (id != SETTINGS)
-                set_setting(grid, id, &node, mistakes);
+                set_setting(grid, id, &node, diagnostics);
         }
     }
     document_free(&node);
@@ -409,20 +411,21 @@ static bool has_other_task(const struct grid *grid, enum task_kind kind)
     return grid->fixed[SETTING_TASK].integer != kind;
 }
 
-void reader_require(const struct grid *grid, struct mistakes *mistakes)
+void reader_require(const struct grid *grid, struct diagnostics *diagnostics)
 {
     bool unknowns = is_given(grid, SETTING_UNKNOWNS), inputs = is_given(grid, SETTING_GENERATOR_INPUTS),
          hidden = is_given(grid, SETTING_GENERATOR_HIDDEN);
     if (!grid->name)
-        mistakes_add(mistakes, grid->place, "name",
-                     "is missing; expected a short text, such as `name: my-sweep`");
+        diagnostics_add(diagnostics, grid->place, "name",
+                        "is missing; expected a short text, such as `name: my-sweep`");
     if (!unknowns && !inputs && !hidden)
-        mistakes_add(mistakes, grid->place, "unknowns",
-                     "is missing; expected the number of weights to infer, or `generator:` with its shape");
+        diagnostics_add(
+            diagnostics, grid->place, "unknowns",
+            "is missing; expected the number of weights to infer, or `generator:` with its shape");
     if (inputs != hidden && has_other_task(grid, TASK_LINEAR_INVERSE))
-        mistakes_add(mistakes, grid->place, inputs ? "generator.hidden" : "generator.inputs",
-                     "is missing; expected both `inputs` and `hidden`, or `unknowns` instead of them");
+        diagnostics_add(diagnostics, grid->place, inputs ? "generator.hidden" : "generator.inputs",
+                        "is missing; expected both `inputs` and `hidden`, or `unknowns` instead of them");
     if (!is_given(grid, SETTING_EQUATION_RATIO) && has_other_task(grid, TASK_MLP_FORWARD))
-        mistakes_add(mistakes, grid->place, "equation_ratio",
-                     "is missing; expected the number of equations per unknown");
+        diagnostics_add(diagnostics, grid->place, "equation_ratio",
+                        "is missing; expected the number of equations per unknown");
 }

@@ -12,7 +12,7 @@ static const double most_numbers = 2147483647;
 struct check {
     const struct grid *grid;
     const struct value *const *chosen;
-    struct mistakes *mistakes;
+    struct diagnostics *diagnostics;
     struct run_spec *run;
 };
 
@@ -43,12 +43,12 @@ static void blame(const struct check *check, enum setting_id first, enum setting
     do {                                                                                                     \
         struct blame blamed_;                                                                                \
         blame((check), (first), (second), &blamed_);                                                         \
-        mistakes_add((check)->mistakes, blamed_.place, blamed_.name, __VA_ARGS__);                           \
+        diagnostics_add((check)->diagnostics, blamed_.place, blamed_.name, __VA_ARGS__);                     \
     } while (0)
 
 static bool sound(const struct check *check, enum setting_id id)
 {
-    return grid_sound(check->grid, id);
+    return grid_has_valid_value(check->grid, id);
 }
 
 // ---- the generator ----
@@ -108,7 +108,7 @@ static bool resolve_linear_generator(const struct check *check)
 // What a task has no use for is what it means there, so that runs that do the same are the same.
 static void forget_unused(struct run_spec *run)
 {
-    struct task_description *task = &run->task;
+    struct task_spec *task = &run->task;
     if (task->kind == TASK_LINEAR_INVERSE) {
         task->generator.activation = ACTIVATION_RELU;
         task->generator.init = INIT_NORMAL;
@@ -291,16 +291,16 @@ static void check_points(const struct check *check)
 static void note_warmup(const struct check *check)
 {
     const struct training *training = &check->run->training;
-    struct mistakes *notes = check->mistakes->notes;
+    struct diagnostics *notes = check->diagnostics->notes;
     struct blame blamed;
     if (!notes || training->warmup_steps <= training->steps)
         return;
     blame(check, SETTING_WARMUP_STEPS, SETTING_STEPS, &blamed);
-    mistakes_add(notes, blamed.place, blamed.name,
-                 "%lld warm-up steps in a training of %lld: the learning rate reaches %.3g of %g",
-                 (long long)training->warmup_steps, (long long)training->steps,
-                 training->learning_rate * (double)training->steps / (double)training->warmup_steps,
-                 training->learning_rate);
+    diagnostics_add(notes, blamed.place, blamed.name,
+                    "%lld warm-up steps in a training of %lld: the learning rate reaches %.3g of %g",
+                    (long long)training->warmup_steps, (long long)training->steps,
+                    training->learning_rate * (double)training->steps / (double)training->warmup_steps,
+                    training->learning_rate);
 }
 
 static int divisor_up_to(int number, int most)
@@ -312,7 +312,7 @@ static int divisor_up_to(int number, int most)
 
 static void check_heads(const struct check *check)
 {
-    const struct model_description *model = &check->run->model;
+    const struct model_spec *model = &check->run->model;
     if (model->kind != MODEL_DEEP_SETS || model->pooling != POOLING_ATTENTION ||
         !sound(check, SETTING_HEADS) || !sound(check, SETTING_EMBED_DIM) ||
         model->embed_dim % model->heads == 0)
@@ -360,7 +360,7 @@ static double widest(const struct widths *widths)
 static void check_set_sizes(const struct check *check, double shard)
 {
     const struct run_spec *run = check->run;
-    const struct model_description *model = &run->model;
+    const struct model_spec *model = &run->model;
     double pairs = model->kind == MODEL_DEEP_SETS ? widest(&run->training.further.set_sizes) : 0;
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_ENCODER, "a layer's output for one set",
                widest(&model->encoder) * pairs);
@@ -374,7 +374,7 @@ static void check_set_sizes(const struct check *check, double shard)
 static void check_sizes(const struct check *check, const struct tensor_table *table)
 {
     const struct run_spec *run = check->run;
-    const struct model_description *model = &run->model;
+    const struct model_spec *model = &run->model;
     double shard = (double)run->training.batch / run->training.shards;
     check_size(check, SETTING_ENCODER, SETTING_DECODER, "the model", (double)table->parameters);
     check_size(check, SETTING_ENCODER, SETTING_EQUATION_RATIO, "a layer's output for one set",
@@ -394,9 +394,9 @@ static void check_sizes(const struct check *check, const struct tensor_table *ta
 }
 
 void resolve_run(const struct grid *grid, const struct value *const chosen[SETTINGS],
-                 struct mistakes *mistakes, struct run_spec *run)
+                 struct diagnostics *diagnostics, struct run_spec *run)
 {
-    struct check check = {grid, chosen, mistakes, run};
+    struct check check = {grid, chosen, diagnostics, run};
     memset(run, 0, sizeof *run);
     for (enum setting_id id = 0; id < SETTINGS; id++)
         if (chosen[id])
@@ -411,7 +411,7 @@ void resolve_run(const struct grid *grid, const struct value *const chosen[SETTI
     if (!resolve_generator(&check) || !resolve_pairs(&check))
         return;
     run->model.pair_width = task_pair_width(&run->task);
-    run->model.pairs = task_most_equations(&run->task);
+    run->model.pairs = task_max_equations(&run->task);
     run->model.outputs = task_outputs(&run->task);
     struct tensor_table table;
     model_tensors(&run->model, &table);

@@ -31,10 +31,10 @@ enum {
 #define CHOICE(member, standard_, choices_)                                                                  \
     .type = SETTING_CHOICE, .standard = standard_, .choices = choices_, FIELD(member)
 #define WIDTHS(member, standard_, longest, most_)                                                            \
-    .type = SETTING_WIDTHS, .standard = standard_, .most_widths = longest, .least = 1, .most = most_,        \
+    .type = SETTING_WIDTHS, .standard = standard_, .max_widths = longest, .least = 1, .most = most_,         \
     FIELD(member)
 #define REALS(member, standard_, above, most_)                                                               \
-    .type = SETTING_REALS, .standard = standard_, .most_widths = REALS_MAX, .least = above, .most = most_,   \
+    .type = SETTING_REALS, .standard = standard_, .max_widths = REALS_MAX, .least = above, .most = most_,    \
     FIELD(member)
 #define CHOICES(member, standard_, choices_)                                                                 \
     .type = SETTING_CHOICES, .standard = standard_, .choices = choices_, FIELD(member)

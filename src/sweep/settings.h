@@ -6,7 +6,7 @@
 #ifndef SWEEP_SETTINGS_H
 #define SWEEP_SETTINGS_H
 
-#include "sweep/run_spec.h"
+#include "spec/run_spec.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -69,7 +69,7 @@ struct setting {
     enum setting_type type;
     const char *standard;       // the default as a file would write it; NULL: none
     double least, most;         // of an integer and of each width; reals are above `least`
-    int most_widths;            // length of a list of widths or reals
+    int max_widths;             // length of a list of widths or reals
     bool may_be_empty;          // such a list
     bool power_of_two;          // nothing else will do
     bool range;                 // two widths, the first not above the second

@@ -40,19 +40,19 @@ done:
 }
 
 // Splits KEY=VALUE in place and applies it. `argument` has to outlive the grid.
-static void apply_set(char *argument, struct grid *grid, struct mistakes *mistakes)
+static void apply_set(char *argument, struct grid *grid, struct diagnostics *diagnostics)
 {
     char *equals = strchr(argument, '=');
     if (!equals) {
-        mistakes_add(mistakes, (struct place){.set = argument}, NULL,
-                     "a value is missing; expected KEY=VALUE");
+        diagnostics_add(diagnostics, (struct place){.set = argument}, NULL,
+                        "a value is missing; expected KEY=VALUE");
         return;
     }
     *equals = '\0';
-    reader_set(argument, equals + 1, grid, mistakes);
+    reader_set(argument, equals + 1, grid, diagnostics);
 }
 
-static void finish(const struct grid *grid, const char *text, struct mistakes *notes, struct sweep *sweep)
+static void finish(const struct grid *grid, const char *text, struct diagnostics *notes, struct sweep *sweep)
 {
     struct text resolved = {0}, remarks = {0};
     sweep->cost = memory_small((size_t)sweep->runs * sizeof *sweep->cost);
@@ -69,7 +69,7 @@ static void finish(const struct grid *grid, const char *text, struct mistakes *n
 enum status sweep_create(const char *path, const char *text, int sets, const char *const *set,
                          struct sweep **out)
 {
-    struct mistakes notes = {.path = path}, mistakes = {.path = path, .notes = &notes};
+    struct diagnostics notes = {.path = path}, diagnostics = {.path = path, .notes = &notes};
     struct sweep *sweep = memory_small(sizeof *sweep);
     char **arguments = memory_small((size_t)sets * sizeof *arguments);
     struct grid grid;
@@ -77,13 +77,13 @@ enum status sweep_create(const char *path, const char *text, int sets, const cha
     grid_init(&grid);
     for (int i = 0; i < sets; i++)
         arguments[i] = memory_text(set[i]);
-    if (document_read(text, NULL, &mistakes, &root) && reader_file(&root, &grid, &mistakes)) {
+    if (document_read(text, NULL, &diagnostics, &root) && reader_file(&root, &grid, &diagnostics)) {
         for (int i = 0; i < sets; i++)
-            apply_set(arguments[i], &grid, &mistakes);
-        reader_require(&grid, &mistakes);
-        expand_grid(&grid, &mistakes, &sweep->run, &sweep->runs);
+            apply_set(arguments[i], &grid, &diagnostics);
+        reader_require(&grid, &diagnostics);
+        expand_grid(&grid, &diagnostics, &sweep->run, &sweep->runs);
     }
-    enum status status = mistakes_status(&mistakes);
+    enum status status = diagnostics_status(&diagnostics);
     if (status == STATUS_OK)
         finish(&grid, text, &notes, sweep);
     else
@@ -94,8 +94,8 @@ enum status sweep_create(const char *path, const char *text, int sets, const cha
     free(arguments);
     document_free(&root);
     grid_free(&grid);
-    mistakes_free(&mistakes);
-    mistakes_free(&notes);
+    diagnostics_free(&diagnostics);
+    diagnostics_free(&notes);
     return status;
 }
 

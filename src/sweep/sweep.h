@@ -4,7 +4,7 @@
 
 #include "base/column.h"
 #include "base/status.h"
-#include "sweep/run_spec.h"
+#include "spec/run_spec.h"
 
 struct sweep {
     char *name;

@@ -50,11 +50,11 @@ void value_expected(enum setting_id id, struct text *text)
         if (setting->range)
             text_add(text, "[least, most], two integers ");
         else
-            text_format(text, "a list of %d to %d integers ", !setting->may_be_empty, setting->most_widths);
+            text_format(text, "a list of %d to %d integers ", !setting->may_be_empty, setting->max_widths);
         print_range(setting, text);
         break;
     case SETTING_REALS:
-        text_format(text, "a list of up to %d numbers above ", setting->most_widths);
+        text_format(text, "a list of up to %d numbers above ", setting->max_widths);
         print_number(text, setting->least);
         text_add(text, " and at most ");
         print_number(text, setting->most);
@@ -66,13 +66,14 @@ void value_expected(enum setting_id id, struct text *text)
 }
 
 // Records "KEY: <found> <what is wrong>; expected ...".
-static bool refuse(enum setting_id id, const struct node *node, struct mistakes *mistakes, const char *what)
+static bool refuse(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
+                   const char *what)
 {
     char name[64], words[64];
     struct text expected = {0};
     value_expected(id, &expected);
-    mistakes_add(mistakes, node->place, settings_name(id, name), "%s %s; expected %s",
-                 document_words(node, words), what, expected.chars);
+    diagnostics_add(diagnostics, node->place, settings_name(id, name), "%s %s; expected %s",
+                    document_words(node, words), what, expected.chars);
     text_free(&expected);
     return false;
 }
@@ -82,18 +83,18 @@ static bool is_power_of_two(int64_t integer)
     return integer > 0 && (integer & (integer - 1)) == 0;
 }
 
-static bool parse_integer(enum setting_id id, const struct node *node, struct mistakes *mistakes,
+static bool parse_integer(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                           int64_t *integer)
 {
     const struct setting *setting = &settings[id];
     if (node->type != NODE_SCALAR || node->quoted || !number_integer(node->scalar, integer))
-        return refuse(id, node, mistakes, "is no integer");
+        return refuse(id, node, diagnostics, "is no integer");
     if (*integer > (int64_t)setting->most)
-        return refuse(id, node, mistakes, "is too large");
+        return refuse(id, node, diagnostics, "is too large");
     if (*integer < (int64_t)setting->least)
-        return refuse(id, node, mistakes, "is too small");
+        return refuse(id, node, diagnostics, "is too small");
     if (setting->power_of_two && !is_power_of_two(*integer))
-        return refuse(id, node, mistakes, "is no power of two");
+        return refuse(id, node, diagnostics, "is no power of two");
     return true;
 }
 
@@ -107,26 +108,27 @@ static bool is_not_finite(const char *scalar)
     return false;
 }
 
-static bool parse_real(enum setting_id id, const struct node *node, struct mistakes *mistakes, double *real)
+static bool parse_real(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
+                       double *real)
 {
     const struct setting *setting = &settings[id];
     if (node->type == NODE_SCALAR && !node->quoted && is_not_finite(node->scalar))
-        return refuse(id, node, mistakes, "is not finite");
+        return refuse(id, node, diagnostics, "is not finite");
     if (node->type != NODE_SCALAR || node->quoted || !number_real(node->scalar, real))
-        return refuse(id, node, mistakes, "is no number");
+        return refuse(id, node, diagnostics, "is no number");
     if (*real > setting->most)
-        return refuse(id, node, mistakes, "is too large");
+        return refuse(id, node, diagnostics, "is too large");
     if (*real <= setting->least)
-        return refuse(id, node, mistakes, "is too small");
+        return refuse(id, node, diagnostics, "is too small");
     return true;
 }
 
-static bool parse_choice(enum setting_id id, const struct node *node, struct mistakes *mistakes,
+static bool parse_choice(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                          int64_t *integer)
 {
     const char *const *choices = settings[id].choices;
     if (node->type != NODE_SCALAR || node->scalar[0] == '\0')
-        return refuse(id, node, mistakes, "is no name");
+        return refuse(id, node, diagnostics, "is no name");
     struct nearest nearest = {.word = node->scalar};
     for (int i = 0; choices[i]; i++) {
         if (strcmp(choices[i], node->scalar) == 0) {
@@ -140,68 +142,68 @@ static bool parse_choice(enum setting_id id, const struct node *node, struct mis
     if (nearest.name[0])
         text_format(&expected, "; did you mean `%s`?", nearest.name);
     char name[64];
-    mistakes_add(mistakes, node->place, settings_name(id, name), "unknown value `%s`; expected %s",
-                 node->scalar, expected.chars);
+    diagnostics_add(diagnostics, node->place, settings_name(id, name), "unknown value `%s`; expected %s",
+                    node->scalar, expected.chars);
     text_free(&expected);
     return false;
 }
 
 // Whether the node is a list of a length that the setting may have.
-static bool check_list(enum setting_id id, const struct node *node, struct mistakes *mistakes)
+static bool check_list(enum setting_id id, const struct node *node, struct diagnostics *diagnostics)
 {
     const struct setting *setting = &settings[id];
     if (node->type != NODE_LIST)
-        return refuse(id, node, mistakes, "is no list");
+        return refuse(id, node, diagnostics, "is no list");
     if (node->count == 0 && !setting->may_be_empty)
-        return refuse(id, node, mistakes, "is empty");
-    if (setting->most_widths > 0 && node->count > setting->most_widths)
-        return refuse(id, node, mistakes, "is too long");
+        return refuse(id, node, diagnostics, "is empty");
+    if (setting->max_widths > 0 && node->count > setting->max_widths)
+        return refuse(id, node, diagnostics, "is too long");
     if (setting->range && node->count == 1)
-        return refuse(id, node, mistakes, "is too short");
+        return refuse(id, node, diagnostics, "is too short");
     return true;
 }
 
-static bool parse_widths(enum setting_id id, const struct node *node, struct mistakes *mistakes,
+static bool parse_widths(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                          struct widths *widths)
 {
     *widths = (struct widths){0};
-    bool valid = check_list(id, node, mistakes);
+    bool valid = check_list(id, node, diagnostics);
     if (!valid)
         return false;
     for (int i = 0; i < node->count; i++) {
         int64_t width = 0;
-        valid = parse_integer(id, &node->items[i], mistakes, &width) && valid;
+        valid = parse_integer(id, &node->items[i], diagnostics, &width) && valid;
         widths->width[i] = (int)width;
     }
     widths->count = node->count;
     if (settings[id].range && valid && widths->width[0] > widths->width[1])
-        return refuse(id, node, mistakes, "starts above its end");
+        return refuse(id, node, diagnostics, "starts above its end");
     return valid;
 }
 
-static bool parse_reals(enum setting_id id, const struct node *node, struct mistakes *mistakes,
+static bool parse_reals(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                         struct reals *reals)
 {
     *reals = (struct reals){0};
-    bool valid = check_list(id, node, mistakes);
+    bool valid = check_list(id, node, diagnostics);
     if (!valid)
         return false;
     for (int i = 0; i < node->count; i++)
-        valid = parse_real(id, &node->items[i], mistakes, &reals->real[i]) && valid;
+        valid = parse_real(id, &node->items[i], diagnostics, &reals->real[i]) && valid;
     reals->count = node->count;
     return valid;
 }
 
-static bool parse_choices(enum setting_id id, const struct node *node, struct mistakes *mistakes,
+static bool parse_choices(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                           int64_t *bits)
 {
     *bits = 0;
-    bool valid = check_list(id, node, mistakes);
+    bool valid = check_list(id, node, diagnostics);
     if (!valid)
         return false;
     for (int i = 0; i < node->count; i++) {
         int64_t choice;
-        if (parse_choice(id, &node->items[i], mistakes, &choice))
+        if (parse_choice(id, &node->items[i], diagnostics, &choice))
             *bits |= (int64_t)1 << choice;
         else
             valid = false;
@@ -209,22 +211,23 @@ static bool parse_choices(enum setting_id id, const struct node *node, struct mi
     return valid;
 }
 
-bool value_parse(enum setting_id id, const struct node *node, struct mistakes *mistakes, struct value *value)
+bool value_parse(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
+                 struct value *value)
 {
     *value = (struct value){.place = node->place};
     switch (settings[id].type) {
     case SETTING_INTEGER:
-        return parse_integer(id, node, mistakes, &value->integer);
+        return parse_integer(id, node, diagnostics, &value->integer);
     case SETTING_REAL:
-        return parse_real(id, node, mistakes, &value->real);
+        return parse_real(id, node, diagnostics, &value->real);
     case SETTING_CHOICE:
-        return parse_choice(id, node, mistakes, &value->integer);
+        return parse_choice(id, node, diagnostics, &value->integer);
     case SETTING_WIDTHS:
-        return parse_widths(id, node, mistakes, &value->widths);
+        return parse_widths(id, node, diagnostics, &value->widths);
     case SETTING_REALS:
-        return parse_reals(id, node, mistakes, &value->reals);
+        return parse_reals(id, node, diagnostics, &value->reals);
     case SETTING_CHOICES:
-        return parse_choices(id, node, mistakes, &value->integer);
+        return parse_choices(id, node, diagnostics, &value->integer);
     }
     return false;
 }
@@ -235,10 +238,11 @@ bool value_default(enum setting_id id, struct value *value)
     const char *standard = settings[id].standard;
     if (!standard)
         return false;
-    struct mistakes mistakes = {0};
+    struct diagnostics diagnostics = {0};
     struct node node;
-    bool valid = document_read(standard, NULL, &mistakes, &node) && value_parse(id, &node, &mistakes, value);
-    assert(valid && mistakes.count == 0);
+    bool valid =
+        document_read(standard, NULL, &diagnostics, &node) && value_parse(id, &node, &diagnostics, value);
+    assert(valid && diagnostics.count == 0);
     document_free(&node);
     value->place = (struct place){0};
     return valid;

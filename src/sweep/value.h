@@ -20,7 +20,8 @@ struct value {
 };
 
 /* False, with a mistake recorded, if the setting cannot be that. */
-bool value_parse(enum setting_id id, const struct node *node, struct mistakes *mistakes, struct value *value);
+bool value_parse(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
+                 struct value *value);
 
 /* False, and a value of zeros, if the setting has no default. */
 bool value_default(enum setting_id id, struct value *value);

@@ -4,8 +4,8 @@
 #include "kernel/lanes.h"
 #include "kernel/least_squares.h"
 #include "kernel/random.h"
+#include "spec/batch_workspace.h"
 #include "task/generator.h"
-#include "task/layout.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static const double rate = 0.03; // falls to 0 as a cosine
 _Static_assert(RESTARTS % LANES == 0, "restarts fill whole vectors");
 
 struct fit {
-    struct task_description task;
+    struct task_spec task;
     int unknowns;
     // of the descent, a restart a lane
     float *x, *y;                                      // [n d, RESTARTS], [n o, RESTARTS]
@@ -56,7 +56,7 @@ static enum status alloc_least_squares(struct fit *fit)
     return STATUS_OK;
 }
 
-enum status fit_create(const struct task_description *task, struct fit **out)
+enum status fit_create(const struct task_spec *task, struct fit **out)
 {
     struct fit *fit = memory_small(sizeof *fit);
     fit->task = *task;

@@ -1,8 +1,8 @@
 #include "task/generator.h"
 
 #include "kernel/lanes.h"
-#include "task/activation.h"
-#include "task/layout.h"
+#include "spec/batch_workspace.h"
+#include "task/generator_activation.h"
 
 #include <math.h>
 #include <stddef.h>

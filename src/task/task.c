@@ -3,26 +3,26 @@
 #include "base/memory.h"
 #include "kernel/lanes.h"
 #include "kernel/random.h"
+#include "spec/batch_workspace.h"
 #include "task/distribution.h"
 #include "task/generator.h"
-#include "task/layout.h"
 
 #include <stdlib.h>
 
 struct task {
-    struct task_description description;
-    struct task_layout layout;
+    struct task_spec description;
+    struct batch_workspace layout;
     int sets;      // of the current batch
     int lanes;     // of it: its arrays are as narrow as it is, whatever there is room for
     int equations; // of each of them
     float *memory;
 };
 
-enum status task_create(const struct task_description *description, int sets, struct task **out)
+enum status task_create(const struct task_spec *description, int sets, struct task **out)
 {
     struct task *task = memory_small(sizeof *task);
     task->description = *description;
-    task_layout(description, sets, &task->layout);
+    batch_workspace(description, sets, &task->layout);
     enum status status = memory_alloc(task->layout.total * sizeof(float), (void **)&task->memory);
     if (status != STATUS_OK)
         task_destroy(&task);
@@ -52,7 +52,7 @@ static const enum random_purpose purposes[2][3] = {
 // ---- batches ----
 
 // An equation count of the range for each step, from (seed, step) alone.
-static int draw_equations(const struct task_description *description, int64_t seed, int64_t step)
+static int draw_equations(const struct task_spec *description, int64_t seed, int64_t step)
 {
     const struct random_stream stream = {seed, RANDOM_TRAIN_EQUATIONS, step};
     int least = description->equation_range.width[0], most = description->equation_range.width[1];
@@ -94,9 +94,9 @@ static void write_questions(const struct task *task)
 
 void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t step, int64_t first, int sets)
 {
-    const struct task_description *description = &task->description;
+    const struct task_spec *description = &task->description;
     const struct generator_shape *shape = &description->generator;
-    const struct task_layout *layout = &task->layout;
+    const struct batch_workspace *layout = &task->layout;
     int lanes = lanes_stride(sets), d = shape->inputs, points = description->eval_points;
     float *weights = at(task, layout->weights), *inputs = at(task, layout->inputs),
           *probes = at(task, layout->probes), *scratch = at(task, layout->scratch);
@@ -168,7 +168,7 @@ static const float *truth(const struct task *task)
 // Loss [lanes] and gradient [outputs, lanes] of each generator, of y under the predicted weights.
 static void functional_loss(struct task *task, const float *output, float scale)
 {
-    const struct task_layout *layout = &task->layout;
+    const struct batch_workspace *layout = &task->layout;
     generator_loss(&task->description.generator, predicted(task, output), at(task, layout->probes),
                    at(task, layout->probe_outputs), task->description.eval_points, task->lanes, scale,
                    at(task, layout->scratch), at(task, layout->loss), at(task, layout->gradient));
@@ -199,7 +199,7 @@ static bool is_functional(const struct task *task)
 void task_loss(struct task *task, const float *output, float scale, int each, double *loss,
                float *output_gradient)
 {
-    const struct task_layout *layout = &task->layout;
+    const struct batch_workspace *layout = &task->layout;
     const float *gradient = at(task, layout->gradient), *losses = at(task, layout->loss);
     int outputs = task_outputs(&task->description);
     if (is_functional(task) && task->description.objective == OBJECTIVE_FUNCTIONAL)
@@ -217,7 +217,7 @@ void task_loss(struct task *task, const float *output, float scale, int each, do
 
 void task_scores(struct task *task, const float *output, struct task_score *score)
 {
-    const struct task_layout *layout = &task->layout;
+    const struct batch_workspace *layout = &task->layout;
     const float *loss = at(task, layout->loss), *target = truth(task);
     size_t lanes = (size_t)task->lanes;
     int numbers = task_outputs(&task->description);

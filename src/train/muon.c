@@ -88,7 +88,7 @@ void muon_step(const struct tensor *tensor, enum precision precision, double rat
     size_t size = tensor_size(tensor), square_size = (size_t)r * (size_t)r;
     float *u = work, *next = u + size, *gram = next + size, *square = gram + square_size;
     void *room = square + square_size, *square_room = (float *)room + muon_operand(size, precision);
-    enum gemm_numbers numbers = precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
+    enum gemm_types numbers = precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
     bool tall = tensor->rows > tensor->columns;
 
     muon_momentum(m, g, size);

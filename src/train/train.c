@@ -7,11 +7,11 @@
 #include "model/model.h"
 #include "task/task.h"
 #include "train/evaluate.h"
-#include "train/final.h"
+#include "train/extra_scores.h"
 #include "train/held_out.h"
+#include "train/learning_rate.h"
 #include "train/optimizer.h"
-#include "train/rate.h"
-#include "train/tree.h"
+#include "train/shard_tree.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -108,7 +108,7 @@ static bool must_leave(const struct trainer *t)
 static void poll(struct trainer *t)
 {
     double now = clock_seconds();
-    stop_look_took(now - t->poll_clock);
+    stop_record_poll(now - t->poll_clock);
     t->poll_clock = now;
     t->hooks->poll(t->hooks->context, &t->state->scalars);
 }
@@ -150,8 +150,8 @@ static enum status trainer_init(struct trainer *t, MPI_Comm group)
                          &t->optimizer));
     optimizer_share(t->optimizer, t->group);
     t->count = model_table(t->model)->parameters;
-    t->numbers = model_gradient_numbers(&run->model);
-    t->unfolded = model_unfolded_parameters(&run->model, &t->unfolded_begin);
+    t->numbers = model_gradient_elements(&run->model);
+    t->unfolded = model_expanded_parameters(&run->model, &t->unfolded_begin);
     int levels = train_gradients(t->shards);
     size_t stride = vector_stride(t->numbers);
     TRY(alloc_floats((size_t)levels * stride + (t->numbers + 1) / 2, &t->gradients));
@@ -212,7 +212,7 @@ static enum status write_checkpoint(struct trainer *t)
     count_time(t);
     enum status status = t->hooks->checkpoint(t->hooks->context, t->state);
     t->checkpoint_clock = clock_seconds();
-    stop_saving_took(t->checkpoint_clock - t->clock);
+    stop_record_save(t->checkpoint_clock - t->clock);
     return status;
 }
 
@@ -235,13 +235,13 @@ struct leaves {
 static float *gradient_of(void *context, int shard)
 {
     const struct leaves *leaves = context;
-    return leaves->level[tree_leaf(leaves->first + shard)];
+    return leaves->level[shard_tree_leaf(leaves->first + shard)];
 }
 
 static void gradient_finished(void *context, int shard, size_t begin, size_t count)
 {
     const struct leaves *leaves = context;
-    tree_carry(leaves->level, leaves->first + shard, begin, count);
+    shard_tree_carry(leaves->level, leaves->first + shard, begin, count);
 }
 
 // Leaves the sum of this rank's shards in level[0].
@@ -265,8 +265,8 @@ static void add_shards(struct trainer *t, double *loss)
     }
 }
 
-// Losses of all shards, in order, and the greatest wish of all ranks. Ranks that are ready early make their next batch
-// while they wait for the others.
+// Losses of all shards, in order, and the greatest wish of all ranks. Ranks that are ready early make their
+// next batch while they wait for the others.
 static void share_losses(struct trainer *t)
 {
     int length = t->shards + 1;
@@ -291,13 +291,14 @@ static enum wish own_wish(const struct trainer *t)
     return t->rank == 0 && t->hooks->growing && t->hooks->growing(t->hooks->context) ? GROW : GO_ON;
 }
 
-// By one rank, which hands it on: its products may differ in their last bits where ranks of unlike processors were allowed.
+// By one rank, which hands it on: its products may differ in their last bits where ranks of unlike processors
+// were allowed.
 static void unfold(struct trainer *t)
 {
     if (t->unfolded == 0)
         return;
     if (t->rank == 0)
-        model_unfold(t->model, t->level[0]);
+        model_expand_gradient(t->model, t->level[0]);
     MPI_Bcast(t->level[0] + t->unfolded_begin, (int)t->unfolded, MPI_FLOAT, 0, t->group);
 }
 
@@ -311,20 +312,20 @@ static enum step_end step(struct trainer *t)
     struct train_scalars *scalars = &state->scalars;
     double *report = t->report + t->rank * (t->shards + 1);
 
-    model_use(t->model, state->parameters);
+    model_set_parameters(t->model, state->parameters);
     add_shards(t, report);
     report[t->shards] = own_wish(t);
     share_losses(t);
     if (t->wish == LEAVE)
         return STEP_DROPPED;
-    scalars->loss = tree_sum(t->shard_loss, training->shards) / training->batch;
+    scalars->loss = shard_tree_sum(t->shard_loss, training->shards) / training->batch;
     if (!isfinite(scalars->loss))
         return STEP_LOSS_LOST;
-    tree_allreduce(t->level[0], t->numbers, t->exchange, t->group);
+    shard_tree_allreduce(t->level[0], t->numbers, t->exchange, t->group);
     unfold(t);
-    if (!tree_finite(t->level[0], t->count))
+    if (!shard_tree_finite(t->level[0], t->count))
         return STEP_GRADIENT_LOST;
-    optimizer_step(t->optimizer, scalars->step, rate_at(training, scalars->step), state->parameters,
+    optimizer_step(t->optimizer, scalars->step, learning_rate_at(training, scalars->step), state->parameters,
                    t->level[0], state->first, state->second);
     scalars->loss_ema =
         scalars->step == 0 ? scalars->loss : ema_decay * scalars->loss_ema + (1 - ema_decay) * scalars->loss;
@@ -361,15 +362,16 @@ static void score(void *context, int first, int sets, double *numbers)
 // False if it was dropped because of a stop.
 static bool evaluate(struct trainer *t)
 {
-    model_use(t->model, t->state->parameters);
-    if (!held_out_pass(&t->held_out, score, t, TASK_SCORE_NUMBERS, (double *)t->scores))
+    model_set_parameters(t->model, t->state->parameters);
+    if (!held_out_pass(&t->held_out, score, t, TASK_SCORE_VALUES, (double *)t->scores))
         return false;
     t->r2_defined =
         evaluate_r2(t->scores, t->held_out.generators, &t->state->scalars.r2, &t->state->scalars.r2_stderr);
     return true;
 }
 
-// An evaluation is due after every `evaluate_every` steps and after the last, unless its point is there already.
+// An evaluation is due after every `evaluate_every` steps and after the last, unless its point is there
+// already.
 static bool evaluation_due(const struct trainer *t)
 {
     const struct training *training = &t->run->training;
@@ -479,10 +481,11 @@ static void failed(struct train_result *result)
 }
 
 // After the last checkpoint: what a stop drops here is computed again.
-static enum status evaluate_further(struct trainer *t, struct train_result *result)
+static enum status evaluate_extra(struct trainer *t, struct train_result *result)
 {
     bool left;
-    enum status status = final_evaluations(t->run, &t->held_out, t->state->parameters, result->scores, &left);
+    enum status status =
+        extra_scores_compute(t->run, &t->held_out, t->state->parameters, result->scores, &left);
     count_time(t);
     if (status == STATUS_MEMORY)
         failed(result);
@@ -499,7 +502,7 @@ static enum status begin(const struct train_run *run, const struct train_hooks *
 {
     struct trainer t = {.run = run, .hooks = hooks, .state = &result->state};
     *result = (struct train_result){0};
-    for (int i = 0; i < FURTHER_SCORES_MOST; i++)
+    for (int i = 0; i < EXTRA_SCORES_MAX; i++)
         result->scores[i] = NAN;
     enum status status = agree(trainer_init(&t, group), group);
     if (status == STATUS_MEMORY) {
@@ -515,7 +518,7 @@ static enum status begin(const struct train_run *run, const struct train_hooks *
     }
     trainer_free(&t); // leaves its room to the further evaluations
     if (status == STATUS_OK && result->end == TRAIN_DONE)
-        status = evaluate_further(&t, result);
+        status = evaluate_extra(&t, result);
     if (status != STATUS_OK)
         train_state_free(&result->state);
     return status;

@@ -1,12 +1,12 @@
-/* A bad disk under one file, for tests: a library to be named in LD_PRELOAD. Calls that read or change the file, its .part, its .grown or
- * their folder fail as they are told to, and changes that succeed are written down, so that power cuts can be played.
+/* A bad disk under one file, for tests: a library to be named in LD_PRELOAD. Calls that read or change the
+ * file, its .part, its .grown or their folder fail as they are told to, and changes that succeed are written
+ * down, so that power cuts can be played.
  *
  * DISK_FILE    the file, an absolute path without links; nothing else is touched
- * DISK_ERROR   ENOSPC, EROFS or EIO: what fails, fails with this; HANG or SPIN: it never returns, and waits or computes meanwhile;
- *              SLOW: it takes 10 ms longer and succeeds;
- *              without it nothing fails
- * DISK_HASTE   divides the timeouts of poll, so that a timeout of a minute passes in seconds
- * DISK_CALLS   which calls count, of `write sync truncate allocate rename` (all of these), or `read`, or `look` (whether it is there)
+ * DISK_ERROR   ENOSPC, EROFS or EIO: what fails, fails with this; HANG or SPIN: it never returns, and waits
+ * or computes meanwhile; SLOW: it takes 10 ms longer and succeeds; without it nothing fails DISK_HASTE
+ * divides the timeouts of poll, so that a timeout of a minute passes in seconds DISK_CALLS   which calls
+ * count, of `write sync truncate allocate rename` (all of these), or `read`, or `look` (whether it is there)
  * DISK_ON      `part`, `grown`, `file` or `folder`: only calls on this one count
  * DISK_FROM    and DISK_TO: only reads and writes that touch these bytes of the file count
  * DISK_NTH     the first of the counted calls of a process that fails (1)
@@ -36,8 +36,8 @@ enum target { OTHER, PART, GROWN, FILE_ITSELF, FOLDER };
 
 /* A call as it lies in the trace, in native byte order; of a write, its bytes follow. */
 struct record {
-    // w: wrote, t: truncated to `length`, r: renamed, s and S: a sync begins and has succeeded; of the file itself also
-    // o: opened, i: asked for its state (stat), k: locked
+    // w: wrote, t: truncated to `length`, r: renamed, s and S: a sync begins and has succeeded; of the file
+    // itself also o: opened, i: asked for its state (stat), k: locked
     char kind;
     int32_t pid;
     int64_t offset, length; // bytes

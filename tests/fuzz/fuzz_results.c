@@ -1,16 +1,17 @@
-// Our part of the reader of results files, short of libhdf5: whatever the columns, curves, texts, models and checkpoint slots
-// hold, a file is shown or refused. The input patches what a sound file holds; sums over what was patched are made
-// good first, as bit 0 to 2 of its first byte say, or the checks would keep everything else out of reach.
+// Our part of the reader of results files, short of libhdf5: whatever the columns, curves, texts, models and
+// checkpoint slots hold, a file is shown or refused. The input patches what a sound file holds; sums over
+// what was patched are made good first, as bit 0 to 2 of its first byte say, or the checks would keep
+// everything else out of reach.
 #include "base/hash.h"
 #include "base/memory.h"
-#include "commands/table.h"
-#include "commands/versions.h"
+#include "cli/table.h"
+#include "driver/versions.h"
 #include "fuzz.h"
 #include "store/checkpoint.h"
 #include "store/checksum.h"
+#include "store/file_layout.h"
 #include "store/h5.h"
 #include "store/immutable.h"
-#include "store/layout.h"
 #include "store/store.h"
 
 #include <fcntl.h>

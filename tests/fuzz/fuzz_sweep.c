@@ -1,5 +1,5 @@
-// The sweep parser: any text is a sweep or has its mistakes told, in bounded memory. Lines that begin with "--set " are
-// taken out and given as such options.
+// The sweep parser: any text is a sweep or has its mistakes told, in bounded memory. Lines that begin with
+// "--set " are taken out and given as such options.
 #include "base/memory.h"
 #include "base/text.h"
 #include "fuzz.h"

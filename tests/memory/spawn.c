@@ -1,5 +1,5 @@
-/* For tests under valgrind, a library to be named in LD_PRELOAD: a program that spawns itself as /proc/self/exe would get valgrind
- * instead of itself, so it gets the one that SPAWN_PROGRAM names. */
+/* For tests under valgrind, a library to be named in LD_PRELOAD: a program that spawns itself as
+ * /proc/self/exe would get valgrind instead of itself, so it gets the one that SPAWN_PROGRAM names. */
 #include <dlfcn.h>
 #include <spawn.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-// A policy that moves ranks at random moments, in the place of schedule/policy.c: the numbers must not notice. The environment
-// variable RESTLESS seeds it.
+// A policy that moves ranks at random moments, in the place of schedule/policy.c: the numbers must not
+// notice. The environment variable RESTLESS seeds it.
 #include "schedule/policy.h"
 
 #include <math.h>
@@ -31,7 +31,7 @@ void policy_share(const struct policy_run *run, int runs, const struct policy_ne
 {
     (void)network;
     for (int i = 0; i < runs; i++)
-        while (size[i] > 0 && size[i] <= spare && 2 * size[i] <= run[i].most_ranks && once_in(20)) {
+        while (size[i] > 0 && size[i] <= spare && 2 * size[i] <= run[i].max_ranks && once_in(20)) {
             spare -= size[i];
             size[i] *= 2;
         }

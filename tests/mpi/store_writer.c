@@ -118,7 +118,8 @@ static enum status write_run(struct store *store, int64_t run, int rank, float *
                            "test");
 }
 
-// Rank 0 alone writes rows, curves and models, so only its runs finish. The others write checkpoints of theirs.
+// Rank 0 alone writes rows, curves and models, so only its runs finish. The others write checkpoints of
+// theirs.
 static enum status write_forever(const char *path, int rank, int ranks, int64_t runs)
 {
     struct store_model model = {0};

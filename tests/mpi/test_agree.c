@@ -1,5 +1,5 @@
-// Two ranks with different statuses: both get the graver status and its message. Exit code 0 if this holds for
-// every pair.
+// Two ranks with different statuses: both get the graver status and its message. Exit code 0 if this holds
+// for every pair.
 #include "base/agree.h"
 
 #include <stdio.h>

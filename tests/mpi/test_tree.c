@@ -1,5 +1,5 @@
 // The tree over ranks: on any power of two of them, the recursive pairwise sum, bit for bit, on every rank.
-#include "train/tree.h"
+#include "train/shard_tree.h"
 
 #include <mpi.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static int wrong(size_t count, int rank, int ranks)
     for (size_t i = 0; i < count; i++)
         vector[i] = value_of(rank, i);
     vector[count] = exchange[room] = guard;
-    tree_allreduce(vector, count, exchange, MPI_COMM_WORLD);
+    shard_tree_allreduce(vector, count, exchange, MPI_COMM_WORLD);
     int errors = (vector[count] != guard) + (exchange[room] != guard);
     for (size_t i = 0; i < count; i++)
         errors += vector[i] != pairwise(0, ranks, i);

@@ -1,10 +1,11 @@
-// The scheduler at scale: schedule/ and the group's tree as they are, on simulated ranks. Only the training step is replaced, by the
-// time that it would take. Prints the makespan against what no schedule could beat, what messages cost, and the master's load.
+// The scheduler at scale: schedule/ and the group's tree as they are, on simulated ranks. Only the training
+// step is replaced, by the time that it would take. Prints the makespan against what no schedule could beat,
+// what messages cost, and the master's load.
 #include "base/clock.h"
 #include "base/memory.h"
 #include "schedule/master.h"
 #include "schedule/schedule.h"
-#include "train/tree.h"
+#include "train/shard_tree.h"
 
 #include <math.h>
 #include <mpi.h>
@@ -66,7 +67,7 @@ static bool share(struct trainer *t, bool grow)
     if (t->ranks == 1)
         return grow;
     MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, report, length, MPI_DOUBLE, t->group);
-    tree_allreduce(t->gradient, PARAMETERS, t->exchange, t->group);
+    shard_tree_allreduce(t->gradient, PARAMETERS, t->exchange, t->group);
     return report[length - 1] > 0; // the leader's
 }
 
@@ -137,7 +138,8 @@ void train_state_free(struct train_state *state)
     (void)state;
 }
 
-// ---- what the master costs: --wrap=master_serve and this machine's own clock, which the simulation does not know of ----
+// ---- what the master costs: --wrap=master_serve and this machine's own clock, which the simulation does not
+// know of ----
 
 void __real_master_serve(struct master *master);
 void __wrap_master_serve(struct master *master);

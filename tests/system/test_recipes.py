@@ -19,9 +19,9 @@ ENVIRONMENT = os.environ | {
 Edits = list[tuple[str, str, str]]  # file, what stands there, what shall stand there
 
 POOLING: Edits = [  # root: the sum over the root of the number of pairs
-    ("src/model/description.h", "POOLING_ATTENTION }", "POOLING_ATTENTION, POOLING_ROOT }"),
+    ("src/spec/model_spec.h", "POOLING_ATTENTION }", "POOLING_ATTENTION, POOLING_ROOT }"),
     ("src/sweep/settings.c", '"moments", "attention",', '"moments", "attention", "root",'),
-    ("src/model/description.h", "model->pooling == POOLING_SUM;", "model->pooling == POOLING_SUM || model->pooling == POOLING_ROOT;"),
+    ("src/spec/model_spec.h", "model->pooling == POOLING_SUM;", "model->pooling == POOLING_SUM || model->pooling == POOLING_ROOT;"),
     ("src/model/pooling.h", "pooling_moments, ", "pooling_moments, pooling_root, "),
     ("src/model/deep_sets.c", "[POOLING_MAX]", "[POOLING_ROOT] = &pooling_root, [POOLING_MAX]"),
     ("CMakeLists.txt", "model/pooling_mean.c", "model/pooling_mean.c model/pooling_root.c"),
@@ -39,7 +39,7 @@ NEW_FILE: Edits = [  # what the mean's file becomes
     ("", "const struct pooling pooling_mean", "const struct pooling pooling_root"),
 ]
 MODEL: Edits = [  # straight: the linear one by another name
-    ("src/model/description.h", "MODEL_DEEP_SETS }", "MODEL_DEEP_SETS, MODEL_STRAIGHT }"),
+    ("src/spec/model_spec.h", "MODEL_DEEP_SETS }", "MODEL_DEEP_SETS, MODEL_STRAIGHT }"),
     ("src/sweep/settings.c", '"deep-sets",', '"deep-sets", "straight",'),
     ("src/sweep/settings.c", "| 1u << MODEL_RES_LINEAR", "| 1u << MODEL_RES_LINEAR | 1u << MODEL_STRAIGHT"),
     ("src/model/model.c", "[MODEL_DEEP_SETS] =", "[MODEL_STRAIGHT] = &flat_network, [MODEL_DEEP_SETS] ="),
@@ -50,7 +50,7 @@ MODEL: Edits = [  # straight: the linear one by another name
     ),
 ]
 TASK: Edits = [  # mlp-double: pairs of a generator -> twice its weights, by their own error
-    ("src/task/description.h", "    TASK_MLP_INVERSE, ", "    TASK_MLP_INVERSE,\n    TASK_MLP_DOUBLE, "),
+    ("src/spec/task_spec.h", "    TASK_MLP_INVERSE, ", "    TASK_MLP_INVERSE,\n    TASK_MLP_DOUBLE, "),
     ("src/sweep/settings.c", '"mlp-inverse", NULL};', '"mlp-inverse", "mlp-double", NULL};'),
     (
         "src/task/task.c",

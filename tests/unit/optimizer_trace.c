@@ -13,7 +13,7 @@
 #include <string.h>
 
 // Hidden matrices that are tall (40 x 24), wide (16 x 40, 8 x 16) and square (16 x 16).
-static const struct model_description description = {
+static const struct model_spec description = {
     MODEL_DEEP_SETS, POOLING_MEAN, 3, 5, 16, {2, {24, 40}}, {2, {16, 8}}, .outputs = 6,
 };
 

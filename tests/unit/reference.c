@@ -123,8 +123,8 @@ static const double *values_of(const struct tensor_table *table, const double *p
 }
 
 // Multi-head attention as it is written in the books: keys and values of every pair.
-static void attend(const struct model_description *model, const struct tensor_table *table,
-                   const double *parameters, double (*embedding)[WIDEST], double *pooled)
+static void attend(const struct model_spec *model, const struct tensor_table *table, const double *parameters,
+                   double (*embedding)[WIDEST], double *pooled)
 {
     int width = model->embed_dim, slice = width / model->heads, n = model->pairs;
     const double *query = values_of(table, parameters, "pooling.query");
@@ -160,8 +160,8 @@ static void attend(const struct model_description *model, const struct tensor_ta
 }
 
 // embedding [pairs, E] -> the decoder's input
-static void pool(const struct model_description *model, const struct tensor_table *table,
-                 const double *parameters, double (*embedding)[WIDEST], double *pooled)
+static void pool(const struct model_spec *model, const struct tensor_table *table, const double *parameters,
+                 double (*embedding)[WIDEST], double *pooled)
 {
     int width = model->embed_dim, n = model->pairs;
     if (model->pooling == POOLING_ATTENTION) {
@@ -182,7 +182,7 @@ static void pool(const struct model_description *model, const struct tensor_tabl
     }
 }
 
-void reference_deep_sets(const struct model_description *model, const double *parameters, int sets,
+void reference_deep_sets(const struct model_spec *model, const double *parameters, int sets,
                          const float *pairs, double *output)
 {
     struct tensor_table table;
@@ -202,9 +202,10 @@ void reference_deep_sets(const struct model_description *model, const double *pa
     free(embedding);
 }
 
-// h = [relu(layer(h)), x] for x-linear, without x for linear; x [inputs], h [WIDEST] is overwritten with the output.
-static void linear(const struct model_description *model, const struct tensor_table *table,
-                   const double *parameters, const double *x, int inputs, double *h)
+// h = [relu(layer(h)), x] for x-linear, without x for linear; x [inputs], h [WIDEST] is overwritten with the
+// output.
+static void linear(const struct model_spec *model, const struct tensor_table *table, const double *parameters,
+                   const double *x, int inputs, double *h)
 {
     double y[WIDEST];
     memcpy(h, x, (size_t)inputs * sizeof *h);
@@ -241,8 +242,8 @@ static void res_linear(const struct tensor_table *table, const double *parameter
     dense(table, parameters, "output", u, h);
 }
 
-void reference_model(const struct model_description *model, const double *parameters, int sets,
-                     const float *pairs, double *output)
+void reference_model(const struct model_spec *model, const double *parameters, int sets, const float *pairs,
+                     double *output)
 {
     if (model->kind == MODEL_DEEP_SETS) {
         reference_deep_sets(model, parameters, sets, pairs, output);
@@ -331,8 +332,8 @@ static void scale_weights(const struct generator_shape *shape, double *weights)
     }
 }
 
-void reference_batch_init(struct reference_batch *batch, const struct task_description *task,
-                          enum task_part part, int64_t seed, int64_t step, int64_t first, int sets)
+void reference_batch_init(struct reference_batch *batch, const struct task_spec *task, enum task_part part,
+                          int64_t seed, int64_t step, int64_t first, int sets)
 {
     const struct generator_shape *shape = &task->generator;
     struct random_stream stream = {.seed = seed, .step = step};
@@ -395,7 +396,7 @@ double reference_functional_loss(const struct reference_batch *batch, const doub
 
 double reference_loss(const struct reference_batch *batch, const double *predicted)
 {
-    const struct task_description *task = &batch->task;
+    const struct task_spec *task = &batch->task;
     if (task->kind == TASK_MLP_INVERSE && task->objective == OBJECTIVE_FUNCTIONAL)
         return reference_functional_loss(batch, predicted);
     const double *truth = task->kind == TASK_MLP_FORWARD ? batch->probe_output : batch->weights;

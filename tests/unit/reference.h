@@ -2,7 +2,7 @@
 #ifndef TESTS_REFERENCE_H
 #define TESTS_REFERENCE_H
 
-#include "model/description.h"
+#include "spec/model_spec.h"
 #include "task/task.h"
 
 #include <stdbool.h>
@@ -33,16 +33,16 @@ const struct tensor *reference_tensor(const struct tensor_table *table, const ch
 
 /* Deep sets: every pair's embedding, then the pooling as it is defined, then the decoder.
  * parameters [table->parameters], pairs [sets, pairs, pair_width], output [sets, outputs] */
-void reference_deep_sets(const struct model_description *model, const double *parameters, int sets,
+void reference_deep_sets(const struct model_spec *model, const double *parameters, int sets,
                          const float *pairs, double *output);
 
 /* Any model, by its kind. */
-void reference_model(const struct model_description *model, const double *parameters, int sets,
-                     const float *pairs, double *output);
+void reference_model(const struct model_spec *model, const double *parameters, int sets, const float *pairs,
+                     double *output);
 
 /* The generators first .. first + sets - 1 of a step, drawn and computed one by one. */
 struct reference_batch {
-    struct task_description task;
+    struct task_spec task;
     int sets, unknowns;
     double *weights;      // [sets, unknowns]
     double *pairs;        // [sets, n, pair width]
@@ -50,12 +50,12 @@ struct reference_batch {
     double *probe_output; // [sets, points, o]
 };
 
-void reference_batch_init(struct reference_batch *batch, const struct task_description *task,
-                          enum task_part part, int64_t seed, int64_t step, int64_t first, int sets);
+void reference_batch_init(struct reference_batch *batch, const struct task_spec *task, enum task_part part,
+                          int64_t seed, int64_t step, int64_t first, int sets);
 void reference_batch_free(struct reference_batch *batch);
 
-/* Sum over the generators of the loss of predictions [sets, task_outputs]; and its functional form, the mean squared error of predicted
- * weights on the probes. */
+/* Sum over the generators of the loss of predictions [sets, task_outputs]; and its functional form, the mean
+ * squared error of predicted weights on the probes. */
 double reference_loss(const struct reference_batch *batch, const double *predicted);
 double reference_functional_loss(const struct reference_batch *batch, const double *predicted);
 

@@ -1,11 +1,12 @@
-// What a trained model is asked at its run's end: matched weights, other data, and the answers found without a model.
-#include "train/further.h"
+// What a trained model is asked at its run's end: matched weights, other data, and the answers found without
+// a model.
+#include "spec/extra_evaluations.h"
 
 #include "base/memory.h"
 #include "kernel/gemm.h"
 #include "task/fit.h"
-#include "task/match.h"
 #include "task/task.h"
+#include "task/weight_match.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -27,16 +28,16 @@ enum {
 static const struct generator_shape two_outputs = {
     .inputs = INPUTS, .hidden = {1, {UNITS}}, .outputs = OUTPUTS, .activation = ACTIVATION_RELU};
 
-static struct task_description inverse_of(int inputs, int units, int equations)
+static struct task_spec inverse_of(int inputs, int units, int equations)
 {
-    return (struct task_description){
+    return (struct task_spec){
         .kind = units ? TASK_MLP_INVERSE : TASK_LINEAR_INVERSE,
         .generator = {.inputs = inputs, .hidden = {units > 0, {units}}, .outputs = 1, .init = INIT_LECUN},
         .equations = equations,
         .eval_points = 16};
 }
 
-static struct task *held_out(const struct task_description *description, int sets)
+static struct task *held_out(const struct task_spec *description, int sets)
 {
     struct task *task;
     assert_int_equal(task_create(description, sets, &task), STATUS_OK);
@@ -46,7 +47,8 @@ static struct task *held_out(const struct task_description *description, int set
 
 // ---- matched weights ----
 
-// The same function: unit order[j] of `from` becomes unit j, its incoming weights scaled, its outgoing ones by the inverse.
+// The same function: unit order[j] of `from` becomes unit j, its incoming weights scaled, its outgoing ones
+// by the inverse.
 static void rearrange(const float *from, const int order[UNITS], float *to)
 {
     for (int j = 0; j < UNITS; j++) {
@@ -104,7 +106,7 @@ static void test_distributions(void **state)
     (void)state;
     static const struct moments want[TASK_INPUTS] = {{0, 1}, {0, 1}, {0, 4}, {1, 1}};
     for (enum task_inputs inputs = 0; inputs < TASK_INPUTS; inputs++) {
-        struct task_description description = inverse_of(2, 5, 40);
+        struct task_spec description = inverse_of(2, 5, 40);
         description.inputs = inputs;
         struct task *task = held_out(&description, SETS);
         const float *pairs = task_pairs(task);
@@ -121,7 +123,7 @@ static void test_noise(void **state)
 {
     (void)state;
     enum { N = 200 };
-    struct task_description description = inverse_of(2, 5, N);
+    struct task_spec description = inverse_of(2, 5, N);
     struct task *clean = held_out(&description, SETS);
     description.noise = 0.3;
     struct task *noisy = held_out(&description, SETS);
@@ -149,7 +151,7 @@ static bool never(void *context)
 }
 
 // R^2 of the answers to `sets` held-out sets.
-static double fitted_r2(const struct task_description *description, int sets)
+static double fitted_r2(const struct task_spec *description, int sets)
 {
     int unknowns = generator_unknowns(&description->generator);
     int numbers = description->equations * task_pair_width(description);
@@ -181,17 +183,17 @@ static void test_least_squares_explains_equations_over_unknowns(void **state)
 {
     (void)state;
     for (int equations = 2; equations <= 8; equations += 2) {
-        struct task_description description = inverse_of(8, 0, equations);
+        struct task_spec description = inverse_of(8, 0, equations);
         assert_true(fabs(fitted_r2(&description, SETS) - equations / 8.0) < 0.03);
     }
-    struct task_description more = inverse_of(8, 0, 12);
+    struct task_spec more = inverse_of(8, 0, 12);
     assert_true(fitted_r2(&more, SETS) > 1 - 1e-9);
 }
 
 static void test_descent_recovers_a_small_generator(void **state)
 {
     (void)state;
-    struct task_description description = inverse_of(2, 3, 40);
+    struct task_spec description = inverse_of(2, 3, 40);
     assert_true(fitted_r2(&description, 8) > 0.995);
 }
 
@@ -204,14 +206,13 @@ static void test_names_are_all_different(void **state)
                                 .shards = 1,
                                 .evaluation_generators = 10,
                                 .further = {7, {2, {20, 45}}, {2, {0.1, 0.3}}, .direct_fit = 4}};
-    struct task_description task = inverse_of(2, 5, 20);
-    struct model_description model = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 20, 4, {1, {8}},
-                                      {1, {8}},        .outputs = 15};
-    struct further list[FURTHER_MOST];
-    struct score_name names[FURTHER_SCORES_MOST];
-    int count = further_list(&training, &model, &task, list), scores = 0;
+    struct task_spec task = inverse_of(2, 5, 20);
+    struct model_spec model = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 20, 4, {1, {8}}, {1, {8}}, .outputs = 15};
+    struct further list[EXTRA_EVALUATIONS_MAX];
+    struct score_column names[EXTRA_SCORES_MAX];
+    int count = extra_evaluations_list(&training, &model, &task, list), scores = 0;
     for (int i = 0; i < count; i++) {
-        further_names(&list[i], names + scores);
+        extra_evaluation_columns(&list[i], names + scores);
         scores += list[i].scores;
     }
     assert_int_equal(scores, 4 + 2 + 2 * (3 + 2 + 2 + 1));

@@ -1,12 +1,12 @@
 // Kernels against naive loops in double, in each precision and by each library.
 #include "arrays.h"
 #include "base/memory.h"
-#include "kernel/activation.h"
+#include "kernel/bias_relu.h"
 #include "kernel/gemm.h"
 #include "kernel/lanes.h"
-#include "kernel/narrow.h"
 #include "kernel/operand.h"
-#include "kernel/pooling.h"
+#include "kernel/small_k.h"
+#include "kernel/sum_pooling.h"
 #include "reference.h"
 
 #include <math.h>
@@ -66,7 +66,7 @@ static void test_transpose(void **state)
 
 // ---- gemm ----
 
-typedef void gemm(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b,
+typedef void gemm(enum gemm_types numbers, int m, int n, int k, const void *a, int lda, const void *b,
                   int ldb, void *c, int ldc, bool add);
 
 struct product {
@@ -78,8 +78,7 @@ enum { PADDING = 3 };
 
 // All rows are padded. C's padding stays untouched; C itself is overwritten, whatever it was, unless it is
 // added to.
-static void check_gemm(const struct product *product, enum gemm_numbers numbers, int m, int n, int k,
-                       bool add)
+static void check_gemm(const struct product *product, enum gemm_types numbers, int m, int n, int k, bool add)
 {
     bool at = product->a_transposed, bt = product->b_transposed;
     int lda = (at ? m : k) + PADDING, ldb = (bt ? k : n) + PADDING, ldc = n + PADDING;
@@ -112,7 +111,7 @@ static void check_gemm(const struct product *product, enum gemm_numbers numbers,
 }
 
 // By way of packing; b's rows lie so far apart.
-static void packed_product(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda,
+static void packed_product(enum gemm_types numbers, int m, int n, int k, const void *a, int lda,
                            const void *b, int ldb, bool transposed, void *c, int ldc)
 {
     enum precision operands = numbers == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
@@ -128,21 +127,21 @@ static void packed_product(enum gemm_numbers numbers, int m, int n, int k, const
 }
 
 // A product as gemm_nn is one, and as gemm_nt, packed. They do not add.
-static void packed_nn(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b,
+static void packed_nn(enum gemm_types numbers, int m, int n, int k, const void *a, int lda, const void *b,
                       int ldb, void *c, int ldc, bool add)
 {
     assert_false(add);
     packed_product(numbers, m, n, k, a, lda, b, ldb, false, c, ldc);
 }
 
-static void packed_nt(enum gemm_numbers numbers, int m, int n, int k, const void *a, int lda, const void *b,
+static void packed_nt(enum gemm_types numbers, int m, int n, int k, const void *a, int lda, const void *b,
                       int ldb, void *c, int ldc, bool add)
 {
     assert_false(add);
     packed_product(numbers, m, n, k, a, lda, b, ldb, true, c, ldc);
 }
 
-static void check_products(enum gemm_numbers numbers)
+static void check_products(enum gemm_types numbers)
 {
     static const struct product products[] = {
         {gemm_nn, false, false}, {gemm_nt, false, true}, {gemm_tn, true, false}};
@@ -199,7 +198,7 @@ static void narrow_back_transposed(float *dw, float *db, const float *dh, const 
         for (int k = 0; k < in; k++)
             turned_x[k * ld + row] = row < rows ? x[row * in + k] : 0;
     }
-    narrow_relu_backward_transposed(dw, db, turned_dh, turned_x, w, b, ld, in, width, stride);
+    small_k_relu_backward_transposed(dw, db, turned_dh, turned_x, w, b, ld, in, width, stride);
     FREE_ALL(turned_dh, turned_x);
 }
 
@@ -219,7 +218,7 @@ static void check_narrow(int rows, int in, int width, enum precision precision)
                 z += (double)x[row * in + k] * (double)w[k * stride + j];
             want[row * stride + j] = z > 0 ? z : 0;
         }
-    narrow_relu_forward(h_stored, x, w, b, rows, in, stride, precision);
+    small_k_relu_forward(h_stored, x, w, b, rows, in, stride, precision);
     expect_stored(h_stored, want, h_size, precision);
 
     float *h = loaded(h_stored, h_size, precision), *dh = filled(h_size, 5);
@@ -234,7 +233,7 @@ static void check_narrow(int rows, int in, int width, enum precision precision)
                 dw_want[k * stride + j] += (double)x[row * in + k] * dz;
         }
     float *dw_too = loaded(dw, w_size, PRECISION_FP32), *db_too = loaded(db, all, PRECISION_FP32);
-    narrow_relu_backward(dw, db, dh_stored, h_stored, x, rows, in, stride, precision);
+    small_k_relu_backward(dw, db, dh_stored, h_stored, x, rows, in, stride, precision);
     assert_close(dw, dw_want, w_size, sum_threshold);
     assert_close(db, db_want, all, sum_threshold);
     if (precision == PRECISION_FP32) {
@@ -264,15 +263,15 @@ static void check_transposed(const void *dz, float *db, const double *db_want, c
                              const uint32_t *signs, float scale, int sets, int pairs, int stride, int width,
                              enum precision precision)
 {
-    int rows = sets * pairs, block = precision == PRECISION_FP32 ? LANES : POOLING_WORD;
+    int rows = sets * pairs, block = precision == PRECISION_FP32 ? LANES : SUM_POOLING_WORD;
     int ld = (rows + block - 1) / block * block;
-    size_t size = (size_t)(width * ld) + POOLING_WORD, dz_size = (size_t)(rows * stride);
+    size_t size = (size_t)(width * ld) + SUM_POOLING_WORD, dz_size = (size_t)(rows * stride);
     float *before = filled(size, 7);
     void *transposed = stored(before, size, precision);
-    pooling_sum_backward_transposed(transposed, db, dpooled, signs, scale, sets, pairs, stride, width, ld,
+    sum_pooling_backward_transposed(transposed, db, dpooled, signs, scale, sets, pairs, stride, width, ld,
                                     precision);
     assert_close(db, db_want, (size_t)width, sum_threshold);
-    pooling_sum_backward_transposed(transposed, NULL, dpooled, signs, scale, sets, pairs, stride, width, ld,
+    sum_pooling_backward_transposed(transposed, NULL, dpooled, signs, scale, sets, pairs, stride, width, ld,
                                     precision);
     float *got = loaded(transposed, size, precision), *want = loaded(dz, dz_size, precision);
     for (int j = 0; j < width; j++)
@@ -283,7 +282,7 @@ static void check_transposed(const void *dz, float *db, const double *db_want, c
 
 static void check_pooling(int sets, int pairs, int width, enum precision precision)
 {
-    int stride = lanes_stride(width), words = pooling_words(pairs), rows = sets * pairs;
+    int stride = lanes_stride(width), words = sum_pooling_words(pairs), rows = sets * pairs;
     float scale = 1.0f / (float)pairs;
     size_t z_size = (size_t)(rows * stride), pooled_size = (size_t)(sets * stride), all = (size_t)stride;
     float *z = filled(z_size, 1), *b = filled(all, 2), *pooled = filled(pooled_size, 3);
@@ -291,7 +290,7 @@ static void check_pooling(int sets, int pairs, int width, enum precision precisi
     clear_padding(z, rows, width, stride);
     clear_padding(b, 1, width, stride);
     void *z_stored = stored(z, z_size, precision);
-    pooling_sum_forward(pooled, signs, z_stored, b, scale, sets, pairs, stride, precision);
+    sum_pooling_forward(pooled, signs, z_stored, b, scale, sets, pairs, stride, precision);
 
     float *dpooled = filled(pooled_size, 4), *dz_stored = filled(z_size, 5),
           *db = filled(all, 6); // db is added to
@@ -307,7 +306,7 @@ static void check_pooling(int sets, int pairs, int width, enum precision precisi
                 db_want[j] += gradient;
             }
     float *db_too = loaded(db, all, PRECISION_FP32);
-    pooling_sum_backward(dz_stored, db, dpooled, signs, scale, sets, pairs, stride, precision);
+    sum_pooling_backward(dz_stored, db, dpooled, signs, scale, sets, pairs, stride, precision);
     assert_close(pooled, want, pooled_size, sum_threshold);
     expect_stored(dz_stored, dz_want, z_size, precision);
     assert_close(db, db_want, all, sum_threshold);
@@ -390,14 +389,14 @@ static void test_nan_passes(void **state)
         float *zeros = reference_floats(COUNT), x[2] = {1, NAN};
         zeros[BAD] = NAN;
         void *z = stored(zeros, COUNT, either(p));
-        pooling_sum_forward(pooled, signs, z, b, 1, 1, PAIRS, LANES, either(p));
+        sum_pooling_forward(pooled, signs, z, b, 1, 1, PAIRS, LANES, either(p));
         for (int j = 0; j < LANES; j++)
             assert_int_equal(isnan(pooled[j]), j == 4);
         bias_relu(z, b, PAIRS, LANES, LANES, either(p));
         float *relu = loaded(z, COUNT, either(p));
         assert_true(isnan(relu[BAD]));
 
-        narrow_relu_forward(z, x, w, b, 2, 1, LANES, either(p));
+        small_k_relu_forward(z, x, w, b, 2, 1, LANES, either(p));
         float *h = loaded(z, 2 * LANES, either(p));
         for (int j = 0; j < LANES; j++)
             assert_true(h[j] == 0 && isnan(h[LANES + j]));

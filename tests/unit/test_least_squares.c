@@ -1,4 +1,5 @@
-// Least squares where the answer is known by hand, and by what marks it: the normal equations, and the least norm.
+// Least squares where the answer is known by hand, and by what marks it: the normal equations, and the least
+// norm.
 #include "kernel/least_squares.h"
 
 #include "base/memory.h"
@@ -38,7 +39,8 @@ static void expect(const double *got, const double *want, int count)
         assert_true(fabs(got[i] - want[i]) < rounding);
 }
 
-// A line through (0, 1), (1, 2), (2, 4): intercept 5/6, slope 3/2. Two right sides, the second exact: 3 - 2 t.
+// A line through (0, 1), (1, 2), (2, 4): intercept 5/6, slope 3/2. Two right sides, the second exact: 3 - 2
+// t.
 static void test_more_rows_than_unknowns(void **state)
 {
     (void)state;

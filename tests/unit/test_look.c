@@ -1,5 +1,5 @@
 // Commands use a results file only if it has the columns that they all use.
-#include "commands/look.h"
+#include "driver/probe_file.h"
 #include "store_fixture.h"
 
 #include <setjmp.h>
@@ -14,7 +14,7 @@ static void missing_column_is_named(void **state)
     const char *path = ((struct fixture *)*state)->path;
     struct store_view *view = NULL;
     assert_int_equal(fixture_create(path, ""), STATUS_OK);
-    assert_int_equal(look_view(path, &view), STATUS_RESULTS);
+    assert_int_equal(probe_file_view(path, &view), STATUS_RESULTS);
     assert_message("no column `steps` of integers");
     assert_null(view);
 }

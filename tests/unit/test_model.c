@@ -23,9 +23,10 @@ static const double bf16_gradient_threshold = 0.15;
 static const double difference_step = 1e-7; // in double; so small that hardly a ReLU changes sides
 enum { SAMPLES = 6 };                       // numbers of each tensor that are differentiated
 
-// Every pooling; one to three hidden layers in the encoder, odd widths, pairs in one word of signs and in more.
+// Every pooling; one to three hidden layers in the encoder, odd widths, pairs in one word of signs and in
+// more.
 static const struct {
-    struct model_description model; // kind, pooling, pair_width, pairs, embed_dim, encoder, decoder, outputs
+    struct model_spec model; // kind, pooling, pair_width, pairs, embed_dim, encoder, decoder, outputs
     int sets;
     bool several_tiles;
 } cases[] = {
@@ -87,7 +88,7 @@ static const struct {
 enum { CASES = sizeof cases / sizeof *cases };
 
 // The seed's predictor at 15 unknowns, 45 equations.
-static const struct model_description seed = {
+static const struct model_spec seed = {
     MODEL_DEEP_SETS, POOLING_MEAN, 3, 45, 128, {2, {128, 256}}, {2, {256, 128}}, .outputs = 15,
 };
 
@@ -131,7 +132,7 @@ static void test_tensors_are_pytorchs(void **state)
 static void test_names_of_deep_stacks(void **state)
 {
     (void)state;
-    struct model_description deep = seed;
+    struct model_spec deep = seed;
     struct tensor_table table;
     deep.encoder = deep.decoder = (struct widths){WIDTHS_MAX, {4, 4, 4, 4, 4, 4, 4, 4}};
     model_tensors(&deep, &table);
@@ -158,7 +159,7 @@ static void test_tensors_of_poolings(void **state)
         {"pooling.output.bias", 128, 0, .fan_in = 128},
         {"decoder.0.weight", 256, 1024, .fan_in = 1024, .hidden_matrix = true},
     };
-    struct model_description model = seed;
+    struct model_spec model = seed;
     struct tensor_table table;
     model.pooling = POOLING_MOMENTS;
     model_tensors(&model, &table);
@@ -185,7 +186,7 @@ static void test_flops_are_the_needed_ones(void **state)
     assert_true(model_forward_flops(&seed) == 2 * (45 * (3 * 128 + 128 * 256) + per_set));
     assert_true(model_step_flops(&seed) == 2 * (45 * 99072.0 + 3 * per_set));
 
-    struct model_description every = seed, attention = seed;
+    struct model_spec every = seed, attention = seed;
     int decoder = 2 * 128 * 256 + 128 * 15;
     every.pooling = POOLING_MAX;
     assert_true(model_step_flops(&every) == 2 * (45 * 197376.0 + 3 * decoder));
@@ -209,13 +210,13 @@ static void test_tiles(void **state)
         assert_true((tile - 1) * set_bytes < cache);
         assert_true(tile == sets || 2 * tile * set_bytes >= cache);
     }
-    struct model_description long_sets = seed;
+    struct model_spec long_sets = seed;
     long_sets.pairs = 1 << 20;
     assert_int_equal(model_tile_sets(&long_sets, 64), 1);
 }
 
-static void expect_weights(const struct model_description *model, const char *const names[],
-                           const int shapes[][2], int layers)
+static void expect_weights(const struct model_spec *model, const char *const names[], const int shapes[][2],
+                           int layers)
 {
     struct tensor_table table;
     size_t parameters = 0;
@@ -247,7 +248,7 @@ static void test_tensors_of_flat_models(void **state)
                                          "blocks.1.skip", "output"};
     static const int linear[][2] = {{9, 6}, {8, 9}, {5, 8}}, x_linear[][2] = {{9, 6}, {8, 15}, {5, 14}},
                      res[][2] = {{9, 6}, {9, 9}, {9, 9}, {9, 9}, {9, 9}, {9, 9}, {9, 9}, {5, 9}};
-    struct model_description flat = {.pair_width = 3, .pairs = 2, .hidden = {2, {9, 8}}, .outputs = 5};
+    struct model_spec flat = {.pair_width = 3, .pairs = 2, .hidden = {2, {9, 8}}, .outputs = 5};
     flat.kind = MODEL_LINEAR;
     expect_weights(&flat, layers, linear, 3);
     assert_true(model_forward_flops(&flat) == 2 * (54 + 72 + 40));
@@ -291,7 +292,7 @@ static void test_initialisation(void **state)
 // ---- forward and backward ----
 
 struct fixture {
-    struct model_description description;
+    struct model_spec description;
     int sets;
     struct model *model;
     size_t parameters, outputs, numbers; // lengths of the arrays
@@ -324,7 +325,7 @@ static void sharpen_queries(struct fixture *f)
     }
 }
 
-static void fixture_init(struct fixture *f, const struct model_description *description, int sets)
+static void fixture_init(struct fixture *f, const struct model_spec *description, int sets)
 {
     *f = (struct fixture){.description = *description, .sets = sets};
     assert_int_equal(model_create(description, sets, 1, &f->model), STATUS_OK);
@@ -332,7 +333,7 @@ static void fixture_init(struct fixture *f, const struct model_description *desc
     f->outputs = (size_t)(sets * description->outputs);
     f->numbers = (size_t)(sets * description->pairs * description->pair_width);
     f->p = reference_floats(f->parameters);
-    f->gradient = reference_floats(model_gradient_numbers(description));
+    f->gradient = reference_floats(model_gradient_elements(description));
     f->pairs = reference_floats(f->numbers);
     f->output = reference_floats(f->outputs);
     f->output_gradient = reference_floats(f->outputs);
@@ -347,7 +348,7 @@ static void fixture_init(struct fixture *f, const struct model_description *desc
         f->output_gradient[i] = fabsf(f->output_gradient[i]);
     for (size_t i = 0; i < f->parameters; i++)
         f->p_wide[i] = (double)f->p[i];
-    model_use(f->model, f->p);
+    model_set_parameters(f->model, f->p);
 }
 
 static void fixture_free(struct fixture *f)
@@ -377,7 +378,7 @@ static void backward(struct fixture *f)
 {
     const struct model_gradients gradients = {gradient_of, gradient_finished, f};
     model_backward(f->model, f->sets, f->pairs, f->output_gradient, &gradients);
-    model_unfold(f->model, f->gradient);
+    model_expand_gradient(f->model, f->gradient);
 }
 
 static void run(struct fixture *f)
@@ -395,7 +396,8 @@ static void expect_near(const float *got, const float *want, size_t count, doubl
     free(wide);
 }
 
-// A loss the gradient of which at the output is `output_gradient`; about zero, so that differences keep their digits.
+// A loss the gradient of which at the output is `output_gradient`; about zero, so that differences keep their
+// digits.
 static double linear_loss(struct fixture *f, const void *context)
 {
     (void)context;
@@ -444,7 +446,7 @@ static void test_forward_and_gradient(void **state)
         model_forward(f.model, f.sets, f.pairs, f.output);
         linear_loss(&f, NULL);
         assert_close(f.output, f.output_wide, f.outputs, forward_threshold);
-        for (size_t k = 0; k < model_gradient_numbers(&f.description); k++)
+        for (size_t k = 0; k < model_gradient_elements(&f.description); k++)
             f.gradient[k] = NAN; // written, not added to
         backward(&f);
         check_gradient(&f, linear_loss, NULL, gradient_threshold);
@@ -454,7 +456,8 @@ static void test_forward_and_gradient(void **state)
 
 enum { TOGETHER = 4 };
 
-/* Gradients of shards side by side, and how often each number of them was finished. The model writes all of them to one vector. */
+/* Gradients of shards side by side, and how often each number of them was finished. The model writes all of
+ * them to one vector. */
 struct shards {
     size_t count;    // numbers of a gradient
     float *shared;   // [count]
@@ -482,15 +485,15 @@ static void shard_finished(void *context, int shard, size_t begin, size_t count)
 }
 
 // Each shard comes to the same bits as alone, by what it has finished alone.
-static void check_shards(const struct model_description *description, int sets, int together)
+static void check_shards(const struct model_spec *description, int sets, int together)
 {
     struct fixture all, alone;
     fixture_init(&all, description, together * sets);
     fixture_init(&alone, description, sets);
     model_destroy(&all.model);
     assert_int_equal(model_create(description, sets, together, &all.model), STATUS_OK);
-    model_use(all.model, all.p);
-    size_t count = model_gradient_numbers(description), numbers = (size_t)together * count;
+    model_set_parameters(all.model, all.p);
+    size_t count = model_gradient_elements(description), numbers = (size_t)together * count;
     struct shards shards = {count, reference_floats(count), reference_floats(numbers),
                             memory_small(numbers * sizeof(int))};
     const struct model_gradients gradients = {shared_gradient, shard_finished, &shards};
@@ -498,7 +501,7 @@ static void check_shards(const struct model_description *description, int sets, 
         shards.gradient[i] = NAN;
     model_forward(all.model, all.sets, all.pairs, all.output);
     model_backward(all.model, all.sets, all.pairs, all.output_gradient, &gradients);
-    size_t begin, unfolded = model_unfolded_parameters(description, &begin);
+    size_t begin, unfolded = model_expanded_parameters(description, &begin);
     for (size_t i = 0; i < numbers; i++) // once, or made of the sum
         assert_true(shards.times[i] == 1 ||
                     (shards.times[i] == 0 && i % count >= begin && i % count < begin + unfolded));
@@ -508,7 +511,7 @@ static void check_shards(const struct model_description *description, int sets, 
                alone.outputs * sizeof(float));
         run(&alone);
         assert_memory_equal(alone.output, all.output + shard * alone.outputs, alone.outputs * sizeof(float));
-        model_unfold(all.model, shards.gradient + shard * count);
+        model_expand_gradient(all.model, shards.gradient + shard * count);
         assert_memory_equal(alone.gradient, shards.gradient + shard * count,
                             alone.parameters * sizeof(float));
     }
@@ -524,9 +527,9 @@ static void test_shards_together(void **state)
     (void)state;
     for (int i = 0; i < CASES; i++)
         for (enum precision precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
-            struct model_description description = cases[i].model;
+            struct model_spec description = cases[i].model;
             description.precision = precision;
-            check_shards(&description, cases[i].sets, model_takes_shards(&description) ? TOGETHER : 1);
+            check_shards(&description, cases[i].sets, model_batches_shards(&description) ? TOGETHER : 1);
         }
 }
 
@@ -535,7 +538,7 @@ static void test_bf16_is_near(void **state)
 {
     (void)state;
     for (int i = 0; i < CASES; i++) {
-        struct model_description rounded = cases[i].model;
+        struct model_spec rounded = cases[i].model;
         struct fixture fp32, bf16;
         rounded.precision = PRECISION_BF16;
         fixture_init(&fp32, &cases[i].model, cases[i].sets);
@@ -565,11 +568,11 @@ static void enlarge(struct fixture *f)
 {
     for (size_t i = 0; i < f->parameters; i++)
         f->p_wide[i] = (double)(f->p[i] *= 1.5f);
-    model_use(f->model, f->p);
+    model_set_parameters(f->model, f->p);
 }
 
 // Everything between a generator's random numbers and the gradient of the parameters.
-static void check_gradient_of_task(struct model_description model, const struct task_description *learned)
+static void check_gradient_of_task(struct model_spec model, const struct task_spec *learned)
 {
     enum { SETS = 50 };
     struct fixture f;
@@ -601,7 +604,7 @@ static void check_gradient_of_task(struct model_description model, const struct 
 static void test_gradient_of_every_task(void **state)
 {
     (void)state;
-    static const struct task_description tasks[] = {
+    static const struct task_spec tasks[] = {
         {TASK_MLP_FORWARD, {2, {1, {5}}, 1, ACTIVATION_RELU, INIT_LECUN}, 1, .eval_points = 1},
         {TASK_LINEAR_INVERSE, {4, {0}, 1, ACTIVATION_RELU, INIT_NORMAL}, 6, .eval_points = 1},
         {TASK_MLP_INVERSE, {2, {1, {5}}, 1, ACTIVATION_RELU, INIT_LECUN}, 9, .eval_points = 3},
@@ -614,12 +617,12 @@ static void test_gradient_of_every_task(void **state)
          .eval_points = 1,
          .objective = OBJECTIVE_WEIGHTS},
     };
-    struct model_description model = {.embed_dim = 12,
-                                      .encoder = {2, {20, 33}},
-                                      .decoder = {1, {11}},
-                                      .hidden = {2, {24, 19}},
-                                      .heads = 4,
-                                      .queries = 2};
+    struct model_spec model = {.embed_dim = 12,
+                               .encoder = {2, {20, 33}},
+                               .decoder = {1, {11}},
+                               .hidden = {2, {24, 19}},
+                               .heads = 4,
+                               .queries = 2};
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
         for (model.kind = MODEL_LINEAR; model.kind <= MODEL_RES_LINEAR; model.kind++)
             check_gradient_of_task(model, &tasks[i]);
@@ -683,7 +686,7 @@ static void test_no_memory_of_other_batches(void **state)
 {
     (void)state;
     for (int i = 0; i < 2 * CASES; i++) {
-        struct model_description description = cases[i / 2].model;
+        struct model_spec description = cases[i / 2].model;
         struct fixture f;
         description.precision = i % 2 ? PRECISION_BF16 : PRECISION_FP32;
         fixture_init(&f, &description, cases[i / 2].sets);

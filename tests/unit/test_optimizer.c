@@ -20,11 +20,11 @@ static const double muon_threshold[] = {[PRECISION_FP32] = 1e-5, [PRECISION_BF16
 enum { STEPS = 12 };
 
 // Hidden matrices that are tall (40 x 24), wide (16 x 40, 8 x 16) and square (16 x 16).
-static const struct model_description description = {
+static const struct model_spec description = {
     MODEL_DEEP_SETS, POOLING_MEAN, 3, 5, 16, {2, {24, 40}}, {2, {16, 8}}, .outputs = 6,
 };
 
-static double rate_of(int64_t step)
+static double throughput_of(int64_t step)
 {
     return 1e-2 / (double)(step + 1);
 }
@@ -103,15 +103,15 @@ static void check(enum optimizer_kind kind, enum precision precision)
            *v_want = wide + 2 * count;
     for (int64_t step = 0; step < STEPS; step++) {
         make_gradient(g, count, step);
-        optimizer_step(optimizer, step, rate_of(step), p, g, m, v);
+        optimizer_step(optimizer, step, throughput_of(step), p, g, m, v);
         for (int i = 0; i < table.count; i++) {
             const struct tensor *tensor = &table.tensors[i];
             size_t at = tensor->offset, size = tensor_size(tensor);
             bool moved_by_muon = kind == OPTIMIZER_MUON && tensor->hidden_matrix;
             if (moved_by_muon)
-                muon(rate_of(step), p_want + at, g + at, m_want + at, tensor->rows, tensor->columns);
+                muon(throughput_of(step), p_want + at, g + at, m_want + at, tensor->rows, tensor->columns);
             else
-                adam(step, rate_of(step), p_want + at, g + at, m_want + at, v_want + at, size);
+                adam(step, throughput_of(step), p_want + at, g + at, m_want + at, v_want + at, size);
             assert_close(p + at, p_want + at, size,
                          moved_by_muon ? muon_threshold[precision] : adam_threshold);
             assert_close(m + at, m_want + at, size, adam_threshold);

@@ -1,5 +1,5 @@
 // The plan command as main calls it: options, what is printed where, and the totals.
-#include "commands/commands.h"
+#include "cli/commands.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -17,9 +17,9 @@ enum { QUEUE_MAX = 12, RANKS_MAX = 70, CHOOSE = 0 };
 // Messages that cost nothing, so that halves are halves.
 static const struct policy_network ideal = {0, INFINITY};
 
-static struct policy_run run_of(double seconds, int most_ranks)
+static struct policy_run run_of(double seconds, int max_ranks)
 {
-    return (struct policy_run){.steps = 1000, .step_seconds = seconds / 1000, .most_ranks = most_ranks};
+    return (struct policy_run){.steps = 1000, .step_seconds = seconds / 1000, .max_ranks = max_ranks};
 }
 
 static void expect_sizes(const struct policy_run *queue, int queued, int free_ranks, int group, int count,
@@ -100,16 +100,16 @@ static void test_any_queue(void **state)
         int started = policy_start(queue, queued, &ideal, free_ranks, CHOOSE, size);
         assert_int_equal(started, queued < free_ranks ? queued : free_ranks);
         for (int i = 0; i < started; i++) {
-            assert_true(power_of_two(size[i]) && size[i] <= queue[i].most_ranks);
+            assert_true(power_of_two(size[i]) && size[i] <= queue[i].max_ranks);
             used += size[i];
         }
         assert_true(used <= free_ranks);
         for (int i = 0; i < started; i++) {
             // Nobody could still grow with the ranks that stay free,
-            assert_true(size[i] > free_ranks - used || 2 * size[i] > queue[i].most_ranks);
+            assert_true(size[i] > free_ranks - used || 2 * size[i] > queue[i].max_ranks);
             // and nobody was given a second half that a slower run needed more.
             for (int j = 0; j < started && size[i] > 1; j++)
-                if (2 * size[j] <= queue[j].most_ranks && size[j] <= size[i] / 2)
+                if (2 * size[j] <= queue[j].max_ranks && size[j] <= size[i] / 2)
                     assert_true(left(&queue[i]) / (size[i] / 2) >= left(&queue[j]) / size[j] * (1 - 1e-9));
         }
     }
@@ -146,7 +146,7 @@ static void test_no_group_grows_that_would_get_slower(void **state)
 {
     (void)state;
     const struct policy_network network = {0, 4e9};
-    struct policy_run run = {.steps = 1e5, .step_seconds = 1e-3, .bytes = 4e6, .most_ranks = 16};
+    struct policy_run run = {.steps = 1e5, .step_seconds = 1e-3, .bytes = 4e6, .max_ranks = 16};
     assert_true(fabs(policy_step_seconds(&run, &network, 1) - 1e-3) < 1e-9);
     assert_true(fabs(policy_step_seconds(&run, &network, 2) - 1.5e-3) < 1e-9);
     assert_true(fabs(policy_step_seconds(&run, &network, 4) - 1.75e-3) < 1e-9);

@@ -1,11 +1,11 @@
-// The kernels of maximum, moments and attention against naive loops in double, in both precisions. Rows are padded; what lies in
-// the padding of an input is zero.
+// The kernels of maximum, moments and attention against naive loops in double, in both precisions. Rows are
+// padded; what lies in the padding of an input is zero.
 #include "arrays.h"
+#include "kernel/attention_pooling.h"
 #include "kernel/lanes.h"
-#include "kernel/pooling.h"
-#include "kernel/pooling_attention.h"
-#include "kernel/pooling_max.h"
-#include "kernel/pooling_moments.h"
+#include "kernel/max_pooling.h"
+#include "kernel/moments_pooling.h"
+#include "kernel/sum_pooling.h"
 
 #include <math.h>
 
@@ -55,11 +55,11 @@ static void check_max_backward(const int32_t *winner, int pairs, int width, enum
         h[i] = fmaxf(h[i], 0);
     h_stored = stored(h, all * in, precision);
     free(stored(de, SETS * (size_t)width, precision)); // an operand
-    struct pooling_winners winners = {.row = memory_small(all * sizeof(int32_t)),
-                                      .first = memory_small((all + 1) * sizeof(int32_t)),
-                                      .column = memory_small(SETS * (size_t)width * sizeof(int32_t))};
+    struct max_pooling_argmax winners = {.row = memory_small(all * sizeof(int32_t)),
+                                         .first = memory_small((all + 1) * sizeof(int32_t)),
+                                         .column = memory_small(SETS * (size_t)width * sizeof(int32_t))};
     int32_t *count = memory_small((size_t)(pairs + 1) * sizeof *count);
-    pooling_max_winners(&winners, winner, SETS, pairs, width, (int)stride, count);
+    max_pooling_list_argmax(&winners, winner, SETS, pairs, width, (int)stride, count);
     double *dw_want = as_doubles(dw, (size_t)width * in), *db_want = as_doubles(db, in),
            *dz_all = doubles(all * in), *dz_want = doubles(all * in);
     for (size_t set = 0; set < SETS; set++)
@@ -84,7 +84,7 @@ static void check_max_backward(const int32_t *winner, int pairs, int width, enum
         memcpy(dz_want + (size_t)rows++ * in, dz_all + row * in, in * sizeof *dz_all);
     }
     assert_int_equal(winners.rows, rows);
-    pooling_max_backward(dz, dw, db, &winners, de, pairs, width, w_stored, h_stored, (int)in, precision);
+    max_pooling_backward(dz, dw, db, &winners, de, pairs, width, w_stored, h_stored, (int)in, precision);
     expect_stored(dz, dz_want, (size_t)rows * in, precision);
     assert_close(dw, dw_want, (size_t)width * in, sum_threshold);
     assert_close(db, db_want, in, sum_threshold);
@@ -98,7 +98,7 @@ static void check_max(int pairs, int width, enum precision precision)
     float *z = tied_rows(SETS * (size_t)pairs, width, 1), *pooled = filled(SETS * stride, 2);
     void *z_stored = stored(z, size, precision);
     int32_t *winner = (int32_t *)filled(SETS * stride, 3);
-    pooling_max_forward(pooled, winner, z_stored, SETS, pairs, (int)stride, precision);
+    max_pooling_forward(pooled, winner, z_stored, SETS, pairs, (int)stride, precision);
     for (size_t set = 0; set < SETS; set++)
         for (size_t j = 0; j < stride; j++) {
             const float *column = z + set * (size_t)pairs * stride + j;
@@ -130,12 +130,12 @@ static void test_nan_wins(void **state)
             int32_t *winner = (int32_t *)reference_floats(LANES);
             z[bad * LANES + 3] = NAN;
             void *z_stored = stored(z, PAIRS * LANES, either(p));
-            pooling_max_forward(pooled, winner, z_stored, 1, PAIRS, LANES, either(p));
+            max_pooling_forward(pooled, winner, z_stored, 1, PAIRS, LANES, either(p));
             for (int j = 0; j < LANES; j++) {
                 assert_int_equal(isnan(pooled[j]), j == 3);
                 assert_int_equal(isnan(operand_widen_one(operand_round_one(pooled[j]))), j == 3);
             }
-            pooling_moments_forward(pooled, z_stored, 1, PAIRS, LANES, either(p));
+            moments_pooling_forward(pooled, z_stored, 1, PAIRS, LANES, either(p));
             for (int j = 0; j < 2 * LANES; j++)
                 assert_int_equal(isnan(pooled[j]), j % LANES == 3);
             FREE_ALL(z, pooled, winner, z_stored);
@@ -171,9 +171,9 @@ static void check_moments(int pairs, int width, enum precision precision)
                      (double)gradient[stride] * ((double)column[p * stride] - mean) / deviation) /
                     pairs;
         }
-    pooling_moments_forward(moments, z_stored, SETS, pairs, (int)stride, precision);
+    moments_pooling_forward(moments, z_stored, SETS, pairs, (int)stride, precision);
     assert_close(moments, want, 2 * SETS * stride, sum_threshold);
-    pooling_moments_backward(z_stored, dmoments, moments, SETS, pairs, (int)stride, precision);
+    moments_pooling_backward(z_stored, dmoments, moments, SETS, pairs, (int)stride, precision);
     float *dz = loaded(z_stored, size, precision);
     if (pairs > 1) // else rounding of the mean alone stands over the floor of the variance
         assert_close(dz, dz_want, size, difference_threshold + (precision == PRECISION_BF16 ? 0x1p-8 : 0));
@@ -240,17 +240,17 @@ static void check_transposed(const struct attention *a, const float *pooled, con
                              const float *dv_before, const double *dv_want)
 {
     size_t rows = SETS * (size_t)a->pairs, ld = rows + 5, q_size = (size_t)a->queries * a->stride;
-    float *dz = filled((size_t)width * ld + POOLING_WORD, 10), *db = reference_floats(a->stride),
+    float *dz = filled((size_t)width * ld + SUM_POOLING_WORD, 10), *db = reference_floats(a->stride),
           *dv = reference_floats(q_size);
     float *scratch =
-        reference_floats(pooling_attention_scratch(a->pairs, a->queries, (int)a->stride, PRECISION_FP32));
+        reference_floats(attention_pooling_scratch(a->pairs, a->queries, (int)a->stride, PRECISION_FP32));
     double *want = doubles((size_t)width * ld);
     memcpy(db, db_before, a->stride * sizeof *db);
     memcpy(dv, dv_before, q_size * sizeof *dv);
     for (size_t j = 0; j < (size_t)width; j++)
         for (size_t row = 0; row < rows; row++)
             want[j * ld + row] = dz_want[row * a->stride + j];
-    pooling_attention_backward_transposed(dz, db, dv, dpooled, pooled, weights, signs, h, v, SETS, a->pairs,
+    attention_pooling_backward_transposed(dz, db, dv, dpooled, pooled, weights, signs, h, v, SETS, a->pairs,
                                           a->queries, (int)a->stride, width, (int)ld, scratch);
     assert_close(dz, want, (size_t)width * ld, difference_threshold);
     assert_close(db, db_want, a->stride, difference_threshold);
@@ -268,13 +268,13 @@ static void check_attention_of(int queries, int pairs, int width, enum precision
     float *db = filled_rows(1, width, 5), *dv = filled_rows((size_t)queries, width, 6); // added to
     float *pooled = filled(SETS * q_size, 7), *weights = filled(SETS * (size_t)queries * padded, 8);
     float *dz = reference_floats(size),
-          *scratch = reference_floats(pooling_attention_scratch(pairs, queries, (int)stride, precision));
+          *scratch = reference_floats(attention_pooling_scratch(pairs, queries, (int)stride, precision));
     void *h_stored = stored(z, size, precision);
     double *want = doubles(SETS * q_size), *dz_want = doubles(size), *db_want = as_doubles(db, stride),
            *dv_want = as_doubles(dv, q_size);
-    size_t words = SETS * (size_t)pooling_words(pairs) * stride;
+    size_t words = SETS * (size_t)sum_pooling_words(pairs) * stride;
     uint32_t *signs = (uint32_t *)filled(words, 9);
-    pooling_attention_forward(pooled, weights, precision == PRECISION_FP32 ? signs : NULL, h_stored, b, v,
+    attention_pooling_forward(pooled, weights, precision == PRECISION_FP32 ? signs : NULL, h_stored, b, v,
                               SETS, pairs, queries, (int)stride, scratch, precision);
     float *h = loaded(h_stored, size, precision);
     for (size_t i = 0; i < size; i++)
@@ -295,7 +295,7 @@ static void check_attention_of(int queries, int pairs, int width, enum precision
     }
     if (precision == PRECISION_FP32)
         check_transposed(&a, pooled, weights, signs, h, v, dpooled, width, dz_want, db, db_want, dv, dv_want);
-    pooling_attention_backward(dz, db, dv, dpooled, pooled, weights, h_stored, v, SETS, pairs, queries,
+    attention_pooling_backward(dz, db, dv, dpooled, pooled, weights, h_stored, v, SETS, pairs, queries,
                                (int)stride, scratch, precision);
     float *dz_loaded = loaded(dz, size, precision);
     assert_close(pooled, want, SETS * q_size, difference_threshold);

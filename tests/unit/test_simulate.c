@@ -13,16 +13,16 @@
 
 static const struct policy_network ideal = {0, INFINITY};
 
-static struct policy_run run_of(double seconds, int most_ranks)
+static struct policy_run run_of(double seconds, int max_ranks)
 {
-    return (struct policy_run){.steps = 100, .step_seconds = seconds / 100, .most_ranks = most_ranks};
+    return (struct policy_run){.steps = 100, .step_seconds = seconds / 100, .max_ranks = max_ranks};
 }
 
 static double seconds_of(const struct policy_run *run, int64_t runs, int ranks, int group)
 {
     struct simulation simulation;
     simulate(run, runs, &ideal, ranks, group, false, &simulation);
-    assert_null(simulation.stretch);
+    assert_null(simulation.interval);
     assert_true(simulation.seconds >= simulation.bound_seconds * (1 - 1e-9));
     return simulation.seconds;
 }
@@ -63,35 +63,35 @@ static void test_stretches(void **state)
     double until[RANKS] = {0}, done[RUNS] = {0}, busy = 0;
     int moved = 0;
     for (double now = 0; now < simulation.seconds + 1;) { // in the order they began
-        const struct simulation_stretch *next = NULL;
-        for (int64_t i = 0; i < simulation.stretches; i++) {
-            struct simulation_stretch *stretch = &simulation.stretch[i];
-            if (stretch->ranks > 0 && (!next || stretch->start_seconds < next->start_seconds))
-                next = stretch;
+        const struct timeline_interval *next = NULL;
+        for (int64_t i = 0; i < simulation.intervals; i++) {
+            struct timeline_interval *interval = &simulation.interval[i];
+            if (interval->ranks > 0 && (!next || interval->start_seconds < next->start_seconds))
+                next = interval;
         }
         if (!next)
             break;
         now = next->start_seconds;
         int size = 0;
-        for (int64_t i = 0; i < simulation.stretches; i++) {
-            struct simulation_stretch *stretch = &simulation.stretch[i];
-            if (stretch->run != next->run || stretch->start_seconds != now || stretch->ranks == 0)
+        for (int64_t i = 0; i < simulation.intervals; i++) {
+            struct timeline_interval *interval = &simulation.interval[i];
+            if (interval->run != next->run || interval->start_seconds != now || interval->ranks == 0)
                 continue;
-            for (int rank = stretch->first_rank; rank < stretch->first_rank + stretch->ranks; rank++) {
+            for (int rank = interval->first_rank; rank < interval->first_rank + interval->ranks; rank++) {
                 assert_in_range(rank, 0, RANKS - 1);
                 assert_true(until[rank] <= now + 1e-9);
-                until[rank] = stretch->end_seconds;
+                until[rank] = interval->end_seconds;
             }
-            size += stretch->ranks;
-            assert_true(fabs(stretch->from_step - done[next->run]) < 1e-6);
-            busy += stretch->ranks * (stretch->end_seconds - now);
-            if (stretch != next)
-                stretch->ranks = 0; // counted
+            size += interval->ranks;
+            assert_true(fabs(interval->from_step - done[next->run]) < 1e-6);
+            busy += interval->ranks * (interval->end_seconds - now);
+            if (interval != next)
+                interval->ranks = 0; // counted
         }
         assert_true(size <= 8 && (size & (size - 1)) == 0);
         moved += next->from_step > 0;
         done[next->run] = next->to_step;
-        ((struct simulation_stretch *)next)->ranks = 0;
+        ((struct timeline_interval *)next)->ranks = 0;
     }
     for (int i = 0; i < RUNS; i++)
         assert_nearly(done[i], 100);
@@ -112,7 +112,7 @@ static void test_large(void **state)
         run[i] = (struct policy_run){.steps = 30000,
                                      .step_seconds = 0.005 * (1 + fmod(7 * fabs((double)drawn[i]), 19)),
                                      .bytes = 540e3,
-                                     .most_ranks = 16};
+                                     .max_ranks = 16};
     for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++) {
         struct simulation simulation;
         clock_t begin = clock();

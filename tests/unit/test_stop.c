@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-// The kernels of oneDNN point the stack register into the heap: a frame there would lie over somebody's numbers.
+// The kernels of oneDNN point the stack register into the heap: a frame there would lie over somebody's
+// numbers.
 static void test_own_stack(void **state)
 {
     (void)state;
@@ -36,9 +37,9 @@ static void test_time_limit(void **state)
     (void)state;
     struct timespec pause = {.tv_nsec = 1000000};
     stop_catch_signals(100);
-    stop_look_took(40);
-    stop_look_took(1);
-    stop_saving_took(49.9);
+    stop_record_poll(40);
+    stop_record_poll(1);
+    stop_record_save(49.9);
     assert_false(stop_requested());
     for (int i = 0; i < 10000 && !stop_requested(); i++)
         nanosleep(&pause, NULL);

@@ -82,7 +82,8 @@ static void another_process_is_refused_until_the_holder_dies(void **state)
     assert_false(lock_file_exists(path_of(state)));
 }
 
-// A rank that outlives its launcher for a moment: the holder's own child becomes the holder, and loses its parent.
+// A rank that outlives its launcher for a moment: the holder's own child becomes the holder, and loses its
+// parent.
 static void start_orphan(const char *path, useconds_t lives)
 {
     int ready[2], lock;

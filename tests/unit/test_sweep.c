@@ -357,7 +357,7 @@ static void test_equation_range(void **state)
     static const int largest[] = {30, 46, 30};
     static const double mean[] = {30, 33, 15};
     for (int i = 0; i < 3; i++) {
-        struct model_description model = sweep->run[i].model;
+        struct model_spec model = sweep->run[i].model;
         assert_int_equal(model.pairs, largest[i]);
         assert_int_equal(sweep->run[i].task.equations, 30);
         model.pairs = (int)mean[i];

@@ -509,13 +509,13 @@ static void test_set(void **state)
 static void test_muon_without_hidden_matrices(void **state)
 {
     (void)state;
-    struct model_description model = {.kind = MODEL_DEEP_SETS,
-                                      .pair_width = 3,
-                                      .pairs = 30,
-                                      .embed_dim = 8,
-                                      .encoder = {.count = 1, .width = {4}},
-                                      .decoder = {.count = 1, .width = {4}},
-                                      .outputs = 15};
+    struct model_spec model = {.kind = MODEL_DEEP_SETS,
+                               .pair_width = 3,
+                               .pairs = 30,
+                               .embed_dim = 8,
+                               .encoder = {.count = 1, .width = {4}},
+                               .decoder = {.count = 1, .width = {4}},
+                               .outputs = 15};
     struct tensor_table table;
     model_tensors(&model, &table);
     assert_true(resolve_muon_fits(&table));

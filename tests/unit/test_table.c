@@ -1,5 +1,5 @@
 // Tables for people, for spreadsheets and for programs.
-#include "commands/table.h"
+#include "cli/table.h"
 
 #include "base/memory.h"
 

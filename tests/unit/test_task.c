@@ -16,7 +16,7 @@ static const double threshold = 2e-6;          // residual of float numbers
 static const double gradient_threshold = 1e-5; // of float gradients against central differences in double
 static const double difference_step = 1e-6;
 
-static const struct task_description description = {
+static const struct task_spec description = {
     .kind = TASK_MLP_INVERSE,
     .generator = {.inputs = 3, .hidden = {.count = 1, .width = {7}}, .outputs = 1, .init = INIT_LECUN},
     .equations = 5,
@@ -25,7 +25,7 @@ static const struct task_description description = {
 enum { UNKNOWNS = 3 * 7 + 7, PAIR = 4, SETS = 20, SEED = 3, STEP = 41, FIRST = 1000 };
 
 // Every task, objective and activation; one, none and several hidden layers; one output and several.
-static const struct task_description cases[] = {
+static const struct task_spec cases[] = {
     {TASK_MLP_INVERSE, {3, {1, {7}}, 1, ACTIVATION_RELU, INIT_LECUN}, 5, .eval_points = 4},
     {TASK_MLP_INVERSE, {3, {1, {7}}, 1, ACTIVATION_RELU, INIT_NORMAL}, 5, .eval_points = 1},
     {TASK_MLP_INVERSE, {2, {2, {5, 4}}, 3, ACTIVATION_RELU, INIT_LECUN}, 6, .eval_points = 3},
@@ -43,7 +43,7 @@ static const struct task_description cases[] = {
 };
 enum { CASES = sizeof cases / sizeof *cases, MOST_OUTPUTS = 64 };
 
-static struct task *task_of(const struct task_description *of, int sets)
+static struct task *task_of(const struct task_spec *of, int sets)
 {
     struct task *task;
     assert_int_equal(task_create(of, sets, &task), STATUS_OK);
@@ -63,7 +63,7 @@ static void test_labels(void **state)
     (void)state;
     for (int i = 0; i < CASES; i++)
         for (enum task_part part = TASK_TRAIN; part <= TASK_HELD_OUT; part++) {
-            const struct task_description *of = &cases[i];
+            const struct task_spec *of = &cases[i];
             struct task *task = task_of(of, SETS);
             struct reference_batch batch;
             task_fill(task, part, SEED, STEP, FIRST, SETS);
@@ -76,7 +76,7 @@ static void test_labels(void **state)
         }
 }
 
-static void check_loss_and_gradient(const struct task_description *of)
+static void check_loss_and_gradient(const struct task_spec *of)
 {
     const float scale = 0.25f;
     float predicted[SETS * MOST_OUTPUTS], gradient[SETS * MOST_OUTPUTS];
@@ -132,7 +132,7 @@ static void test_true_weights_have_no_loss(void **state)
 }
 
 // What is scored: y on the probes, or the weights.
-static void check_scores(const struct task_description *of)
+static void check_scores(const struct task_spec *of)
 {
     float predicted[SETS * MOST_OUTPUTS], mean[SETS], square[SETS];
     double wide[SETS * MOST_OUTPUTS], mean_want[SETS] = {0}, square_want[SETS] = {0}, sum = 0;
@@ -176,15 +176,16 @@ static void test_scores(void **state)
         check_scores(&cases[i]);
 }
 
-// Each step draws its own count of pairs: any of the range, the same for all parts of the batch; evaluations have the one count.
+// Each step draws its own count of pairs: any of the range, the same for all parts of the batch; evaluations
+// have the one count.
 static void test_equation_range(void **state)
 {
     (void)state;
     enum { LEAST = 2, MOST = 6, STEPS = 500 };
-    struct task_description of = description;
+    struct task_spec of = description;
     of.equation_range = (struct widths){2, {LEAST, MOST}};
     of.equations = 4;
-    assert_int_equal(task_most_equations(&of), MOST);
+    assert_int_equal(task_max_equations(&of), MOST);
     int seen[MOST + 1] = {0};
     struct task *task = task_of(&of, SETS), *part = task_of(&of, 3);
     for (int step = 0; step < STEPS; step++) {
@@ -212,7 +213,7 @@ static void test_variance_of_the_output(void **state)
     enum { MANY = 8192 };
     static const double within = 0.05; // about four standard errors
     static struct task_score score[MANY];
-    struct task_description of = description;
+    struct task_spec of = description;
     of.eval_points = 16;
     float *predicted = reference_floats(MANY * UNKNOWNS);
     for (enum generator_init init = INIT_LECUN; init <= INIT_NORMAL; init++) {

@@ -1,7 +1,7 @@
 // The parts of training that are pure: rate, score, sizes, and the tree in which shards are summed.
 #include "train/evaluate.h"
-#include "train/rate.h"
-#include "train/tree.h"
+#include "train/learning_rate.h"
+#include "train/shard_tree.h"
 
 #include "base/memory.h"
 #include "reference.h"
@@ -27,12 +27,12 @@ static void test_constant_rate(void **state)
 {
     (void)state;
     struct training training = {.steps = 100, .learning_rate = 1e-3, .schedule = SCHEDULE_CONSTANT};
-    assert_true(rate_at(&training, 0) == 1e-3);
-    assert_true(rate_at(&training, 99) == 1e-3);
+    assert_true(learning_rate_at(&training, 0) == 1e-3);
+    assert_true(learning_rate_at(&training, 99) == 1e-3);
     training.warmup_steps = 4;
     static const double warm[] = {0.25e-3, 0.5e-3, 0.75e-3, 1e-3, 1e-3};
     for (int s = 0; s < 5; s++)
-        expect_near(rate_at(&training, s), warm[s]);
+        expect_near(learning_rate_at(&training, s), warm[s]);
 }
 
 static void test_cosine_rate(void **state)
@@ -43,7 +43,7 @@ static void test_cosine_rate(void **state)
     static const double root3 = 1.7320508075688772;
     const double want[] = {2, 2 + root3, 3, 2, 1, 2 - root3};
     for (int s = 0; s < 6; s++)
-        expect_near(rate_at(&training, s), want[s]);
+        expect_near(learning_rate_at(&training, s), want[s]);
 }
 
 // ---- score ----
@@ -136,15 +136,15 @@ static void test_sizes(void **state)
 static void test_how_many_shards_together(void **state)
 {
     (void)state;
-    struct task_description task = {.kind = TASK_MLP_INVERSE,
-                                    .generator = {.inputs = 2, .hidden = {1, {5}}, .outputs = 1},
-                                    .equations = 45,
-                                    .eval_points = 1};
-    struct model_description sets = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 45, 128, {2, {128, 256}},
-                                     {2, {256, 128}}, .outputs = 15};
-    struct model_description every = sets; // pair's embedding is kept
-    struct model_description flat = {MODEL_LINEAR, .pair_width = 3, .pairs = 30,
-                                     .hidden = {3, {256, 256, 256}}, .outputs = 15};
+    struct task_spec task = {.kind = TASK_MLP_INVERSE,
+                             .generator = {.inputs = 2, .hidden = {1, {5}}, .outputs = 1},
+                             .equations = 45,
+                             .eval_points = 1};
+    struct model_spec sets = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 45, 128, {2, {128, 256}},
+                              {2, {256, 128}}, .outputs = 15};
+    struct model_spec every = sets; // pair's embedding is kept
+    struct model_spec flat = {MODEL_LINEAR, .pair_width = 3, .pairs = 30, .hidden = {3, {256, 256, 256}},
+                              .outputs = 15};
     struct training training = {.batch = 1024, .shards = 16};
     every.pooling = POOLING_MOMENTS;
     assert_int_equal(train_together(&training, &sets, &task, 16), 8);
@@ -163,10 +163,10 @@ static void test_how_many_shards_together(void **state)
 static void test_memory_grows_by_what_is_held(void **state)
 {
     (void)state;
-    struct task_description task = {
+    struct task_spec task = {
         .generator = {.inputs = 2, .hidden = {1, {5}}, .outputs = 1}, .equations = 20, .eval_points = 1};
-    struct model_description model = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 20, 8, {2, {16, 24}},
-                                      {1, {12}},       .outputs = 15};
+    struct model_spec model = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 20, 8, {2, {16, 24}},
+                               {1, {12}},       .outputs = 15};
     struct training training = {.batch = 16, .shards = 1, .evaluation_generators = 100};
     struct tensor_table table;
     model_tensors(&model, &table);
@@ -187,16 +187,15 @@ static void test_memory_grows_by_what_is_held(void **state)
 static void test_memory_of_attention(void **state)
 {
     (void)state;
-    struct task_description task = {
+    struct task_spec task = {
         .generator = {.inputs = 2, .hidden = {1, {5}}, .outputs = 1}, .equations = 20, .eval_points = 1};
-    struct model_description model = {
-        MODEL_DEEP_SETS, POOLING_ATTENTION, 3,          20,          8, {2, {16, 24}},
-        {1, {12}},       .outputs = 15,     .heads = 4, .queries = 2};
+    struct model_spec model = {MODEL_DEEP_SETS, POOLING_ATTENTION, 3,          20,          8, {2, {16, 24}},
+                               {1, {12}},       .outputs = 15,     .heads = 4, .queries = 2};
     struct training training = {.batch = 32, .shards = 2, .evaluation_generators = 100};
     struct tensor_table table;
-    size_t begin, unfolded = model_unfolded_parameters(&model, &begin);
+    size_t begin, unfolded = model_expanded_parameters(&model, &begin);
     model_tensors(&model, &table);
-    size_t numbers = model_gradient_numbers(&model);
+    size_t numbers = model_gradient_elements(&model);
     assert_int_equal(numbers, table.parameters + 2 * 4 * 24);
     assert_string_equal(table.tensors[4].name, "encoder.net.4.weight");
     assert_int_equal(begin, table.tensors[4].offset);
@@ -233,11 +232,11 @@ static void test_carry_is_the_pairwise_sum(void **state)
         for (int i = 0; i < levels; i++)
             level[i] = memory + i * COUNT;
         for (int shard = 0; shard < shards; shard++) {
-            int leaf = tree_leaf(shard);
+            int leaf = shard_tree_leaf(shard);
             assert_true(leaf < levels);
             for (int i = 0; i < COUNT; i++)
                 level[leaf][i] = shard_value(shard, i);
-            tree_carry(level, shard, 0, COUNT);
+            shard_tree_carry(level, shard, 0, COUNT);
         }
         for (int i = 0; i < COUNT; i++)
             assert_true(level[0][i] == pairwise(0, shards, i));
@@ -256,8 +255,8 @@ static void test_carry_by_pieces(void **state)
     for (int piece = PIECES - 1; piece >= 0; piece--)
         for (int shard = 0; shard < SHARDS; shard++) {
             for (int i = piece * PIECE; i < (piece + 1) * PIECE; i++)
-                level[tree_leaf(shard)][i] = shard_value(shard, i);
-            tree_carry(level, shard, (size_t)(piece * PIECE), PIECE);
+                level[shard_tree_leaf(shard)][i] = shard_value(shard, i);
+            shard_tree_carry(level, shard, (size_t)(piece * PIECE), PIECE);
         }
     for (int i = 0; i < PIECE * PIECES; i++)
         assert_true(level[0][i] == pairwise(0, SHARDS, i));
@@ -279,7 +278,7 @@ static void test_sum_is_the_pairwise_sum(void **state)
         for (int i = 0; i < shards; i++)
             values[i] = 1.0 / (3 * i + 1);
         double want = pairwise_double(values, shards);
-        assert_true(tree_sum(values, shards) == want);
+        assert_true(shard_tree_sum(values, shards) == want);
     }
 }
 
@@ -290,12 +289,12 @@ static void test_finite(void **state)
     const float lost[] = {NAN, -NAN, INFINITY, -INFINITY};
     for (int i = 0; i < COUNT; i++)
         vector[i] = i % 2 ? -FLT_MAX : FLT_MAX; // whose sum is not finite
-    assert_true(tree_finite(vector, COUNT) && tree_finite(vector, 0));
+    assert_true(shard_tree_finite(vector, COUNT) && shard_tree_finite(vector, 0));
     for (size_t kind = 0; kind < sizeof lost / sizeof *lost; kind++)
         for (int i = 0; i < COUNT; i += 1 + COUNT / 40) {
             float kept = vector[i];
             vector[i] = lost[kind];
-            assert_false(tree_finite(vector, COUNT));
+            assert_false(shard_tree_finite(vector, COUNT));
             vector[i] = kept;
         }
 }

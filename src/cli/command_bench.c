@@ -1,0 +1,353 @@
+#include "base/agree.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "driver/bench_measure.h"
+#include "kernel/gemm.h"
+#include "kernel/numerics.h"
+#include "store/store.h"
+#include "sweep/settings.h"
+#include "sweep/sweep.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    bool quick, json;
+};
+
+static enum status parse_format(const char *text, void *target)
+{
+    if (strcmp(text, "json") != 0 && strcmp(text, "table") != 0)
+        FAIL(STATUS_USAGE, "bench --format %s: expected `table` or `json`", text);
+    *(bool *)target = strcmp(text, "json") == 0;
+    return STATUS_OK;
+}
+
+static const struct option option_table[] = {
+    {0, "quick", NULL, "end within 40 s on one core", option_flag, offsetof(struct options, quick)},
+    {0, "format", "table|json", "json: one object per line (table)", parse_format,
+     offsetof(struct options, json)},
+    {0}};
+
+const struct usage bench_usage = {
+    .name = "bench",
+    .summary = "measure the speed of this machine",
+    .synopsis = "weightsweep bench [--quick] [--format table|json]\n"
+                "mpirun -n RANKS weightsweep bench",
+    .description =
+        "Measures this machine on random data: matrix products with the shapes of the training step, whole "
+        "training steps, random numbers, optimizers, all-reduce, evaluation and checkpoint. `fraction` is "
+        "the "
+        "useful FLOP/s of a step divided by the best measured GEMM rate of the same precision in the lines "
+        "above it. Under mpirun the ranks share the shards of each step.",
+    .options = option_table,
+    .example = "weightsweep bench --quick"};
+
+/* One measurement: a name, then what it was measured on, then the figures. */
+struct line {
+    struct text json, table;
+    bool wanted; // rank 0 prints
+    bool as_json;
+    FILE *out;
+};
+
+static void line_begin(struct line *line, const char *name)
+{
+    text_format(&line->json, "{\"name\": \"%s\"", name);
+    text_format(&line->table, "%-12s", name);
+}
+
+static void line_text(struct line *line, const char *key, const char *value)
+{
+    text_format(&line->json, ", \"%s\": ", key);
+    text_add_json(&line->json, value);
+    text_format(&line->table, "  %s %s", key, value);
+}
+
+static void line_int(struct line *line, const char *key, long long value)
+{
+    text_format(&line->json, ", \"%s\": %lld", key, value);
+    text_format(&line->table, "  %s %lld", key, value);
+}
+
+static void line_real(struct line *line, const char *key, double value)
+{
+    text_format(&line->json, ", \"%s\": ", key);
+    if (isfinite(value))
+        text_format(&line->json, "%.6g", value);
+    else
+        text_add(&line->json, "null");
+    text_format(&line->table, "  %s %.4g", key, value);
+}
+
+static void line_end(struct line *line)
+{
+    if (line->wanted && line->as_json)
+        fprintf(line->out, "%s}\n", line->json.chars);
+    else if (line->wanted)
+        fprintf(line->out, "%s\n", line->table.chars);
+    fflush(line->out);
+    text_free(&line->json);
+    text_free(&line->table);
+}
+
+static const char *library_name(enum gemm_library library)
+{
+    return library == GEMM_ONEDNN ? "oneDNN" : "OpenBLAS";
+}
+
+struct bench {
+    MPI_Comm comm;
+    struct line line;
+    int rank, ranks;
+    double seconds; // for each measurement
+    double rate[2]; // best product so far, [precision], FLOP/s
+};
+
+// ---- the machine ----
+
+static void show_machine(struct bench *bench)
+{
+    struct line *line = &bench->line;
+    line_begin(line, "machine");
+    line_text(line, "cpu", numerics_processor());
+    line_text(line, "arithmetic", numerics_name());
+    line_int(line, "ranks", bench->ranks);
+    line_int(line, "threads", 1);
+    if (numerics_forced_kernel())
+        line_text(line, "OPENBLAS_CORETYPE", numerics_forced_kernel());
+    line_end(line);
+}
+
+// ---- products ----
+
+static const char *const product_names[] = {
+    [BENCH_PACKED] = "A B, B packed", [BENCH_PLAIN] = "A B", [BENCH_ADDED] = "C + A B"};
+
+static enum status measure_gemm(struct bench *bench, enum precision precision, const struct bench_gemm *shape)
+{
+    double seconds;
+    TRY(bench_gemm(precision, shape, bench->seconds, &seconds));
+    double rate = 2.0 * shape->m * shape->n * shape->k / seconds;
+    bench->rate[precision] = fmax(bench->rate[precision], rate);
+    struct line *line = &bench->line;
+    line_begin(line, "gemm");
+    line_text(line, "precision", settings_choice(SETTING_PRECISION, (int)precision));
+    line_text(line, "library", library_name(gemm_library(precision)));
+    line_text(line, "kernel", gemm_name(precision));
+    line_int(line, "m", shape->m);
+    line_int(line, "n", shape->n);
+    line_int(line, "k", shape->k);
+    line_text(line, "product", product_names[shape->kind]);
+    line_real(line, "gflops", rate / 1e9);
+    line_end(line);
+    return STATUS_OK;
+}
+
+// The products of a tile, as the step with mean pooling does them: activations, their gradients, and the
+// gradient of the weights.
+static enum status measure_tile(struct bench *bench, enum precision precision, const struct model_spec *model)
+{
+    int pairs = model_tile_sets(model, 64) * model->pairs, rows = model_round_rows(pairs, precision);
+    int in = model->encoder.width[0], out = model->encoder.width[1];
+    const struct bench_gemm back = {BENCH_PACKED, rows, in, out}, transposed = {BENCH_PLAIN, in, rows, out};
+    const struct bench_gemm shapes[] = {{BENCH_PACKED, pairs, out, in},
+                                        model_transposes_gradient(model) ? transposed : back,
+                                        {BENCH_ADDED, out, in, rows}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        TRY(measure_gemm(bench, precision, &shapes[i]));
+    return STATUS_OK;
+}
+
+static enum status measure_products(struct bench *bench, const struct sweep *sweep)
+{
+    for (int precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
+        enum gemm_library chosen = gemm_library((enum precision)precision);
+        for (int64_t run = 0; run < sweep->runs; run++) {
+            struct model_spec model = sweep->run[run].model;
+            if (model.pooling != POOLING_MEAN || model.precision != PRECISION_FP32)
+                continue; // the same shapes again
+            model.precision = (enum precision)precision;
+            TRY(measure_tile(bench, (enum precision)precision, &model));
+            if (chosen == GEMM_ONEDNN && precision == PRECISION_FP32) { // the other library, for comparison
+                gemm_use(PRECISION_FP32, GEMM_OPENBLAS);
+                enum status status = measure_tile(bench, PRECISION_FP32, &model);
+                gemm_use(PRECISION_FP32, chosen);
+                TRY(status);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+// ---- steps ----
+
+static enum status measure_step(struct bench *bench, const char *name, const struct run_spec *run)
+{
+    struct train_run train = {run->task, run->model, run->training};
+    double seconds;
+    TRY(bench_step(&train, bench->comm, bench->seconds, &seconds));
+    double flops = run->training.batch * model_step_flops(&run->model); // the needed ones
+    struct line *line = &bench->line;
+    line_begin(line, name);
+    bool sets = run->model.kind == MODEL_DEEP_SETS;
+    line_text(line, "model", settings_choice(SETTING_MODEL, (int)run->model.kind));
+    line_text(line, "pooling", sets ? settings_choice(SETTING_POOLING, (int)run->model.pooling) : "none");
+    line_text(line, "precision", settings_choice(SETTING_PRECISION, (int)run->model.precision));
+    line_int(line, "unknowns", run->unknowns);
+    line_int(line, "equations", run->task.equations);
+    line_int(line, "embed_dim", sets ? run->model.embed_dim : 0);
+    if (strcmp(name, "step") != 0) {
+        line_int(line, "batch", run->training.batch);
+        line_text(line, "optimizer", run->training.optimizer == OPTIMIZER_MUON ? "muon" : "adam");
+    }
+    line_int(line, "ranks", bench->ranks);
+    line_real(line, "ms", 1e3 * seconds);
+    line_real(line, "gflops", flops / seconds / 1e9);
+    line_real(line, "fraction", flops / seconds / (bench->rate[run->model.precision] * bench->ranks));
+    line_end(line);
+    return STATUS_OK;
+}
+
+static enum status measure_steps(struct bench *bench, const char *name, const struct sweep *sweep)
+{
+    for (int64_t run = 0; run < sweep->runs; run++)
+        if (bench->ranks <= sweep->run[run].training.shards)
+            TRY(measure_step(bench, name, &sweep->run[run]));
+    return STATUS_OK;
+}
+
+// ---- what surrounds them ----
+
+static enum status measure_checkpoint(struct bench *bench, const struct sweep *sweep)
+{
+    double seconds = 0;
+    enum status status = bench->rank == 0 ? bench_checkpoint(sweep, &seconds) : STATUS_OK;
+    TRY(agree(status, bench->comm));
+    line_begin(&bench->line, "checkpoint");
+    line_int(&bench->line, "bytes", sweep->cost[0].checkpoint_bytes / 2);
+    line_real(&bench->line, "ms", 1e3 * seconds);
+    line_end(&bench->line);
+    return STATUS_OK;
+}
+
+static enum status measure_rest(struct bench *bench, const struct run_spec *run)
+{
+    struct line *line = &bench->line;
+    struct tensor_table table;
+    double seconds, other;
+    model_tensors(&run->model, &table);
+
+    TRY(bench_normals(bench->seconds, &seconds));
+    line_begin(line, "normals");
+    line_real(line, "ns_each", 1e9 * seconds);
+    line_end(line);
+
+    for (int kind = OPTIMIZER_ADAM; kind <= OPTIMIZER_MUON; kind++)
+        for (int precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
+            if (kind == OPTIMIZER_ADAM && precision == PRECISION_BF16)
+                continue; // always fp32
+            TRY(bench_optimizer((enum optimizer_kind)kind, (enum precision)precision, &table, bench->seconds,
+                                &seconds));
+            line_begin(line, "optimizer");
+            line_text(line, "optimizer", kind == OPTIMIZER_MUON ? "muon" : "adam");
+            line_text(line, "precision", settings_choice(SETTING_PRECISION, precision));
+            line_int(line, "parameters", (long long)table.parameters);
+            line_real(line, "ms", 1e3 * seconds);
+            line_end(line);
+        }
+
+    TRY(bench_allreduce(table.parameters, bench->comm, &seconds, &other));
+    line_begin(line, "allreduce");
+    line_int(line, "ranks", bench->ranks);
+    line_int(line, "bytes", (long long)(table.parameters * sizeof(float)));
+    line_real(line, "ms", 1e3 * seconds);
+    line_real(line, "mpi_ms", 1e3 * other);
+    line_end(line);
+
+    TRY(bench_evaluation(&run->task, &run->model, run->training.batch / run->training.shards, bench->seconds,
+                         &seconds));
+    line_begin(line, "evaluation");
+    line_text(line, "precision", settings_choice(SETTING_PRECISION, (int)run->model.precision));
+    line_int(line, "unknowns", run->unknowns);
+    line_int(line, "equations", run->task.equations);
+    line_real(line, "us_each", 1e6 * seconds);
+    line_end(line);
+    return STATUS_OK;
+}
+
+// ---- all of it ----
+
+// The seed's shapes; `axes` adds to them.
+static enum status make_sweep(const char *unknowns, int ratio, const char *axes, struct sweep **sweep)
+{
+    char *text =
+        memory_format("name: bench\n"
+                      "equation_ratio: %d\n"
+                      "training: {steps: 1000000}\n" // batch 1,024 and adam unless an axis says otherwise
+                      "evaluation: {generators: 2, every: 1000000}\n"
+                      "axes:\n"
+                      "  unknowns: %s\n"
+                      "%s",
+                      ratio, unknowns, axes);
+    enum status status = sweep_create("bench", text, 0, NULL, sweep);
+    free(text);
+    return status;
+}
+
+static enum status measure_all(struct bench *bench, bool quick)
+{
+    static const char both[] = "[15, 50]";
+    static const char flat[] = "  model: [linear, x-linear, res-linear]\n  precision: [fp32, bf16]\n";
+    static const char steps[] =
+        "  pooling: [mean, sum, max, moments, attention]\n  precision: [fp32, bf16]\n";
+    static const char batches[] = "  precision: [fp32, bf16]\n  batch: [256]\n  shards: [4]\n";
+    static const char muon[] = "  precision: [fp32, bf16]\n  optimizer: [muon]\n";
+    static const char quick_muon[] =
+        "  precision: [fp32, bf16]\n  optimizer: [muon]\n  batch: [256]\n  shards: [4]\n";
+    struct sweep *sweep = NULL;
+    enum status status = STATUS_OK;
+    show_machine(bench);
+    TRY_DONE(make_sweep(both, 3, steps, &sweep));
+    TRY_DONE(measure_products(bench, sweep));
+    TRY_DONE(measure_steps(bench, "step", sweep));
+    TRY_DONE(measure_rest(bench, &sweep->run[0]));
+    TRY_DONE(measure_checkpoint(bench, sweep));
+    sweep_destroy(&sweep);
+    TRY_DONE(make_sweep("[15]", 2, flat, &sweep));
+    TRY_DONE(measure_steps(bench, "step", sweep));
+    const char *const more[] = {batches, muon, quick_muon}, *const names[] = {"step_batch", "step_muon",
+                                                                              "step_muon"};
+    for (int i = quick ? 2 : 0; i < 3; i++) {
+        sweep_destroy(&sweep);
+        TRY_DONE(make_sweep(both, 3, more[i], &sweep));
+        TRY_DONE(measure_steps(bench, names[i], sweep));
+    }
+done:
+    sweep_destroy(&sweep);
+    return status;
+}
+
+enum status command_bench(const struct command *command, int argc, char **argv)
+{
+    struct options asked = {0};
+    bool help;
+    TRY(options_parse(command, &bench_usage, argc, argv, &asked, &help));
+    if (help)
+        return STATUS_OK;
+    store_begin();
+    struct bench bench = {.comm = command->start_mpi(),
+                          .line = {.out = command->out, .as_json = asked.json},
+                          .seconds = asked.quick ? 0.25 : 1};
+    MPI_Comm_rank(bench.comm, &bench.rank);
+    MPI_Comm_size(bench.comm, &bench.ranks);
+    bench.line.wanted = bench.rank == 0;
+    if (bench.ranks > 16 || (bench.ranks & (bench.ranks - 1)) != 0)
+        FAIL(STATUS_USAGE, "bench: %d ranks; a step of 16 shards is shared by 1, 2, 4, 8 or 16", bench.ranks);
+    gemm_setup();
+    return measure_all(&bench, asked.quick);
+}

@@ -1,0 +1,170 @@
+#include "cli/commands.h"
+#include "cli/model_file.h"
+#include "cli/options.h"
+#include "cli/output_file.h"
+#include "cli/table.h"
+#include "driver/probe_file.h"
+#include "driver/result_tables.h"
+#include "driver/view_table.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+struct options {
+    bool runs, curves, timeline, archive, no_models;
+    const char *model, *format, *output, *results;
+    enum table_format table_format;
+};
+
+#define TARGET(member) offsetof(struct options, member)
+
+static const struct option option_table[] = {
+    {0, "runs", NULL, "one row per run: settings, status, outcomes", option_flag, TARGET(runs)},
+    {0, "curves", NULL, "one row per point of each run's curves", option_flag, TARGET(curves)},
+    {0, "timeline", NULL, "one row per interval in which a group of ranks worked on a run", option_flag,
+     TARGET(timeline)},
+    {0, "format", "csv|json", "of the tables (csv)", option_text, TARGET(format)},
+    {0, "model", "RUN",
+     "the parameters of a finished run, for NumPy or PyTorch; RUN is the run's id, the beginning of it, or "
+     "conditions that single it out, such as unknowns=15,seed=1",
+     option_text, TARGET(model)},
+    {0, "archive", NULL,
+     "the same file without checkpoints, compressed; every reader takes it, `run` cannot continue it",
+     option_flag, TARGET(archive)},
+    {0, "no-models", NULL, "leave the models out of the archive, too", option_flag, TARGET(no_models)},
+    {'o', "output", "FILE",
+     "the model or the archive. An earlier output of the same kind is replaced; any other existing file is "
+     "refused (exit code 2)",
+     option_text, TARGET(output)},
+    {0}};
+
+const struct usage export_usage = {
+    .name = "export",
+    .summary = "write tables, a model or an archive of a results file",
+    .synopsis = "weightsweep export RESULTS.h5 --runs|--curves|--timeline [--format csv|json]\n"
+                "weightsweep export RESULTS.h5 --model RUN -o FILE.npz|FILE.safetensors\n"
+                "weightsweep export RESULTS.h5 --archive [--no-models] -o FILE.h5",
+    .description =
+        "Writes a part of a results file, also while the file is being written: tables to standard "
+        "output, a model or an archive to a file.",
+    .options = option_table,
+    .example = "weightsweep export quick.h5 --runs > quick.csv",
+    .file = "results file",
+    .file_target = TARGET(results)};
+
+static enum status print_table(const struct command *command, const struct store_view *view,
+                               const struct options *asked, bool live)
+{
+    struct column_table table = {0};
+    enum status status = STATUS_OK;
+    if (asked->curves)
+        TRY_DONE(export_curves(view, &table));
+    else if (asked->timeline)
+        TRY_DONE(export_timeline(view, &table));
+    else
+        export_runs(view, live, &table);
+    if (asked->table_format == TABLE_JSON) {
+        table_print_json(&table, command->out);
+        fputs("\n", command->out);
+    } else {
+        table_print_csv(&table, command->out);
+    }
+done:
+    column_table_free(&table);
+    return status;
+}
+
+// Their numbers were left out.
+static enum status check_damaged(const struct store_view *view)
+{
+    int64_t damaged = 0;
+    for (int64_t run = 0; run < view->runs; run++)
+        damaged += view->damaged[run];
+    if (damaged > 0)
+        FAIL(
+            STATUS_RESULTS,
+            "%s is damaged: the numbers of %lld finished run%s do not match their checksum and are left out; "
+            "`weightsweep run` does them again, `weightsweep verify` names them",
+            view->path, (long long)damaged, damaged == 1 ? "" : "s");
+    return STATUS_OK;
+}
+
+static enum status write_model(const struct store_view *view, const struct options *asked)
+{
+    struct store_parameters *parameters = NULL;
+    int64_t run;
+    TRY(view_find_run(view, "--model", asked->model, &run));
+    TRY(view_read_model(view, run, &parameters));
+    enum status status = model_file_write(asked->output, parameters);
+    store_parameters_free(&parameters);
+    return status;
+}
+
+static const char one_of[] = "export: expected one of --runs, --curves, --timeline, --model and --archive; "
+                             "see `weightsweep export --help`";
+
+static enum status is_archive(const char *path, bool *archive)
+{
+    struct store_view *view = NULL;
+    enum status status = probe_file_open(path, PROBE_COLUMNS, &view);
+    *archive = status == STATUS_OK && view->archive;
+    store_view_close(&view);
+    return status == STATUS_MACHINE ? status : STATUS_OK; // a damaged file or another one is no archive
+}
+
+static enum status check_archive(const struct options *asked)
+{
+    return output_check(&(struct output){
+        .path = asked->output, .input = asked->results, .kind = "an archive", .is_ours = is_archive});
+}
+
+static enum status check(struct options *asked)
+{
+    bool file = asked->model || asked->archive;
+    if (asked->runs + asked->curves + asked->timeline + asked->archive + (asked->model != NULL) != 1)
+        FAIL(STATUS_USAGE, "%s", one_of);
+    if (file && !asked->output)
+        FAIL(STATUS_USAGE, "export --%s: expected -o FILE", asked->model ? "model" : "archive");
+    if (!file && asked->output)
+        FAIL(STATUS_USAGE, "export -o belongs to --model and --archive; tables go to standard output");
+    if (file && asked->format)
+        FAIL(STATUS_USAGE,
+             "export --format belongs to the tables; a model's format follows from its file's name");
+    if (asked->no_models && !asked->archive)
+        FAIL(STATUS_USAGE, "export --no-models belongs to --archive");
+    asked->table_format = TABLE_CSV;
+    if (asked->format)
+        TRY(table_format_of(asked->format, &asked->table_format));
+    if (asked->table_format == TABLE_TEXT)
+        FAIL(STATUS_USAGE,
+             "export --format table: expected `csv` or `json`; `weightsweep status` prints a table");
+    if (asked->model)
+        return model_file_check(asked->output, asked->results);
+    return asked->archive ? check_archive(asked) : STATUS_OK;
+}
+
+enum status command_export(const struct command *command, int argc, char **argv)
+{
+    struct options asked = {0};
+    struct store_view *view = NULL;
+    bool help;
+    TRY(options_parse(command, &export_usage, argc, argv, &asked, &help));
+    if (help)
+        return STATUS_OK;
+    TRY(check(&asked));
+    bool live =
+        store_lock_held(asked.results); // before the file: a run that ends in between is shown as it was
+    TRY(probe_file_open(asked.results, asked.model || asked.archive ? PROBE_ALL : PROBE_COLUMNS, &view));
+    enum status status;
+    if (asked.model)
+        status = write_model(view, &asked);
+    else if (asked.archive)
+        status = store_archive(view, asked.output, !asked.no_models);
+    else
+        status = print_table(command, view, &asked, live);
+    if (status == STATUS_OK && asked.runs)
+        status = check_damaged(view);
+    store_view_close(&view);
+    return status;
+}

@@ -1,0 +1,35 @@
+#include "base/text.h"
+#include "cli/options.h"
+#include "driver/versions.h"
+#include "kernel/gemm.h"
+#include "kernel/numerics.h"
+
+const struct usage info_usage = {
+    .name = "info",
+    .summary = "print versions, processor and libraries",
+    .synopsis = "weightsweep info",
+    .description = "Prints versions, processor, GEMM library with its kernel and threads, and HDF5 drivers.",
+    .example = "weightsweep info"};
+
+enum status command_info(const struct command *command, int argc, char **argv)
+{
+    bool help;
+    TRY(options_parse(command, &info_usage, argc, argv, NULL, &help));
+    if (help)
+        return STATUS_OK;
+    gemm_setup();
+    struct text text = {0};
+    versions_print(&text);
+    fputs(text.chars, command->out);
+    text_free(&text);
+    fprintf(command->out, "%-14s 1 a rank\n", "threads");
+    if (gemm_why_widened())
+        fprintf(command->out, "%-14s computed through fp32, rounded alike but slower: %s\n", "bf16",
+                gemm_why_widened());
+    if (numerics_forced_kernel())
+        fprintf(command->out,
+                "%-14s OPENBLAS_CORETYPE=%s chooses OpenBLAS's kernel; without it the library chooses by the "
+                "processor, often faster\n",
+                "forced", numerics_forced_kernel());
+    return STATUS_OK;
+}

@@ -1,0 +1,34 @@
+/* The child process of probe_file.h: reads a results file and writes a heartbeat with every object. Not
+ * listed in `weightsweep --help`. */
+#include "cli/commands.h"
+#include "store/store.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static void send_heartbeat(bool reading)
+{
+    if (!reading)
+        return;
+    ssize_t ignored = write(STDOUT_FILENO, "", 1);
+    (void)ignored;
+}
+
+// argv: look [--all | --output] FILE
+enum status command_look(const struct command *command, int argc, char **argv)
+{
+    (void)command;
+    bool output = argc == 3 && strcmp(argv[1], "--output") == 0;
+    bool all = output || (argc == 3 && strcmp(argv[1], "--all") == 0);
+    if (argc != 2 + all)
+        FAIL(STATUS_USAGE, "look: expected a results file");
+    prctl(PR_SET_PDEATHSIG, SIGKILL); // the child ends with its parent
+    const char *path = argv[argc - 1];
+    send_heartbeat(true);
+    store_set_heartbeat(send_heartbeat);
+    if (output)
+        TRY(store_require_results(path));
+    return store_probe(path, all);
+}

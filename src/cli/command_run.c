@@ -1,0 +1,529 @@
+#include "base/agree.h"
+#include "base/clock.h"
+#include "base/cores.h"
+#include "base/memory.h"
+#include "base/stop.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/run_options.h"
+#include "driver/extend.h"
+#include "driver/probe_file.h"
+#include "driver/repair.h"
+#include "driver/results.h"
+#include "driver/selection.h"
+#include "driver/throughput.h"
+#include "driver/timeline.h"
+#include "kernel/gemm.h"
+#include "kernel/numerics.h"
+#include "schedule/schedule.h"
+#include "store/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+// ---- the sweep and its file, known to all ranks ----
+
+// Marks what --only selects.
+static enum status select_runs(const struct sweep *sweep, struct run_options *options)
+{
+    struct column_table settings;
+    struct selection selection = {.runs = &settings, .option = "--only", .lister = "weightsweep plan"};
+    enum status status = STATUS_OK;
+    sweep_columns(sweep, &settings);
+    options->selected = memory_small((size_t)sweep->runs * sizeof *options->selected);
+    for (int i = 0; i < options->only.count && status == STATUS_OK; i++) {
+        selection.argument = options->only.values[i];
+        status = selection_add(&selection, options->selected);
+    }
+    column_table_free(&settings);
+    return status;
+}
+
+static enum status make_sweep(const char *text, struct run_options *options, struct sweep **sweep)
+{
+    TRY(sweep_create(options->sweep, text, options->set.count, options->set.values, sweep));
+    return options->only.count > 0 ? select_runs(*sweep, options) : STATUS_OK;
+}
+
+static enum status read_sweep(struct run_options *options, struct sweep **sweep)
+{
+    char *text = NULL;
+    enum status status = STATUS_OK;
+    TRY_DONE(sweep_read(options->sweep, &text));
+    TRY_DONE(make_sweep(text, options, sweep));
+done:
+    free(text);
+    return status;
+}
+
+// Collective. Every rank gets the sweep of rank 0, or the failure `status` that rank 0 has had.
+static enum status share_sweep(struct run_options *options, MPI_Comm comm, enum status status,
+                               struct sweep **sweep)
+{
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    if (rank == 0 && status == STATUS_OK && !*sweep) // the launcher gave number 0 to another rank
+        status = read_sweep(options, sweep);
+    TRY(agree(rank == 0 ? status : STATUS_OK, comm));
+    int length = rank == 0 ? (int)strlen((*sweep)->text) + 1 : 0;
+    MPI_Bcast(&length, 1, MPI_INT, 0, comm);
+    if (rank == 0) {
+        MPI_Bcast((*sweep)->text, length, MPI_CHAR, 0, comm);
+        return STATUS_OK;
+    }
+    char *text = memory_small((size_t)length);
+    MPI_Bcast(text, length, MPI_CHAR, 0, comm);
+    sweep_destroy(sweep);
+    free(options->selected);
+    status = make_sweep(text, options, sweep);
+    free(text);
+    return status;
+}
+
+// Ranks with different processors or libraries would not sum the same bits.
+static enum status check_numerics(MPI_Comm comm, bool other_numerics)
+{
+    char first[256];
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    snprintf(first, sizeof first, "%s", numerics_name());
+    MPI_Bcast(first, sizeof first, MPI_CHAR, 0, comm);
+    enum status status = STATUS_OK;
+    if (!other_numerics && strcmp(first, numerics_name()) != 0)
+        status = status_fail(
+            STATUS_RESULTS, __FILE__, __LINE__,
+            "the ranks of this job compute with different arithmetic (rank 0: %s; rank %d: %s), so the bits "
+            "would differ; use nodes of one kind, or mix them with --allow-other-arithmetic",
+            first, rank, numerics_name());
+    return agree(status, comm);
+}
+
+static bool is_lost(enum run_state status)
+{
+    return status == RUN_DIVERGED || status == RUN_FAILED;
+}
+
+static bool needs_work(const struct run_options *options, enum run_state status)
+{
+    return status == RUN_PENDING || status == RUN_RUNNING || (options->retry && is_lost(status));
+}
+
+/* What the file holds of the sweep so far. */
+struct past {
+    uint8_t *status;     // [runs], known to all ranks
+    int64_t *steps_done; // [runs], of rank 0, as is the rest
+    bool *damaged;       // [runs]
+    struct timeline_past timeline;
+};
+
+// Rows, curves and models that no longer match their checksums.
+static enum status find_damage(const struct store_view *view, bool *damaged)
+{
+    for (int64_t run = 0; run < view->runs; run++) {
+        bool valid = !view->damaged[run];
+        if (view->status[run] >= RUN_DONE)
+            TRY(store_view_check_run(view, run, &valid));
+        damaged[run] = !valid;
+    }
+    return STATUS_OK;
+}
+
+// Rank 0: the file is there, ours, and the status of each run is known.
+static enum status prepare_file(const struct run_options *options, const struct sweep *sweep,
+                                struct past *past)
+{
+    bool exists;
+    TRY(file_exists(options->output, &exists));
+    if (exists) {
+        TRY(probe_file(options->output, PROBE_OUTPUT));
+        if (options->grow)
+            TRY(extend_file(options->output, sweep, options->other_numerics));
+    } else {
+        TRY(results_create(options->output, sweep));
+    }
+    struct store_view *view = NULL;
+    TRY(probe_file_view(options->output, &view));
+    bool work = false; // a file that is finished needs no arithmetic
+    for (int64_t run = 0; run < view->runs; run++)
+        work |= needs_work(options, (enum run_state)view->status[run]);
+    enum status status = results_check(view, sweep, work && !options->other_numerics);
+    if (status == STATUS_OK)
+        status = timeline_past(view, &past->timeline);
+    if (status == STATUS_OK)
+        status = find_damage(view, past->damaged);
+    if (status == STATUS_OK) {
+        memcpy(past->status, view->status, (size_t)sweep->runs);
+        memcpy(past->steps_done, column_find(&view->columns, "steps_done")->ints,
+               (size_t)sweep->runs * sizeof *past->steps_done);
+    }
+    store_view_close(&view);
+    return status;
+}
+
+static enum status share_file(const struct run_options *options, const struct sweep *sweep, MPI_Comm comm,
+                              struct past *past)
+{
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    enum status status = STATUS_OK;
+    if (rank == 0)
+        status = prepare_file(options, sweep, past);
+    TRY(agree(status, comm));
+    MPI_Bcast(past->status, (int)sweep->runs, MPI_UINT8_T, 0, comm);
+    return STATUS_OK;
+}
+
+// ---- which runs ----
+
+static bool to_do(const struct run_options *options, enum run_state status, int64_t run)
+{
+    return needs_work(options, status) && (!options->selected || options->selected[run]);
+}
+
+static void note_retry(const struct command *command, int64_t diverged)
+{
+    fprintf(command->err,
+            "note: --retry repeats %lld diverged run%s. Training is deterministic: %s again unless a setting "
+            "changes; --retry helps only after a failure of the machine\n",
+            (long long)diverged, diverged == 1 ? "" : "s",
+            diverged == 1 ? "it will diverge" : "they will diverge");
+}
+
+// --retry: back to pending at once, so that an interruption does not make the next command forget them.
+static enum status put_back(const struct command *command, const struct run_options *options,
+                            const struct sweep *sweep, struct store *store, uint8_t *run_state)
+{
+    int rank;
+    int64_t diverged = 0;
+    enum status status = STATUS_OK;
+    MPI_Comm_rank(command->comm, &rank);
+    for (int64_t run = 0; run < sweep->runs && status == STATUS_OK; run++) {
+        if (!is_lost(run_state[run]) || !to_do(options, run_state[run], run))
+            continue;
+        diverged += run_state[run] == RUN_DIVERGED;
+        run_state[run] = RUN_PENDING;
+        if (rank == 0)
+            status = store_write_status(store, run, RUN_PENDING);
+    }
+    if (rank == 0 && diverged > 0 && options->progress != PROGRESS_NONE)
+        note_retry(command, diverged);
+    return agree(status, command->comm);
+}
+
+// Runs that have begun: their curves as their checkpoints have them.
+static enum status restore_curves(const struct sweep *sweep, struct store *store, MPI_Comm comm,
+                                  const struct past *past)
+{
+    int rank;
+    enum status status = STATUS_OK;
+    MPI_Comm_rank(comm, &rank);
+    for (int64_t run = 0; rank == 0 && run < sweep->runs && status == STATUS_OK; run++)
+        if (past->status[run] == RUN_RUNNING || past->damaged[run] ||
+            (past->status[run] == RUN_PENDING && past->steps_done[run] > 0))
+            status = store_restore_curve(store, run);
+    return agree(status, comm);
+}
+
+// ---- what the schedule needs from outside ----
+
+struct recorder {
+    struct store *store;
+    const struct sweep *sweep;
+    struct column_table outcomes;
+    struct progress *progress; // of rank 0, as is the timeline
+    struct timeline *timeline;
+    uint8_t *run_state;        // [runs], kept by rank 0
+    double *written;           // [runs]: when a run's progress last went to the file
+    struct store_point *curve; // of the run that this rank leads
+};
+
+static enum status on_load(void *context, int64_t run, struct train_state *state, bool *found)
+{
+    struct recorder *recorder = context;
+    return results_load(recorder->store, run, state, recorder->curve, found);
+}
+
+static enum status on_checkpoint(void *context, int64_t run, const struct train_state *state)
+{
+    struct recorder *recorder = context;
+    return results_checkpoint(recorder->store, run, state, recorder->curve);
+}
+
+static struct store_point point_of(const struct train_scalars *scalars)
+{
+    return (struct store_point){(double)scalars->step, scalars->loss_ema, scalars->r2, scalars->wall_seconds};
+}
+
+static void on_curve(void *context, int64_t point, const struct train_scalars *scalars)
+{
+    ((struct recorder *)context)->curve[point] = point_of(scalars);
+}
+
+static enum status on_point(void *context, int64_t run, int64_t point, const struct train_scalars *scalars)
+{
+    const struct store_point values = point_of(scalars);
+    return store_write_curve_point(((struct recorder *)context)->store, run, point, &values);
+}
+
+static enum status on_started(void *context, int64_t run, const int *ranks, int size)
+{
+    struct recorder *recorder = context;
+    recorder->run_state[run] = RUN_RUNNING;
+    progress_started(recorder->progress, run, size);
+    timeline_group(recorder->timeline, run, ranks, size);
+    return store_write_status(recorder->store, run, RUN_RUNNING);
+}
+
+static enum status on_grown(void *context, int64_t run, const int *ranks, int size, int64_t step)
+{
+    struct recorder *recorder = context;
+    progress_started(recorder->progress, run, size);
+    TRY(timeline_end(recorder->timeline, run, step));
+    timeline_group(recorder->timeline, run, ranks, size);
+    return timeline_at(recorder->timeline, run, step);
+}
+
+static const double record_seconds = 5; // between two records of an unfinished run's progress
+
+static enum status on_progress(void *context, int64_t run, const struct train_scalars *scalars)
+{
+    struct recorder *recorder = context;
+    progress_at(recorder->progress, run, scalars->step, scalars->loss_ema, scalars->wall_seconds);
+    double now = clock_seconds();
+    if (now - recorder->written[run] < record_seconds)
+        return STATUS_OK;
+    recorder->written[run] = now;
+    TRY(store_check_name(recorder->store));
+    TRY(timeline_at(recorder->timeline, run, scalars->step));
+    return results_progress(recorder->store, run, scalars);
+}
+
+static enum status on_finished(void *context, int64_t run, enum train_end end,
+                               const struct train_scalars *scalars, const double *scores, const char *message)
+{
+    struct recorder *recorder = context;
+    static const enum run_state statuses[] = {[TRAIN_DONE] = RUN_DONE,
+                                              [TRAIN_DIVERGED] = RUN_DIVERGED,
+                                              [TRAIN_FAILED] = RUN_FAILED,
+                                              [TRAIN_STOPPED] = RUN_PENDING};
+    TRY(timeline_end(recorder->timeline, run, scalars->step));
+    TRY(results_finish(recorder->store, recorder->sweep, &recorder->outcomes, run, end, scalars, scores,
+                       message));
+    recorder->run_state[run] = (uint8_t)statuses[end];
+    if (end == TRAIN_STOPPED)
+        progress_stopped(recorder->progress, run, scalars->step);
+    else
+        progress_finished(recorder->progress, run, end == TRAIN_DONE ? "done" : message, scalars->r2);
+    return STATUS_OK;
+}
+
+static void on_tick(void *context)
+{
+    progress_tick(((struct recorder *)context)->progress);
+}
+
+// ---- the end ----
+
+enum { NAMED_RUNS = 8 };
+
+// STATUS_RUNS, naming them, if runs of the sweep have diverged or failed.
+static enum status count_lost(const char *output, const struct sweep *sweep, const uint8_t *run_state)
+{
+    int64_t lost = 0;
+    struct text names = {0};
+    for (int64_t run = 0; run < sweep->runs; run++) {
+        if (!is_lost(run_state[run]))
+            continue;
+        if (++lost <= NAMED_RUNS)
+            text_format(&names, "%s%s %s", lost > 1 ? ", " : "", sweep->run[run].id,
+                        run_state[run] == RUN_DIVERGED ? "diverged" : "failed");
+    }
+    enum status status = STATUS_OK;
+    if (lost > 0)
+        status = status_fail(STATUS_RUNS, __FILE__, __LINE__,
+                             "%lld of %lld run%s did not finish: %s%s; the column `message` of %s "
+                             "says why. Training is "
+                             "deterministic: a diverged run diverges again unless a setting changes. --retry "
+                             "repeats the runs; it "
+                             "helps only after a failure of the machine, such as missing memory",
+                             (long long)lost, (long long)sweep->runs, sweep->runs == 1 ? "" : "s",
+                             names.chars, lost > NAMED_RUNS ? ", ..." : "", output);
+    text_free(&names);
+    return status;
+}
+
+static void say_idle_ranks(const struct command *command, const struct schedule_job *job, int ranks)
+{
+    int used = schedule_ranks_used(job, ranks);
+    if (job->todo_count > 0 && used < ranks)
+        fprintf(command->err,
+                "note: %d of %d ranks stay idle: a run takes a power of two of them, at most one a shard, "
+                "and %lld "
+                "run%s left\n",
+                ranks - used, ranks, (long long)job->todo_count, job->todo_count == 1 ? " is" : "s are");
+}
+
+static void note_one_rank(const struct command *command, const struct schedule_job *job)
+{
+    int cores = cores_available();
+    if (!command->launched && job->todo_count > 0 && schedule_ranks_used(job, cores) > 1)
+        fprintf(command->err, "note: 1 rank on %d cores: mpirun -n %d weightsweep run ... is faster\n", cores,
+                schedule_ranks_used(job, cores));
+}
+
+// A file that groups of 4 began may be continued on two ranks.
+static int possible_group(int group, int ranks)
+{
+    while (group > ranks)
+        group /= 2;
+    return group;
+}
+
+static enum status work(const struct command *command, const struct run_options *options,
+                        const struct sweep *sweep, struct store *store, const struct past *past)
+{
+    const int64_t *steps_done = past->steps_done;
+    uint8_t *run_state = past->status;
+    int rank, ranks;
+    size_t runs = (size_t)sweep->runs;
+    MPI_Comm_rank(command->comm, &rank);
+    MPI_Comm_size(command->comm, &ranks);
+    struct recorder recorder = {.store = store, .sweep = sweep, .run_state = run_state};
+    results_outcomes(sweep, &recorder.outcomes);
+    struct train_run *run = memory_small(runs * sizeof *run);
+    const struct throughputs unknown = {0}; // the scheduler measures
+    struct policy_run *estimate = memory_small(runs * sizeof *estimate);
+    int64_t *todo = memory_small(runs * sizeof *todo);
+    recorder.written = memory_small(runs * sizeof *recorder.written);
+    recorder.curve = memory_small((size_t)store_points(store) * sizeof *recorder.curve);
+    struct schedule_job job = {
+        .run = run, .estimate = estimate, .todo = todo, .group = possible_group(options->group, ranks)};
+    for (int64_t i = 0; i < sweep->runs; i++) {
+        const struct run_spec *spec = &sweep->run[i];
+        run[i] = (struct train_run){spec->task, spec->model, spec->training};
+        estimate[i] = throughput_estimate(&unknown, spec, &sweep->cost[i], steps_done[i]);
+        if (to_do(options, run_state[i], i))
+            todo[job.todo_count++] = i;
+    }
+    if (rank == 0) {
+        progress_create(options->progress, sweep, command->err, &recorder.progress);
+        timeline_create(store, sweep->runs, past->timeline, &recorder.timeline);
+        for (int64_t i = 0; i < sweep->runs; i++)
+            if (to_do(options, run_state[i], i))
+                progress_begin(recorder.progress, i, steps_done[i], true);
+            else if (!needs_work(options, run_state[i])) // else --only leaves it out
+                progress_begin(recorder.progress, i, steps_done[i], false);
+        if (options->progress != PROGRESS_NONE) {
+            say_idle_ranks(command, &job, ranks);
+            note_one_rank(command, &job);
+        }
+    }
+    const struct schedule_hooks hooks = {.context = &recorder,
+                                         .checkpoint_every = options->checkpoint_every,
+                                         .load = on_load,
+                                         .checkpoint = on_checkpoint,
+                                         .curve = on_curve,
+                                         .started = on_started,
+                                         .grown = on_grown,
+                                         .progress = on_progress,
+                                         .point = on_point,
+                                         .finished = on_finished,
+                                         .tick = on_tick};
+    enum status status = schedule_work(&job, &hooks, command->comm);
+    if (rank == 0 && job.todo_count > 0)
+        progress_end(recorder.progress);
+    progress_destroy(&recorder.progress);
+    timeline_destroy(&recorder.timeline);
+    free(recorder.written);
+    free(recorder.curve);
+    column_table_free(&recorder.outcomes);
+    free(run);
+    free(estimate);
+    free(todo);
+    return status;
+}
+
+static enum status with_file(const struct command *command, const struct run_options *options,
+                             const struct sweep *sweep)
+{
+    size_t runs = (size_t)sweep->runs;
+    struct past past = {.status = memory_small(runs),
+                        .steps_done = memory_small(runs * sizeof *past.steps_done),
+                        .damaged = memory_small(runs * sizeof *past.damaged)};
+    struct store *store = NULL;
+    int rank, lock = -1;
+    MPI_Comm_rank(command->comm, &rank);
+
+    enum status status = STATUS_OK;
+    if (rank == 0)
+        status = store_lock_acquire(options->output, &lock);
+    TRY_DONE(agree(status, command->comm));
+    TRY_DONE(share_file(options, sweep, command->comm, &past));
+    TRY_DONE(store_open(options->output, command->comm, &store));
+    TRY_DONE(repair_runs(sweep, store, past.damaged, past.status, command->comm, command->err));
+    TRY_DONE(put_back(command, options, sweep, store, past.status));
+    TRY_DONE(restore_curves(sweep, store, command->comm, &past));
+    status = work(command, options, sweep, store, &past);
+    if (rank == 0 && status == STATUS_OK)
+        status = count_lost(options->output, sweep, past.status);
+    if (rank == 0 && status == STATUS_INTERRUPTED)
+        status = status_fail(STATUS_INTERRUPTED, __FILE__, __LINE__,
+                             "interrupted; all is saved in %s: run the same command again", options->output);
+    status = agree(status, command->comm);
+done:
+    if (store) {
+        enum status closed = store_close(&store);
+        if (closed != STATUS_OK)
+            status = closed;
+    }
+    if (lock >= 0)
+        store_lock_release(options->output, &lock);
+    free(past.status);
+    free(past.steps_done);
+    free(past.damaged);
+    return status;
+}
+
+// Of the command line's limit and SLURM's. An end that has passed was put off: the variable keeps what the
+// job began with.
+static double time_left(double limit)
+{
+    const char *job_end = getenv("SLURM_JOB_END_TIME");
+    double left = job_end ? strtod(job_end, NULL) - (double)time(NULL) : 0;
+    return left > 0 && left < limit ? left : limit;
+}
+
+/* Every rank checks the options and the launcher's rank 0 the sweep before MPI starts: a mistake is found
+ * without MPI. The other ranks cannot know of a bad sweep, so under a launcher rank 0 starts MPI to tell
+ * them. */
+enum status command_run(const struct command *command, int argc, char **argv)
+{
+    struct run_options options;
+    struct sweep *sweep = NULL;
+    struct command parallel = *command;
+    bool help;
+    enum status status = run_options_parse(command, argc, argv, &options, &help);
+    if (status != STATUS_OK || help)
+        goto done;
+    stop_catch_signals(time_left(options.time_limit));
+    if (command->rank == 0)
+        status = read_sweep(&options, &sweep);
+    if (status != STATUS_OK && !command->launched)
+        goto done;
+    store_begin();
+    parallel.comm = command->start_mpi();
+    TRY_DONE(share_sweep(&options, parallel.comm, status, &sweep));
+    if (command->rank == 0 && options.progress != PROGRESS_NONE)
+        fputs(sweep->notes, command->err);
+    gemm_setup();
+    TRY_DONE(check_numerics(parallel.comm, options.other_numerics));
+    status = with_file(&parallel, &options, sweep);
+done:
+    sweep_destroy(&sweep);
+    free(options.set.values);
+    free(options.only.values);
+    free(options.selected);
+    return status;
+}

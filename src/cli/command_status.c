@@ -1,0 +1,227 @@
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/table.h"
+#include "driver/probe_file.h"
+#include "driver/view_table.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+struct options {
+    const char *results;
+    bool follow;
+    enum table_format format;
+};
+
+static enum status parse_format(const char *text, void *target)
+{
+    enum table_format *format = target;
+    TRY(table_format_of(text, format));
+    if (*format == TABLE_CSV)
+        FAIL(STATUS_USAGE,
+             "status --format csv: expected `table` or `json`; `weightsweep export` writes csv");
+    return STATUS_OK;
+}
+
+static const struct option option_table[] = {
+    {0, "follow", NULL,
+     "print the status again every two seconds while a process writes the file; on a terminal the picture "
+     "redraws itself and lists the running runs first",
+     option_flag, offsetof(struct options, follow)},
+    {0, "format", "table|json", "of what is printed (table)", parse_format, offsetof(struct options, format)},
+    {0}};
+
+const struct usage status_usage = {
+    .name = "status",
+    .summary = "show which runs are done, running and left",
+    .synopsis = "weightsweep status RESULTS.h5 [--follow] [--format table|json]",
+    .description = "Shows which runs of a sweep are done, running and left, also while the sweep runs.",
+    .options = option_table,
+    .example = "weightsweep status quick.h5",
+    .file = "results file",
+    .file_target = offsetof(struct options, results)};
+
+enum { STATUSES = RUN_FAILED + 1, TABLE_ROWS = 40, FOLLOW_SECONDS = 2 };
+
+struct summary {
+    int64_t total, count[STATUSES];
+    double fraction; // of all FLOPs
+};
+
+static struct summary summarise(const struct store_view *view, bool live)
+{
+    struct summary summary = {.total = view->runs};
+    const struct column *steps = column_find(&view->columns, "steps"),
+                        *done = column_find(&view->columns, "steps_done");
+    const struct column *flops = column_find(&view->columns, "flops_per_step");
+    double all = 0, finished = 0;
+    for (int64_t run = 0; run < view->runs; run++) {
+        enum run_state status = view_status(view, run, live);
+        summary.count[status]++;
+        bool left = status == RUN_PENDING || status == RUN_RUNNING;
+        double cost = (flops->type == COLUMN_INT ? (double)flops->ints[run] : flops->reals[run]);
+        all += cost * (double)steps->ints[run];
+        finished += cost * (double)(left ? done->ints[run] : steps->ints[run]);
+    }
+    summary.fraction = all > 0 ? finished / all : 0;
+    return summary;
+}
+
+// The runs to show where there is no room for all, in the file's order: those that run, have gone wrong, are
+// to come.
+static int64_t choose_rows(const struct store_view *view, bool live, int64_t most, int64_t *rows)
+{
+    static const enum run_state urgent[] = {RUN_RUNNING, RUN_DIVERGED, RUN_FAILED, RUN_PENDING, RUN_DONE};
+    bool *chosen = memory_small((size_t)view->runs * sizeof *chosen);
+    int64_t count = 0;
+    for (int i = 0; i < STATUSES; i++)
+        for (int64_t run = 0; run < view->runs && count < most; run++)
+            if (view_status(view, run, live) == urgent[i]) {
+                chosen[run] = true;
+                count++;
+            }
+    for (int64_t run = 0, next = 0; run < view->runs; run++)
+        if (chosen[run])
+            rows[next++] = run;
+    free(chosen);
+    return count;
+}
+
+static void make_table(const struct store_view *view, bool live, int64_t most, struct column_table *table)
+{
+    static const char *const names[] = {"run_id", "steps_done", "steps",        "loss_ema",
+                                        "r2",     "r2_stderr",  "wall_seconds", "message"};
+    int64_t *rows = memory_small((size_t)view->runs * sizeof *rows);
+    table->rows = choose_rows(view, live, most, rows);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct column *column = column_find(&view->columns, names[i]);
+        if (column)
+            column_copy_rows(table, column, rows);
+        if (i > 0)
+            continue;
+        char **texts = column_add(table, "status", COLUMN_TEXT, "1", "state of the run")->texts;
+        for (int64_t row = 0; row < table->rows; row++)
+            texts[row] = memory_text(view_status_name(view_status(view, rows[row], live)));
+    }
+    free(rows);
+}
+
+static void print_json(const struct summary *summary, const struct column_table *table, FILE *out)
+{
+    fprintf(out, "{\"total\": %lld", (long long)summary->total);
+    for (int status = 0; status < STATUSES; status++)
+        fprintf(out, ", \"%s\": %lld", view_status_name((enum run_state)status),
+                (long long)summary->count[status]);
+    fprintf(out, ", \"fraction\": %.6f, \"runs\": ", summary->fraction);
+    table_print_json(table, out);
+    fputs("}\n", out);
+}
+
+static void print_text(const char *path, const struct summary *summary, const struct column_table *table,
+                       FILE *out)
+{
+    fprintf(out, "%lld run%s, %.1f %% of the work done:", (long long)summary->total,
+            summary->total == 1 ? "" : "s", 100 * summary->fraction);
+    static const enum run_state order[] = {RUN_DONE, RUN_RUNNING, RUN_PENDING, RUN_DIVERGED, RUN_FAILED};
+    for (int i = 0; i < STATUSES; i++)
+        if (summary->count[order[i]] > 0)
+            fprintf(out, " %lld %s", (long long)summary->count[order[i]], view_status_name(order[i]));
+    fputs("\n\n", out);
+    table_print_text(table, out);
+    int64_t more = summary->total - table->rows;
+    if (more > 0)
+        fprintf(out, "... and %lld more run%s; `weightsweep export %s --runs` lists all\n", (long long)more,
+                more == 1 ? "" : "s", path);
+}
+
+// Over the picture before it, without a flicker; lines that are too long are cut.
+static void redraw(const char *picture, FILE *out)
+{
+    fputs("\033[?7l\033[H", out);
+    for (const char *line = picture; *line;) {
+        size_t length = strcspn(line, "\n");
+        fprintf(out, "%.*s\033[K\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+    fputs("\033[J\033[?7h", out);
+}
+
+// How many runs there is room for on a terminal, with what stands around them.
+static int64_t room_on(FILE *out)
+{
+    enum { AROUND = 5 };
+    struct winsize size = {0};
+    ioctl(fileno(out), TIOCGWINSZ, &size);
+    return size.ws_row > AROUND + 1 ? size.ws_row - AROUND : TABLE_ROWS;
+}
+
+static enum status show_text(const struct command *command, const struct store_view *view, bool follow,
+                             bool live)
+{
+    bool screen = follow && isatty(fileno(command->out));
+    struct summary summary = summarise(view, live);
+    struct column_table table = {0};
+    char *picture = NULL;
+    size_t length;
+    FILE *out = open_memstream(&picture, &length);
+    if (!out)
+        FAIL(STATUS_MACHINE, "no memory for a table");
+    make_table(view, live, screen ? room_on(command->out) : TABLE_ROWS, &table);
+    print_text(view->path, &summary, &table, out);
+    fclose(out);
+    if (screen)
+        redraw(picture, command->out);
+    else
+        fputs(picture, command->out);
+    free(picture);
+    column_table_free(&table);
+    return STATUS_OK;
+}
+
+static void show_json(const struct command *command, const struct store_view *view, bool live)
+{
+    struct summary summary = summarise(view, live);
+    struct column_table table = {0};
+    make_table(view, live, view->runs, &table);
+    print_json(&summary, &table, command->out);
+    column_table_free(&table);
+}
+
+static enum status show(const struct command *command, const struct options *asked, bool *live)
+{
+    struct store_view *view = NULL;
+    enum status status = STATUS_OK;
+    *live = store_lock_held(
+        asked->results); // before the file: a run that ends in between is then shown as it was
+    TRY(probe_file_open(asked->results, PROBE_COLUMNS, &view));
+    if (asked->format == TABLE_JSON)
+        show_json(command, view, *live);
+    else
+        status = show_text(command, view, asked->follow, *live);
+    store_view_close(&view);
+    if (fflush(command->out) != 0)
+        FAIL(STATUS_MACHINE, "standard output could not be written"); // whoever read it has gone
+    return status;
+}
+
+enum status command_status(const struct command *command, int argc, char **argv)
+{
+    struct options asked = {.format = TABLE_TEXT};
+    bool help, live = false;
+    TRY(options_parse(command, &status_usage, argc, argv, &asked, &help));
+    if (help)
+        return STATUS_OK;
+    if (asked.follow && asked.format == TABLE_TEXT && isatty(fileno(command->out)))
+        fputs("\033[2J", command->out);
+    TRY(show(command, &asked, &live));
+    while (asked.follow && live) {
+        sleep(FOLLOW_SECONDS);
+        TRY(show(command, &asked, &live));
+    }
+    return STATUS_OK;
+}

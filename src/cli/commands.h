@@ -1,0 +1,62 @@
+/* The subcommands of the program, one file each.
+ *
+ * A subcommand reads its own options (argv[0] is its name), prints what was asked for to `out` and
+ * everything else to `err`, and returns a status; only main.c turns the status into a message and an exit
+ * code. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "base/status.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+struct command {
+    FILE *out, *err;
+    /* The launcher's number for this process; 0 without a launcher, and for subcommands that do not start
+     * MPI. All ranks find a mistake in the command line; rank 0 prints it. */
+    int rank;
+    bool launched;               // a launcher started this process, perhaps with others
+    MPI_Comm (*start_mpi)(void); // starts MPI and returns the communicator of all ranks; main.c ends MPI
+    MPI_Comm comm;               // the subcommand keeps it here; MPI_COMM_NULL before
+};
+
+struct usage; // options.h
+
+/* Prints the runs of a sweep and their costs. */
+extern const struct usage plan_usage;
+enum status command_plan(const struct command *command, int argc, char **argv);
+
+/* Trains the runs of a sweep. Collective on all ranks. */
+extern const struct usage run_usage;
+enum status command_run(const struct command *command, int argc, char **argv);
+
+/* Prints which runs are done, running and left. */
+extern const struct usage status_usage;
+enum status command_status(const struct command *command, int argc, char **argv);
+
+/* Writes the tables, a model or an archive of a results file. */
+extern const struct usage export_usage;
+enum status command_export(const struct command *command, int argc, char **argv);
+
+/* Checks every checksum and invariant of a results file. */
+extern const struct usage verify_usage;
+enum status command_verify(const struct command *command, int argc, char **argv);
+
+/* Infers weights from a user's pairs with the model of a finished run. */
+extern const struct usage predict_usage;
+enum status command_predict(const struct command *command, int argc, char **argv);
+
+/* Measures the speed of this machine. Collective on all ranks. */
+extern const struct usage bench_usage;
+enum status command_bench(const struct command *command, int argc, char **argv);
+
+/* Prints versions, processor and libraries. */
+extern const struct usage info_usage;
+enum status command_info(const struct command *command, int argc, char **argv);
+
+/* The child process of look.h. */
+enum status command_look(const struct command *command, int argc, char **argv);
+
+#endif

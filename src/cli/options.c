@@ -1,0 +1,232 @@
+#include "cli/options.h"
+
+#include "base/memory.h"
+#include "cli/table.h"
+#include "sweep/diagnostics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HELP_WIDTH = 100, NAMES_WIDTH_MAX = 32 };
+
+static const struct option no_options[] = {{0}};
+
+static const struct option *options_of(const struct usage *usage)
+{
+    return usage->options ? usage->options : no_options;
+}
+
+// ---- targets ----
+
+enum status option_flag(const char *value, void *target)
+{
+    (void)value;
+    *(bool *)target = true;
+    return STATUS_OK;
+}
+
+enum status option_text(const char *value, void *target)
+{
+    *(const char **)target = value;
+    return STATUS_OK;
+}
+
+enum status option_texts(const char *value, void *target)
+{
+    struct option_texts *texts = target;
+    texts->values = memory_grow(texts->values, ((size_t)texts->count + 1) * sizeof *texts->values);
+    texts->values[texts->count++] = value;
+    return STATUS_OK;
+}
+
+enum status option_format(const char *value, void *target)
+{
+    return table_format_of(value, target);
+}
+
+// ---- --help ----
+
+// Prints paragraphs, separated by newlines, in lines of at most HELP_WIDTH columns, each indented by `indent`
+// blanks. `column`: where the first word goes.
+static void print_wrapped(FILE *out, const char *text, int indent, int column)
+{
+    while (*text) {
+        int length = (int)strcspn(text, " \n");
+        if (column > indent && column + 1 + length > HELP_WIDTH) {
+            fputc('\n', out);
+            column = 0;
+        } else if (column > indent) {
+            fputc(' ', out);
+            column++;
+        }
+        for (; column < indent; column++)
+            fputc(' ', out);
+        fprintf(out, "%.*s", length, text);
+        column += length;
+        text += length;
+        if (*text == '\n') {
+            fputc('\n', out);
+            column = 0;
+        }
+        text += *text != '\0';
+    }
+    fputc('\n', out);
+}
+
+// "  -o, --output FILE", padded to `width` or, where that is too long, on a line of its own. Returns the
+// column after it.
+static int print_names(FILE *out, const struct option *option, int width)
+{
+    int columns = option->letter ? fprintf(out, "  -%c, ", option->letter) : fprintf(out, "      ");
+    columns += fprintf(out, "--%s", option->name);
+    if (option->argument)
+        columns += fprintf(out, " %s", option->argument);
+    if (columns > width - 2) {
+        fputc('\n', out);
+        return 0;
+    }
+    return columns + fprintf(out, "%*s", width - columns, "");
+}
+
+static int names_width(const struct option *option)
+{
+    enum { AROUND = sizeof "  -o, --" - 1 + 2 }; // two blanks before the help
+    size_t width = AROUND + strlen(option->name) + (option->argument ? 1 + strlen(option->argument) : 0);
+    return width < NAMES_WIDTH_MAX ? (int)width : NAMES_WIDTH_MAX;
+}
+
+static void print_help(const struct usage *usage, FILE *out)
+{
+    static const struct option help = {.name = "help", .help = "print this text", .letter = 'h'};
+    int width = names_width(&help);
+    for (const struct option *option = options_of(usage); option->name; option++)
+        width = names_width(option) > width ? names_width(option) : width;
+    fputs("usage: ", out);
+    for (const char *line = usage->synopsis; *line;) {
+        int length = (int)strcspn(line, "\n");
+        fprintf(out, "%s%.*s\n", line == usage->synopsis ? "" : "       ", length, line);
+        line += length + (line[length] == '\n');
+    }
+    fputc('\n', out);
+    print_wrapped(out, usage->description, 0, 0);
+    fputc('\n', out);
+    for (const struct option *option = options_of(usage); option->name; option++)
+        print_wrapped(out, option->help, width, print_names(out, option, width));
+    print_wrapped(out, help.help, width, print_names(out, &help, width));
+    if (usage->notes) {
+        fputc('\n', out);
+        print_wrapped(out, usage->notes, 0, 0);
+    }
+    fprintf(out, "\nexample: %s\n", usage->example);
+    if (usage->print_more)
+        usage->print_more(out);
+}
+
+// ---- parsing ----
+
+/* The command line: what was read of it. */
+struct reader {
+    const struct usage *usage;
+    int argc, next; // next: index of the next argument
+    char **argv;
+    void *target;
+};
+
+static enum status unknown_option(const struct usage *usage, const char *name, size_t length)
+{
+    char *word = memory_format("%.*s", (int)length, name);
+    struct nearest nearest = {.word = word};
+    const struct option *begins = NULL; // the option that `word` abbreviates
+    for (const struct option *option = options_of(usage); option->name; option++) {
+        nearest_try(&nearest, option->name);
+        if (length > 0 && strncmp(option->name, word, length) == 0)
+            begins = option;
+    }
+    const char *meant = begins ? begins->name : nearest.name;
+    enum status status = status_fail(
+        STATUS_USAGE, __FILE__, __LINE__, "%s: unknown option --%s;%s%s%s see `weightsweep %s --help`",
+        usage->name, word, *meant ? " did you mean --" : "", meant, *meant ? "?" : "", usage->name);
+    free(word);
+    return status;
+}
+
+static enum status store(struct reader *reader, const struct option *option, const char *value)
+{
+    const struct usage *usage = reader->usage;
+    if (!option->argument && value)
+        FAIL(STATUS_USAGE, "%s: --%s takes no value; see `weightsweep %s --help`", usage->name, option->name,
+             usage->name);
+    if (option->argument && !value) {
+        if (reader->next == reader->argc)
+            FAIL(STATUS_USAGE, "%s: --%s needs a value (%s); see `weightsweep %s --help`", usage->name,
+                 option->name, option->argument, usage->name);
+        value = reader->argv[reader->next++];
+    }
+    return option->parse(value, (char *)reader->target + option->target);
+}
+
+static enum status read_long(struct reader *reader, const char *word, bool *help)
+{
+    size_t length = strcspn(word, "=");
+    const char *value = word[length] == '=' ? word + length + 1 : NULL;
+    for (const struct option *option = options_of(reader->usage); option->name; option++)
+        if (strlen(option->name) == length && strncmp(option->name, word, length) == 0)
+            return store(reader, option, value);
+    if (strcmp(word, "help") != 0)
+        return unknown_option(reader->usage, word, length);
+    *help = true;
+    return STATUS_OK;
+}
+
+static enum status read_short(struct reader *reader, const char *word, bool *help)
+{
+    for (const struct option *option = options_of(reader->usage); option->name; option++)
+        if (option->letter && option->letter == word[0])
+            return store(reader, option, word[1] ? word + 1 : NULL);
+    if (strcmp(word, "h") != 0)
+        FAIL(STATUS_USAGE, "%s: unknown option -%s; see `weightsweep %s --help`", reader->usage->name, word,
+             reader->usage->name);
+    *help = true;
+    return STATUS_OK;
+}
+
+static enum status check_files(const struct usage *usage, int count, const char *first)
+{
+    if (usage->file && count != 1)
+        FAIL(STATUS_USAGE, "%s: expected one %s, got %d; see `weightsweep %s --help`", usage->name,
+             usage->file, count, usage->name);
+    if (!usage->file && count > 0)
+        FAIL(STATUS_USAGE, "%s: unexpected argument %s; see `weightsweep %s --help`", usage->name, first,
+             usage->name);
+    return STATUS_OK;
+}
+
+enum status options_parse(const struct command *command, const struct usage *usage, int argc, char **argv,
+                          void *target, bool *help)
+{
+    struct reader reader = {.usage = usage, .argc = argc, .next = 1, .argv = argv, .target = target};
+    const char *file = NULL;
+    int files = 0;
+    bool options_ended = false;
+    *help = false;
+    while (reader.next < argc && !*help) {
+        const char *word = argv[reader.next++];
+        if (options_ended || word[0] != '-' || word[1] == '\0')
+            file = files++ == 0 ? word : file;
+        else if (strcmp(word, "--") == 0)
+            options_ended = true;
+        else if (word[1] == '-')
+            TRY(read_long(&reader, word + 2, help));
+        else
+            TRY(read_short(&reader, word + 1, help));
+    }
+    if (*help) {
+        if (command->rank == 0)
+            print_help(usage, command->out);
+        return STATUS_OK;
+    }
+    TRY(check_files(usage, files, file));
+    if (usage->file)
+        *(const char **)((char *)target + usage->file_target) = file;
+    return STATUS_OK;
+}

@@ -1,0 +1,37 @@
+/* A probe of a results file: a process of its own reads the file before this process opens it.
+ *
+ * libhdf5 believes most of what it finds in a file: damaged metadata may crash it, or send it round in
+ * circles. Every command that opens an existing file therefore first starts the program anew as `weightsweep
+ * look FILE`. The child writes a heartbeat with every object that it reads. Results of the probe:
+ *   - STATUS_RESULTS: the child reads wrong bytes, dies of a signal, or computes for 60 s without a
+ * heartbeat;
+ *   - STATUS_MACHINE: the child meets EIO, or waits for 60 s without a heartbeat (the file system does not
+ *     respond).
+ * A fork would not do: it is unsafe once MPI has started. */
+#ifndef DRIVER_PROBE_FILE_H
+#define DRIVER_PROBE_FILE_H
+
+#include "base/status.h"
+#include "store/store.h"
+
+enum probe {
+    PROBE_COLUMNS, // the datasets of the root
+    PROBE_ALL,     // also the model and checkpoints of each run
+    PROBE_OUTPUT,  // as PROBE_ALL; a file that is no results file is STATUS_USAGE
+};
+
+/* Probes the file. The failure of the child becomes the failure of this process. Not collective. */
+enum status probe_file(const char *path, enum probe what);
+
+/* store_view_open, and STATUS_RESULTS unless the columns are there that all commands use: steps, steps_done,
+ * flops_per_step. */
+enum status probe_file_view(const char *path, struct store_view **view);
+
+/* probe_file. From then on a read of a results file that makes no progress for 60 s ends the process with
+ * STATUS_MACHINE. For commands that only read. */
+enum status probe_file_before(const char *path, enum probe what);
+
+/* probe_file_before, then probe_file_view. */
+enum status probe_file_open(const char *path, enum probe what, struct store_view **view);
+
+#endif

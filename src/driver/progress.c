@@ -1,0 +1,316 @@
+#include "driver/progress.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double live_seconds = 0.25, lines_seconds = 10;
+enum { LIVE_RUNS = 16, LINE_RUNS = 3, BAR_WIDTH = 30 };
+
+struct progress_run {
+    int64_t steps;
+    int ranks;                       // 0: not running
+    double loss, wall_seconds, rate; // rate: steps a second
+};
+
+struct progress {
+    enum progress_kind kind;
+    const struct sweep *sweep;
+    FILE *err;
+    struct progress_run *run;          // [sweep->runs]
+    char **label;                      // [sweep->runs], what tells the run from the others
+    double *cost;                      // [sweep->runs], FLOPs
+    double total, done, done_at_start; // FLOPs
+    int64_t runs, finished;            // that count
+    double start, last;                // last: of a picture; 0: it is out of date
+    int lines;                         // of the live display on the screen
+    int width;
+};
+
+enum status progress_kind_of(const char *name, enum progress_kind *kind)
+{
+    static const char *const names[] = {"auto", "live", "lines", "none"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *kind = (enum progress_kind)i;
+            return STATUS_OK;
+        }
+    FAIL(STATUS_USAGE, "--progress %s: unknown kind; expected `auto`, `live`, `lines` or `none`", name);
+}
+
+// ---- labels: the id and the settings that differ between runs ----
+
+static char *value_text(const struct column *column, int64_t row)
+{
+    struct text text = {0};
+    if (column->type == COLUMN_INT)
+        text_format(&text, "%lld", (long long)column->ints[row]);
+    else if (column->type == COLUMN_REAL)
+        text_add_real(&text, column->reals[row], "-");
+    else
+        text_add_visible(&text, column->texts[row]);
+    return text_take(&text);
+}
+
+static char **make_labels(const struct sweep *sweep)
+{
+    struct column_table table = {0};
+    sweep_columns(sweep, &table);
+    char **label = memory_small((size_t)sweep->runs * sizeof *label);
+    struct text *text = memory_small((size_t)sweep->runs * sizeof *text);
+    for (int64_t run = 0; run < sweep->runs; run++)
+        text_add(&text[run], sweep->run[run].id);
+    // What follows from other settings, or only says what they cost, tells nothing more.
+    static const char *const skipped[] = {"run_id",           "equation_ratio", "generator_inputs",
+                                          "generator_hidden", "parameters",     "flops_per_step"};
+    for (int i = 0; i < table.count; i++) {
+        const struct column *column = &table.columns[i];
+        bool skip = false;
+        for (size_t k = 0; k < sizeof skipped / sizeof *skipped; k++)
+            skip |= strcmp(column->name, skipped[k]) == 0;
+        if (skip || !column_varies(column, table.rows))
+            continue;
+        for (int64_t run = 0; run < sweep->runs; run++) {
+            char *value = value_text(column, run);
+            text_format(&text[run], " %s %s", column->name, value);
+            free(value);
+        }
+    }
+    for (int64_t run = 0; run < sweep->runs; run++)
+        label[run] = text_take(&text[run]);
+    free(text);
+    column_table_free(&table);
+    return label;
+}
+
+void progress_create(enum progress_kind kind, const struct sweep *sweep, FILE *err, struct progress **out)
+{
+    struct progress *progress = memory_small(sizeof *progress);
+    if (kind == PROGRESS_AUTO)
+        kind = isatty(fileno(err)) ? PROGRESS_LIVE : PROGRESS_LINES;
+    const char *columns = getenv("COLUMNS");
+    *progress = (struct progress){.kind = kind,
+                                  .sweep = sweep,
+                                  .err = err,
+                                  .start = clock_seconds(),
+                                  .last = clock_seconds(),
+                                  .width = columns && atoi(columns) >= 40 ? atoi(columns) : 80};
+    size_t runs = (size_t)sweep->runs;
+    progress->run = memory_small(runs * sizeof *progress->run);
+    progress->cost = memory_small(runs * sizeof *progress->cost);
+    for (size_t run = 0; run < runs; run++) {
+        progress->cost[run] = sweep->cost[run].flops;
+        progress->run[run].loss = NAN;
+    }
+    progress->label = kind == PROGRESS_NONE ? NULL : make_labels(sweep);
+    *out = progress;
+}
+
+void progress_destroy(struct progress **out)
+{
+    struct progress *progress = *out;
+    if (!progress)
+        return;
+    for (int64_t run = 0; progress->label && run < progress->sweep->runs; run++)
+        free(progress->label[run]);
+    free(progress->label);
+    free(progress->run);
+    free(progress->cost);
+    free(progress);
+    *out = NULL;
+}
+
+// ---- what happens ----
+
+static int64_t steps_of(const struct progress *progress, int64_t run)
+{
+    return progress->sweep->run[run].training.steps;
+}
+
+static void count(struct progress *progress, int64_t run, int64_t steps)
+{
+    double share = (double)(steps - progress->run[run].steps) / (double)steps_of(progress, run);
+    progress->done += progress->cost[run] * share;
+    progress->run[run].steps = steps;
+}
+
+void progress_begin(struct progress *progress, int64_t run, int64_t steps, bool left)
+{
+    if (!left)
+        steps = steps_of(progress, run);
+    progress->run[run].steps = steps;
+    progress->runs++;
+    progress->finished += !left;
+    progress->total += progress->cost[run];
+    progress->done += progress->cost[run] * (double)steps / (double)steps_of(progress, run);
+    progress->done_at_start = progress->done;
+}
+
+void progress_started(struct progress *progress, int64_t run, int ranks)
+{
+    progress->run[run].ranks = ranks;
+}
+
+void progress_at(struct progress *progress, int64_t run, int64_t steps, double loss, double wall_seconds)
+{
+    struct progress_run *at = &progress->run[run];
+    if (wall_seconds > at->wall_seconds && steps > at->steps) {
+        double rate = (double)(steps - at->steps) / (wall_seconds - at->wall_seconds);
+        at->rate = at->rate > 0 ? 0.9 * at->rate + 0.1 * rate : rate; // one report covers a few steps only
+    }
+    at->wall_seconds = wall_seconds;
+    at->loss = loss;
+    count(progress, run, steps);
+}
+
+// ---- pictures ----
+
+static void add_time(struct text *text, double seconds)
+{
+    long s = lround(seconds);
+    if (s >= 86400)
+        text_format(text, "%ld d %ld h", s / 86400, s / 3600 % 24);
+    else if (s >= 3600)
+        text_format(text, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        text_format(text, "%ld:%02ld", s / 60, s % 60);
+}
+
+static void add_overall(const struct progress *progress, struct text *text)
+{
+    double elapsed = clock_seconds() - progress->start, done = progress->done - progress->done_at_start;
+    text_format(text, "%3.0f %%  %lld of %lld run%s  ", 100 * progress->done / progress->total,
+                (long long)progress->finished, (long long)progress->runs, progress->runs == 1 ? "" : "s");
+    add_time(text, elapsed);
+    if (done > 0 && elapsed > 1 && progress->finished < progress->runs) {
+        text_add(text, ", about ");
+        add_time(text, (progress->total - progress->done) / done * elapsed);
+        text_add(text, " left");
+    }
+}
+
+static void add_run(const struct progress *progress, int64_t run, struct text *text)
+{
+    const struct progress_run *at = &progress->run[run];
+    text_format(text, "%s: step %lld of %lld", progress->label[run], (long long)at->steps,
+                (long long)steps_of(progress, run));
+    if (isfinite(at->loss))
+        text_format(text, ", loss %.4g", at->loss);
+    if (at->rate > 0)
+        text_format(text, ", %.3g steps/s", at->rate);
+    if (at->ranks > 1)
+        text_format(text, ", %d ranks", at->ranks);
+}
+
+static void print_line(struct progress *progress, const char *line)
+{
+    fprintf(progress->err, "\r\033[K%.*s\n", progress->width - 1, line);
+    progress->lines++;
+}
+
+static void erase(struct progress *progress)
+{
+    if (progress->lines > 0)
+        fprintf(progress->err, "\033[%dA\r\033[J", progress->lines);
+    progress->lines = 0;
+}
+
+static void draw_live(struct progress *progress)
+{
+    struct text text = {0};
+    int filled = (int)(BAR_WIDTH * progress->done / progress->total + 0.5);
+    erase(progress);
+    text_add(&text, "[");
+    for (int i = 0; i < BAR_WIDTH; i++)
+        text_add(&text, i < filled ? "#" : ".");
+    text_add(&text, "] ");
+    add_overall(progress, &text);
+    print_line(progress, text.chars);
+    text_free(&text);
+    int shown = 0, running = 0;
+    for (int64_t run = 0; run < progress->sweep->runs; run++) {
+        if (progress->run[run].ranks == 0)
+            continue;
+        if (++running > LIVE_RUNS)
+            continue;
+        add_run(progress, run, &text);
+        print_line(progress, text.chars);
+        text_free(&text);
+        shown++;
+    }
+    if (running > shown) {
+        text_format(&text, "and %d more", running - shown);
+        print_line(progress, text.chars);
+        text_free(&text);
+    }
+    fflush(progress->err);
+}
+
+static void draw_line(const struct progress *progress)
+{
+    struct text text = {0};
+    int running = 0;
+    add_overall(progress, &text);
+    for (int64_t run = 0; run < progress->sweep->runs; run++) {
+        if (progress->run[run].ranks == 0 || ++running > LINE_RUNS)
+            continue;
+        text_add(&text, "; ");
+        add_run(progress, run, &text);
+    }
+    if (running > LINE_RUNS)
+        text_format(&text, "; and %d more", running - LINE_RUNS);
+    fprintf(progress->err, "%s\n", text.chars);
+    fflush(progress->err);
+    text_free(&text);
+}
+
+void progress_finished(struct progress *progress, int64_t run, const char *how, double r2)
+{
+    struct progress_run *at = &progress->run[run];
+    at->ranks = 0;
+    progress->finished++;
+    count(progress, run, steps_of(progress, run)); // nothing is left of it
+    if (progress->kind == PROGRESS_NONE)
+        return;
+    if (progress->kind == PROGRESS_LIVE)
+        erase(progress);
+    fprintf(progress->err, "%s: %s", progress->label[run], how);
+    if (isfinite(r2))
+        fprintf(progress->err, ", R^2 %.2f %%", 100 * r2);
+    fprintf(progress->err, "\n");
+    progress->last = 0;
+}
+
+void progress_stopped(struct progress *progress, int64_t run, int64_t steps)
+{
+    count(progress, run, steps);
+    progress->run[run].ranks = 0;
+    progress->last = 0;
+}
+
+void progress_tick(struct progress *progress)
+{
+    if (progress->kind == PROGRESS_NONE)
+        return;
+    double now = clock_seconds();
+    if (now - progress->last < (progress->kind == PROGRESS_LIVE ? live_seconds : lines_seconds))
+        return;
+    progress->last = now;
+    if (progress->kind == PROGRESS_LIVE)
+        draw_live(progress);
+    else
+        draw_line(progress);
+}
+
+void progress_end(struct progress *progress)
+{
+    if (progress->kind == PROGRESS_LIVE)
+        draw_live(progress);
+    else if (progress->kind == PROGRESS_LINES && progress->last == 0)
+        draw_line(progress);
+}

@@ -1,0 +1,228 @@
+#include "driver/throughput.h"
+
+#include "base/memory.h"
+#include "driver/probe_file.h"
+#include "store/store.h"
+#include "sweep/settings.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const double throughput_assumed = 80e9;
+
+static void add(struct throughputs *throughputs, const struct rate *rate)
+{
+    if (!(rate->flops > 0) || !(rate->flops_per_second > 0) || !isfinite(rate->flops_per_second))
+        return;
+    throughputs->rate =
+        memory_grow(throughputs->rate, (size_t)(throughputs->count + 1) * sizeof *throughputs->rate);
+    throughputs->rate[throughputs->count++] = *rate;
+}
+
+void throughput_free(struct throughputs *throughputs)
+{
+    free(throughputs->rate);
+    throughputs->rate = NULL;
+    throughputs->count = 0;
+}
+
+// ---- bench: a JSON object per line, or however jq lays them out ----
+
+enum { BENCH_LARGEST = 64 << 20 };
+
+static void text_of(const cJSON *object, const char *key, const char *otherwise, char *text, size_t size)
+{
+    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+    snprintf(text, size, "%s", value ? value : otherwise);
+}
+
+static double number_of(const cJSON *object, const char *key, double otherwise)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(value) ? value->valuedouble : otherwise;
+}
+
+static void read_bench_object(const cJSON *object, struct throughputs *throughputs)
+{
+    struct rate rate = {0};
+    char name[32];
+    text_of(object, "name", "", name, sizeof name);
+    double seconds = number_of(object, "ms", NAN) / 1e3, ranks = number_of(object, "ranks", 1);
+    if (strncmp(name, "step", 4) == 0) {
+        text_of(object, "model", "", rate.model, sizeof rate.model);
+        text_of(object, "pooling", "", rate.pooling, sizeof rate.pooling);
+        text_of(object, "precision", "", rate.precision, sizeof rate.precision);
+        text_of(object, "optimizer", "adam", rate.optimizer, sizeof rate.optimizer);
+        rate.flops_per_second = number_of(object, "gflops", NAN) * 1e9 / ranks;
+        rate.flops = number_of(object, "gflops", NAN) * 1e9 * seconds;
+        add(throughputs, &rate);
+    } else if (strcmp(name, "allreduce") == 0 && ranks >= 2) {
+        double sent = 0;
+        for (double size = 1; size < ranks; size *= 2)
+            sent += number_of(object, "bytes", NAN) / size;
+        if (sent / seconds > 0)
+            throughputs->network.bytes_per_second = sent / seconds;
+    }
+}
+
+static int line_of(const char *text, const char *place)
+{
+    int line = 1;
+    for (const char *c = text; c < place; c++)
+        line += *c == '\n';
+    return line;
+}
+
+// Objects one after the other, or an array of them.
+static enum status read_bench_text(const char *text, const char *path, struct throughputs *throughputs)
+{
+    static const char blanks[] = " \t\r\n";
+    for (const char *at = text + strspn(text, blanks); *at; at += strspn(at, blanks)) {
+        const char *end = NULL;
+        cJSON *value = cJSON_ParseWithOpts(at, &end, false), *object;
+        if (!value)
+            FAIL(STATUS_USAGE,
+                 "--rates %s:%d: not valid JSON; expected what `weightsweep bench --format json` prints",
+                 path, line_of(text, end ? end : at));
+        if (cJSON_IsArray(value))
+            cJSON_ArrayForEach(object, value) read_bench_object(object, throughputs);
+        else
+            read_bench_object(value, throughputs);
+        cJSON_Delete(value);
+        at = end;
+    }
+    if (throughputs->count == 0)
+        FAIL(STATUS_USAGE,
+             "--rates %s: no line of a step in it; expected what `weightsweep bench --format json` prints",
+             path);
+    return STATUS_OK;
+}
+
+static enum status read_bench(FILE *file, const char *path, struct throughputs *throughputs)
+{
+    char *text = memory_small(BENCH_LARGEST + 1);
+    size_t length = fread(text, 1, BENCH_LARGEST, file);
+    enum status status = STATUS_OK;
+    if (ferror(file))
+        FAIL_DONE(STATUS_USAGE, "--rates %s: cannot be read: %s", path, strerror(errno));
+    if (length == BENCH_LARGEST || memchr(text, '\0', length))
+        FAIL_DONE(STATUS_USAGE,
+                  "--rates %s: no JSON text; expected what `weightsweep bench --format json` prints", path);
+    TRY_DONE(read_bench_text(text, path, throughputs));
+done:
+    free(text);
+    return status;
+}
+
+// ---- a results file: what its finished runs took ----
+
+static void copy_text(const struct store_view *view, const char *column, int64_t run, char *text, size_t size)
+{
+    const struct column *from = column_find(&view->columns, column);
+    snprintf(text, size, "%s", from && from->type == COLUMN_TEXT ? from->texts[run] : "");
+}
+
+static double number_in(const struct store_view *view, const char *name, int64_t run)
+{
+    const struct column *column = column_find(&view->columns, name);
+    if (!column || column->type == COLUMN_TEXT || column->type == COLUMN_LIST)
+        return NAN;
+    return column->type == COLUMN_INT ? (double)column->ints[run] : column->reals[run];
+}
+
+static void read_run(const struct store_view *view, int64_t run, struct throughputs *throughputs)
+{
+    struct rate rate = {.flops = number_in(view, "flops_per_step", run), .all = true};
+    copy_text(view, "model", run, rate.model, sizeof rate.model);
+    copy_text(view, "pooling", run, rate.pooling, sizeof rate.pooling);
+    copy_text(view, "precision", run, rate.precision, sizeof rate.precision);
+    copy_text(view, "optimizer", run, rate.optimizer, sizeof rate.optimizer);
+    double steps = number_in(view, "steps_done", run);
+    // A third of a set's training is its way forward, which is all that an evaluation does.
+    double evaluated =
+        number_in(view, "evaluation_generators", run) / number_in(view, "evaluation_every", run);
+    double flops = rate.flops * (1 + evaluated / number_in(view, "batch", run) / 3);
+    rate.flops_per_second = flops * steps / number_in(view, "rank_seconds", run);
+    add(throughputs, &rate);
+}
+
+static enum status read_results(const char *path, struct throughputs *throughputs)
+{
+    struct store_view *view = NULL;
+    TRY(probe_file_open(path, PROBE_COLUMNS, &view));
+    enum status status = STATUS_OK;
+    for (int64_t run = 0; run < view->runs; run++)
+        if (view->status[run] == RUN_DONE)
+            read_run(view, run, throughputs);
+    if (throughputs->count == 0)
+        status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
+                             "--rates %s: no run in it is done, so nothing was measured", path);
+    store_view_close(&view);
+    return status;
+}
+
+enum status throughput_read(const char *path, struct throughputs *throughputs)
+{
+    *throughputs = (struct throughputs){.network = policy_network};
+    if (!path)
+        return STATUS_OK;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        FAIL(STATUS_USAGE, "--rates %s: cannot be opened: %s", path, strerror(errno));
+    char first = '\0';
+    if (fscanf(file, " %c", &first) < 0 && ferror(file)) {
+        fclose(file);
+        FAIL(STATUS_USAGE, "--rates %s: cannot be read: %s", path, strerror(errno));
+    }
+    rewind(file);
+    bool json = first == '{' || first == '[';
+    enum status status = json ? read_bench(file, path, throughputs) : read_results(path, throughputs);
+    fclose(file);
+    if (status != STATUS_OK)
+        throughput_free(throughputs);
+    return status;
+}
+
+// ---- the steps that are most like a run's ----
+
+static double needed_flops(const struct run_spec *run)
+{
+    return run->training.batch * model_step_flops(&run->model);
+}
+
+// What costs most to be wrong about weighs most; then the size, as a factor.
+static double unlike(const struct rate *rate, const struct run_spec *run, const struct run_cost *cost)
+{
+    double size = rate->all ? cost->flops_per_step : needed_flops(run);
+    return 100 *
+               (strcmp(rate->precision, settings_choice(SETTING_PRECISION, (int)run->model.precision)) != 0) +
+           30 * (strcmp(rate->model, settings_choice(SETTING_MODEL, (int)run->model.kind)) != 0) +
+           10 * (strcmp(rate->pooling, settings_choice(SETTING_POOLING, (int)run->model.pooling)) != 0) +
+           5 * (strcmp(rate->optimizer, settings_choice(SETTING_OPTIMIZER, (int)run->training.optimizer)) !=
+                0) +
+           fabs(log(rate->flops / size));
+}
+
+struct policy_run throughput_estimate(const struct throughputs *throughputs, const struct run_spec *run,
+                                      const struct run_cost *cost, int64_t steps_done)
+{
+    const struct rate *best = NULL;
+    for (int i = 0; i < throughputs->count; i++)
+        if (!best || unlike(&throughputs->rate[i], run, cost) < unlike(best, run, cost))
+            best = &throughputs->rate[i];
+    double steps = (double)run->training.steps, flops = cost->flops;
+    // A rate that was taken with the same optimizer has the optimizer's time in it, if not its FLOPs.
+    if (best && !best->all &&
+        strcmp(best->optimizer, settings_choice(SETTING_OPTIMIZER, (int)run->training.optimizer)) == 0)
+        flops -= steps * (cost->flops_per_step - needed_flops(run));
+    return (struct policy_run){.steps = steps - (double)steps_done,
+                               .step_seconds =
+                                   flops / steps / (best ? best->flops_per_second : throughput_assumed),
+                               .bytes = (double)(model_gradient_elements(&run->model) * sizeof(float)),
+                               .max_ranks = run->training.shards};
+}

@@ -1,0 +1,17 @@
+/* Mean and standard deviation over a set's pairs, in two passes: the deviations from the mean are squared,
+ * not the numbers. */
+#ifndef KERNEL_MOMENTS_POOLING_H
+#define KERNEL_MOMENTS_POOLING_H
+
+#include "base/precision.h"
+
+/* mean = mean over the pairs of z, deviation = sqrt(population variance + 1e-6).
+ * z [sets, pairs, stride] in `precision`, moments [sets, 2, stride] */
+void moments_pooling_forward(float *moments, const void *z, int sets, int pairs, int stride,
+                             enum precision precision);
+
+/* z becomes its own gradient, given that at the moments.  dmoments [sets, 2, stride]; the others as above */
+void moments_pooling_backward(void *z, const float *dmoments, const float *moments, int sets, int pairs,
+                              int stride, enum precision precision);
+
+#endif

@@ -1,0 +1,56 @@
+#include "spec/batch_workspace.h"
+
+#include "spec/buffer_sizes.h"
+
+int generator_units(const struct generator_shape *shape)
+{
+    int units = 0;
+    for (int layer = 0; layer < shape->hidden.count; layer++)
+        units += shape->hidden.width[layer];
+    return units;
+}
+
+int generator_widest(const struct generator_shape *shape)
+{
+    int widest = shape->outputs;
+    for (int layer = 0; layer < shape->hidden.count; layer++)
+        widest = shape->hidden.width[layer] > widest ? shape->hidden.width[layer] : widest;
+    return widest;
+}
+
+int generator_scratch(const struct generator_shape *shape)
+{
+    return 2 * generator_units(shape) + 2 * generator_widest(shape);
+}
+
+void batch_workspace(const struct task_spec *task, int sets, struct batch_workspace *layout)
+{
+    const struct generator_shape *shape = &task->generator;
+    size_t lanes = (size_t)lanes_stride(sets);
+    size_t d = (size_t)shape->inputs, o = (size_t)shape->outputs;
+    size_t n = (size_t)task_max_equations(task), points = (size_t)task->eval_points;
+    size_t unknowns = (size_t)generator_unknowns(shape), predictions = (size_t)task_outputs(task);
+    size_t total = 0;
+#define TAKE(field, rows) (layout->field = total, total += (rows)*lanes)
+    TAKE(weights, unknowns);
+    TAKE(inputs, n * d);
+    TAKE(outputs, n * o);
+    TAKE(probes, points * d);
+    TAKE(probe_outputs, points * o);
+    TAKE(predicted, predictions);
+    TAKE(gradient, predictions);
+    TAKE(loss, 1);
+    TAKE(noise, task->noise > 0 ? n * o : 0);
+    TAKE(pairs, n * (size_t)task_pair_width(task));
+#undef TAKE
+    layout->scratch = total;
+    total += (size_t)generator_scratch(shape) * LANES;
+    layout->total = total;
+}
+
+size_t task_batch_bytes(const struct task_spec *task, int sets)
+{
+    struct batch_workspace layout;
+    batch_workspace(task, sets, &layout);
+    return layout.total * sizeof(float);
+}

@@ -1,0 +1,259 @@
+#include "spec/model_spec.h"
+
+#include <assert.h>
+#include <string.h>
+
+// Bytes of a tile's activations and their gradients: well inside 1 MiB of L2, with the weights beside them.
+enum { TILE_BYTES = 768 * 1024 };
+
+size_t tensor_size(const struct tensor *tensor)
+{
+    return (size_t)tensor->rows * (size_t)(tensor->columns ? tensor->columns : 1);
+}
+
+static void add_tensor(struct tensor_table *table, const char *layer, const char *what, int rows, int columns,
+                       int fan_in)
+{
+    assert(table->count < TENSORS_MAX);
+    struct tensor *tensor = &table->tensors[table->count++];
+    *tensor =
+        (struct tensor){.rows = rows, .columns = columns, .fan_in = fan_in, .offset = table->parameters};
+    stpcpy(stpcpy(tensor->name, layer),
+           what); // not snprintf: a plan of 100,000 runs describes as many tables
+    table->parameters += tensor_size(tensor);
+}
+
+static void add_dense(struct tensor_table *table, const char *layer, int out, int in)
+{
+    add_tensor(table, layer, ".weight", out, in, in);
+    add_tensor(table, layer, ".bias", out, 0, in);
+}
+
+// A stack of dense layers in -> widths -> out, named as PyTorch's nn.Sequential with an activation between
+// two layers.
+static void add_stack(struct tensor_table *table, const char *prefix, int in, const struct widths *widths,
+                      int out)
+{
+    for (int i = 0; i <= widths->count; i++) {
+        int width = i < widths->count ? widths->width[i] : out;
+        char layer[32], *end = stpcpy(layer, prefix);
+        *end++ = '.';
+        if (i >= 5)
+            *end++ = '1';
+        *end++ = (char)('0' + 2 * i % 10);
+        *end = '\0';
+        add_dense(table, layer, width, in);
+        in = width;
+    }
+}
+
+static int flat_inputs(const struct model_spec *model)
+{
+    return model->pairs * model->pair_width;
+}
+
+// linear, and x-linear, which sees its input again after every hidden layer.
+static void add_linear(struct tensor_table *table, const struct model_spec *model)
+{
+    int in = flat_inputs(model), again = model->kind == MODEL_X_LINEAR ? in : 0;
+    for (int i = 0; i < model->hidden.count; i++) {
+        char layer[] = "layers.0";
+        layer[sizeof layer - 2] = (char)('0' + i);
+        add_dense(table, layer, model->hidden.width[i], in);
+        in = model->hidden.width[i] + again;
+    }
+    add_dense(table, "output", model->outputs, in);
+}
+
+static void add_res_linear(struct tensor_table *table, const struct model_spec *model)
+{
+    int width = model->hidden.width[0];
+    add_dense(table, "input", width, flat_inputs(model));
+    static const char *const blocks[] = {"blocks.0.main.0", "blocks.0.main.2", "blocks.0.skip",
+                                         "blocks.1.main.0", "blocks.1.main.2", "blocks.1.skip"};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        add_dense(table, blocks[i], width, width);
+    add_dense(table, "output", model->outputs, width);
+}
+
+static void mark_hidden_matrices(struct tensor_table *table)
+{
+    int first = 0, last = table->count - 2; // the weight of the last layer; its bias follows
+    for (int i = 0; i < table->count; i++)
+        table->tensors[i].hidden_matrix = table->tensors[i].columns > 0 && i != first && i != last;
+}
+
+int model_embedding_width(const struct model_spec *model)
+{
+    switch (model->pooling) {
+    case POOLING_MOMENTS:
+        return 2 * model->embed_dim;
+    case POOLING_ATTENTION:
+        return model->queries * model->embed_dim;
+    default:
+        return model->embed_dim;
+    }
+}
+
+// No bias of the keys: it would add the same to all scores of a query.
+static void add_attention(struct tensor_table *table, int queries, int width)
+{
+    add_tensor(table, "pooling", ".query", queries, width, width);
+    add_tensor(table, "pooling.key", ".weight", width, width, width);
+    add_dense(table, "pooling.value", width, width);
+    add_dense(table, "pooling.output", width, width);
+}
+
+static bool attends(const struct model_spec *model)
+{
+    return model->kind == MODEL_DEEP_SETS && model->pooling == POOLING_ATTENTION;
+}
+
+static void add_deep_sets(struct tensor_table *table, const struct model_spec *model)
+{
+    add_stack(table, "encoder.net", model->pair_width, &model->encoder, model->embed_dim);
+    if (attends(model))
+        add_attention(table, model->queries, model->embed_dim);
+    add_stack(table, "decoder", model_embedding_width(model), &model->decoder, model->outputs);
+}
+
+void model_tensors(const struct model_spec *model, struct tensor_table *table)
+{
+    memset(table, 0, sizeof *table);
+    if (model->kind == MODEL_RES_LINEAR)
+        add_res_linear(table, model);
+    else if (model->kind != MODEL_DEEP_SETS)
+        add_linear(table, model);
+    else
+        add_deep_sets(table, model);
+    mark_hidden_matrices(table);
+    if (attends(model))
+        table->tensors[2 * (model->encoder.count + 1)].hidden_matrix =
+            false; // queries: vectors, each on its own
+}
+
+size_t model_gradient_elements(const struct model_spec *model)
+{
+    struct tensor_table table;
+    model_tensors(model, &table);
+    size_t folded = 0;
+    if (attends(model))
+        folded =
+            (size_t)(model->queries * model->heads) * (size_t)model->encoder.width[model->encoder.count - 1];
+    return table.parameters + folded;
+}
+
+// From the encoder's last weight to the value weight: what is folded, but for the value's bias, which has its
+// own.
+size_t model_expanded_parameters(const struct model_spec *model, size_t *begin)
+{
+    struct tensor_table table;
+    model_tensors(model, &table);
+    const struct tensor *last = &table.tensors[2 * model->encoder.count], *value_bias = last + 5;
+    *begin = 0;
+    if (!attends(model))
+        return 0;
+    *begin = last->offset;
+    return value_bias->offset - last->offset;
+}
+
+static double multiply_adds(int in, const struct widths *widths)
+{
+    double sum = 0;
+    for (int i = 0; i < widths->count; i++) {
+        sum += (double)in * widths->width[i];
+        in = widths->width[i];
+    }
+    return sum;
+}
+
+static int last_width(const struct widths *widths)
+{
+    return widths->width[widths->count - 1];
+}
+
+// Multiply-adds of one set's forward pass: for each pair and after pooling.
+static void forward_multiply_adds(const struct model_spec *model, double *pair, double *set)
+{
+    double last = last_width(&model->encoder), width = model->embed_dim;
+    *pair = multiply_adds(model->pair_width, &model->encoder);
+    *set = multiply_adds(model_embedding_width(model), &model->decoder) +
+           (double)last_width(&model->decoder) * model->outputs;
+    switch (model->pooling) {
+    case POOLING_MAX:
+    case POOLING_MOMENTS:
+        *pair += last * width;
+        break;
+    case POOLING_ATTENTION: // values folded with the encoder's last layer, then the output
+        *pair += (double)model->queries * model->heads * last;
+        *set += model->queries * (last + width) * width;
+        break;
+    default:
+        *set += last * width;
+    }
+}
+
+// A flat model's multiply-adds for one set: of its forward pass, and of a gradient at its input, which nobody
+// asks for.
+static void flat_multiply_adds(const struct model_spec *model, double *forward, double *input_gradient)
+{
+    struct tensor_table table;
+    model_tensors(model, &table);
+    *forward = *input_gradient = 0;
+    for (int i = 0; i < table.count; i++) {
+        const struct tensor *tensor = &table.tensors[i];
+        *forward += (double)tensor->rows * tensor->columns;
+        if (tensor->columns > 0 && (i == 0 || model->kind == MODEL_X_LINEAR))
+            *input_gradient += (double)tensor->rows * flat_inputs(model);
+    }
+}
+
+double model_forward_flops(const struct model_spec *model)
+{
+    if (model->kind != MODEL_DEEP_SETS) {
+        double forward, input_gradient;
+        flat_multiply_adds(model, &forward, &input_gradient);
+        return 2 * forward;
+    }
+    double pair, set;
+    forward_multiply_adds(model, &pair, &set);
+    return 2 * (pair * model->pairs + set);
+}
+
+double model_step_flops(const struct model_spec *model)
+{
+    if (model->kind != MODEL_DEEP_SETS) {
+        double forward, input_gradient;
+        flat_multiply_adds(model, &forward, &input_gradient);
+        return 2 * (3 * forward - input_gradient);
+    }
+    double pair, set;
+    forward_multiply_adds(model, &pair, &set);
+    double input_gradient = (double)model->pair_width * model->encoder.width[0]; // nobody asks for it
+    return 2 * ((3 * pair - input_gradient) * model->pairs + 3 * set);
+}
+
+static int sum_widths(const struct widths *widths)
+{
+    int sum = 0;
+    for (int i = 0; i < widths->count; i++)
+        sum += widths->width[i];
+    return sum;
+}
+
+bool model_transposes_gradient(const struct model_spec *model)
+{
+    return !model_embeds_pairs(model) && model->encoder.count == 2 && model->precision == PRECISION_FP32;
+}
+
+int model_tile_sets(const struct model_spec *model, int sets)
+{
+    if (model->kind != MODEL_DEEP_SETS)
+        return sets; // one row each
+    // Activations and gradients of every pair; then tiles of equal size.
+    double numbers = sum_widths(&model->encoder) + (model_embeds_pairs(model) ? model->embed_dim : 0);
+    double bytes = 2.0 * (double)precision_bytes(model->precision) * numbers * model->pairs * sets;
+    double tiles = bytes / TILE_BYTES;
+    int count = tiles >= sets ? sets : (int)tiles + 1;
+    return (sets + count - 1) / count;
+}

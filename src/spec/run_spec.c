@@ -1,0 +1,47 @@
+#include "spec/run_spec.h"
+
+#include "spec/extra_evaluations.h"
+
+// FLOPs are linear in the pairs, and a range's are drawn evenly.
+static double step_flops(const struct run_spec *run)
+{
+    const struct widths *range = &run->task.equation_range;
+    struct model_spec least = run->model, most = run->model;
+    if (range->count > 0) {
+        least.pairs = range->width[0];
+        most.pairs = range->width[1];
+    }
+    return run->training.batch * (model_step_flops(&least) + model_step_flops(&most)) / 2;
+}
+
+// Further evaluations begin when all but the state has been freed.
+static int64_t memory_bytes(const struct run_spec *run)
+{
+    struct tensor_table table;
+    model_tensors(&run->model, &table);
+    size_t training = train_memory_bytes(&run->training, &run->model, &run->task);
+    size_t further =
+        train_state_bytes(&table) + extra_evaluations_memory_bytes(&run->training, &run->model, &run->task);
+    return (int64_t)(training > further ? training : further);
+}
+
+struct run_cost run_cost(const struct run_spec *run)
+{
+    struct tensor_table table;
+    model_tensors(&run->model, &table);
+    const struct training *training = &run->training;
+    double evaluations = (double)train_points(training);
+    struct run_cost cost = {
+        .parameters = (int64_t)table.parameters,
+        .flops_per_step = step_flops(run) + optimizer_flops(training->optimizer, &table),
+        .model_bytes = (int64_t)(table.parameters * sizeof(float)),
+        .checkpoint_bytes = 2 * (int64_t)train_state_bytes(&table),
+        .memory_bytes = memory_bytes(run),
+    };
+    struct model_spec evaluated = run->model;
+    evaluated.pairs = run->task.equations;
+    cost.flops = (double)training->steps * cost.flops_per_step +
+                 evaluations * training->evaluation_generators * model_forward_flops(&evaluated) +
+                 extra_evaluations_flops(training, &run->model, &run->task);
+    return cost;
+}

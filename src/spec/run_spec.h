@@ -1,0 +1,30 @@
+/* One run of a sweep: every setting resolved. */
+#ifndef SPEC_RUN_SPEC_H
+#define SPEC_RUN_SPEC_H
+
+#include "spec/model_spec.h"
+#include "spec/task_spec.h"
+#include "spec/training_spec.h"
+
+struct run_spec {
+    char id[13]; // a letter from a to f and 11 hex digits: hash of the canonical text of the settings that
+                 // are not at their default
+    int unknowns;
+    double equation_ratio;
+    struct task_spec task;
+    struct model_spec model;
+    struct training training;
+};
+
+struct run_cost {
+    int64_t parameters;
+    double flops_per_step; // the needed ones and the optimizer's
+    double flops;          // of all steps and evaluations
+    int64_t model_bytes;
+    int64_t checkpoint_bytes; // both slots
+    int64_t memory_bytes;     // a rank
+};
+
+struct run_cost run_cost(const struct run_spec *run);
+
+#endif

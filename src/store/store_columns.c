@@ -1,0 +1,280 @@
+// What a sweep's table needs in the file: the root's texts, dimensions, columns and curves, the way netCDF-4
+// writes them.
+#include "base/clock.h"
+#include "base/memory.h"
+#include "store/creation.h"
+#include "store/file_layout.h"
+
+#include <hdf5_hl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum status write_attribute(struct creation *creation, hid_t object, const char *name, hid_t type,
+                                   hsize_t count, const void *value)
+{
+    enum status status = STATUS_OK;
+    hid_t attribute = 0;
+    hid_t space = count ? H5Screate_simple(1, &count, NULL) : H5Screate(H5S_SCALAR);
+    WRITE(attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
+    WRITE(H5Awrite(attribute, type, value));
+done:
+    h5_close(&attribute);
+    h5_close(&space);
+    return status;
+}
+
+static enum status write_text(struct creation *creation, hid_t object, const char *name, const char *text)
+{
+    return write_attribute(creation, object, name, creation->text, 0, &text);
+}
+
+static enum status write_int(struct creation *creation, hid_t object, const char *name, int64_t value)
+{
+    return write_attribute(creation, object, name, H5T_NATIVE_INT64, 0, &value);
+}
+
+// A dimension that is no variable, the way netCDF-4 writes it: a scale under netCDF's own phrase. It has no
+// values and no place in the file.
+static enum status create_dimension(const struct creation *creation, const char *name, int64_t length,
+                                    hid_t *scale)
+{
+    enum status status = STATUS_OK;
+    char phrase[96];
+    snprintf(phrase, sizeof phrase, "This is a netCDF dimension but not a netCDF variable.%10lld",
+             (long long)length);
+    hid_t space = H5Screate_simple(1, &(hsize_t){(hsize_t)length}, NULL);
+    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_obj_track_times(properties, false);
+    WRITE(*scale =
+              H5Dcreate2(creation->file, name, H5T_IEEE_F32BE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
+    WRITE(H5DSset_scale(*scale, phrase));
+done:
+    h5_close(&properties);
+    h5_close(&space);
+    return status;
+}
+
+struct variable {
+    const char *name, *units, *long_name, *role;
+    hid_t type;
+    hid_t dimensions[2]; // the second may be 0
+    const void *fill;    // first value of every element; NULL where every element is written at creation
+};
+
+// create.c writes the first values, in blocks: HDF5 would write them to memory.
+static void add_column(struct creation *creation, hid_t dataset, const struct variable *variable)
+{
+    size_t count = (size_t)creation->column_count + 1;
+    creation->columns = memory_grow(creation->columns, count * sizeof *creation->columns);
+    struct creation_column *column = &creation->columns[creation->column_count++];
+    *column = (struct creation_column){.offset = (int64_t)H5Dget_offset(dataset),
+                                       .length = (int64_t)H5Dget_storage_size(dataset),
+                                       .size = H5Tget_size(variable->type)};
+    memcpy(&column->first, variable->fill, column->size);
+}
+
+static enum status create_variable(struct creation *creation, const struct variable *variable, hid_t *dataset)
+{
+    enum status status = STATUS_OK;
+    hsize_t shape[2];
+    int rank = variable->dimensions[1] ? 2 : 1;
+    for (int i = 0; i < rank; i++) {
+        hid_t extent = H5Dget_space(variable->dimensions[i]);
+        H5Sget_simple_extent_dims(extent, &shape[i], NULL);
+        h5_close(&extent);
+    }
+    hid_t space = H5Screate_simple(rank, shape, NULL);
+    hid_t properties = h5_contiguous();
+    if (variable->fill) {
+        WRITE(H5Pset_fill_value(properties, variable->type, variable->fill));
+        WRITE(H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER));
+    }
+    WRITE(*dataset = H5Dcreate2(creation->file, variable->name, variable->type, space, H5P_DEFAULT,
+                                properties, H5P_DEFAULT));
+    if (variable->fill)
+        add_column(creation, *dataset, variable);
+    for (int i = 0; i < rank; i++)
+        WRITE(H5DSattach_scale(*dataset, variable->dimensions[i], (unsigned)i));
+    TRY_DONE(write_text(creation, *dataset, LAYOUT_UNITS, variable->units));
+    TRY_DONE(write_text(creation, *dataset, LAYOUT_LONG_NAME, variable->long_name));
+    if (variable->role)
+        TRY_DONE(write_text(creation, *dataset, LAYOUT_ROLE, variable->role));
+done:
+    h5_close(&properties);
+    h5_close(&space);
+    return status;
+}
+
+static enum status create_setting(struct creation *creation, const struct column *column)
+{
+    enum status status = STATUS_OK;
+    bool is_text = column->type == COLUMN_TEXT || column->type == COLUMN_LIST;
+    int64_t rows = creation->plan->settings->rows;
+    const char **texts = NULL;
+    const void *values = column->ints;
+    hid_t dataset = 0, type = column->type == COLUMN_INT ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE;
+    if (is_text) {
+        type = creation->text;
+        values = texts = memory_small((size_t)rows * sizeof *texts);
+        for (int64_t row = 0; row < rows; row++)
+            texts[row] = column->texts[row] ? column->texts[row] : "";
+    }
+    struct variable variable = {.name = column->name,
+                                .units = column->units,
+                                .long_name = column->long_name,
+                                .role = LAYOUT_ROLE_SETTING,
+                                .type = type,
+                                .dimensions = {creation->run}};
+    TRY_DONE(create_variable(creation, &variable, &dataset));
+    if (column->type == COLUMN_LIST)
+        TRY_DONE(write_text(creation, dataset, LAYOUT_FORMAT, LAYOUT_FORMAT_LIST));
+    WRITE(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values));
+done:
+    h5_close(&dataset);
+    free(texts);
+    return status;
+}
+
+static enum status create_status(struct creation *creation)
+{
+    enum status status = STATUS_OK;
+    hid_t dataset = 0;
+    const uint8_t values[] = {RUN_PENDING, RUN_RUNNING, RUN_DONE, RUN_DIVERGED, RUN_FAILED};
+    struct variable variable = {.name = LAYOUT_STATUS,
+                                .units = "1",
+                                .long_name = "what has become of the run",
+                                .type = H5T_NATIVE_UINT8,
+                                .dimensions = {creation->run},
+                                .fill = &(uint8_t){RUN_PENDING}};
+    TRY_DONE(create_variable(creation, &variable, &dataset));
+    TRY_DONE(write_attribute(creation, dataset, "flag_values", H5T_NATIVE_UINT8, sizeof values, values));
+    TRY_DONE(write_text(creation, dataset, "flag_meanings", "pending running done diverged failed"));
+done:
+    h5_close(&dataset);
+    return status;
+}
+
+// Integers that are `first`, or reals that are NaN, until they are written.
+static enum status create_numbers(struct creation *creation, struct variable variable, bool integers,
+                                  int64_t first)
+{
+    static const double not_known = NAN;
+    hid_t dataset = 0;
+    variable.type = integers ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE;
+    variable.fill = integers ? (const void *)&first : &not_known;
+    enum status status = create_variable(creation, &variable, &dataset);
+    h5_close(&dataset);
+    return status;
+}
+
+// A text that comes later: a char array, whose length netCDF wants to be a dimension of its own.
+static enum status create_chars(struct creation *creation, const char *name, const char *long_name,
+                                int length)
+{
+    enum status status = STATUS_OK;
+    hid_t scale = 0, dataset = 0;
+    char dimension[64];
+    snprintf(dimension, sizeof dimension, "%s_length", name);
+    TRY_DONE(create_dimension(creation, dimension, length, &scale));
+    struct variable variable = {.name = name,
+                                .units = "1",
+                                .long_name = long_name,
+                                .role = LAYOUT_ROLE_OUTCOME,
+                                .type = H5T_C_S1,
+                                .dimensions = {creation->run, scale},
+                                .fill = ""};
+    TRY_DONE(create_variable(creation, &variable, &dataset));
+    TRY_DONE(write_text(creation, dataset, "_Encoding", "utf-8"));
+done:
+    h5_close(&dataset);
+    h5_close(&scale);
+    return status;
+}
+
+static enum status create_checksum(struct creation *creation, const char *name, const char *long_name)
+{
+    const struct variable variable = {name, "1", long_name, LAYOUT_ROLE_CHECKSUM,
+                                      .dimensions = {creation->run}};
+    return create_numbers(creation, variable, true, CHECKSUM_NONE);
+}
+
+static enum status create_outcome(struct creation *creation, const struct column *column)
+{
+    const struct variable variable = {column->name, column->units, column->long_name, LAYOUT_ROLE_OUTCOME,
+                                      .dimensions = {creation->run}};
+    return create_numbers(creation, variable, column->type == COLUMN_INT, 0);
+}
+
+static enum status create_curve(struct creation *creation, const struct curve_layout *curve)
+{
+    const struct variable variable = {curve->name, curve->units, curve->long_name,
+                                      .dimensions = {creation->run, creation->point}};
+    return create_numbers(creation, variable, false, 0);
+}
+
+static enum status create_timeline(struct creation *creation, const struct timeline_layout *column)
+{
+    const struct variable variable = {column->name, column->units, column->long_name,
+                                      .dimensions = {creation->segment}};
+    return create_numbers(creation, variable, column->integer, -1);
+}
+
+static enum status create_attributes(struct creation *creation)
+{
+    const struct store_plan *plan = creation->plan;
+    char created[32];
+    clock_date(created);
+    TRY(write_text(creation, creation->file, LAYOUT_SWEEP, plan->sweep));
+    TRY(write_text(creation, creation->file, LAYOUT_RESOLVED, plan->resolved));
+    TRY(write_text(creation, creation->file, LAYOUT_VERSIONS, plan->versions));
+    TRY(write_text(creation, creation->file, LAYOUT_CREATED, created));
+    return write_int(creation, creation->file, LAYOUT_SCHEMA_VERSION, SCHEMA_VERSION);
+}
+
+static enum status create_columns(struct creation *creation)
+{
+    const struct store_plan *plan = creation->plan;
+    for (int i = 0; i < plan->settings->count; i++)
+        TRY(create_setting(creation, &plan->settings->columns[i]));
+    TRY(create_status(creation));
+    for (int i = 0; i < plan->outcome_count; i++)
+        TRY(create_outcome(creation, &plan->outcomes[i]));
+    TRY(create_chars(creation, LAYOUT_MESSAGE, "why the run failed", STORE_MESSAGE_LENGTH));
+    TRY(create_chars(creation, LAYOUT_ARITHMETIC,
+                     "what computed the run: its bits are the same on the same arithmetic",
+                     STORE_ARITHMETIC_LENGTH));
+    TRY(create_checksum(creation, LAYOUT_ROW_CHECKSUM, "CRC-32 of the finished row"));
+    TRY(create_checksum(creation, LAYOUT_CURVE_CHECKSUM, "CRC-32 of the run's curves"));
+    TRY(create_checksum(creation, LAYOUT_MODEL_CHECKSUM, "CRC-32 of the run's parameters"));
+    for (int i = 0; i < CURVES; i++)
+        TRY(create_curve(creation, &layout_curves[i]));
+    for (int i = 0; i < TIMELINE_COLUMNS; i++)
+        TRY(create_timeline(creation, &layout_timeline[i]));
+    return STATUS_OK;
+}
+
+// Rows for every run's start, for groups that expand, and for some hundred interruptions.
+static int64_t segments_of(const struct store_plan *plan)
+{
+    return 8 * plan->settings->rows + 1024;
+}
+
+enum status columns_create(struct creation *creation)
+{
+    enum status status = STATUS_OK;
+    int64_t points = creation->plan->points > 0 ? creation->plan->points : 1;
+    creation->text = h5_text_type();
+    TRY_DONE(create_attributes(creation));
+    TRY_DONE(create_dimension(creation, LAYOUT_RUN, creation->plan->settings->rows, &creation->run));
+    TRY_DONE(create_dimension(creation, LAYOUT_POINT, points, &creation->point));
+    TRY_DONE(create_dimension(creation, LAYOUT_SEGMENT, segments_of(creation->plan), &creation->segment));
+    TRY_DONE(create_columns(creation));
+done:
+    h5_close(&creation->segment);
+    h5_close(&creation->point);
+    h5_close(&creation->run);
+    h5_close(&creation->text);
+    return status;
+}

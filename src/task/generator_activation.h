@@ -1,0 +1,60 @@
+/* Activations of generators, a lane each. */
+#ifndef TASK_GENERATOR_ACTIVATION_H
+#define TASK_GENERATOR_ACTIVATION_H
+
+#include "kernel/lanes.h"
+#include "spec/task_spec.h"
+
+#include <math.h>
+
+INLINE float_lanes activation_select(int_lanes mask, float_lanes yes, float_lanes no)
+{
+    return (float_lanes)((mask & (int_lanes)yes) | (~mask & (int_lanes)no));
+}
+
+INLINE float_lanes activation_tanh(float_lanes z)
+{
+    float_lanes e = lanes_exp(2 * activation_select(z < 0, z, -z)); // of -|2 z|
+    float_lanes t = (1 - e) / (1 + e);
+    return activation_select(z < 0, -t, t);
+}
+
+// The normal distribution's Phi to 1.5e-7 / 2: Abramowitz and Stegun, Handbook of Mathematical
+// Functions, 7.1.26. `density`: its derivative.
+INLINE float_lanes activation_phi(float_lanes z, float_lanes *density)
+{
+    float_lanes size = activation_select(z < 0, -z, z), e = lanes_exp(-0.5f * z * z);
+    float_lanes t = 1 / (1 + 0.3275911f * (float)M_SQRT1_2 * size);
+    float_lanes polynomial =
+        ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t + 0.254829592f) * t;
+    float_lanes tail = 0.5f * polynomial * e; // Phi(-|z|)
+    *density = 0.5f * (float)(M_2_SQRTPI * M_SQRT1_2) * e;
+    return activation_select(z < 0, tail, 1 - tail);
+}
+
+/* The value and the slope at z; `activation` is a constant where this is inlined. */
+INLINE float_lanes activation_of(const enum generator_activation activation, float_lanes z,
+                                 float_lanes *slope)
+{
+    const float_lanes one = (float_lanes){0} + 1;
+    float_lanes value, density;
+    switch (activation) {
+    case ACTIVATION_RELU:
+        *slope = (float_lanes)((int_lanes)one & (z > 0));
+        return lanes_relu(z);
+    case ACTIVATION_LEAKY_RELU:
+        *slope = activation_select(z > 0, one, 0.01f * one);
+        return *slope * z;
+    case ACTIVATION_TANH:
+        value = activation_tanh(z);
+        *slope = 1 - value * value;
+        return value;
+    case ACTIVATION_GELU:
+        value = activation_phi(z, &density);
+        *slope = value + z * density;
+        return value * z;
+    }
+    return z;
+}
+
+#endif

@@ -1,0 +1,161 @@
+#include "train/extra_scores.h"
+
+#include "base/agree.h"
+#include "base/memory.h"
+#include "model/model.h"
+#include "task/fit.h"
+#include "task/task.h"
+#include "task/weight_match.h"
+#include "train/evaluate.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What a rank holds while it answers one question. */
+struct examiner {
+    const struct further *further;
+    const struct held_out *held_out;
+    int64_t seed;
+    struct task *task, *unrelated;
+    struct model *model;
+    struct fit *fit;
+    struct matcher *matcher;
+    float *output;   // [chunk, outputs]: predicted weights
+    double *numbers; // [generators, scores of one]
+};
+
+static void examiner_free(struct examiner *e)
+{
+    task_destroy(&e->task);
+    task_destroy(&e->unrelated);
+    model_destroy(&e->model);
+    fit_destroy(&e->fit);
+    matcher_destroy(&e->matcher);
+    memory_free((void **)&e->output);
+    memory_free((void **)&e->numbers);
+}
+
+static bool asks_the_model(const struct examiner *e)
+{
+    return e->further->kind == EXTRA_MODEL || e->further->kind == EXTRA_WEIGHT_MATCH;
+}
+
+static enum status examiner_init(struct examiner *e)
+{
+    const struct further *further = e->further;
+    int sets = e->held_out->chunk;
+    size_t outputs = (size_t)further->model.outputs;
+    TRY(task_create(&further->task, sets, &e->task));
+    if (asks_the_model(e))
+        TRY(model_create(&further->model, sets, 1, &e->model));
+    else
+        TRY(fit_create(&further->task, &e->fit));
+    if (further->kind == EXTRA_WEIGHT_MATCH) {
+        TRY(task_create(&further->task, sets, &e->unrelated));
+        TRY(matcher_create(&further->task.generator, &e->matcher));
+    }
+    TRY(memory_alloc((size_t)sets * outputs * sizeof(float), (void **)&e->output));
+    return memory_alloc((size_t)further->generators * EXTRA_SCORES_PER_EVALUATION * sizeof(double),
+                        (void **)&e->numbers);
+}
+
+// ---- one chunk ----
+
+static void predict(struct examiner *e, int first, int sets)
+{
+    task_fill(e->task, TASK_HELD_OUT, e->seed, 0, first, sets);
+    model_forward(e->model, sets, task_pairs(e->task), e->output);
+}
+
+static void score_model(void *context, int first, int sets, double *numbers)
+{
+    struct examiner *e = context;
+    predict(e, first, sets);
+    task_scores(e->task, e->output, (struct task_score *)numbers);
+}
+
+// Chance: the generator as many places further on, which is none of the held-out ones.
+static void score_match(void *context, int first, int sets, double *numbers)
+{
+    struct examiner *e = context;
+    int unknowns = e->further->model.outputs, stride, unrelated_stride;
+    predict(e, first, sets);
+    task_fill(e->unrelated, TASK_HELD_OUT, e->seed, 0, (int64_t)first + e->further->generators, sets);
+    const float *weights = task_weights(e->task, &stride),
+                *unrelated = task_weights(e->unrelated, &unrelated_stride);
+    for (int set = 0; set < sets; set++, numbers += EXTRA_SCORES_PER_EVALUATION) {
+        struct match match = match_weights(e->matcher, weights + set, stride, e->output + set * unknowns, 1);
+        struct match chance =
+            match_weights(e->matcher, weights + set, stride, unrelated + set, unrelated_stride);
+        memcpy(numbers,
+               (double[EXTRA_SCORES_PER_EVALUATION]){match.cosine, chance.cosine, match.error, chance.error},
+               EXTRA_SCORES_PER_EVALUATION * sizeof *numbers);
+    }
+}
+
+static void score_fit(void *context, int first, int sets, double *numbers)
+{
+    struct examiner *e = context;
+    const struct task_spec *task = &e->further->task;
+    int pair_numbers = task->equations * task_pair_width(task), unknowns = e->further->model.outputs;
+    task_fill(e->task, TASK_HELD_OUT, e->seed, 0, first, sets);
+    for (int set = 0; set < sets && !e->held_out->leave(e->held_out->context); set++) {
+        const float *pairs = task_pairs(e->task) + (size_t)set * (size_t)pair_numbers;
+        float *weights = e->output + (size_t)set * (size_t)unknowns;
+        if (e->further->kind == EXTRA_LEAST_SQUARES)
+            fit_least_squares(e->fit, pairs, weights);
+        else
+            fit_descend(e->fit, e->seed, first + set, pairs, e->held_out->leave, e->held_out->context,
+                        weights);
+    }
+    task_scores(e->task, e->output, (struct task_score *)numbers);
+}
+
+// ---- one question ----
+
+static void mean_scores(const double *numbers, int generators, double scores[EXTRA_SCORES_PER_EVALUATION])
+{
+    for (int k = 0; k < EXTRA_SCORES_PER_EVALUATION; k++)
+        scores[k] = 0;
+    for (int i = 0; i < generators; i++)
+        for (int k = 0; k < EXTRA_SCORES_PER_EVALUATION; k++)
+            scores[k] += *numbers++ / generators;
+}
+
+static enum status answer(struct examiner *e, const float *parameters, double *scores, bool *left)
+{
+    struct held_out held_out = *e->held_out;
+    held_out.generators = e->further->generators;
+    if (e->further->kind == EXTRA_DIRECT_FIT)
+        held_out.chunk = 1; // long enough, and so every rank gets some
+    TRY(agree(examiner_init(e), held_out.group));
+    if (asks_the_model(e))
+        model_set_parameters(e->model, parameters);
+    if (e->further->kind == EXTRA_WEIGHT_MATCH) {
+        *left = !held_out_pass(&held_out, score_match, e, EXTRA_SCORES_PER_EVALUATION, e->numbers);
+        mean_scores(e->numbers, held_out.generators, scores);
+    } else {
+        *left = !held_out_pass(&held_out, asks_the_model(e) ? score_model : score_fit, e, TASK_SCORE_VALUES,
+                               e->numbers);
+        evaluate_r2((struct task_score *)e->numbers, held_out.generators, &scores[0], &scores[1]);
+    }
+    return STATUS_OK;
+}
+
+enum status extra_scores_compute(const struct train_run *run, const struct held_out *held_out,
+                                 const float *parameters, double *scores, bool *left)
+{
+    struct further list[EXTRA_EVALUATIONS_MAX];
+    int count = extra_evaluations_list(&run->training, &run->model, &run->task, list);
+    enum status status = STATUS_OK;
+    *left = false;
+    for (int i = 0; i < EXTRA_SCORES_MAX; i++)
+        scores[i] = NAN;
+    for (int i = 0; i < count && status == STATUS_OK && !*left; scores += list[i++].scores) {
+        struct examiner examiner = {.further = &list[i], .held_out = held_out, .seed = run->training.seed};
+        if (list[i].defined)
+            status = answer(&examiner, parameters, scores, left);
+        examiner_free(&examiner);
+    }
+    return status;
+}

@@ -1,0 +1,111 @@
+#include "train/shard_tree.h"
+
+#include "kernel/lanes.h"
+
+#include <stdint.h>
+#include <string.h>
+
+CLONES
+static void add(float *restrict sum, const float *restrict more, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] += more[i];
+}
+
+CLONES
+static void add_to(float *restrict sum, const float *restrict a, const float *restrict b, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sum[i] = a[i] + b[i];
+}
+
+// One level is in use for each bit that is set in the count of shards so far.
+int shard_tree_leaf(int shard)
+{
+    return __builtin_popcount((unsigned)shard);
+}
+
+// By pieces whose carry stays in the first cache: of what is added only the last sum goes back to memory.
+void shard_tree_carry(float *const *level, int shard, size_t begin, size_t count)
+{
+    enum { PIECE = 2048 };
+    float carry[PIECE];
+    int leaf = shard_tree_leaf(shard), left = shard_tree_leaf(shard + 1) - 1;
+    for (size_t at = begin; at < begin + count && left < leaf; at += PIECE) {
+        size_t numbers = begin + count - at < PIECE ? begin + count - at : PIECE;
+        const float *sum = level[leaf] + at;
+        for (int i = leaf - 1; i > left; i--, sum = carry)
+            if (sum == carry)
+                add(carry, level[i] + at, numbers);
+            else
+                add_to(carry, level[i] + at, sum, numbers);
+        add(level[left] + at, sum, numbers);
+    }
+}
+
+struct slice {
+    size_t begin, end;
+};
+
+// The half of a slice that a rank keeps at a level: the lower of two neighbours keeps the lower half.
+static struct slice half(struct slice whole, bool upper)
+{
+    size_t middle = whole.begin + (whole.end - whole.begin) / 2;
+    return upper ? (struct slice){middle, whole.end} : (struct slice){whole.begin, middle};
+}
+
+static struct slice kept_after(size_t count, int rank, int levels)
+{
+    struct slice slice = {0, count};
+    for (int level = 0; level < levels; level++)
+        slice = half(slice, rank >> level & 1);
+    return slice;
+}
+
+void shard_tree_allreduce(float *vector, size_t count, float *exchange, MPI_Comm comm)
+{
+    int rank, ranks, levels = 0;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &ranks);
+    while (1 << levels < ranks)
+        levels++;
+    for (int level = 0; level < levels; level++) {
+        int partner = rank ^ 1 << level;
+        struct slice whole = kept_after(count, rank, level);
+        struct slice mine = half(whole, rank >> level & 1), theirs = half(whole, !(rank >> level & 1));
+        MPI_Sendrecv(vector + theirs.begin, (int)(theirs.end - theirs.begin), MPI_FLOAT, partner, level,
+                     exchange, (int)(mine.end - mine.begin), MPI_FLOAT, partner, level, comm,
+                     MPI_STATUS_IGNORE);
+        add(vector + mine.begin, exchange, mine.end - mine.begin);
+    }
+    for (int level = levels - 1; level >= 0; level--) {
+        int partner = rank ^ 1 << level;
+        struct slice whole = kept_after(count, rank, level);
+        struct slice mine = half(whole, rank >> level & 1), theirs = half(whole, !(rank >> level & 1));
+        MPI_Sendrecv(vector + mine.begin, (int)(mine.end - mine.begin), MPI_FLOAT, partner, level,
+                     vector + theirs.begin, (int)(theirs.end - theirs.begin), MPI_FLOAT, partner, level, comm,
+                     MPI_STATUS_IGNORE);
+    }
+}
+
+// In their bits all finite numbers are below infinity; their sum would not tell, it may overflow.
+CLONES
+bool shard_tree_finite(const float *vector, size_t count)
+{
+    int32_t largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        int32_t bits;
+        memcpy(&bits, vector + i, sizeof bits);
+        bits &= INT32_MAX;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest < 0x7f800000;
+}
+
+double shard_tree_sum(double *values, int shards)
+{
+    for (int distance = 1; distance < shards; distance *= 2)
+        for (int i = 0; i + distance < shards; i += 2 * distance)
+            values[i] += values[i + distance];
+    return values[0];
+}
