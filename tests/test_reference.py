@@ -1,9 +1,9 @@
-"""The reference pages, made from the program's own tables: each setting from `plan --help`, each column from a results file; and
-the README's example of `predict`.
+"""Reference pages are up to date: the table of settings is that of `plan --help`, the table of columns that of a results file, and the
+README's example of `predict` is the program's output.
 
     jobs/python tests/test_reference.py --write     after a setting or a column has changed
 
-As a test it fails where a page is out of date, a link leads nowhere, or a recipe names what is not there."""
+Links in the pages have targets, and the recipes in src/README.md name existing files and words."""
 
 import os
 import re
@@ -18,7 +18,7 @@ import pytest
 
 HOME = Path(__file__).resolve().parent.parent
 PROGRAM = os.environ.get("WEIGHTSWEEP") or str(HOME / "build" / "release" / "weightsweep")
-PAGES = ["README.md", "sweeps/README.md", "src/README.md", "src/store/README.md", "src/train/README.md"]
+PAGES = ["README.md", "analysis/RESULTS.md", "analysis/FINDINGS.md", "sweeps/README.md", "src/README.md", "src/store/README.md", "src/train/README.md"]
 EVERYTHING = """\
 name: reference
 unknowns: 6
@@ -45,7 +45,7 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def settings() -> list[list[str]]:
-    """setting, default, values, meaning"""
+    """Rows of the table that `plan --help` prints: setting, default, values, meaning."""
     lines = weightsweep("plan", "--help").splitlines()
     start = next(i for i, line in enumerate(lines) if re.match(r"setting +default +values +meaning", line))
     edges = [match.start() for match in re.finditer(r"\w+", lines[start])]
@@ -106,7 +106,7 @@ def columns_table() -> str:
 
 
 def prediction() -> str:
-    """The command as the README gives it, and what it prints before it lists the pairs."""
+    """The command in the README, and its output up to the list of pairs."""
     arguments = ["predict", "analysis/examples/quick.h5", "--run", "a18", "--pairs", "analysis/examples/pairs.csv"]
     printed = weightsweep(*arguments).partition("\nline ")[0]
     return f"```\n$ build/release/weightsweep {' '.join(arguments)}\n{printed}```\n"
@@ -116,7 +116,7 @@ NUMBER = re.compile(r"-?\d+\.\d+")
 
 
 def nearly(content: str) -> str:
-    """With two decimals: another machine's last digits differ."""
+    """The text with numbers rounded to two decimals, since the last digits differ between machines."""
     return re.sub(r" +", " ", NUMBER.sub(lambda number: f"{float(number[0]) + 0.0:.2f}".replace("-0.00", "0.00"), content))
 
 
@@ -146,20 +146,20 @@ def test_table_is_up_to_date(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page: str) -> None:
+def test_links_have_targets(page: str) -> None:
     content = (HOME / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)\)", content):
         assert ((HOME / page).parent / target).exists(), f"{page}: {target}"
 
 
-def test_the_pages_are_linked() -> None:
+def test_readme_links_every_page() -> None:
     readme = (HOME / "README.md").read_text(encoding="utf-8")
     for page in PAGES[1:]:
         assert f"]({page})" in readme, page
 
 
-def test_recipes_name_what_is_there() -> None:
-    """A step is a numbered line: a file, then what to add, in the words of what is there already."""
+def test_recipes_name_existing_files_and_words() -> None:
+    """A step of a recipe is a numbered line: a file, then words in backquotes that occur in the file."""
     steps = re.findall(r"^\d+\. `([^`]+)`: (.*(?:\n   .*)*)", (HOME / "src" / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(steps) >= 12
     for path, words in steps:

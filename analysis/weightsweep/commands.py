@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("results", type=Path, metavar="RESULTS.h5")
     verb.add_argument("--port", type=_port, default=8080, help="on 127.0.0.1; 0 takes a free one (8080)")
     verb.set_defaults(run=_watch)
-    verb = verbs.add_parser("compare-seed", help="the founding experiment's tables and curves beside ours")
+    verb = verbs.add_parser("compare-seed", help="the original experiment's tables and curves beside ours")
     _add_archives(verb)
     verb.add_argument("-o", "--output", type=Path, metavar="DIR", help="draw the curves and the R² as PNG and PDF there")
     verb.add_argument("--into", type=Path, metavar="FILE.md", help=f"put the table between {' and '.join(compare.BLOCK)} of that file")

@@ -1,4 +1,4 @@
-"""The founding experiment, side by side: each published figure and curve beside ours, from the archives of finished sweeps."""
+"""The original experiment, side by side: each published figure and curve beside ours, from the archives of finished sweeps."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +14,7 @@ from weightsweep.results import Row
 ARCHIVES = Path(__file__).resolve().parents[1] / "published"
 BLOCK: Block = ("<!-- seed-table:begin -->", "<!-- seed-table:end -->")
 
-# How the founding experiment trained; a run that differs in one of these is another experiment.
+# How the original experiment trained; a run that differs in one of these is another experiment.
 _SEEDS_OWN = {
     "optimizer": "adam",
     "batch": 1024,

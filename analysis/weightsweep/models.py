@@ -18,7 +18,7 @@ def load_model(path: str | Path, run: str | int, torch: bool = False) -> "Tensor
     """The final parameters of a run, under PyTorch's names: weights [out, in], biases [out], float32.
 
     `run`: its run_id, or the beginning of it, or its place in the file. With `torch`, a torch.nn.Module that holds them, written as the
-    founding experiment's was: `load_model(...)(pairs)`, pairs [batch, equations, inputs + 1], gives the weights [batch, unknowns].
+    original experiment's was: `load_model(...)(pairs)`, pairs [batch, equations, inputs + 1], gives the weights [batch, unknowns].
     """
     settings, tensors = read_model(path, run)
     if not torch:

@@ -1,4 +1,4 @@
-"""The founding experiment's published figures: R^2, final losses, and loss curves."""
+"""The original experiment's published figures: R^2, final losses, and loss curves."""
 
 import csv
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def _curves() -> dict[tuple[str, str], Curve]:
 
 @cache
 def cases() -> list[Case]:
-    """Every training that the founding experiment reported a figure of, in its own order."""
+    """Every training that the original experiment reported a figure of, in its own order."""
     found = []
     for row in _rows("published_loss.csv"):
         unknowns, equations = (int(row[name]) if row[name] else None for name in ("unknowns", "equations"))

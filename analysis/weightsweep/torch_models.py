@@ -1,4 +1,4 @@
-"""The models in PyTorch, as the founding experiment wrote them: the same tensor names and shapes, the same function. Needs PyTorch
+"""The models in PyTorch, as the original experiment wrote them: the same tensor names and shapes, the same function. Needs PyTorch
 alone. Shapes follow from the parameters; `settings` says what they do not tell: model, pooling, heads."""
 
 from collections.abc import Mapping

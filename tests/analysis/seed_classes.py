@@ -1,4 +1,4 @@
-"""The models as the founding experiment wrote them, widths and all, and nothing of weightsweep. Needs PyTorch alone."""
+"""The models as the original experiment wrote them, widths and all, and nothing of weightsweep. Needs PyTorch alone."""
 
 import torch
 from torch import Tensor, nn

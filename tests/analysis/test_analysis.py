@@ -331,7 +331,7 @@ def test_compare_seed(tmp_path: Path) -> None:
     archives = tmp_path / "published"
     archives.mkdir()
     runs = grid(unknowns=[15, 50], equation_ratio=[1.33, 2.0, 3.0], seed=[1, 2])
-    runs[0] |= {"batch": 256}  # not the founding experiment's
+    runs[0] |= {"batch": 256}  # not the original experiment's
     runs[1] |= {"status": "failed"}
     make_results(archives / "seed-table.h5", runs)
     head, rows = compare.rows(compare.read(archives))

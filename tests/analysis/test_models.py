@@ -28,7 +28,7 @@ SWEEPS = {
     "embed_dim: 32\nnetwork: {encoder: [32, 64], decoder: [64, 32]}" + TRAINED,
     "flat": "name: flat\naxes: {task: [mlp-forward, linear-inverse, mlp-inverse], model: [linear, x-linear, res-linear]}\n"
     "unknowns: 6\nequation_ratio: 2\nnetwork: {hidden: [64, 64]}" + TRAINED,
-    # at the founding experiment's widths
+    # at the original experiment's widths
     "seed": "name: seed\naxes: {model: [linear, x-linear, res-linear, deep-sets]}\nunknowns: 15\nequation_ratio: 2\n"
     "training: {steps: 10, batch: 32}\nevaluation: {generators: 64}\n",
     # in the middle of learning
@@ -177,7 +177,7 @@ def in_torch(trained: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.mark.parametrize("name", SWEEPS)
 def test_pytorch_predicts_the_same(trained: dict[str, Path], in_torch: dict[str, list[tuple[dict, dict]]], name: str) -> None:
-    """As this package's modules do, and as the founding experiment's classes do for `seed`."""
+    """As this package's modules do, and as the original experiment's classes do for `seed`."""
     assert in_torch[name]
     for row, answer in in_torch[name]:
         _, tensors = read_model(trained[name], row["run_id"])

@@ -1,6 +1,6 @@
 """Runs where PyTorch is; needs nothing else. Takes folders, a model each (settings.json, model.npz, pairs.npy), and says, a JSON line
 each, what the module predicts, which R^2 it has on fresh generators, the error there, and the error after it was trained further.
-Those behind --classes are loaded by the founding experiment's classes, and said is what these predict.
+Those behind --classes are loaded by the original experiment's classes, and said is what these predict.
 
 torch_check.py FOLDER... --classes FOLDER..."""
 

@@ -1,4 +1,4 @@
-"""How the benches start the two programs that they compare: on which cores, in which environment, with which settings."""
+"""Starts weightsweep and PyTorch for the benchmarks: cores, environment and settings of each program."""
 
 import argparse
 import json
@@ -19,14 +19,14 @@ Line = dict[str, Any]
 
 
 class BenchError(Exception):
-    """A program that cannot be started or that failed; the message says which and why."""
+    """A program could not be started, or failed; the message names the program and the reason."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--program", type=Path, help="weightsweep (default: $WEIGHTSWEEP, else the release build)")
     parser.add_argument("--python", help="a Python that has PyTorch (default: $TORCH_PYTHON, else the first found of python3)")
-    parser.add_argument("--cpus", default="0,1", help="the cores to use, in this order; one thread or rank on each (0,1)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every line as JSON there, too")
+    parser.add_argument("--cpus", default="0,1", help="cores to use, in this order; one thread or rank per core (0,1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every line as JSON to FILE")
 
 
 def weightsweep_program(given: Path | None) -> Path:
@@ -36,10 +36,10 @@ def weightsweep_program(given: Path | None) -> Path:
         script = f'home={HOME}; . "$home/jobs/common.sh"; build_program && program'
         built = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, text=True)
         if built.returncode:
-            raise BenchError("weightsweep could not be built; --program names one that is there")
+            raise BenchError("weightsweep could not be built; name an existing program with --program")
         given = Path(built.stdout.strip())
     if not os.access(given, os.X_OK):
-        raise BenchError(f"{given}: no program")
+        raise BenchError(f"{given}: not an executable program")
     return given.resolve()
 
 
@@ -47,14 +47,14 @@ def torch_python(given: str | None) -> str:
     candidates = [given] if given else [os.environ.get("TORCH_PYTHON"), sys.executable, "python3", "/usr/bin/python3"]
     for candidate in candidates:
         if candidate and shutil.which(candidate):
-            look = subprocess.run([candidate, "-c", "import torch"], capture_output=True)
-            if look.returncode == 0:
+            imported = subprocess.run([candidate, "-c", "import torch"], capture_output=True)
+            if imported.returncode == 0:
                 return candidate
-    raise BenchError("no Python with PyTorch: --python PATH names one (python3 -m venv PATH; PATH/bin/pip install torch)")
+    raise BenchError("no Python with PyTorch found: name one with --python PATH (python3 -m venv PATH; PATH/bin/pip install torch)")
 
 
 def processor() -> tuple[str, set[str]]:
-    """Its name and its flags, as Linux gives them."""
+    """Name and flags of the processor in /proc/cpuinfo."""
     name, flags = "unknown", set()
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -69,7 +69,8 @@ def processor() -> tuple[str, set[str]]:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """One thread for each rank, or `threads` for PyTorch; OpenBLAS with the kernels that suit the processor, whatever is forced."""
+    """Environment of a program: one thread per rank, or `threads` for PyTorch; OpenBLAS chooses its kernels by the processor, also where
+    OPENBLAS_CORETYPE forces others."""
     settings = dict(os.environ)
     settings.pop("OPENBLAS_CORETYPE", None)
     if "avx512f" in processor()[1]:
@@ -79,7 +80,7 @@ def environment(threads: int) -> dict[str, str]:
 
 
 class Machine:
-    """The programs, and the first `threads` of the cores to run them on."""
+    """The two programs and the cores to run them on; a program with `threads` threads uses the first `threads` cores."""
 
     def __init__(self, options: argparse.Namespace, torch: bool = True):
         self.program = weightsweep_program(options.program)
@@ -105,7 +106,7 @@ class Machine:
 
     def output(self, command: list[str], threads: int) -> str:
         if threads > len(self.cpus):
-            raise BenchError(f"{threads} threads need as many cores: --cpus names {len(self.cpus)}")
+            raise BenchError(f"{threads} threads need {threads} cores, but --cpus names {len(self.cpus)}")
         pinned = ["taskset", "-c", ",".join(self.cpus[:threads]), *command]
         done = subprocess.run(pinned, capture_output=True, text=True, env=environment(threads if command[0] == self.python else 1))
         if done.returncode:
@@ -117,7 +118,7 @@ class Machine:
         return self.pytorch_timed(arguments, threads)[1]
 
     def pytorch_timed(self, arguments: list[str], threads: int) -> tuple[float, Line]:
-        """Wall seconds from start to end of pytorch_step.py; its line."""
+        """Wall seconds from start to end of pytorch_step.py, and the line that it prints."""
         start = time.perf_counter()
         output = self.output([str(self.python), str(PYTORCH_STEP), *arguments, "--threads", str(threads)], threads)
         return time.perf_counter() - start, json.loads(output.splitlines()[-1])
@@ -126,7 +127,7 @@ class Machine:
         return json.loads(self.output([str(self.program), "plan", str(sweep), "--format", "json", *_sets(settings)], 1))["runs"]
 
     def run(self, sweep: Path, settings: list[str], only: str | None, ranks: int) -> tuple[float, Line, list[Line]]:
-        """Wall seconds from start to end of the program; the run's row and its curve."""
+        """Wall seconds from start to end of the program, the run's row, and its curve."""
         with tempfile.TemporaryDirectory() as folder:
             results = str(Path(folder) / "results.h5")
             command = [str(self.program), "run", str(sweep), "-o", results, "--progress", "none", *_sets(settings)]
@@ -154,7 +155,7 @@ def _sets(settings: list[str]) -> list[str]:
 
 
 def table(rows: list[list[str]]) -> str:
-    """The first row is the head; the first column is text, the others are numbers."""
+    """Text table: the first row is the head, the first column is left-aligned, the others are right-aligned."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in [rows[0], ["-" * width for width in widths], *rows[1:]]:

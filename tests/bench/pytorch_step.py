@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same training step in PyTorch, from the founding experiment's own program to the fastest one that was found.
+"""The same training step in PyTorch, from the original experiment's own program to the fastest one that was found.
 
     tests/bench/pytorch_step.py --seed-program           one JSON object: the median of many steps, in ms
     tests/bench/pytorch_step.py --best-bf16 --threads 2

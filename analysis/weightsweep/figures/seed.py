@@ -1,4 +1,4 @@
-"""The founding experiment's plots, ours over theirs."""
+"""The original experiment's plots, ours over theirs."""
 
 from itertools import groupby
 

@@ -97,7 +97,7 @@ def _curve(runs: xr.Dataset, run: int) -> dict[str, list[Any]]:
 
 
 def _published(runs: xr.Dataset) -> list[dict[str, object]]:
-    """The founding experiment's loss curves of the cells that are here."""
+    """The original experiment's loss curves of the cells that are here."""
     here = set(zip(runs["unknowns"].values.tolist(), runs["equations"].values.tolist()))
     kinds = sorted(set(zip(runs["task"].values, runs["model"].values)))
     return [
