@@ -23,9 +23,9 @@ enum status command_info(const struct command *command, int argc, char **argv)
     fputs(text.chars, command->out);
     text_free(&text);
     fprintf(command->out, "%-14s 1 a rank\n", "threads");
-    if (gemm_why_widened())
+    if (gemm_bf16_fallback_reason())
         fprintf(command->out, "%-14s computed through fp32, rounded alike but slower: %s\n", "bf16",
-                gemm_why_widened());
+                gemm_bf16_fallback_reason());
     if (numerics_forced_kernel())
         fprintf(command->out,
                 "%-14s OPENBLAS_CORETYPE=%s chooses OpenBLAS's kernel; without it the library chooses by the "

@@ -213,9 +213,9 @@ static void print_text(const struct plan *plan, FILE *out)
     if (plan->options->timeline)
         forecast_draw(&plan->forecasts[0], plan->sweep, out);
     gemm_setup();
-    if (has_bf16(plan->sweep) && gemm_why_widened())
+    if (has_bf16(plan->sweep) && gemm_bf16_fallback_reason())
         fprintf(out, "note: bf16 would be computed through fp32 here, rounded alike but slower: %s\n",
-                gemm_why_widened());
+                gemm_bf16_fallback_reason());
 }
 
 static void print_json(const struct plan *plan, FILE *out)

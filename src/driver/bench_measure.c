@@ -95,7 +95,7 @@ enum status bench_gemm(enum precision precision, const struct bench_gemm *shape,
     TRY_DONE(random_numbers(m * k, precision, &product.a));
     TRY_DONE(random_numbers(k * n, precision, &product.b));
     TRY_DONE(
-        memory_alloc(gemm_packed_room(shape->n, shape->k) * precision_bytes(precision), &product.packed));
+        memory_alloc(gemm_packed_elements(shape->n, shape->k) * precision_bytes(precision), &product.packed));
     TRY_DONE(memory_alloc(m * n * sizeof(float), &product.c));
     gemm_pack(precision, shape->n, shape->k, product.b, false, product.packed);
     *each = measure(multiply, &product, seconds);

@@ -26,16 +26,17 @@ static const struct column every_run[OUTCOMES] = {
         {"rank_seconds", "s", "time of the run times the ranks that worked on it", COLUMN_REAL, {NULL}},
 };
 
-static int list_further(const struct run_spec *run, struct further list[EXTRA_EVALUATIONS_MAX])
+static int list_extra_evaluations(const struct run_spec *run,
+                                  struct extra_evaluation list[EXTRA_EVALUATIONS_MAX])
 {
     return extra_evaluations_list(&run->training, &run->model, &run->task, list);
 }
 
 static void add_further(const struct run_spec *run, struct column_table *outcomes)
 {
-    struct further list[EXTRA_EVALUATIONS_MAX];
+    struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     struct score_column names[EXTRA_SCORES_PER_EVALUATION];
-    int count = list_further(run, list);
+    int count = list_extra_evaluations(run, list);
     for (int i = 0; i < count; i++) {
         extra_evaluation_columns(&list[i], names);
         for (int k = 0; k < list[i].scores; k++)
@@ -66,7 +67,7 @@ static void describe_model(const void *context, int64_t run, struct store_model 
                                                  .shape = {tensor->rows, tensor->columns},
                                                  .offset = tensor->offset};
     }
-    model->checkpoint_bytes = train_state_bytes(&table);
+    model->checkpoint_bytes = training_state_bytes(&table);
 }
 
 // Creates the file at `path`, or tells its size where that is NULL.
@@ -78,8 +79,8 @@ static enum status create(const char *path, const struct sweep *sweep, int64_t *
     char *versions = versions_json();
     int64_t points = 0;
     for (int64_t run = 0; run < sweep->runs; run++)
-        if (train_points(&sweep->run[run].training) > points)
-            points = train_points(&sweep->run[run].training);
+        if (training_points(&sweep->run[run].training) > points)
+            points = training_points(&sweep->run[run].training);
     const struct store_plan plan = {.sweep = sweep->text,
                                     .resolved = sweep->resolved,
                                     .versions = versions,
@@ -281,9 +282,9 @@ enum status results_progress(struct store *store, int64_t run, const struct trai
 static void fill_further(const struct run_spec *run, const struct column_table *outcomes,
                          const double *scores, double *values)
 {
-    struct further list[EXTRA_EVALUATIONS_MAX];
+    struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     struct score_column names[EXTRA_SCORES_PER_EVALUATION];
-    int count = list_further(run, list);
+    int count = list_extra_evaluations(run, list);
     for (int i = OUTCOMES; i < outcomes->count; i++)
         values[i] = NAN; // what other runs ask for
     for (int i = 0; i < count; i++) {

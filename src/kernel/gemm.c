@@ -64,7 +64,7 @@ bool gemm_use(enum precision operands, enum gemm_library wanted)
     return true;
 }
 
-const char *gemm_why_widened(void)
+const char *gemm_bf16_fallback_reason(void)
 {
     if (library[PRECISION_BF16] == GEMM_ONEDNN)
         return NULL;

@@ -32,7 +32,7 @@ enum gemm_library gemm_library(enum precision operands);
 bool gemm_use(enum precision operands, enum gemm_library library);
 
 /* Why products of bf16 operands run through fp32, in words; NULL where they do not. */
-const char *gemm_why_widened(void);
+const char *gemm_bf16_fallback_reason(void);
 
 /* "oneDNN 2.6.3 brg:avx512_core", "OpenBLAS 0.3.21 Haswell": library, version and kernel for such operands.
  * Valid for the life of the process. */
@@ -55,7 +55,7 @@ void gemm_tn(enum gemm_types numbers, int m, int n, int k, const void *a, int ld
 
 /* A right-hand operand that many products share (a weight, during a step), brought once into the order in
  * which the library's kernel reads it; each call of the others does that anew. b [k, n], or transposed [n,
- * k], dense, in `operands`; packed: gemm_packed_room numbers, the caller's. */
+ * k], dense, in `operands`; packed: gemm_packed_elements numbers, the caller's. */
 void gemm_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed);
 
 /* C = A B with a B from gemm_pack.  a [m, k], b [k, n], c [m, n] */

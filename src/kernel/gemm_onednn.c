@@ -116,7 +116,7 @@ void gemm_onednn_name(enum precision operands, char *name, int size)
 // ---- packing ----
 
 // The order that the kernel for many rows asks for. The plain order where that kernel's blocks would not be
-// full, or would need more memory than gemm_packed_room() says.
+// full, or would need more memory than gemm_packed_elements() says.
 static layout packed_layout(int n, int k, bool bf16)
 {
     enum { ROWS = 256 };
@@ -132,7 +132,7 @@ static layout packed_layout(int n, int k, bool bf16)
     dnnl_primitive_desc_destroy(description);
     for (int i = 0; i < ARGUMENTS; i++)
         layout_destroy(operand[i]);
-    size_t room = gemm_packed_room(n, k) * (bf16 ? sizeof(uint16_t) : sizeof(float));
+    size_t room = gemm_packed_elements(n, k) * (bf16 ? sizeof(uint16_t) : sizeof(float));
     bool fits = dnnl_memory_desc_get_size(wanted) <= room;
     layout_destroy(fits ? plain : wanted);
     return fits ? wanted : plain;

@@ -478,7 +478,7 @@ static void unfold(struct model *model, float *gradient)
 static size_t arrange(struct model *model, int sets, int shards)
 {
     assert(shards == 1 || model_batches_shards(&model->description));
-    deep_sets_workspace(&model->description, sets, shards, &model->layout.deep_sets);
+    deep_sets_workspace_plan(&model->description, sets, shards, &model->layout.deep_sets);
     return model->layout.deep_sets.total;
 }
 

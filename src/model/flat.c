@@ -281,7 +281,7 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
 
 static size_t arrange(struct model *model, int sets, int shards)
 {
-    flat_workspace(&model->description, sets, shards, &model->layout.flat);
+    flat_workspace_plan(&model->description, sets, shards, &model->layout.flat);
     return model->layout.flat.total;
 }
 

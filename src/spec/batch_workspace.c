@@ -23,7 +23,7 @@ int generator_scratch(const struct generator_shape *shape)
     return 2 * generator_units(shape) + 2 * generator_widest(shape);
 }
 
-void batch_workspace(const struct task_spec *task, int sets, struct batch_workspace *layout)
+void batch_workspace_plan(const struct task_spec *task, int sets, struct batch_workspace *layout)
 {
     const struct generator_shape *shape = &task->generator;
     size_t lanes = (size_t)lanes_stride(sets);
@@ -51,6 +51,6 @@ void batch_workspace(const struct task_spec *task, int sets, struct batch_worksp
 size_t task_batch_bytes(const struct task_spec *task, int sets)
 {
     struct batch_workspace layout;
-    batch_workspace(task, sets, &layout);
+    batch_workspace_plan(task, sets, &layout);
     return layout.total * sizeof(float);
 }

@@ -31,6 +31,6 @@ struct batch_workspace {
     size_t total;
 };
 
-void batch_workspace(const struct task_spec *task, int sets, struct batch_workspace *layout);
+void batch_workspace_plan(const struct task_spec *task, int sets, struct batch_workspace *layout);
 
 #endif

@@ -24,7 +24,7 @@ static inline int sum_pooling_words(int pairs)
 }
 
 /* Elements of a packed right-hand operand [k, n] of a GEMM (gemm_pack). */
-static inline size_t gemm_packed_room(int n, int k)
+static inline size_t gemm_packed_elements(int n, int k)
 {
     enum { BLOCK = 64 }; // the library pads to whole blocks
     return (size_t)((n + BLOCK - 1) / BLOCK * BLOCK) * (size_t)((k + BLOCK - 1) / BLOCK * BLOCK);

@@ -73,7 +73,7 @@ static void take_weights(const struct tensor_table *table, enum precision precis
     size_t largest = 0;
     for (int layer = 1; layer < table->count / 2; layer++) {
         const struct tensor *weight = &table->tensors[2 * layer];
-        size_t room = gemm_packed_room(weight->rows, weight->columns);
+        size_t room = gemm_packed_elements(weight->rows, weight->columns);
         layout->forward_weight[layer] = take_numbers(total, 1, room, precision);
         layout->backward_weight[layer] = take_numbers(total, 1, room, precision);
         largest = tensor_size(weight) > largest ? tensor_size(weight) : largest;
@@ -143,8 +143,8 @@ static void take_attention(const struct model_spec *model, size_t sets, struct d
     layout->key_query_gradient = take(total, queries, width);
     layout->value = take_numbers(total, width, in, model->precision);
     layout->value_forward = take_numbers(total, width, in, model->precision);
-    size_t last_room = gemm_packed_room(model->embed_dim, last_width(model)),
-           output_room = gemm_packed_room(model->embed_dim, model->embed_dim);
+    size_t last_room = gemm_packed_elements(model->embed_dim, last_width(model)),
+           output_room = gemm_packed_elements(model->embed_dim, model->embed_dim);
     layout->last_packed = take_numbers(total, 1, last_room, model->precision);
     layout->last_packed_fp32 =
         model->precision == PRECISION_FP32 ? layout->last_packed : take(total, 1, last_room);
@@ -164,8 +164,8 @@ static void take_attention(const struct model_spec *model, size_t sets, struct d
                                 : take_numbers(total, rows, width, model->precision);
 }
 
-void deep_sets_workspace(const struct model_spec *model, int sets, int shards,
-                         struct deep_sets_workspace *layout)
+void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shards,
+                              struct deep_sets_workspace *layout)
 {
     const struct widths *encoder = &model->encoder;
     enum precision precision = model->precision;
@@ -219,10 +219,10 @@ size_t model_workspace_bytes(const struct model_spec *model, int sets, int shard
 {
     if (model->kind != MODEL_DEEP_SETS) {
         struct flat_workspace flat;
-        flat_workspace(model, sets, shards, &flat);
+        flat_workspace_plan(model, sets, shards, &flat);
         return flat.total * sizeof(float);
     }
     struct deep_sets_workspace layout;
-    deep_sets_workspace(model, sets, shards, &layout);
+    deep_sets_workspace_plan(model, sets, shards, &layout);
     return layout.total * sizeof(float);
 }

@@ -57,8 +57,8 @@ struct deep_sets_workspace {
     size_t total;
 };
 
-void deep_sets_workspace(const struct model_spec *model, int sets, int shards,
-                         struct deep_sets_workspace *layout);
+void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shards,
+                              struct deep_sets_workspace *layout);
 
 /* Whether the activations of the encoder's hidden layer i stay for the way back, those of all sets in hand.
  */

@@ -18,16 +18,16 @@ static bool has_matching_units(const struct task_spec *task)
 }
 
 int extra_evaluations_list(const struct training *training, const struct model_spec *model,
-                           const struct task_spec *task, struct further list[EXTRA_EVALUATIONS_MAX])
+                           const struct task_spec *task, struct extra_evaluation list[EXTRA_EVALUATIONS_MAX])
 {
-    const struct extra_evaluations *asked = &training->further;
-    struct further as_trained = {.kind = EXTRA_MODEL,
-                                 .defined = true,
-                                 .scores = 2,
-                                 .task = *task,
-                                 .model = *model,
-                                 .generators = training->evaluation_generators};
-    struct further *at = list;
+    const struct extra_evaluations *asked = &training->extra;
+    struct extra_evaluation as_trained = {.kind = EXTRA_MODEL,
+                                          .defined = true,
+                                          .scores = 2,
+                                          .task = *task,
+                                          .model = *model,
+                                          .generators = training->evaluation_generators};
+    struct extra_evaluation *at = list;
     if (task->equation_range.count > 0) { // of training alone
         as_trained.task.equation_range = (struct widths){0};
         as_trained.model.pairs = task->equations;
@@ -93,7 +93,7 @@ static void name_match(struct score_column names[EXTRA_SCORES_PER_EVALUATION])
         names[i] = matches[i];
 }
 
-static void name_model(const struct further *further, struct score_column names[2])
+static void name_model(const struct extra_evaluation *evaluation, struct score_column names[2])
 {
     static const struct score_column inputs[TASK_INPUTS] = {
         [INPUTS_UNIFORM] = {"uniform", "where all inputs x, of pairs and probes, are U(-sqrt 3, sqrt 3)"},
@@ -101,7 +101,7 @@ static void name_model(const struct further *further, struct score_column names[
         [INPUTS_SHIFTED] = {"shifted", "where all inputs x, of pairs and probes, are N(1, 1)"},
     };
     char name[32], long_name[128];
-    const struct task_spec *task = &further->task;
+    const struct task_spec *task = &evaluation->task;
     if (task->inputs != INPUTS_NORMAL) {
         name_r2(names, inputs[task->inputs].name, inputs[task->inputs].long_name);
     } else if (task->noise > 0) {
@@ -128,10 +128,10 @@ static void name_direct_fit(struct score_column names[2])
     name_r2(names, "direct_fit", long_name);
 }
 
-void extra_evaluation_columns(const struct further *further,
+void extra_evaluation_columns(const struct extra_evaluation *evaluation,
                               struct score_column names[EXTRA_SCORES_PER_EVALUATION])
 {
-    switch (further->kind) {
+    switch (evaluation->kind) {
     case EXTRA_WEIGHT_MATCH:
         name_match(names);
         break;
@@ -139,7 +139,7 @@ void extra_evaluation_columns(const struct further *further,
         name_r2(names, "least_squares", "of the least-squares answer of least norm to each set's equations");
         break;
     case EXTRA_MODEL:
-        name_model(further, names);
+        name_model(evaluation, names);
         break;
     case EXTRA_DIRECT_FIT:
         name_direct_fit(names);
@@ -148,17 +148,17 @@ void extra_evaluation_columns(const struct further *further,
 
 // ---- cost ----
 
-static double flops_each(const struct further *further)
+static double flops_each(const struct extra_evaluation *evaluation)
 {
-    if (!further->defined)
+    if (!evaluation->defined)
         return 0;
-    switch (further->kind) {
+    switch (evaluation->kind) {
     case EXTRA_WEIGHT_MATCH:
     case EXTRA_MODEL:
-        return model_forward_flops(&further->model);
+        return model_forward_flops(&evaluation->model);
     case EXTRA_DIRECT_FIT:
-        return 6.0 * FIT_RESTARTS * FIT_STEPS * further->task.equations *
-               generator_unknowns(&further->task.generator);
+        return 6.0 * FIT_RESTARTS * FIT_STEPS * evaluation->task.equations *
+               generator_unknowns(&evaluation->task.generator);
     case EXTRA_LEAST_SQUARES:
         break; // nothing beside training
     }
@@ -168,7 +168,7 @@ static double flops_each(const struct further *further)
 double extra_evaluations_flops(const struct training *training, const struct model_spec *model,
                                const struct task_spec *task)
 {
-    struct further list[EXTRA_EVALUATIONS_MAX];
+    struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     double flops = 0;
     int count = extra_evaluations_list(training, model, task, list);
     for (int i = 0; i < count; i++)
@@ -179,7 +179,7 @@ double extra_evaluations_flops(const struct training *training, const struct mod
 size_t extra_evaluations_memory_bytes(const struct training *training, const struct model_spec *model,
                                       const struct task_spec *task)
 {
-    struct further list[EXTRA_EVALUATIONS_MAX];
+    struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     size_t largest = 0;
     int count = extra_evaluations_list(training, model, task, list),
         sets = training->batch / training->shards;

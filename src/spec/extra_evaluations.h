@@ -14,7 +14,7 @@ enum extra_evaluation_kind {
     EXTRA_DIRECT_FIT,    // no model: R^2 of gradient descent on each set alone
 };
 
-struct further {
+struct extra_evaluation {
     enum extra_evaluation_kind kind;
     bool defined; // for the run's task; else its scores are NaN
     int scores;   // numbers that it gives
@@ -38,10 +38,10 @@ struct score_column {
 /* All of a run, in the order of their scores: weight_match and least squares always, defined or not, and what
  * the settings ask for. Returns how many. */
 int extra_evaluations_list(const struct training *training, const struct model_spec *model,
-                           const struct task_spec *task, struct further list[EXTRA_EVALUATIONS_MAX]);
+                           const struct task_spec *task, struct extra_evaluation list[EXTRA_EVALUATIONS_MAX]);
 
 /* The names of its scores; the second of an R^2 is its standard error. */
-void extra_evaluation_columns(const struct further *further,
+void extra_evaluation_columns(const struct extra_evaluation *evaluation,
                               struct score_column names[EXTRA_SCORES_PER_EVALUATION]);
 
 /* FLOPs of all of a run; bytes that a rank needs for the largest, beside the parameters. `sets`: generators

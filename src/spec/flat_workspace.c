@@ -108,7 +108,7 @@ static size_t take(size_t *total, size_t numbers, size_t bytes)
 
 static void take_packed(size_t *total, struct flat_product *product, size_t bytes)
 {
-    product->packed = take(total, gemm_packed_room(product->to.width, product->from.width), bytes);
+    product->packed = take(total, gemm_packed_elements(product->to.width, product->from.width), bytes);
 }
 
 int flat_backward_stride(const struct model_spec *model, const struct flat_product *product)
@@ -116,7 +116,7 @@ int flat_backward_stride(const struct model_spec *model, const struct flat_produ
     return model->precision == PRECISION_FP32 ? lanes_stride(product->to.width) : product->to.width;
 }
 
-void flat_workspace(const struct model_spec *model, int sets, int shards, struct flat_workspace *layout)
+void flat_workspace_plan(const struct model_spec *model, int sets, int shards, struct flat_workspace *layout)
 {
     struct tensor_table table;
     size_t total = 0, bytes = precision_bytes(model->precision), rows = (size_t)sets * (size_t)shards;

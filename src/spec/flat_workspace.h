@@ -60,6 +60,6 @@ struct flat_workspace {
  * packed. */
 int flat_backward_stride(const struct model_spec *model, const struct flat_product *product);
 
-void flat_workspace(const struct model_spec *model, int sets, int shards, struct flat_workspace *layout);
+void flat_workspace_plan(const struct model_spec *model, int sets, int shards, struct flat_workspace *layout);
 
 #endif

@@ -19,10 +19,10 @@ static int64_t memory_bytes(const struct run_spec *run)
 {
     struct tensor_table table;
     model_tensors(&run->model, &table);
-    size_t training = train_memory_bytes(&run->training, &run->model, &run->task);
-    size_t further =
-        train_state_bytes(&table) + extra_evaluations_memory_bytes(&run->training, &run->model, &run->task);
-    return (int64_t)(training > further ? training : further);
+    size_t training = training_memory_bytes(&run->training, &run->model, &run->task);
+    size_t evaluation = training_state_bytes(&table) +
+                        extra_evaluations_memory_bytes(&run->training, &run->model, &run->task);
+    return (int64_t)(training > evaluation ? training : evaluation);
 }
 
 struct run_cost run_cost(const struct run_spec *run)
@@ -30,12 +30,12 @@ struct run_cost run_cost(const struct run_spec *run)
     struct tensor_table table;
     model_tensors(&run->model, &table);
     const struct training *training = &run->training;
-    double evaluations = (double)train_points(training);
+    double evaluations = (double)training_points(training);
     struct run_cost cost = {
         .parameters = (int64_t)table.parameters,
-        .flops_per_step = step_flops(run) + optimizer_flops(training->optimizer, &table),
+        .flops_per_step = step_flops(run) + training_optimizer_flops(training->optimizer, &table),
         .model_bytes = (int64_t)(table.parameters * sizeof(float)),
-        .checkpoint_bytes = 2 * (int64_t)train_state_bytes(&table),
+        .checkpoint_bytes = 2 * (int64_t)training_state_bytes(&table),
         .memory_bytes = memory_bytes(run),
     };
     struct model_spec evaluated = run->model;

@@ -13,7 +13,7 @@ int generator_unknowns(const struct generator_shape *shape)
     return unknowns + fan_in * shape->outputs;
 }
 
-bool generator_shape_of(int unknowns, struct generator_shape *shape)
+bool generator_default_shape(int unknowns, struct generator_shape *shape)
 {
     double best = INFINITY;
     for (int d = 2; 2 * (d + shape->outputs) <= unknowns; d++) {

@@ -73,7 +73,7 @@ int generator_unknowns(const struct generator_shape *shape);
 /* The default shape of so many unknowns, with one hidden layer: (d + o) h = unknowns with d, h >= 2 and |h/d
  * - 2.5| least, the smaller d on a tie. False if there is none. Reads the outputs, sets only inputs and
  * hidden. */
-bool generator_shape_of(int unknowns, struct generator_shape *shape);
+bool generator_default_shape(int unknowns, struct generator_shape *shape);
 
 /* Width of one pair [x1..xd, y1..yo]; of mlp-forward, whose sets hold one row, of [x1..xd, weights]. */
 int task_pair_width(const struct task_spec *task);

@@ -3,7 +3,7 @@
 // A checkpoint: parameters, two moments, and a few scalars (steps, loss, times).
 enum { STATE_SCALARS_BYTES = 64 };
 
-double optimizer_flops(enum optimizer_kind optimizer, const struct tensor_table *table)
+double training_optimizer_flops(enum optimizer_kind optimizer, const struct tensor_table *table)
 {
     if (optimizer != OPTIMIZER_MUON)
         return 0;
@@ -19,14 +19,14 @@ double optimizer_flops(enum optimizer_kind optimizer, const struct tensor_table 
     return flops;
 }
 
-size_t train_state_bytes(const struct tensor_table *table)
+size_t training_state_bytes(const struct tensor_table *table)
 {
     return 3 * table->parameters * sizeof(float) + STATE_SCALARS_BYTES;
 }
 
 // Gradients that live at once while shards are summed in pairs: one for each level of the tree, and the
 // newest.
-int train_gradients(int shards)
+int training_gradients(int shards)
 {
     int count = 1;
     for (; shards > 1; shards /= 2)
@@ -42,8 +42,8 @@ static size_t batch_bytes(const struct model_spec *model, const struct task_spec
 // More of them would drive from the cache the weights that are read again for all: measured with 1 MiB to 16.
 enum { BYTES_TOGETHER = 9 << 19 }; // 4.5 MiB
 
-int train_together(const struct training *training, const struct model_spec *model,
-                   const struct task_spec *task, int shards)
+int training_shards_together(const struct training *training, const struct model_spec *model,
+                             const struct task_spec *task, int shards)
 {
     if (shards == 1 || !model_batches_shards(model))
         return 1;
@@ -54,44 +54,45 @@ int train_together(const struct training *training, const struct model_spec *mod
     return together;
 }
 
-size_t train_memory_bytes(const struct training *training, const struct model_spec *model,
-                          const struct task_spec *task)
+size_t training_memory_bytes(const struct training *training, const struct model_spec *model,
+                             const struct task_spec *task)
 {
     struct tensor_table table;
     model_tensors(model, &table);
     int sets = training->batch / training->shards;
     size_t state = 3 * table.parameters; // and two moments
     size_t gradients =
-        ((size_t)train_gradients(training->shards) + 1) * model_gradient_elements(model); // and exchange
-    int together = train_together(training, model, task, training->shards);
+        ((size_t)training_gradients(training->shards) + 1) * model_gradient_elements(model); // and exchange
+    int together = training_shards_together(training, model, task, training->shards);
     size_t outputs = 2 * (size_t)(together * sets) * (size_t)model->outputs; // and their gradient
-    size_t work = optimizer_work(training->optimizer, model->precision, &table);
+    size_t work = training_optimizer_floats(training->optimizer, model->precision, &table);
     return (state + gradients + outputs + work) * sizeof(float) + batch_bytes(model, task, sets, together) +
            (size_t)training->evaluation_generators * 3 * sizeof(double);
 }
 
 // Rounded copies, unless operands are the numbers themselves.
-size_t muon_operand(size_t count, enum precision precision)
+size_t training_muon_operand_floats(size_t count, enum precision precision)
 {
     return precision == PRECISION_FP32 ? 0 : (count + 31) / 32 * 16;
 }
 
-size_t optimizer_work(enum optimizer_kind optimizer, enum precision precision,
-                      const struct tensor_table *table)
+size_t training_optimizer_floats(enum optimizer_kind optimizer, enum precision precision,
+                                 const struct tensor_table *table)
 {
     size_t largest = 0;
     for (int i = 0; optimizer == OPTIMIZER_MUON && i < table->count; i++) {
         const struct tensor *tensor = &table->tensors[i];
         size_t side = (size_t)(tensor->rows < tensor->columns ? tensor->rows : tensor->columns);
         size_t square = side * side, size = tensor_size(tensor);
-        size_t floats = 2 * (size + square) + muon_operand(size, precision) + muon_operand(square, precision);
+        size_t floats = 2 * (size + square) + training_muon_operand_floats(size, precision) +
+                        training_muon_operand_floats(square, precision);
         if (tensor->hidden_matrix && floats > largest)
             largest = floats;
     }
     return largest;
 }
 
-int64_t train_points(const struct training *training)
+int64_t training_points(const struct training *training)
 {
     return (training->steps + training->evaluate_every - 1) / training->evaluate_every;
 }

@@ -30,35 +30,35 @@ struct training {
     int64_t warmup_steps;
     int64_t evaluate_every;    // steps between two evaluations
     int evaluation_generators; // held-out generators of one evaluation
-    struct extra_evaluations further;
+    struct extra_evaluations extra;
 };
 
 /* Five Newton-Schulz iterations for every hidden matrix; 0 for adam. FLOPs a step. */
-double optimizer_flops(enum optimizer_kind optimizer, const struct tensor_table *table);
+double training_optimizer_flops(enum optimizer_kind optimizer, const struct tensor_table *table);
 
 /* Gradient vectors that a rank with so many shards needs at once. */
-int train_gradients(int shards);
+int training_gradients(int shards);
 
 /* Floats that muon's operand of so many numbers takes beside the numbers. */
-size_t muon_operand(size_t count, enum precision precision);
+size_t training_muon_operand_floats(size_t count, enum precision precision);
 
 /* Floats that an optimizer needs to work in: muon, for its largest matrix. */
-size_t optimizer_work(enum optimizer_kind optimizer, enum precision precision,
-                      const struct tensor_table *table);
+size_t training_optimizer_floats(enum optimizer_kind optimizer, enum precision precision,
+                                 const struct tensor_table *table);
 
 /* How many of a rank's shards, both powers of two, best go through the model together. */
-int train_together(const struct training *training, const struct model_spec *model,
-                   const struct task_spec *task, int shards);
+int training_shards_together(const struct training *training, const struct model_spec *model,
+                             const struct task_spec *task, int shards);
 
 /* Bytes of what a checkpoint of the run holds. */
-size_t train_state_bytes(const struct tensor_table *table);
+size_t training_state_bytes(const struct tensor_table *table);
 
 /* Bytes a rank needs for a run: parameters, moments, gradients of the shard tree, workspace, batch,
  * evaluation. */
-size_t train_memory_bytes(const struct training *training, const struct model_spec *model,
-                          const struct task_spec *task);
+size_t training_memory_bytes(const struct training *training, const struct model_spec *model,
+                             const struct task_spec *task);
 
 /* Points of a run's curves: one every evaluate_every steps and one at the last. */
-int64_t train_points(const struct training *training);
+int64_t training_points(const struct training *training);
 
 #endif

@@ -57,7 +57,7 @@ static int nearest_with_shape(int unknowns, int outputs, int direction)
 {
     struct generator_shape shape = {.outputs = outputs};
     for (unknowns += direction; unknowns > 0; unknowns += direction)
-        if (generator_shape_of(unknowns, &shape))
+        if (generator_default_shape(unknowns, &shape))
             return unknowns;
     return 0;
 }
@@ -134,7 +134,7 @@ static bool resolve_generator(const struct check *check)
     if (!inputs) {
         if (!check->chosen[SETTING_UNKNOWNS])
             return false;
-        if (generator_shape_of(run->unknowns, shape))
+        if (generator_default_shape(run->unknowns, shape))
             return true;
         refuse_unknowns(check, run->unknowns, shape->outputs);
         return false;
@@ -281,7 +281,7 @@ static void check_points(const struct check *check)
     const struct training *training = &check->run->training;
     if (!sound(check, SETTING_STEPS) || !sound(check, SETTING_EVALUATION_EVERY))
         return;
-    int64_t points = train_points(training);
+    int64_t points = training_points(training);
     if (points > MOST_POINTS)
         ADD(check, SETTING_EVALUATION_EVERY, SETTING_STEPS,
             "%lld steps, evaluated every %lld, make curves of %lld points; expected at most %d",
@@ -361,7 +361,7 @@ static void check_set_sizes(const struct check *check, double shard)
 {
     const struct run_spec *run = check->run;
     const struct model_spec *model = &run->model;
-    double pairs = model->kind == MODEL_DEEP_SETS ? widest(&run->training.further.set_sizes) : 0;
+    double pairs = model->kind == MODEL_DEEP_SETS ? widest(&run->training.extra.set_sizes) : 0;
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_ENCODER, "a layer's output for one set",
                widest(&model->encoder) * pairs);
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_BATCH, "the pairs of a shard",

@@ -140,18 +140,18 @@ const struct setting settings[SETTINGS] = {
         INTEGER(training.evaluation_generators, "16384", 2, 1 << 24)},
     [SETTING_EVALUATION_INPUTS] = {
         GROUP_EVALUATION, "inputs", "evaluation_inputs", "1", "other distributions of the inputs x, at the end",
-        CHOICES(training.further.inputs, "[]", distributions), .may_be_empty = true},
+        CHOICES(training.extra.inputs, "[]", distributions), .may_be_empty = true},
     [SETTING_EVALUATION_SET_SIZES] = {
         GROUP_EVALUATION, "set_sizes", "evaluation_set_sizes", "1", "other numbers of equations, at the end",
-        WIDTHS(training.further.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true, .models = SETS},
+        WIDTHS(training.extra.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true, .models = SETS},
     [SETTING_EVALUATION_NOISE] = {
         GROUP_EVALUATION, "noise", "evaluation_noise", "1",
         "noise on y, in standard deviations of a set's y (none with one pair), at the end",
-        REALS(training.further.noise, "[]", 0, 1000), .may_be_empty = true, .tasks = INVERSE},
+        REALS(training.extra.noise, "[]", 0, 1000), .may_be_empty = true, .tasks = INVERSE},
     [SETTING_EVALUATION_DIRECT_FIT] = {
         GROUP_EVALUATION, "direct_fit", "evaluation_direct_fit", "1",
         "held-out generators fitted one by one, at the end",
-        INTEGER(training.further.direct_fit, "0", 0, 1 << 24), .tasks = 1u << TASK_MLP_INVERSE},
+        INTEGER(training.extra.direct_fit, "0", 0, 1 << 24), .tasks = 1u << TASK_MLP_INVERSE},
 };
 // clang-format on
 

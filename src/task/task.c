@@ -22,7 +22,7 @@ enum status task_create(const struct task_spec *description, int sets, struct ta
 {
     struct task *task = memory_small(sizeof *task);
     task->description = *description;
-    batch_workspace(description, sets, &task->layout);
+    batch_workspace_plan(description, sets, &task->layout);
     enum status status = memory_alloc(task->layout.total * sizeof(float), (void **)&task->memory);
     if (status != STATUS_OK)
         task_destroy(&task);

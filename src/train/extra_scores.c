@@ -13,7 +13,7 @@
 
 /* What a rank holds while it answers one question. */
 struct examiner {
-    const struct further *further;
+    const struct extra_evaluation *evaluation;
     const struct held_out *held_out;
     int64_t seed;
     struct task *task, *unrelated;
@@ -37,25 +37,25 @@ static void examiner_free(struct examiner *e)
 
 static bool asks_the_model(const struct examiner *e)
 {
-    return e->further->kind == EXTRA_MODEL || e->further->kind == EXTRA_WEIGHT_MATCH;
+    return e->evaluation->kind == EXTRA_MODEL || e->evaluation->kind == EXTRA_WEIGHT_MATCH;
 }
 
 static enum status examiner_init(struct examiner *e)
 {
-    const struct further *further = e->further;
+    const struct extra_evaluation *evaluation = e->evaluation;
     int sets = e->held_out->chunk;
-    size_t outputs = (size_t)further->model.outputs;
-    TRY(task_create(&further->task, sets, &e->task));
+    size_t outputs = (size_t)evaluation->model.outputs;
+    TRY(task_create(&evaluation->task, sets, &e->task));
     if (asks_the_model(e))
-        TRY(model_create(&further->model, sets, 1, &e->model));
+        TRY(model_create(&evaluation->model, sets, 1, &e->model));
     else
-        TRY(fit_create(&further->task, &e->fit));
-    if (further->kind == EXTRA_WEIGHT_MATCH) {
-        TRY(task_create(&further->task, sets, &e->unrelated));
-        TRY(matcher_create(&further->task.generator, &e->matcher));
+        TRY(fit_create(&evaluation->task, &e->fit));
+    if (evaluation->kind == EXTRA_WEIGHT_MATCH) {
+        TRY(task_create(&evaluation->task, sets, &e->unrelated));
+        TRY(matcher_create(&evaluation->task.generator, &e->matcher));
     }
     TRY(memory_alloc((size_t)sets * outputs * sizeof(float), (void **)&e->output));
-    return memory_alloc((size_t)further->generators * EXTRA_SCORES_PER_EVALUATION * sizeof(double),
+    return memory_alloc((size_t)evaluation->generators * EXTRA_SCORES_PER_EVALUATION * sizeof(double),
                         (void **)&e->numbers);
 }
 
@@ -78,9 +78,9 @@ static void score_model(void *context, int first, int sets, double *numbers)
 static void score_match(void *context, int first, int sets, double *numbers)
 {
     struct examiner *e = context;
-    int unknowns = e->further->model.outputs, stride, unrelated_stride;
+    int unknowns = e->evaluation->model.outputs, stride, unrelated_stride;
     predict(e, first, sets);
-    task_fill(e->unrelated, TASK_HELD_OUT, e->seed, 0, (int64_t)first + e->further->generators, sets);
+    task_fill(e->unrelated, TASK_HELD_OUT, e->seed, 0, (int64_t)first + e->evaluation->generators, sets);
     const float *weights = task_weights(e->task, &stride),
                 *unrelated = task_weights(e->unrelated, &unrelated_stride);
     for (int set = 0; set < sets; set++, numbers += EXTRA_SCORES_PER_EVALUATION) {
@@ -96,13 +96,13 @@ static void score_match(void *context, int first, int sets, double *numbers)
 static void score_fit(void *context, int first, int sets, double *numbers)
 {
     struct examiner *e = context;
-    const struct task_spec *task = &e->further->task;
-    int pair_numbers = task->equations * task_pair_width(task), unknowns = e->further->model.outputs;
+    const struct task_spec *task = &e->evaluation->task;
+    int pair_numbers = task->equations * task_pair_width(task), unknowns = e->evaluation->model.outputs;
     task_fill(e->task, TASK_HELD_OUT, e->seed, 0, first, sets);
     for (int set = 0; set < sets && !e->held_out->leave(e->held_out->context); set++) {
         const float *pairs = task_pairs(e->task) + (size_t)set * (size_t)pair_numbers;
         float *weights = e->output + (size_t)set * (size_t)unknowns;
-        if (e->further->kind == EXTRA_LEAST_SQUARES)
+        if (e->evaluation->kind == EXTRA_LEAST_SQUARES)
             fit_least_squares(e->fit, pairs, weights);
         else
             fit_descend(e->fit, e->seed, first + set, pairs, e->held_out->leave, e->held_out->context,
@@ -125,13 +125,13 @@ static void mean_scores(const double *numbers, int generators, double scores[EXT
 static enum status answer(struct examiner *e, const float *parameters, double *scores, bool *left)
 {
     struct held_out held_out = *e->held_out;
-    held_out.generators = e->further->generators;
-    if (e->further->kind == EXTRA_DIRECT_FIT)
+    held_out.generators = e->evaluation->generators;
+    if (e->evaluation->kind == EXTRA_DIRECT_FIT)
         held_out.chunk = 1; // long enough, and so every rank gets some
     TRY(agree(examiner_init(e), held_out.group));
     if (asks_the_model(e))
         model_set_parameters(e->model, parameters);
-    if (e->further->kind == EXTRA_WEIGHT_MATCH) {
+    if (e->evaluation->kind == EXTRA_WEIGHT_MATCH) {
         *left = !held_out_pass(&held_out, score_match, e, EXTRA_SCORES_PER_EVALUATION, e->numbers);
         mean_scores(e->numbers, held_out.generators, scores);
     } else {
@@ -145,14 +145,14 @@ static enum status answer(struct examiner *e, const float *parameters, double *s
 enum status extra_scores_compute(const struct train_run *run, const struct held_out *held_out,
                                  const float *parameters, double *scores, bool *left)
 {
-    struct further list[EXTRA_EVALUATIONS_MAX];
+    struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     int count = extra_evaluations_list(&run->training, &run->model, &run->task, list);
     enum status status = STATUS_OK;
     *left = false;
     for (int i = 0; i < EXTRA_SCORES_MAX; i++)
         scores[i] = NAN;
     for (int i = 0; i < count && status == STATUS_OK && !*left; scores += list[i++].scores) {
-        struct examiner examiner = {.further = &list[i], .held_out = held_out, .seed = run->training.seed};
+        struct examiner examiner = {.evaluation = &list[i], .held_out = held_out, .seed = run->training.seed};
         if (list[i].defined)
             status = answer(&examiner, parameters, scores, left);
         examiner_free(&examiner);

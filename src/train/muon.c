@@ -87,7 +87,8 @@ void muon_step(const struct tensor *tensor, enum precision precision, double rat
     int r = shorter(tensor), n = longer(tensor);
     size_t size = tensor_size(tensor), square_size = (size_t)r * (size_t)r;
     float *u = work, *next = u + size, *gram = next + size, *square = gram + square_size;
-    void *room = square + square_size, *square_room = (float *)room + muon_operand(size, precision);
+    void *room = square + square_size,
+         *square_room = (float *)room + training_muon_operand_floats(size, precision);
     enum gemm_types numbers = precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
     bool tall = tensor->rows > tensor->columns;
 

@@ -6,7 +6,7 @@
 
 /* m <- 0.95 m + 0.05 g; u = 0.05 g + 0.95 m, orthogonalised; p -= 0.2 sqrt(max(rows, columns)) rate u. The
  * operands of the products are rounded to `precision`, all else is fp32. p, g, m [rows, columns]; work
- * [optimizer_work] */
+ * [training_optimizer_floats] */
 void muon_step(const struct tensor *tensor, enum precision precision, double rate, float *p, const float *g,
                float *m, float *work);
 

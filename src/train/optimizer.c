@@ -25,8 +25,8 @@ enum status optimizer_create(enum optimizer_kind kind, enum precision precision,
     *out = optimizer;
     if (kind != OPTIMIZER_MUON)
         return STATUS_OK;
-    enum status status =
-        memory_alloc(optimizer_work(kind, precision, table) * sizeof(float), (void **)&optimizer->work);
+    enum status status = memory_alloc(training_optimizer_floats(kind, precision, table) * sizeof(float),
+                                      (void **)&optimizer->work);
     if (status != STATUS_OK)
         optimizer_destroy(out);
     return status;

@@ -126,7 +126,7 @@ static void take_part(struct trainer *t, MPI_Comm group)
     MPI_Comm_rank(group, &t->rank);
     MPI_Comm_size(group, &t->ranks);
     t->shards = t->run->training.shards / t->ranks;
-    t->together = train_together(&t->run->training, &t->run->model, &t->run->task, t->shards);
+    t->together = training_shards_together(&t->run->training, &t->run->model, &t->run->task, t->shards);
     t->made = -1;
     t->report = memory_grow(t->report, (size_t)(t->run->training.shards + t->ranks) * sizeof *t->report);
     if (t->optimizer)
@@ -152,7 +152,7 @@ static enum status trainer_init(struct trainer *t, MPI_Comm group)
     t->count = model_table(t->model)->parameters;
     t->numbers = model_gradient_elements(&run->model);
     t->unfolded = model_expanded_parameters(&run->model, &t->unfolded_begin);
-    int levels = train_gradients(t->shards);
+    int levels = training_gradients(t->shards);
     size_t stride = vector_stride(t->numbers);
     TRY(alloc_floats((size_t)levels * stride + (t->numbers + 1) / 2, &t->gradients));
     for (int i = 0; i < levels; i++)
@@ -376,7 +376,7 @@ static bool evaluation_due(const struct trainer *t)
 {
     const struct training *training = &t->run->training;
     int64_t steps = t->state->scalars.step;
-    int64_t points = steps == training->steps ? train_points(training) : steps / training->evaluate_every;
+    int64_t points = steps == training->steps ? training_points(training) : steps / training->evaluate_every;
     return points > t->state->scalars.points;
 }
 

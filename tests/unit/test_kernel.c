@@ -118,7 +118,7 @@ static void packed_product(enum gemm_types numbers, int m, int n, int k, const v
     size_t number = precision_bytes(operands), rows = (size_t)(transposed ? n : k),
            row = (size_t)(transposed ? k : n) * number;
     char *dense = memory_small(rows * row);
-    void *packed = reference_floats(gemm_packed_room(n, k));
+    void *packed = reference_floats(gemm_packed_elements(n, k));
     for (size_t i = 0; i < rows; i++)
         memcpy(dense + i * row, (const char *)b + i * (size_t)ldb * number, row);
     gemm_pack(operands, n, k, dense, transposed, packed);

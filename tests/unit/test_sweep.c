@@ -164,10 +164,10 @@ static void test_every_setting_can_be_said(void **state)
     assert_int_equal(run->training.warmup_steps, 200);
     assert_int_equal(run->training.evaluate_every, 100);
     assert_int_equal(run->training.evaluation_generators, 64);
-    assert_int_equal(run->training.further.inputs, 1 << 0 | 1 << 2);
-    assert_memory_equal(&run->training.further.set_sizes, &set_sizes, sizeof set_sizes);
-    assert_memory_equal(&run->training.further.noise, &noise, sizeof noise);
-    assert_int_equal(run->training.further.direct_fit, 8);
+    assert_int_equal(run->training.extra.inputs, 1 << 0 | 1 << 2);
+    assert_memory_equal(&run->training.extra.set_sizes, &set_sizes, sizeof set_sizes);
+    assert_memory_equal(&run->training.extra.noise, &noise, sizeof noise);
+    assert_int_equal(run->training.extra.direct_fit, 8);
     sweep_destroy(&sweep);
 }
 

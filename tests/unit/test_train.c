@@ -122,15 +122,16 @@ static void test_sizes(void **state)
                                  .tensors = {{.rows = 20, .columns = 30},
                                              {.rows = 4, .columns = 6, .hidden_matrix = true},
                                              {.rows = 6, .columns = 4, .hidden_matrix = true}}};
-    assert_int_equal(train_state_bytes(&table), 3 * 1000 * 4 + 64);
-    assert_true(optimizer_flops(OPTIMIZER_ADAM, &table) == 0);
-    assert_true(optimizer_flops(OPTIMIZER_MUON, &table) == 2 * 5 * 2 * (4 * 4 * 6 + 4 * 4 * 4 + 4 * 4 * 6));
-    assert_int_equal(train_gradients(1), 1);
-    assert_int_equal(train_gradients(2), 2);
-    assert_int_equal(train_gradients(16), 5);
-    assert_int_equal(train_points(&(struct training){.steps = 1000, .evaluate_every = 500}), 2);
-    assert_int_equal(train_points(&(struct training){.steps = 1001, .evaluate_every = 500}), 3);
-    assert_int_equal(train_points(&(struct training){.steps = 3, .evaluate_every = 500}), 1);
+    assert_int_equal(training_state_bytes(&table), 3 * 1000 * 4 + 64);
+    assert_true(training_optimizer_flops(OPTIMIZER_ADAM, &table) == 0);
+    assert_true(training_optimizer_flops(OPTIMIZER_MUON, &table) ==
+                2 * 5 * 2 * (4 * 4 * 6 + 4 * 4 * 4 + 4 * 4 * 6));
+    assert_int_equal(training_gradients(1), 1);
+    assert_int_equal(training_gradients(2), 2);
+    assert_int_equal(training_gradients(16), 5);
+    assert_int_equal(training_points(&(struct training){.steps = 1000, .evaluate_every = 500}), 2);
+    assert_int_equal(training_points(&(struct training){.steps = 1001, .evaluate_every = 500}), 3);
+    assert_int_equal(training_points(&(struct training){.steps = 3, .evaluate_every = 500}), 1);
 }
 
 static void test_how_many_shards_together(void **state)
@@ -147,17 +148,17 @@ static void test_how_many_shards_together(void **state)
                               .outputs = 15};
     struct training training = {.batch = 1024, .shards = 16};
     every.pooling = POOLING_MOMENTS;
-    assert_int_equal(train_together(&training, &sets, &task, 16), 8);
-    assert_int_equal(train_together(&training, &sets, &task, 2), 2);
-    assert_int_equal(train_together(&training, &every, &task, 16), 1);
+    assert_int_equal(training_shards_together(&training, &sets, &task, 16), 8);
+    assert_int_equal(training_shards_together(&training, &sets, &task, 2), 2);
+    assert_int_equal(training_shards_together(&training, &every, &task, 16), 1);
     task.equations = 30;
-    assert_int_equal(train_together(&training, &flat, &task, 16), 8);
-    assert_int_equal(train_together(&training, &flat, &task, 4), 4);
+    assert_int_equal(training_shards_together(&training, &flat, &task, 16), 8);
+    assert_int_equal(training_shards_together(&training, &flat, &task, 4), 4);
     task.eval_points = 16384; // the batch counts as well
-    assert_int_equal(train_together(&training, &flat, &task, 16), 1);
+    assert_int_equal(training_shards_together(&training, &flat, &task, 16), 1);
     task.eval_points = 1;
     training.batch *= 64;
-    assert_int_equal(train_together(&training, &flat, &task, 16), 1);
+    assert_int_equal(training_shards_together(&training, &flat, &task, 16), 1);
 }
 
 static void test_memory_grows_by_what_is_held(void **state)
@@ -171,13 +172,13 @@ static void test_memory_grows_by_what_is_held(void **state)
     struct tensor_table table;
     model_tensors(&model, &table);
     size_t parameters = table.parameters * sizeof(float), outputs = 2 * 16 * 15 * sizeof(float);
-    size_t bytes = train_memory_bytes(&training, &model, &task);
+    size_t bytes = training_memory_bytes(&training, &model, &task);
     // parameters, two moments, one gradient, and what is exchanged
     assert_int_equal(bytes, 5 * parameters + outputs + model_workspace_bytes(&model, 16, 1) +
                                 task_batch_bytes(&task, 16) + 100 * sizeof(struct task_score));
     training.batch *= 2;
     training.shards = 2; // shards of the same size, both in hand, and one more level of the tree
-    assert_int_equal(train_memory_bytes(&training, &model, &task),
+    assert_int_equal(training_memory_bytes(&training, &model, &task),
                      bytes + parameters + outputs + model_workspace_bytes(&model, 16, 2) -
                          model_workspace_bytes(&model, 16, 1) + task_batch_bytes(&task, 32) -
                          task_batch_bytes(&task, 16));
@@ -201,7 +202,7 @@ static void test_memory_of_attention(void **state)
     assert_int_equal(begin, table.tensors[4].offset);
     assert_int_equal(unfolded, 8 * 24 + 8 + 2 * 8 + 2 * 8 * 8); // that weight, its bias, query, key and value
     // parameters, two moments; two gradients, and what is exchanged
-    assert_int_equal(train_memory_bytes(&training, &model, &task),
+    assert_int_equal(training_memory_bytes(&training, &model, &task),
                      (3 * table.parameters + 3 * numbers + 2 * 16 * 15) * sizeof(float) +
                          model_workspace_bytes(&model, 16, 1) + task_batch_bytes(&task, 16) +
                          100 * sizeof(struct task_score));
@@ -227,7 +228,7 @@ static void test_carry_is_the_pairwise_sum(void **state)
 {
     (void)state;
     for (int shards = 1; shards <= SHARDS_MAX; shards *= 2) {
-        int levels = train_gradients(shards);
+        int levels = training_gradients(shards);
         float *memory = reference_floats((size_t)(levels * COUNT)), *level[8];
         for (int i = 0; i < levels; i++)
             level[i] = memory + i * COUNT;
