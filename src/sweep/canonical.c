@@ -9,13 +9,13 @@
 
 // ---- runs ----
 
-// Settings sorted by the names of their columns, with the equations among them, and the defaults: made once.
+// Settings and the equations, sorted by column name, and the default of each setting. Filled at first use.
 enum { EQUATIONS = SETTINGS };
 
 static struct {
-    bool made;
+    bool is_filled;
     int order[SETTINGS + 1];
-    struct value standard[SETTINGS];
+    struct value defaults[SETTINGS];
 } known;
 
 static const char *column_name(int id)
@@ -28,25 +28,25 @@ static int by_column(const void *a, const void *b)
     return strcmp(column_name(*(const int *)a), column_name(*(const int *)b));
 }
 
-static void make_known(void)
+static void fill_known(void)
 {
     for (int id = 0; id <= EQUATIONS; id++)
         known.order[id] = id;
     qsort(known.order, SETTINGS + 1, sizeof *known.order, by_column);
     for (enum setting_id id = 0; id < SETTINGS; id++)
-        value_default(id, &known.standard[id]);
-    known.made = true;
+        value_default(id, &known.defaults[id]);
+    known.is_filled = true;
 }
 
-static bool is_standard(enum setting_id id, const struct value *value)
+static bool is_default(enum setting_id id, const struct value *value)
 {
-    return settings[id].standard && value_compare(id, value, &known.standard[id]) == 0;
+    return settings[id].default_text && value_compare(id, value, &known.defaults[id]) == 0;
 }
 
 void canonical_run(const struct run_spec *run, struct text *text)
 {
-    if (!known.made)
-        make_known();
+    if (!known.is_filled)
+        fill_known();
     for (int i = 0; i <= SETTINGS; i++) {
         int id = known.order[i];
         if (id == EQUATIONS) {
@@ -57,7 +57,7 @@ void canonical_run(const struct run_spec *run, struct text *text)
         }
         struct value value;
         value_load(id, run, &value);
-        if (settings[id].outside_id || !settings_used(id, run) || is_standard(id, &value))
+        if (settings[id].outside_id || !settings_used(id, run) || is_default(id, &value))
             continue;
         text_add(text, settings[id].column);
         text_add(text, "=");
@@ -73,13 +73,13 @@ void canonical_run_id(const struct run_spec *run, char id[13])
     uint64_t twelve_digits = hash_text(text.chars) >> 16;
     snprintf(id, 13, "%012llx", (unsigned long long)twelve_digits);
     if (id[0] <= '9')
-        id[0] = "abcdef"[(id[0] - '0') % 6]; // ids that begin with a letter are those of schema version 1
+        id[0] = "abcdef"[(id[0] - '0') % 6]; // an id that already begins with a letter stays as in schema 1
     text_free(&text);
 }
 
 // ---- the sweep ----
 
-// An axis of one value says the same as that value alone.
+// An axis with one value is printed as a fixed setting.
 static bool is_axis(const struct axis *axis)
 {
     return axis->count > 1;
@@ -124,7 +124,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-// One line an entry, its settings in the order of the table, the lines sorted.
+// Prints one line per exclusion that matched. Settings follow the order of the table, lines are sorted.
 static void print_exclude(const struct grid *grid, struct text *text)
 {
     char **lines = memory_small((size_t)grid->exclusions * sizeof *lines);

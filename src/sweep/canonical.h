@@ -1,19 +1,20 @@
-/* The two texts that say what a run and a sweep are, whatever comments, order or formatting they were written
- * with: the one that a run's id is the hash of, and the one that a results file keeps as `resolved`. */
+/* Canonical texts of a run and of a sweep, independent of the comments, order and formatting of the sweep
+ * file. A run's id is the hash of its canonical text; a results file keeps the sweep's as `resolved`. */
 #ifndef SWEEP_CANONICAL_H
 #define SWEEP_CANONICAL_H
 
 #include "spec/run_spec.h"
 #include "sweep/grid.h"
 
-/* Lines `column=value`, sorted, of what is not at its default; the equations and the generator's shape
- * always. A setting that comes later changes no id, as long as its default means what was done before. */
+/* Appends sorted lines `column=value` for the equations, for the generator's shape and for each setting that
+ * differs from its default. A new setting therefore changes no id if its default keeps the old behaviour. */
 void canonical_run(const struct run_spec *run, struct text *text);
 
-/* The run's id: a letter from a to f, which no reader takes for the start of a number, then 11 hex digits. */
+/* Writes the run's id: a letter from a to f, then 11 hex digits. With a letter in front no CSV reader takes
+ * an id for a number. */
 void canonical_run_id(const struct run_spec *run, char id[13]);
 
-/* YAML with every default that reads back as the same sweep. */
+/* Appends YAML with every default. Reading this YAML gives the same sweep. */
 void canonical_sweep(const struct grid *grid, struct text *text);
 
 #endif

@@ -1,7 +1,7 @@
-/* The mistakes of a sweep file, all of them.
+/* Errors in a sweep file, collected so that one command reports all of them.
  *
- * Reading and checking go on after a mistake; each one is recorded here with its place, and in the end all
- * are told together, in the order of the file's lines and then of the --set options. */
+ * Reading and checking continue after an error. Each error is recorded with its source location. Errors are
+ * reported together, ordered by line of the file; errors in --set options come last. */
 #ifndef SWEEP_DIAGNOSTICS_H
 #define SWEEP_DIAGNOSTICS_H
 
@@ -10,42 +10,43 @@
 
 #include <stdbool.h>
 
-struct place {
-    int line;        // of the file, from 1; 0 for what nobody wrote, such as a default
-    const char *set; // KEY of --set KEY=VALUE, or NULL
+struct source_location {
+    int line;        // line in the file, from 1; 0: not in the file, such as a default
+    const char *set; // KEY of --set KEY=VALUE, or NULL for the file
 };
 
 struct diagnostics {
-    const char *path; // names the file in messages
-    int count;
-    struct diagnostic *list;   // of the first thousand
-    struct diagnostics *notes; // remarks on what is valid but hardly meant; NULL: dropped
+    const char *path;          // file name for messages
+    int count;                 // errors, also those beyond the list's limit
+    struct diagnostic *list;   // the first 1000 errors
+    struct diagnostics *notes; // warnings about valid but unusual settings; NULL: warnings are dropped
 };
 
-/* Records `FILE:LINE: key: message`, or `--set KEY: message`. What was recorded already is not recorded
- * again, so that a check may be made for every run. `key` may be NULL. */
-void diagnostics_add(struct diagnostics *diagnostics, struct place place, const char *key, const char *format,
-                     ...) __attribute__((format(printf, 4, 5)));
+/* Records `FILE:LINE: key: message`, or `--set KEY: message`. `key` may be NULL. A message that is already
+ * recorded is ignored, so that a check may run once per run. */
+void diagnostics_add(struct diagnostics *diagnostics, struct source_location location, const char *key,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* So many that looking for more would help nobody. */
+/* True once the maximum number of printed errors is recorded; callers stop checking. */
 bool diagnostics_full(const struct diagnostics *diagnostics);
 
-/* Adds a line per mistake to the text, in the order of diagnostics_status, each after `before`. */
-void mistakes_print(struct diagnostics *diagnostics, const char *before, struct text *text);
+/* Appends one line per error to `text`, each with `prefix` in front, in the order of diagnostics_status. */
+void diagnostics_print(struct diagnostics *diagnostics, const char *prefix, struct text *text);
 
-/* STATUS_OK without mistakes; else STATUS_USAGE, with all of them as its message, one a line. */
+/* STATUS_OK if no error is recorded; else STATUS_USAGE with a message of one line per error. */
 enum status diagnostics_status(struct diagnostics *diagnostics);
 
 void diagnostics_free(struct diagnostics *diagnostics);
 
-/* The name that was probably meant: start with {.word = what was written}, try all valid names, look at
- * `name`. */
+/* Search for the valid name nearest to a misspelt word. Initialise with {.word = the misspelt word}, call
+ * nearest_try for each valid name, then read `name`. */
 struct nearest {
     const char *word;
-    char name[64]; // "": nothing is near
-    int distance;
+    char name[64]; // "": no valid name is near
+    int distance;  // edit distance between word and name
 };
 
+/* Keeps `name` if it is nearer to the word than all names before it, and near enough. */
 void nearest_try(struct nearest *nearest, const char *name);
 
 #endif

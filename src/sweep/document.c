@@ -7,19 +7,19 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { DEEPEST = 8 };
+enum { MAX_DEPTH = 8 };
 
 struct conversion {
     yaml_document_t *document;
     const char *set;
     struct diagnostics *diagnostics;
-    bool *seen; // [nodes + 1]: a node met twice has an alias
+    bool *seen; // [nodes + 1], by libyaml's index: a node that is converted twice has an alias
     bool valid;
 };
 
-static struct place place_of(const struct conversion *conversion, const yaml_node_t *node)
+static struct source_location location_of(const struct conversion *conversion, const yaml_node_t *node)
 {
-    return (struct place){.line = (int)node->start_mark.line + 1, .set = conversion->set};
+    return (struct source_location){.line = (int)node->start_mark.line + 1, .set = conversion->set};
 }
 
 static bool plain_tag(const yaml_node_t *node)
@@ -40,31 +40,32 @@ static void convert_list(struct conversion *conversion, const yaml_node_t *yaml,
 }
 
 static bool is_repeated(const struct node *mapping, const char *key, struct diagnostics *diagnostics,
-                        struct place place)
+                        struct source_location location)
 {
     for (int i = 0; i < mapping->count; i++) {
         const struct node *item = &mapping->items[i];
         if (strcmp(item->key, key) != 0)
             continue;
-        diagnostics_add(diagnostics, place, key, "the key is here a second time; line %d has it first",
-                        item->place.line);
+        diagnostics_add(diagnostics, location, key, "the key is here a second time; line %d has it first",
+                        item->location.line);
         return true;
     }
     return false;
 }
 
-static void refuse(struct conversion *conversion, struct place place, const char *message)
+static void refuse(struct conversion *conversion, struct source_location location, const char *message)
 {
-    diagnostics_add(conversion->diagnostics, place, NULL, "%s", message);
+    diagnostics_add(conversion->diagnostics, location, NULL, "%s", message);
     conversion->valid = false;
 }
 
-// "\0" in double quotes: what follows it would be lost.
-static bool refuse_nul(struct conversion *conversion, const yaml_node_t *yaml, struct place place)
+// Refuses a scalar with a NUL byte ("\0" in double quotes), which would end the C string early.
+static bool refuse_nul(struct conversion *conversion, const yaml_node_t *yaml,
+                       struct source_location location)
 {
     if (!memchr(yaml->data.scalar.value, '\0', yaml->data.scalar.length))
         return false;
-    refuse(conversion, place, "a text with a NUL byte in it; expected one without");
+    refuse(conversion, location, "a text with a NUL byte in it; expected text without NUL bytes");
     return true;
 }
 
@@ -75,20 +76,20 @@ static void convert_mapping(struct conversion *conversion, const yaml_node_t *ya
     node->items = memory_small((size_t)(top - start) * sizeof *node->items);
     for (const yaml_node_pair_t *pair = start; pair < top; pair++) {
         const yaml_node_t *key = yaml_document_get_node(conversion->document, pair->key);
-        struct place place = place_of(conversion, key);
+        struct source_location location = location_of(conversion, key);
         if (key->type != YAML_SCALAR_NODE) {
-            diagnostics_add(conversion->diagnostics, place, NULL,
+            diagnostics_add(conversion->diagnostics, location, NULL,
                             "a key is a list or a mapping; expected a name");
             continue;
         }
         const char *name = (const char *)key->data.scalar.value;
-        if (refuse_nul(conversion, key, place))
+        if (refuse_nul(conversion, key, location))
             continue;
-        if (is_repeated(node, name, conversion->diagnostics, place))
+        if (is_repeated(node, name, conversion->diagnostics, location))
             continue;
         struct node *item = &node->items[node->count++];
         item->key = memory_text(name);
-        item->place = place;
+        item->location = location;
         convert(conversion, pair->value, depth + 1, item);
     }
 }
@@ -97,17 +98,17 @@ static void convert(struct conversion *conversion, int index, int depth, struct 
 {
     const yaml_node_t *yaml = yaml_document_get_node(conversion->document, index);
     if (!node->key)
-        node->place = place_of(conversion, yaml);
+        node->location = location_of(conversion, yaml);
     node->scalar = memory_text("");
     if (conversion->seen[index]) {
-        refuse(conversion, node->place, "an alias; expected the value itself, written again");
+        refuse(conversion, node->location, "an alias; expected the value itself, written again");
         return;
     }
     conversion->seen[index] = true;
     if (!plain_tag(yaml))
-        refuse(conversion, node->place, "a tag; expected a value without one");
-    if (depth > DEEPEST) {
-        refuse(conversion, node->place, "lists or mappings too deep in each other; expected a sweep");
+        refuse(conversion, node->location, "a tag; expected a value without one");
+    if (depth > MAX_DEPTH) {
+        refuse(conversion, node->location, "lists or mappings too deep in each other; expected a sweep");
         return;
     }
     switch (yaml->type) {
@@ -120,7 +121,7 @@ static void convert(struct conversion *conversion, int index, int depth, struct 
         convert_mapping(conversion, yaml, depth, node);
         break;
     default:
-        if (refuse_nul(conversion, yaml, node->place))
+        if (refuse_nul(conversion, yaml, node->location))
             return;
         free(node->scalar);
         node->scalar = memory_text((const char *)yaml->data.scalar.value);
@@ -128,7 +129,7 @@ static void convert(struct conversion *conversion, int index, int depth, struct 
     }
 }
 
-// libyaml gives a line for what it cannot parse, and only an offset for bytes that are no text.
+// libyaml reports the line of a syntax error, but only the byte offset of bytes that are not UTF-8.
 static int line_of_problem(const yaml_parser_t *parser, const char *text)
 {
     if (parser->error != YAML_READER_ERROR)
@@ -139,20 +140,20 @@ static int line_of_problem(const yaml_parser_t *parser, const char *text)
     return line;
 }
 
-static void add_syntax_mistake(const yaml_parser_t *parser, const char *text, const char *set,
-                               struct diagnostics *diagnostics)
+static void add_syntax_error(const yaml_parser_t *parser, const char *text, const char *set,
+                             struct diagnostics *diagnostics)
 {
-    struct place place = {.line = line_of_problem(parser, text), .set = set};
+    struct source_location location = {.line = line_of_problem(parser, text), .set = set};
     const char *problem = parser->problem ? parser->problem : "unreadable";
     if (parser->error == YAML_READER_ERROR && strstr(problem, "UTF-8"))
         diagnostics_add(
-            diagnostics, place, NULL,
+            diagnostics, location, NULL,
             "not valid YAML: a character that is not UTF-8; expected text in UTF-8 (from Latin-1: "
             "iconv -f latin1 -t utf-8)");
     else if (parser->context)
-        diagnostics_add(diagnostics, place, NULL, "not valid YAML: %s %s", problem, parser->context);
+        diagnostics_add(diagnostics, location, NULL, "not valid YAML: %s %s", problem, parser->context);
     else
-        diagnostics_add(diagnostics, place, NULL, "not valid YAML: %s", problem);
+        diagnostics_add(diagnostics, location, NULL, "not valid YAML: %s", problem);
 }
 
 static void refuse_second_document(yaml_parser_t *parser, const char *text, const char *set,
@@ -160,31 +161,31 @@ static void refuse_second_document(yaml_parser_t *parser, const char *text, cons
 {
     yaml_document_t document;
     if (!yaml_parser_load(parser, &document)) {
-        add_syntax_mistake(parser, text, set, diagnostics);
+        add_syntax_error(parser, text, set, diagnostics);
         return;
     }
     const yaml_node_t *root = yaml_document_get_root_node(&document);
     if (root) {
-        struct place place = {.line = (int)root->start_mark.line + 1, .set = set};
-        diagnostics_add(diagnostics, place, NULL,
-                        "a second YAML document starts here; expected one sweep a file");
+        struct source_location location = {.line = (int)root->start_mark.line + 1, .set = set};
+        diagnostics_add(diagnostics, location, NULL,
+                        "a second YAML document starts here; expected one sweep per file");
     }
     yaml_document_delete(&document);
 }
 
 bool document_read(const char *text, const char *set, struct diagnostics *diagnostics, struct node *root)
 {
-    *root = (struct node){.place = {.line = 1, .set = set}, .scalar = memory_text("")};
+    *root = (struct node){.location = {.line = 1, .set = set}, .scalar = memory_text("")};
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
-        diagnostics_add(diagnostics, root->place, NULL, "no memory for the YAML parser");
+        diagnostics_add(diagnostics, root->location, NULL, "no memory for the YAML parser");
         return false;
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, strlen(text));
     yaml_document_t document;
     bool valid = yaml_parser_load(&parser, &document);
     if (!valid) {
-        add_syntax_mistake(&parser, text, set, diagnostics);
+        add_syntax_error(&parser, text, set, diagnostics);
     } else {
         if (yaml_document_get_root_node(&document)) {
             size_t nodes = (size_t)(document.nodes.top - document.nodes.start);

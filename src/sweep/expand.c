@@ -11,9 +11,9 @@ struct expansion {
     struct grid *grid;
     struct diagnostics *diagnostics;
     struct run_spec *run; // [runs]
-    int64_t *index;       // [runs], the combination that a run is
+    int64_t *index;       // [runs], the index of a run's combination in the grid
     int64_t runs;
-    unsigned tasks, models, poolings; // bits of the kinds that occur
+    unsigned tasks, models, poolings; // bit k is set if the kind k occurs in a run
 };
 
 static void resolve_all(struct expansion *expansion, int64_t size)
@@ -34,11 +34,11 @@ static void resolve_all(struct expansion *expansion, int64_t size)
 
 // ---- exclusions ----
 
-// What the exclusion speaks of has a mistake in it already, or was changed by --set: it need not match.
-static bool may_be_idle(const struct grid *grid, const struct exclusion *exclusion)
+// True if a setting of the exclusion has an error or was changed by --set: the exclusion need not match.
+static bool may_match_nothing(const struct grid *grid, const struct exclusion *exclusion)
 {
     for (int i = 0; i < exclusion->count; i++)
-        if (grid->flawed[exclusion->ids[i]] || grid->set[exclusion->ids[i]])
+        if (grid->has_error[exclusion->ids[i]] || grid->is_overridden[exclusion->ids[i]])
             return true;
     return false;
 }
@@ -48,25 +48,25 @@ static void check_exclusions(const struct expansion *expansion)
     const struct grid *grid = expansion->grid;
     for (int i = 0; i < grid->exclusions; i++) {
         const struct exclusion *exclusion = &grid->exclusion[i];
-        if (exclusion->matches == 0 && !may_be_idle(grid, exclusion))
-            diagnostics_add(expansion->diagnostics, exclusion->place, "exclude",
+        if (exclusion->matches == 0 && !may_match_nothing(grid, exclusion))
+            diagnostics_add(expansion->diagnostics, exclusion->location, "exclude",
                             "leaves nothing out; expected values that occur together in the grid");
     }
     if (expansion->runs == 0)
-        diagnostics_add(expansion->diagnostics, grid->exclusion[0].place, "exclude",
+        diagnostics_add(expansion->diagnostics, grid->exclusion[0].location, "exclude",
                         "leaves everything out; expected at least one run to remain");
 }
 
 // ---- settings without effect ----
 
-static bool is_given_otherwise_than_default(const struct grid *grid, enum setting_id id)
+static bool differs_from_default(const struct grid *grid, enum setting_id id)
 {
-    struct value standard;
-    value_default(id, &standard);
+    struct value default_value;
+    value_default(id, &default_value);
     for (int i = 0; i < grid->axes; i++)
         if (grid->axis[i].ids[0] == id)
             return true;
-    return grid->given[id] && value_compare(id, &grid->fixed[id], &standard) != 0;
+    return grid->is_set[id] && value_compare(id, &grid->fixed[id], &default_value) != 0;
 }
 
 static void refuse_unused(const struct expansion *expansion, enum setting_id id, enum setting_id user,
@@ -84,12 +84,12 @@ static void refuse_unused(const struct expansion *expansion, enum setting_id id,
     text_free(&names);
 }
 
-static void check_use(const struct expansion *expansion)
+static void check_unused(const struct expansion *expansion)
 {
     const struct run_spec *run = &expansion->run[0];
     for (enum setting_id id = 0; id < SETTINGS; id++) {
         unsigned tasks = settings[id].tasks, models = settings[id].models, poolings = settings[id].poolings;
-        if (!is_given_otherwise_than_default(expansion->grid, id))
+        if (!differs_from_default(expansion->grid, id))
             continue;
         if (tasks != 0 && (tasks & expansion->tasks) == 0)
             refuse_unused(expansion, id, SETTING_TASK, tasks, run->task.kind);
@@ -109,7 +109,7 @@ static int by_id(const void *a, const void *b)
     return order != 0 ? order : (x > y) - (x < y);
 }
 
-// Two combinations that make the same run differ in values without effect: blames the last of these.
+// Equal runs of two combinations differ only in values without effect. The error is at the last such value.
 static void refuse_equal(const struct expansion *expansion, const struct run_spec *first,
                          const struct run_spec *second)
 {
@@ -124,7 +124,7 @@ static void refuse_equal(const struct expansion *expansion, const struct run_spe
         value_print_yaml(id, a[id], &one);
         value_print_yaml(id, b[id], &other);
         diagnostics_add(
-            expansion->diagnostics, b[id]->place, settings_name(id, name),
+            expansion->diagnostics, b[id]->location, settings_name(id, name),
             "%s and %s make the same run, of %d unknown%s and %d equation%s; expected runs that differ",
             one.chars, other.chars, second->unknowns, second->unknowns == 1 ? "" : "s",
             second->task.equations, second->task.equations == 1 ? "" : "s");
@@ -162,7 +162,7 @@ void expand_grid(struct grid *grid, struct diagnostics *diagnostics, struct run_
     resolve_all(&expansion, size);
     if (!diagnostics_full(diagnostics)) {
         check_exclusions(&expansion);
-        check_use(&expansion);
+        check_unused(&expansion);
     }
     if (diagnostics->count == 0) {
         for (int64_t i = 0; i < expansion.runs; i++)

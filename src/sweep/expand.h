@@ -1,11 +1,13 @@
-/* From the grid to the list of runs, and the mistakes that only the whole list shows. */
+/* Expands the grid into the list of runs, and checks the list as a whole. */
 #ifndef SWEEP_EXPAND_H
 #define SWEEP_EXPAND_H
 
 #include "spec/run_spec.h"
 #include "sweep/grid.h"
 
-/* *run [*runs] gets every combination that is not excluded, resolved and with its id; the caller frees it. */
+/* Sets *run [*runs] to the resolved runs of all combinations that are not excluded, with their ids. Records
+ * an error for unused settings, for exclusions that match nothing and for equal runs. The caller frees *run.
+ */
 void expand_grid(struct grid *grid, struct diagnostics *diagnostics, struct run_spec **run, int64_t *runs);
 
 #endif

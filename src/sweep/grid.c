@@ -22,7 +22,7 @@ void grid_free(struct grid *grid)
 void grid_fix(struct grid *grid, enum setting_id id, const struct value *value)
 {
     grid->fixed[id] = *value;
-    grid->given[id] = true;
+    grid->is_set[id] = true;
 }
 
 static struct axis *axis_of(struct grid *grid, enum setting_id id, int *column)
@@ -49,10 +49,10 @@ void grid_add_axis(struct grid *grid, const struct axis *axis)
         grid->axis[grid->axes++] = *axis;
     }
     for (int i = 0; i < axis->width; i++)
-        grid->given[axis->ids[i]] = true;
+        grid->is_set[axis->ids[i]] = true;
 }
 
-// Takes one of the settings that move together out of the axis.
+// Removes one setting from an axis of several.
 static void remove_column(struct axis *axis, int column)
 {
     struct value *to = axis->values;
@@ -67,7 +67,7 @@ static void remove_column(struct axis *axis, int column)
 void grid_drop(struct grid *grid, enum setting_id id)
 {
     value_default(id, &grid->fixed[id]);
-    grid->given[id] = false;
+    grid->is_set[id] = false;
     int column;
     struct axis *axis = axis_of(grid, id, &column);
     if (!axis)
@@ -81,18 +81,18 @@ void grid_drop(struct grid *grid, enum setting_id id)
     memmove(axis, axis + 1, (size_t)(&grid->axis[grid->axes] - axis) * sizeof *axis);
 }
 
-struct place grid_location(const struct grid *grid, enum setting_id id)
+struct source_location grid_location(const struct grid *grid, enum setting_id id)
 {
     for (int i = 0; i < grid->axes; i++)
         for (int j = 0; j < grid->axis[i].width; j++)
             if (grid->axis[i].ids[j] == id)
-                return grid->axis[i].values[j].place;
-    return grid->fixed[id].place;
+                return grid->axis[i].values[j].location;
+    return grid->fixed[id].location;
 }
 
 bool grid_has_valid_value(const struct grid *grid, enum setting_id id)
 {
-    return grid->given[id] || !grid->flawed[id];
+    return grid->is_set[id] || !grid->has_error[id];
 }
 
 int64_t grid_size(const struct grid *grid)
@@ -106,7 +106,7 @@ int64_t grid_size(const struct grid *grid)
 void grid_choose(const struct grid *grid, int64_t index, const struct value *chosen[SETTINGS])
 {
     for (enum setting_id id = 0; id < SETTINGS; id++)
-        chosen[id] = grid->given[id] || settings[id].standard ? &grid->fixed[id] : NULL;
+        chosen[id] = grid->is_set[id] || settings[id].default_text ? &grid->fixed[id] : NULL;
     for (int i = grid->axes - 1; i >= 0; i--) {
         const struct axis *axis = &grid->axis[i];
         const struct value *values = &axis->values[index % axis->count * axis->width];
@@ -136,4 +136,44 @@ bool grid_excludes(struct grid *grid, const struct value *const chosen[SETTINGS]
         excluded = true;
     }
     return excluded;
+}
+
+// ---- required settings ----
+
+static bool is_set_or_invalid(const struct grid *grid, enum setting_id id)
+{
+    return grid->is_set[id] || grid->has_error[id];
+}
+
+// True if any run of the grid has a task other than `kind`.
+static bool has_other_task(const struct grid *grid, enum task_kind kind)
+{
+    for (int i = 0; i < grid->axes; i++)
+        if (grid->axis[i].ids[0] == SETTING_TASK) {
+            for (int64_t j = 0; j < grid->axis[i].count; j++)
+                if (grid->axis[i].values[j].integer != kind)
+                    return true;
+            return false;
+        }
+    return grid->fixed[SETTING_TASK].integer != kind;
+}
+
+void grid_check_required(const struct grid *grid, struct diagnostics *diagnostics)
+{
+    bool unknowns = is_set_or_invalid(grid, SETTING_UNKNOWNS),
+         inputs = is_set_or_invalid(grid, SETTING_GENERATOR_INPUTS),
+         hidden = is_set_or_invalid(grid, SETTING_GENERATOR_HIDDEN);
+    if (!grid->name)
+        diagnostics_add(diagnostics, grid->location, "name",
+                        "is missing; expected a short text, such as `name: my-sweep`");
+    if (!unknowns && !inputs && !hidden)
+        diagnostics_add(
+            diagnostics, grid->location, "unknowns",
+            "is missing; expected the number of weights to infer, or `generator:` with its shape");
+    if (inputs != hidden && has_other_task(grid, TASK_LINEAR_INVERSE))
+        diagnostics_add(diagnostics, grid->location, inputs ? "generator.hidden" : "generator.inputs",
+                        "is missing; expected both `inputs` and `hidden`, or `unknowns` instead of them");
+    if (!is_set_or_invalid(grid, SETTING_EQUATION_RATIO) && has_other_task(grid, TASK_MLP_FORWARD))
+        diagnostics_add(diagnostics, grid->location, "equation_ratio",
+                        "is missing; expected the number of equations per unknown");
 }

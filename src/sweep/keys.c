@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// What stands at top level beside settings and groups.
+// Keys at top level that are neither settings nor groups.
 static const char *const others[] = {"name", "axes", "exclude"};
 
 enum setting_group keys_group(const char *name)
@@ -24,17 +24,17 @@ static void full_key(enum setting_group group, const char *key, char full[64])
         snprintf(full, 64, "%s.%.40s", setting_groups[group], key);
 }
 
-static void refuse_shared(const char *key, struct place place, struct diagnostics *diagnostics)
+static void refuse_shared(const char *key, struct source_location location, struct diagnostics *diagnostics)
 {
     struct text names = {0};
     for (enum setting_group group = 0; group < GROUPS; group++)
         if (settings_find(group, key) != SETTINGS)
             text_format(&names, "%s`%s.%s`", names.length ? " or " : "", setting_groups[group], key);
-    diagnostics_add(diagnostics, place, key, "more than one group has this key; expected %s", names.chars);
+    diagnostics_add(diagnostics, location, key, "more than one group has this key; expected %s", names.chars);
     text_free(&names);
 }
 
-static void refuse_anywhere(const char *key, const char *bare, struct place place,
+static void refuse_anywhere(const char *key, const char *bare, struct source_location location,
                             struct diagnostics *diagnostics)
 {
     struct nearest nearest = {.word = key};
@@ -52,13 +52,14 @@ static void refuse_anywhere(const char *key, const char *bare, struct place plac
     struct text hint = {0};
     if (nearest.name[0])
         text_format(&hint, "; did you mean `%s`?", nearest.name);
-    diagnostics_add(diagnostics, place, key,
+    diagnostics_add(diagnostics, location, key,
                     "unknown setting; expected one that `weightsweep plan --help` lists%s",
                     hint.length ? hint.chars : "");
     text_free(&hint);
 }
 
-enum setting_id keys_anywhere(const char *key, struct place place, struct diagnostics *diagnostics)
+enum setting_id keys_anywhere(const char *key, struct source_location location,
+                              struct diagnostics *diagnostics)
 {
     enum setting_group group = GROUPS;
     const char *dot = strchr(key, '.');
@@ -68,18 +69,18 @@ enum setting_id keys_anywhere(const char *key, struct place place, struct diagno
         snprintf(name, sizeof name, "%.*s", (int)(dot - key), key);
         group = keys_group(name);
     } else if (settings_sharing(bare, &group) > 1) {
-        refuse_shared(key, place, diagnostics);
+        refuse_shared(key, location, diagnostics);
         return SETTINGS;
     }
     enum setting_id id = group == GROUPS ? SETTINGS : settings_find(group, bare);
     if (id == SETTINGS)
-        refuse_anywhere(key, bare, place, diagnostics);
+        refuse_anywhere(key, bare, location, diagnostics);
     return id;
 }
 
-// All keys of a group, and the nearest of them.
-static void refuse_in_group(enum setting_group group, const char *key, const char *full, struct place place,
-                            struct diagnostics *diagnostics)
+// Records an unknown key with a list of the group's keys and the nearest one.
+static void refuse_in_group(enum setting_group group, const char *key, const char *full,
+                            struct source_location location, struct diagnostics *diagnostics)
 {
     struct nearest nearest = {.word = key};
     struct text expected = {0};
@@ -98,11 +99,11 @@ static void refuse_in_group(enum setting_group group, const char *key, const cha
     }
     if (nearest.name[0])
         text_format(&expected, "; did you mean `%s`?", nearest.name);
-    diagnostics_add(diagnostics, place, full, "unknown key; expected one of %s", expected.chars);
+    diagnostics_add(diagnostics, location, full, "unknown key; expected one of %s", expected.chars);
     text_free(&expected);
 }
 
-enum setting_id keys_in_group(enum setting_group group, const char *key, struct place place,
+enum setting_id keys_in_group(enum setting_group group, const char *key, struct source_location location,
                               struct diagnostics *diagnostics)
 {
     enum setting_id id = settings_find(group, key);
@@ -112,11 +113,12 @@ enum setting_id keys_in_group(enum setting_group group, const char *key, struct 
     full_key(group, key, full);
     enum setting_group home = GROUPS;
     if (settings_sharing(key, &home) == 0 || home == group)
-        refuse_in_group(group, key, full, place, diagnostics);
+        refuse_in_group(group, key, full, location, diagnostics);
     else if (home == GROUP_TOP)
-        diagnostics_add(diagnostics, place, full, "is in the wrong place; expected `%s` at top level", key);
+        diagnostics_add(diagnostics, location, full, "is in the wrong place; expected `%s` at top level",
+                        key);
     else
-        diagnostics_add(diagnostics, place, full, "is in the wrong place; expected it under `%s:`",
+        diagnostics_add(diagnostics, location, full, "is in the wrong place; expected it under `%s:`",
                         setting_groups[home]);
     return SETTINGS;
 }

@@ -7,36 +7,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_NAME = 80 };
+enum { MAX_NAME_CHARACTERS = 80 };
 
-// Records that something holds the wrong kind of thing, and says what belongs there.
+// Records an error "KEY: <description of the node>; expected ...".
 static void refuse(struct diagnostics *diagnostics, const struct node *node, const char *key,
                    const char *expected)
 {
     char words[64];
-    diagnostics_add(diagnostics, node->place, key, "%s; expected %s", document_words(node, words), expected);
+    diagnostics_add(diagnostics, node->location, key, "%s; expected %s", document_words(node, words),
+                    expected);
 }
 
-// A key without anything behind it, as when all below it is commented out, is an empty list or mapping.
-static bool is_nothing(const struct node *node)
+// True for a key without a value (all lines below it may be comments): it reads as an empty list or mapping.
+static bool is_empty(const struct node *node)
 {
     return node->type == NODE_SCALAR && node->scalar[0] == '\0' && !node->quoted;
 }
 
 // ---- one setting ----
 
-static bool is_given_already(const struct grid *grid, enum setting_id id, struct place place,
-                             struct diagnostics *diagnostics)
+static bool is_set_already(const struct grid *grid, enum setting_id id, struct source_location location,
+                           struct diagnostics *diagnostics)
 {
-    if (!grid->given[id])
+    if (!grid->is_set[id])
         return false;
     char name[64];
-    diagnostics_add(diagnostics, place, settings_name(id, name),
+    diagnostics_add(diagnostics, location, settings_name(id, name),
                     "is given a second time; line %d has it first", grid_location(grid, id).line);
     return true;
 }
 
-// A list where the setting takes a scalar, or a list of lists where it takes a list.
+// True for a list where the setting takes a scalar, and for a list of lists where it takes a list.
 static bool looks_like_axis(enum setting_id id, const struct node *node)
 {
     if (node->type != NODE_LIST)
@@ -50,7 +51,7 @@ static bool parse(struct grid *grid, enum setting_id id, const struct node *node
     int before = diagnostics->count;
     bool valid = value_parse(id, node, diagnostics, value);
     if (diagnostics->count > before)
-        grid->flawed[id] = true;
+        grid->has_error[id] = true;
     return valid;
 }
 
@@ -58,13 +59,13 @@ static void read_fixed(struct grid *grid, enum setting_id id, const struct node 
                        struct diagnostics *diagnostics)
 {
     struct value value;
-    if (is_given_already(grid, id, node->place, diagnostics))
+    if (is_set_already(grid, id, node->location, diagnostics))
         return;
     if (looks_like_axis(id, node)) {
         char name[64];
         refuse(diagnostics, node, settings_name(id, name),
                "one value here; several make an axis, under `axes:`");
-        grid->flawed[id] = true;
+        grid->has_error[id] = true;
     } else if (parse(grid, id, node, diagnostics, &value)) {
         grid_fix(grid, id, &value);
     }
@@ -106,20 +107,20 @@ static void refuse_duplicates(struct axis *axis, const char *key, struct diagnos
             text_add(&value, j > 0 ? ", " : "");
             value_print_yaml(axis->ids[j], &rows[i][j], &value);
         }
-        diagnostics_add(diagnostics, rows[i]->place, key,
+        diagnostics_add(diagnostics, rows[i]->location, key,
                         "`%s` is in the axis twice; expected different values", value.chars);
         text_free(&value);
     }
     free(rows);
 }
 
-// Takes the axis over.
+// Adds the axis to the grid, which takes ownership of its values.
 static void add_axis(struct grid *grid, struct axis *axis, const char *key, struct diagnostics *diagnostics)
 {
     int before = diagnostics->count;
     refuse_duplicates(axis, key, diagnostics);
     for (int i = 0; i < axis->width && diagnostics->count > before; i++)
-        grid->flawed[axis->ids[i]] = true;
+        grid->has_error[axis->ids[i]] = true;
     if (axis->count > 0)
         grid_add_axis(grid, axis);
     else
@@ -136,7 +137,7 @@ static bool is_axis_list(const struct node *node, const char *key, const char *e
         return false;
     }
     if (node->count == 0) {
-        diagnostics_add(diagnostics, node->place, key, "an empty axis; expected %s", expected);
+        diagnostics_add(diagnostics, node->location, key, "an empty axis; expected %s", expected);
         return false;
     }
     return true;
@@ -149,16 +150,15 @@ static void read_axis(struct grid *grid, enum setting_id id, const struct node *
     const char *name = settings_name(id, buffer);
     bool lists = settings_is_list(id);
     const char *example = lists ? ", each of them a list: [[128, 256], [256]]" : "";
-    if (is_given_already(grid, id, node->place, diagnostics))
+    if (is_set_already(grid, id, node->location, diagnostics))
         return;
     if (!is_axis_list(node, name, example, diagnostics)) {
-        grid->flawed[id] = true;
+        grid->has_error[id] = true;
         return;
     }
     if (lists && !looks_like_axis(id, node)) {
-        diagnostics_add(diagnostics, node->place, name, "a list of numbers; expected a list of values%s",
-                        example);
-        grid->flawed[id] = true;
+        diagnostics_add(diagnostics, node->location, name, "one list; expected a list of values%s", example);
+        grid->has_error[id] = true;
         return;
     }
     struct axis axis = {.width = 1, .ids = {id}};
@@ -173,36 +173,36 @@ static void read_axis(struct grid *grid, enum setting_id id, const struct node *
 
 static const char generator_example[] = "a mapping such as {inputs: 2, hidden: [5]}";
 
-// One mapping of the axis `generator` into one row of values; what it does not say stays at the default.
+// Reads one mapping of the axis `generator` into row [axis->width]. Settings without a key get their default.
 static bool read_generator(struct grid *grid, const struct axis *axis, const struct node *node,
                            struct diagnostics *diagnostics, struct value *row)
 {
-    bool said[SETTINGS] = {false}, valid = node->type == NODE_MAPPING;
+    bool is_set[SETTINGS] = {false}, valid = node->type == NODE_MAPPING;
     if (!valid)
         refuse(diagnostics, node, "generator", generator_example);
     for (int j = 0; j < axis->width; j++) {
         value_default(axis->ids[j], &row[j]);
-        row[j].place = node->place;
+        row[j].location = node->location;
     }
     for (int i = 0; i < node->count && valid; i++) {
         const struct node *item = &node->items[i];
-        enum setting_id id = keys_in_group(GROUP_GENERATOR, item->key, item->place, diagnostics);
+        enum setting_id id = keys_in_group(GROUP_GENERATOR, item->key, item->location, diagnostics);
         valid = id != SETTINGS && valid;
         for (int j = 0; j < axis->width; j++)
             if (axis->ids[j] == id)
                 valid = parse(grid, id, item, diagnostics, &row[j]) && valid;
         if (id != SETTINGS)
-            said[id] = true;
+            is_set[id] = true;
     }
-    if (valid && !(said[SETTING_GENERATOR_INPUTS] && said[SETTING_GENERATOR_HIDDEN])) {
-        diagnostics_add(diagnostics, node->place, "generator", "a shape is missing; expected %s",
+    if (valid && !(is_set[SETTING_GENERATOR_INPUTS] && is_set[SETTING_GENERATOR_HIDDEN])) {
+        diagnostics_add(diagnostics, node->location, "generator", "a shape is missing; expected %s",
                         generator_example);
         valid = false;
     }
     return valid;
 }
 
-static bool any_says(const struct node *list, const char *key)
+static bool any_has_key(const struct node *list, const char *key)
 {
     for (int i = 0; i < list->count; i++)
         for (int j = 0; j < list->items[i].count; j++)
@@ -215,12 +215,12 @@ static void read_generator_axis(struct grid *grid, const struct node *node, stru
 {
     struct axis axis = {.width = 2, .ids = {SETTING_GENERATOR_INPUTS, SETTING_GENERATOR_HIDDEN}};
     for (enum setting_id id = SETTING_GENERATOR_INIT; id <= SETTING_GENERATOR_OUTPUTS; id++)
-        if (any_says(node, settings[id].key))
+        if (any_has_key(node, settings[id].key))
             axis.ids[axis.width++] = id;
     for (int j = 0; j < axis.width; j++) {
-        if (is_given_already(grid, axis.ids[j], node->place, diagnostics))
+        if (is_set_already(grid, axis.ids[j], node->location, diagnostics))
             return;
-        grid->flawed[axis.ids[j]] = true; // until it is read
+        grid->has_error[axis.ids[j]] = true; // cleared below once the axis is read
     }
     if (!is_axis_list(node, "generator", ": [{inputs: 2, hidden: [5]}]", diagnostics))
         return;
@@ -230,7 +230,7 @@ static void read_generator_axis(struct grid *grid, const struct node *node, stru
         if (read_generator(grid, &axis, &node->items[i], diagnostics, &axis.values[axis.count * axis.width]))
             axis.count++;
     for (int j = 0; j < axis.width; j++)
-        grid->flawed[axis.ids[j]] = diagnostics->count > before;
+        grid->has_error[axis.ids[j]] = diagnostics->count > before;
     add_axis(grid, &axis, "generator", diagnostics);
 }
 
@@ -241,16 +241,16 @@ static void read_group(struct grid *grid, enum setting_group group, const struct
 {
     if (group == GROUP_GENERATOR && node->type == NODE_LIST) {
         refuse(diagnostics, node, "generator", "one mapping here; several make an axis, under `axes:`");
-        grid->flawed[SETTING_GENERATOR_INPUTS] = grid->flawed[SETTING_GENERATOR_HIDDEN] = true;
+        grid->has_error[SETTING_GENERATOR_INPUTS] = grid->has_error[SETTING_GENERATOR_HIDDEN] = true;
         return;
     }
-    if (node->type != NODE_MAPPING && !is_nothing(node)) {
+    if (node->type != NODE_MAPPING && !is_empty(node)) {
         refuse(diagnostics, node, setting_groups[group], "a mapping of settings");
         return;
     }
     for (int i = 0; i < node->count; i++) {
         const struct node *item = &node->items[i];
-        enum setting_id id = keys_in_group(group, item->key, item->place, diagnostics);
+        enum setting_id id = keys_in_group(group, item->key, item->location, diagnostics);
         if (id != SETTINGS)
             read_fixed(grid, id, item, diagnostics);
     }
@@ -258,7 +258,7 @@ static void read_group(struct grid *grid, enum setting_group group, const struct
 
 static void read_axes(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
 {
-    if (node->type != NODE_MAPPING && !is_nothing(node)) {
+    if (node->type != NODE_MAPPING && !is_empty(node)) {
         refuse(diagnostics, node, "axes", "a mapping from settings to lists of values");
         return;
     }
@@ -268,7 +268,7 @@ static void read_axes(struct grid *grid, const struct node *node, struct diagnos
             read_generator_axis(grid, item, diagnostics);
             continue;
         }
-        enum setting_id id = keys_anywhere(item->key, item->place, diagnostics);
+        enum setting_id id = keys_anywhere(item->key, item->location, diagnostics);
         if (id != SETTINGS)
             read_axis(grid, id, item, diagnostics);
     }
@@ -280,11 +280,11 @@ static void read_exclusion(struct grid *grid, const struct node *node, struct di
         refuse(diagnostics, node, "exclude", "a mapping such as {unknowns: 15, seed: 2}");
         return;
     }
-    struct exclusion exclusion = {.place = node->place};
+    struct exclusion exclusion = {.location = node->location};
     int before = diagnostics->count;
     for (int i = 0; i < node->count; i++) {
         const struct node *item = &node->items[i];
-        enum setting_id id = keys_anywhere(item->key, item->place, diagnostics);
+        enum setting_id id = keys_anywhere(item->key, item->location, diagnostics);
         if (id == SETTINGS || !value_parse(id, item, diagnostics, &exclusion.values[exclusion.count]))
             continue;
         exclusion.ids[exclusion.count++] = id;
@@ -300,7 +300,7 @@ static void read_exclusion(struct grid *grid, const struct node *node, struct di
 
 static void read_exclude(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
 {
-    if (node->type != NODE_LIST && !is_nothing(node))
+    if (node->type != NODE_LIST && !is_empty(node))
         refuse(diagnostics, node, "exclude", "a list of mappings such as {unknowns: 15, seed: 2}");
     for (int i = 0; node->type == NODE_LIST && i < node->count; i++)
         read_exclusion(grid, &node->items[i], diagnostics);
@@ -311,10 +311,10 @@ static void read_name(struct grid *grid, const struct node *node, struct diagnos
     int characters = 0;
     bool valid = node->type == NODE_SCALAR;
     for (const char *c = node->scalar; *c; c++) {
-        characters += ((unsigned char)*c & 0xc0) != 0x80; // not the second byte of one in UTF-8
+        characters += ((unsigned char)*c & 0xc0) != 0x80; // skip continuation bytes of UTF-8
         valid = valid && (unsigned char)*c >= ' ' && *c != 0x7f;
     }
-    if (!valid || characters == 0 || characters > LONGEST_NAME)
+    if (!valid || characters == 0 || characters > MAX_NAME_CHARACTERS)
         refuse(diagnostics, node, "name", "a text of 1 to 80 characters on one line");
     free(grid->name);
     grid->name = memory_text(node->scalar);
@@ -322,7 +322,7 @@ static void read_name(struct grid *grid, const struct node *node, struct diagnos
 
 bool reader_file(const struct node *root, struct grid *grid, struct diagnostics *diagnostics)
 {
-    grid->place = root->place;
+    grid->location = root->location;
     if (root->type != NODE_MAPPING) {
         refuse(diagnostics, root, NULL, "a sweep: a mapping with `name:`, `axes:` and settings");
         return false;
@@ -339,7 +339,7 @@ bool reader_file(const struct node *root, struct grid *grid, struct diagnostics 
         } else if (group != GROUPS) {
             read_group(grid, group, item, diagnostics);
         } else {
-            enum setting_id id = keys_in_group(GROUP_TOP, item->key, item->place, diagnostics);
+            enum setting_id id = keys_in_group(GROUP_TOP, item->key, item->location, diagnostics);
             if (id != SETTINGS)
                 read_fixed(grid, id, item, diagnostics);
         }
@@ -354,7 +354,7 @@ static void set_generator(struct grid *grid, const struct node *node, struct dia
     for (enum setting_id id = 0; id < SETTINGS; id++)
         if (settings[id].group == GROUP_GENERATOR) {
             grid_drop(grid, id);
-            grid->set[id] = true;
+            grid->is_overridden[id] = true;
         }
     if (node->type == NODE_LIST)
         read_generator_axis(grid, node, diagnostics);
@@ -365,67 +365,28 @@ static void set_generator(struct grid *grid, const struct node *node, struct dia
 static void set_setting(struct grid *grid, enum setting_id id, const struct node *node,
                         struct diagnostics *diagnostics)
 {
-    grid->set[id] = true;
+    grid->is_overridden[id] = true;
     if (!looks_like_axis(id, node)) {
         grid_drop(grid, id);
         read_fixed(grid, id, node, diagnostics);
         return;
     }
-    grid->given[id] = false; // an axis that was there keeps its place among the axes
+    grid->is_set[id] = false; // grid_add_axis replaces an existing axis at its position
     read_axis(grid, id, node, diagnostics);
 }
 
 void reader_set(const char *key, const char *value, struct grid *grid, struct diagnostics *diagnostics)
 {
     struct node node;
-    struct place place = {.set = key};
+    struct source_location location = {.set = key};
     if (document_read(value, key, diagnostics, &node)) {
         if (strcmp(key, "generator") == 0) {
             set_generator(grid, &node, diagnostics);
         } else {
-            enum setting_id id = keys_anywhere(key, place, diagnostics);
+            enum setting_id id = keys_anywhere(key, location, diagnostics);
             if (id != SETTINGS)
                 set_setting(grid, id, &node, diagnostics);
         }
     }
     document_free(&node);
-}
-
-// ---- after all ----
-
-static bool is_given(const struct grid *grid, enum setting_id id)
-{
-    return grid->given[id] || grid->flawed[id];
-}
-
-// Whether some run may have another task.
-static bool has_other_task(const struct grid *grid, enum task_kind kind)
-{
-    for (int i = 0; i < grid->axes; i++)
-        if (grid->axis[i].ids[0] == SETTING_TASK) {
-            for (int64_t j = 0; j < grid->axis[i].count; j++)
-                if (grid->axis[i].values[j].integer != kind)
-                    return true;
-            return false;
-        }
-    return grid->fixed[SETTING_TASK].integer != kind;
-}
-
-void reader_require(const struct grid *grid, struct diagnostics *diagnostics)
-{
-    bool unknowns = is_given(grid, SETTING_UNKNOWNS), inputs = is_given(grid, SETTING_GENERATOR_INPUTS),
-         hidden = is_given(grid, SETTING_GENERATOR_HIDDEN);
-    if (!grid->name)
-        diagnostics_add(diagnostics, grid->place, "name",
-                        "is missing; expected a short text, such as `name: my-sweep`");
-    if (!unknowns && !inputs && !hidden)
-        diagnostics_add(
-            diagnostics, grid->place, "unknowns",
-            "is missing; expected the number of weights to infer, or `generator:` with its shape");
-    if (inputs != hidden && has_other_task(grid, TASK_LINEAR_INVERSE))
-        diagnostics_add(diagnostics, grid->place, inputs ? "generator.hidden" : "generator.inputs",
-                        "is missing; expected both `inputs` and `hidden`, or `unknowns` instead of them");
-    if (!is_given(grid, SETTING_EQUATION_RATIO) && has_other_task(grid, TASK_MLP_FORWARD))
-        diagnostics_add(diagnostics, grid->place, "equation_ratio",
-                        "is missing; expected the number of equations per unknown");
 }

@@ -1,13 +1,15 @@
 #include "sweep/resolve.h"
 
+#include "sweep/equation_ratio.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_UNKNOWNS = 1000000, MOST_EQUATIONS = 1000000, MOST_POINTS = 1000000 };
+enum { MAX_UNKNOWNS = 1000000, MAX_EQUATIONS = 1000000, MAX_POINTS = 1000000 };
 
-// No array of a run has more numbers than this, so that int counts them.
-static const double most_numbers = 2147483647;
+// Maximum number of elements of any array of a run: an int holds it.
+static const double max_elements = 2147483647;
 
 struct check {
     const struct grid *grid;
@@ -16,43 +18,44 @@ struct check {
     struct run_spec *run;
 };
 
-// ---- whom to blame ----
+// ---- source location of an error ----
 
-struct blame {
-    struct place place;
-    const char *name;
-    char buffer[64];
+struct attribution {
+    struct source_location location;
+    const char *name; // of the setting
 };
 
 static bool is_written(const struct check *check, enum setting_id id)
 {
     const struct value *value = check->chosen[id];
-    return value && (value->place.line > 0 || value->place.set);
+    return value && (value->location.line > 0 || value->location.set);
 }
 
-// Of two settings that do not go together the first that somebody wrote.
-static void blame(const struct check *check, enum setting_id first, enum setting_id second,
-                  struct blame *blamed)
+// Attributes an error to `first`, or to `second` if the sweep sets only that one.
+static struct attribution attribute(const struct check *check, enum setting_id first, enum setting_id second,
+                                    char name[64])
 {
     enum setting_id id = !is_written(check, first) && is_written(check, second) ? second : first;
-    blamed->place = is_written(check, id) ? check->chosen[id]->place : check->grid->place;
-    blamed->name = settings_name(id, blamed->buffer);
+    return (struct attribution){is_written(check, id) ? check->chosen[id]->location : check->grid->location,
+                                settings_name(id, name)};
 }
 
+// Records an error that is attributed to one of two settings.
 #define ADD(check, first, second, ...)                                                                       \
     do {                                                                                                     \
-        struct blame blamed_;                                                                                \
-        blame((check), (first), (second), &blamed_);                                                         \
-        diagnostics_add((check)->diagnostics, blamed_.place, blamed_.name, __VA_ARGS__);                     \
+        char name_[64];                                                                                      \
+        struct attribution at_ = attribute((check), (first), (second), name_);                               \
+        diagnostics_add((check)->diagnostics, at_.location, at_.name, __VA_ARGS__);                          \
     } while (0)
 
-static bool sound(const struct check *check, enum setting_id id)
+static bool is_valid(const struct check *check, enum setting_id id)
 {
     return grid_has_valid_value(check->grid, id);
 }
 
 // ---- the generator ----
 
+// The nearest number of unknowns that has a default shape, below (-1) or above (+1); 0 if there is none.
 static int nearest_with_shape(int unknowns, int outputs, int direction)
 {
     struct generator_shape shape = {.outputs = outputs};
@@ -77,7 +80,7 @@ static void refuse_unknowns(const struct check *check, int unknowns, int outputs
     text_free(&text);
 }
 
-// A linear generator has as many inputs as unknowns.
+// Resolves a linear generator, whose number of inputs is its number of unknowns. False if neither is known.
 static bool resolve_linear_generator(const struct check *check)
 {
     struct run_spec *run = check->run;
@@ -90,14 +93,14 @@ static bool resolve_linear_generator(const struct check *check)
             "the generators of `linear-inverse` are linear, with one output; expected `unknowns` alone");
         return false;
     }
-    if ((!inputs && !unknowns) || !sound(check, SETTING_UNKNOWNS) || !sound(check, SETTING_GENERATOR_INPUTS))
+    if ((!inputs && !unknowns) || !is_valid(check, SETTING_UNKNOWNS) ||
+        !is_valid(check, SETTING_GENERATOR_INPUTS))
         return false;
     if (inputs && unknowns && shape->inputs != run->unknowns) {
         ADD(check, SETTING_GENERATOR_INPUTS, SETTING_UNKNOWNS,
             "a linear generator of %d input%s has as many unknowns, but `unknowns` says %d; expected only "
             "one "
-            "of "
-            "the two",
+            "of the two",
             shape->inputs, shape->inputs == 1 ? "" : "s", run->unknowns);
         return false;
     }
@@ -105,8 +108,8 @@ static bool resolve_linear_generator(const struct check *check)
     return true;
 }
 
-// What a task has no use for is what it means there, so that runs that do the same are the same.
-static void forget_unused(struct run_spec *run)
+// Resets the fields that the task does not use, so that equal runs have equal specifications.
+static void reset_unused(struct run_spec *run)
 {
     struct task_spec *task = &run->task;
     if (task->kind == TASK_LINEAR_INVERSE) {
@@ -119,7 +122,7 @@ static void forget_unused(struct run_spec *run)
     }
 }
 
-// The shape from the unknowns or the unknowns from the shape; false if they are not known.
+// Derives the shape from the unknowns, or the unknowns from the shape. False if neither is known.
 static bool resolve_generator(const struct check *check)
 {
     struct run_spec *run = check->run;
@@ -127,8 +130,8 @@ static bool resolve_generator(const struct check *check)
     bool inputs = check->chosen[SETTING_GENERATOR_INPUTS], hidden = check->chosen[SETTING_GENERATOR_HIDDEN];
     if (run->task.kind == TASK_LINEAR_INVERSE)
         return resolve_linear_generator(check);
-    if (!sound(check, SETTING_UNKNOWNS) || !sound(check, SETTING_GENERATOR_INPUTS) ||
-        !sound(check, SETTING_GENERATOR_HIDDEN) || !sound(check, SETTING_GENERATOR_OUTPUTS) ||
+    if (!is_valid(check, SETTING_UNKNOWNS) || !is_valid(check, SETTING_GENERATOR_INPUTS) ||
+        !is_valid(check, SETTING_GENERATOR_HIDDEN) || !is_valid(check, SETTING_GENERATOR_OUTPUTS) ||
         inputs != hidden)
         return false;
     if (!inputs) {
@@ -140,9 +143,9 @@ static bool resolve_generator(const struct check *check)
         return false;
     }
     int unknowns = generator_unknowns(shape);
-    if (unknowns > MOST_UNKNOWNS) {
+    if (unknowns > MAX_UNKNOWNS) {
         ADD(check, SETTING_GENERATOR_HIDDEN, SETTING_GENERATOR_INPUTS,
-            "this generator has %d unknowns; expected at most %d", unknowns, MOST_UNKNOWNS);
+            "this generator has %d unknowns; expected at most %d", unknowns, MAX_UNKNOWNS);
         return false;
     }
     if (check->chosen[SETTING_UNKNOWNS] && run->unknowns != unknowns) {
@@ -157,65 +160,15 @@ static bool resolve_generator(const struct check *check)
 
 // ---- equations ----
 
-// The decimal that was written is the shortest one that reads back to the same double: digits * 10^-decimals.
-static uint64_t digits_of(double ratio, int *decimals)
-{
-    struct text text = {0};
-    text_add_real(&text, ratio, "0");
-    uint64_t digits = 0;
-    bool after_point = false;
-    const char *c = text.chars;
-    *decimals = 0;
-    for (; *c && *c != 'e'; c++) {
-        if (*c == '.') {
-            after_point = true;
-            continue;
-        }
-        digits = 10 * digits + (uint64_t)(*c - '0');
-        *decimals += after_point;
-    }
-    if (*c == 'e')
-        *decimals -= atoi(c + 1);
-    text_free(&text);
-    return digits;
-}
-
-int64_t resolve_equations(double ratio, int unknowns)
-{
-    enum { SMALLEST = 30 }; // decimals of a ratio that gives 0 whatever the unknowns
-    int decimals;
-    unsigned __int128 product = (unsigned __int128)digits_of(ratio, &decimals) * (unsigned)unknowns;
-    if (decimals > SMALLEST)
-        return 0;
-    for (; decimals < 0; decimals++)
-        product *= 10;
-    unsigned __int128 one = 1;
-    for (; decimals > 0; decimals--)
-        one *= 10;
-    return (int64_t)((2 * product + one) / (2 * one));
-}
-
-// The smallest ratio of three digits that gives an equation.
-static void print_least_ratio(int unknowns, struct text *text)
-{
-    double least = 0.5 / unknowns, digit = pow(10, floor(log10(least)) - 2);
-    for (double digits = floor(least / digit);; digits++) {
-        text->length = 0;
-        text_format(text, "%.3g", digits * digit);
-        if (resolve_equations(strtod(text->chars, NULL), unknowns) >= 1)
-            return;
-    }
-}
-
 static void refuse_ratio(const struct check *check, int64_t equations)
 {
     int unknowns = check->run->unknowns;
     struct text ratio = {0}, limit = {0};
     text_add_real(&ratio, check->run->equation_ratio, "nan");
     if (equations < 1)
-        print_least_ratio(unknowns, &limit);
+        equation_ratio_print_min(unknowns, &limit);
     else
-        text_add_int(&limit, MOST_EQUATIONS);
+        text_add_int(&limit, MAX_EQUATIONS);
     ADD(check, SETTING_EQUATION_RATIO, SETTING_EQUATION_RATIO,
         "%s gives %lld equations with %d unknown%s; expected at %s %s", ratio.chars, (long long)equations,
         unknowns, unknowns == 1 ? "" : "s", equations < 1 ? "least" : "most", limit.chars);
@@ -226,15 +179,15 @@ static void refuse_ratio(const struct check *check, int64_t equations)
 static bool resolve_pairs(const struct check *check)
 {
     struct run_spec *run = check->run;
-    if (run->task.kind == TASK_MLP_FORWARD) { // one x and its y, whatever the ratio
+    if (run->task.kind == TASK_MLP_FORWARD) { // one x and its y for any ratio
         run->equation_ratio = NAN;
         run->task.equations = 1;
         return true;
     }
     if (!check->chosen[SETTING_EQUATION_RATIO])
         return false;
-    int64_t equations = resolve_equations(run->equation_ratio, run->unknowns);
-    if (equations < 1 || equations > MOST_EQUATIONS) {
+    int64_t equations = equation_ratio_count(run->equation_ratio, run->unknowns);
+    if (equations < 1 || equations > MAX_EQUATIONS) {
         refuse_ratio(check, equations);
         return false;
     }
@@ -251,7 +204,7 @@ static void check_range(const struct check *check)
             settings_choice(SETTING_MODEL, (int)run->model.kind));
 }
 
-// ---- what has to fit ----
+// ---- combinations of settings ----
 
 static void check_model_fits(const struct check *check)
 {
@@ -269,7 +222,7 @@ static void check_model_fits(const struct check *check)
 static void check_shards(const struct check *check)
 {
     const struct training *training = &check->run->training;
-    if (!sound(check, SETTING_BATCH) || !sound(check, SETTING_SHARDS) ||
+    if (!is_valid(check, SETTING_BATCH) || !is_valid(check, SETTING_SHARDS) ||
         training->batch % training->shards == 0)
         return;
     ADD(check, SETTING_BATCH, SETTING_SHARDS, "a batch of %d is no multiple of %d shards; expected, say, %d",
@@ -279,42 +232,43 @@ static void check_shards(const struct check *check)
 static void check_points(const struct check *check)
 {
     const struct training *training = &check->run->training;
-    if (!sound(check, SETTING_STEPS) || !sound(check, SETTING_EVALUATION_EVERY))
+    if (!is_valid(check, SETTING_STEPS) || !is_valid(check, SETTING_EVALUATION_EVERY))
         return;
     int64_t points = training_points(training);
-    if (points > MOST_POINTS)
+    if (points > MAX_POINTS)
         ADD(check, SETTING_EVALUATION_EVERY, SETTING_STEPS,
             "%lld steps, evaluated every %lld, make curves of %lld points; expected at most %d",
-            (long long)training->steps, (long long)training->evaluate_every, (long long)points, MOST_POINTS);
+            (long long)training->steps, (long long)training->evaluate_every, (long long)points, MAX_POINTS);
 }
 
 static void note_warmup(const struct check *check)
 {
     const struct training *training = &check->run->training;
     struct diagnostics *notes = check->diagnostics->notes;
-    struct blame blamed;
     if (!notes || training->warmup_steps <= training->steps)
         return;
-    blame(check, SETTING_WARMUP_STEPS, SETTING_STEPS, &blamed);
-    diagnostics_add(notes, blamed.place, blamed.name,
+    char name[64];
+    struct attribution at = attribute(check, SETTING_WARMUP_STEPS, SETTING_STEPS, name);
+    diagnostics_add(notes, at.location, at.name,
                     "%lld warm-up steps in a training of %lld: the learning rate reaches %.3g of %g",
                     (long long)training->warmup_steps, (long long)training->steps,
                     training->learning_rate * (double)training->steps / (double)training->warmup_steps,
                     training->learning_rate);
 }
 
-static int divisor_up_to(int number, int most)
+// The largest divisor of `number` that is at most `max`.
+static int divisor_up_to(int number, int max)
 {
-    while (number % most != 0)
-        most--;
-    return most;
+    while (number % max != 0)
+        max--;
+    return max;
 }
 
 static void check_heads(const struct check *check)
 {
     const struct model_spec *model = &check->run->model;
     if (model->kind != MODEL_DEEP_SETS || model->pooling != POOLING_ATTENTION ||
-        !sound(check, SETTING_HEADS) || !sound(check, SETTING_EMBED_DIM) ||
+        !is_valid(check, SETTING_HEADS) || !is_valid(check, SETTING_EMBED_DIM) ||
         model->embed_dim % model->heads == 0)
         return;
     ADD(check, SETTING_HEADS, SETTING_EMBED_DIM,
@@ -341,11 +295,11 @@ static void check_optimizer(const struct check *check, const struct tensor_table
 }
 
 static void check_size(const struct check *check, enum setting_id first, enum setting_id second,
-                       const char *what, double numbers)
+                       const char *array, double elements)
 {
-    if (numbers > most_numbers && sound(check, first) && sound(check, second))
-        ADD(check, first, second, "%s would be %.3g numbers; expected at most %.0f", what, numbers,
-            most_numbers);
+    if (elements > max_elements && is_valid(check, first) && is_valid(check, second))
+        ADD(check, first, second, "%s would have %.3g elements; expected at most %.0f", array, elements,
+            max_elements);
 }
 
 static double widest(const struct widths *widths)
@@ -356,26 +310,32 @@ static double widest(const struct widths *widths)
     return width;
 }
 
-// The further evaluations have sets of other sizes; as many go through the model at once as a shard has.
+// Elements of the attention weights and weighted sums of `shard` sets; 0 for other poolings.
+static double attention_elements(const struct model_spec *model, double shard, double pairs)
+{
+    return model->pooling == POOLING_ATTENTION
+               ? shard * model->queries * model->heads * (widest(&model->encoder) + pairs)
+               : 0;
+}
+
+// The extra evaluations have sets of other sizes. As many sets pass through the model at once as in training.
 static void check_set_sizes(const struct check *check, double shard)
 {
-    const struct run_spec *run = check->run;
-    const struct model_spec *model = &run->model;
-    double pairs = model->kind == MODEL_DEEP_SETS ? widest(&run->training.extra.set_sizes) : 0;
+    const struct model_spec *model = &check->run->model;
+    double pairs = model->kind == MODEL_DEEP_SETS ? widest(&check->run->training.extra.set_sizes) : 0;
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_ENCODER, "a layer's output for one set",
                widest(&model->encoder) * pairs);
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_BATCH, "the pairs of a shard",
                shard * pairs * model->pair_width);
-    if (model->pooling == POOLING_ATTENTION)
-        check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_QUERIES, "what a shard's queries gather",
-                   shard * model->queries * model->heads * (widest(&model->encoder) + pairs));
+    check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_QUERIES, "the attention of a shard",
+               attention_elements(model, shard, pairs));
 }
 
 static void check_sizes(const struct check *check, const struct tensor_table *table)
 {
     const struct run_spec *run = check->run;
     const struct model_spec *model = &run->model;
-    double shard = (double)run->training.batch / run->training.shards;
+    double shard = (double)run->training.batch / run->training.shards; // sets
     check_size(check, SETTING_ENCODER, SETTING_DECODER, "the model", (double)table->parameters);
     check_size(check, SETTING_ENCODER, SETTING_EQUATION_RATIO, "a layer's output for one set",
                widest(&model->encoder) * model->pairs);
@@ -384,10 +344,8 @@ static void check_sizes(const struct check *check, const struct tensor_table *ta
     check_set_sizes(check, shard);
     check_size(check, SETTING_EVAL_POINTS, SETTING_BATCH, "the evaluation points of a shard",
                shard * run->task.eval_points * run->task.generator.inputs);
-    check_size(check, SETTING_QUERIES, SETTING_HEADS, "what a shard's queries gather",
-               model->pooling == POOLING_ATTENTION
-                   ? shard * model->queries * model->heads * (widest(&model->encoder) + model->pairs)
-                   : 0);
+    check_size(check, SETTING_QUERIES, SETTING_HEADS, "the attention of a shard",
+               attention_elements(model, shard, model->pairs));
     check_size(check, SETTING_BATCH, SETTING_UNKNOWNS, "the predictions of a shard", shard * model->outputs);
     check_size(check, SETTING_EVALUATION_GENERATORS, SETTING_UNKNOWNS, "the predictions of an evaluation",
                (double)run->training.evaluation_generators * model->outputs);
@@ -403,7 +361,7 @@ void resolve_run(const struct grid *grid, const struct value *const chosen[SETTI
             value_store(id, chosen[id], run);
     check_model_fits(&check);
     check_range(&check);
-    forget_unused(run);
+    reset_unused(run);
     check_heads(&check);
     check_shards(&check);
     check_points(&check);

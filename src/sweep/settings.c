@@ -18,37 +18,37 @@ static const char *const precisions[] = {"fp32", "bf16", NULL};
 enum {
     SETS = 1u << MODEL_DEEP_SETS,
     FLAT = 1u << MODEL_LINEAR | 1u << MODEL_X_LINEAR | 1u << MODEL_RES_LINEAR,
-    NETWORKS = 1u << TASK_MLP_FORWARD | 1u << TASK_MLP_INVERSE, // whose generators are networks
+    NETWORKS = 1u << TASK_MLP_FORWARD | 1u << TASK_MLP_INVERSE, // tasks whose generators are networks
     INVERSE = 1u << TASK_LINEAR_INVERSE | 1u << TASK_MLP_INVERSE,
 };
 
 #define FIELD(member)                                                                                        \
     .offset = offsetof(struct run_spec, member), .size = sizeof((struct run_spec *)0)->member
-#define INTEGER(member, standard_, least_, most_)                                                            \
-    .type = SETTING_INTEGER, .standard = standard_, .least = least_, .most = most_, FIELD(member)
-#define REAL(member, standard_, above, most_)                                                                \
-    .type = SETTING_REAL, .standard = standard_, .least = above, .most = most_, FIELD(member)
-#define CHOICE(member, standard_, choices_)                                                                  \
-    .type = SETTING_CHOICE, .standard = standard_, .choices = choices_, FIELD(member)
-#define WIDTHS(member, standard_, longest, most_)                                                            \
-    .type = SETTING_WIDTHS, .standard = standard_, .max_widths = longest, .least = 1, .most = most_,         \
+#define INTEGER(member, default_, min_, max_)                                                                \
+    .type = SETTING_INTEGER, .default_text = default_, .min = min_, .max = max_, FIELD(member)
+#define REAL(member, default_, above, max_)                                                                  \
+    .type = SETTING_REAL, .default_text = default_, .min = above, .max = max_, FIELD(member)
+#define CHOICE(member, default_, choices_)                                                                   \
+    .type = SETTING_CHOICE, .default_text = default_, .choices = choices_, FIELD(member)
+#define WIDTHS(member, default_, longest, max_)                                                              \
+    .type = SETTING_WIDTHS, .default_text = default_, .max_widths = longest, .min = 1, .max = max_,          \
     FIELD(member)
-#define REALS(member, standard_, above, most_)                                                               \
-    .type = SETTING_REALS, .standard = standard_, .max_widths = REALS_MAX, .least = above, .most = most_,    \
+#define REALS(member, default_, above, max_)                                                                 \
+    .type = SETTING_REALS, .default_text = default_, .max_widths = REALS_MAX, .min = above, .max = max_,     \
     FIELD(member)
-#define CHOICES(member, standard_, choices_)                                                                 \
-    .type = SETTING_CHOICES, .standard = standard_, .choices = choices_, FIELD(member)
+#define CHOICES(member, default_, choices_)                                                                  \
+    .type = SETTING_CHOICES, .default_text = default_, .choices = choices_, FIELD(member)
 
-// Each row: group, key, column in the results file, units, long name; then the field of a run, the default
-// and the limits. Upper limits are far beyond use and far below overflow; a seed's is what every JSON reader
-// keeps exactly.
+// Each row: group, key, column of the results file, units, long_name; then the field of struct run_spec, the
+// default and the limits. Upper limits exclude overflow. Seeds end at 2^53, the largest integer that all JSON
+// readers represent exactly.
 // clang-format off
 const struct setting settings[SETTINGS] = {
     [SETTING_TASK] = {
-        GROUP_TOP, "task", "task", "1", "what is to be learned",
+        GROUP_TOP, "task", "task", "1", "learning task",
         CHOICE(task.kind, "mlp-inverse", tasks)},
     [SETTING_MODEL] = {
-        GROUP_TOP, "model", "model", "1", "network that learns",
+        GROUP_TOP, "model", "model", "1", "model that is trained",
         CHOICE(model.kind, "deep-sets", models)},
     [SETTING_UNKNOWNS] = {
         GROUP_TOP, "unknowns", "unknowns", "1", "weights of a generator",
@@ -66,7 +66,7 @@ const struct setting settings[SETTINGS] = {
         GROUP_TOP, "seed", "seed", "1", "seed of all random numbers",
         INTEGER(training.seed, "1", 0, 9007199254740992)},
     [SETTING_EQUATION_RANGE] = {
-        GROUP_TOP, "equation_range", "equation_range", "1", "equations from which each step draws its own",
+        GROUP_TOP, "equation_range", "equation_range", "1", "range of equations per set, drawn anew at each training step",
         WIDTHS(task.equation_range, "[]", 2, 1e6), .may_be_empty = true, .range = true},
 
     [SETTING_GENERATOR_INPUTS] = {
@@ -89,10 +89,10 @@ const struct setting settings[SETTINGS] = {
         GROUP_TRAINING, "steps", "steps", "steps", "training steps",
         INTEGER(training.steps, "30000", 1, 1e12)},
     [SETTING_BATCH] = {
-        GROUP_TRAINING, "batch", "batch", "1", "generators a step",
+        GROUP_TRAINING, "batch", "batch", "1", "generators per training step",
         INTEGER(training.batch, "1024", 1, 1 << 24)},
     [SETTING_SHARDS] = {
-        GROUP_TRAINING, "shards", "shards", "1", "parts of a batch, the most ranks of a run",
+        GROUP_TRAINING, "shards", "shards", "1", "micro-batches per batch; also the maximum number of ranks per run",
         INTEGER(training.shards, "16", 1, 65536), .power_of_two = true},
     [SETTING_OPTIMIZER] = {
         GROUP_TRAINING, "optimizer", "optimizer", "1", "optimizer",
@@ -107,13 +107,13 @@ const struct setting settings[SETTINGS] = {
         GROUP_TRAINING, "warmup_steps", "warmup_steps", "steps", "steps in which the learning rate rises",
         INTEGER(training.warmup_steps, "0", 0, 1e12)},
     [SETTING_EVAL_POINTS] = {
-        GROUP_TRAINING, "eval_points", "eval_points", "1", "inputs a generator in the functional loss",
+        GROUP_TRAINING, "eval_points", "eval_points", "1", "evaluation inputs per generator in the functional loss",
         INTEGER(task.eval_points, "1", 1, 65536)},
     [SETTING_OBJECTIVE] = {
-        GROUP_TRAINING, "objective", "objective", "1", "error that the loss of mlp-inverse takes, of outputs or of weights",
+        GROUP_TRAINING, "objective", "objective", "1", "loss of mlp-inverse: error of the outputs or of the weights",
         CHOICE(task.objective, "functional", objectives)},
     [SETTING_PRECISION] = {
-        GROUP_TRAINING, "precision", "precision", "1", "precision of the arithmetic",
+        GROUP_TRAINING, "precision", "precision", "1", "floating-point precision of matrix products",
         CHOICE(model.precision, "fp32", precisions)},
 
     [SETTING_ENCODER] = {
@@ -126,31 +126,31 @@ const struct setting settings[SETTINGS] = {
         GROUP_NETWORK, "hidden", "network_hidden", "1", "hidden widths of a flat model",
         WIDTHS(model.hidden, "[256, 256, 256]", WIDTHS_MAX, 65536), .models = FLAT},
     [SETTING_HEADS] = {
-        GROUP_NETWORK, "heads", "heads", "1", "heads of pooling by attention, a divisor of embed_dim",
+        GROUP_NETWORK, "heads", "heads", "1", "attention heads; must divide embed_dim",
         INTEGER(model.heads, "4", 1, 65536), .models = SETS, .poolings = 1u << POOLING_ATTENTION},
     [SETTING_QUERIES] = {
-        GROUP_NETWORK, "queries", "queries", "1", "learned queries of pooling by attention",
+        GROUP_NETWORK, "queries", "queries", "1", "learned queries of attention pooling",
         INTEGER(model.queries, "1", 1, 4096), .models = SETS, .poolings = 1u << POOLING_ATTENTION},
 
     [SETTING_EVALUATION_EVERY] = {
         GROUP_EVALUATION, "every", "evaluation_every", "steps", "steps between two evaluations",
         INTEGER(training.evaluate_every, "500", 1, 1e12)},
     [SETTING_EVALUATION_GENERATORS] = {
-        GROUP_EVALUATION, "generators", "evaluation_generators", "1", "held-out generators of an evaluation",
+        GROUP_EVALUATION, "generators", "evaluation_generators", "1", "held-out generators per evaluation",
         INTEGER(training.evaluation_generators, "16384", 2, 1 << 24)},
     [SETTING_EVALUATION_INPUTS] = {
-        GROUP_EVALUATION, "inputs", "evaluation_inputs", "1", "other distributions of the inputs x, at the end",
+        GROUP_EVALUATION, "inputs", "evaluation_inputs", "1", "other distributions of the inputs x in the final evaluation",
         CHOICES(training.extra.inputs, "[]", distributions), .may_be_empty = true},
     [SETTING_EVALUATION_SET_SIZES] = {
-        GROUP_EVALUATION, "set_sizes", "evaluation_set_sizes", "1", "other numbers of equations, at the end",
+        GROUP_EVALUATION, "set_sizes", "evaluation_set_sizes", "1", "other numbers of equations per set in the final evaluation",
         WIDTHS(training.extra.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true, .models = SETS},
     [SETTING_EVALUATION_NOISE] = {
         GROUP_EVALUATION, "noise", "evaluation_noise", "1",
-        "noise on y, in standard deviations of a set's y (none with one pair), at the end",
+        "noise on y in the final evaluation, in standard deviations of a set's y (none with one pair)",
         REALS(training.extra.noise, "[]", 0, 1000), .may_be_empty = true, .tasks = INVERSE},
     [SETTING_EVALUATION_DIRECT_FIT] = {
         GROUP_EVALUATION, "direct_fit", "evaluation_direct_fit", "1",
-        "held-out generators fitted one by one, at the end",
+        "held-out generators fitted one by one in the final evaluation",
         INTEGER(training.extra.direct_fit, "0", 0, 1 << 24), .tasks = 1u << TASK_MLP_INVERSE},
 };
 // clang-format on

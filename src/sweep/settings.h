@@ -1,8 +1,8 @@
-/* The settings of a sweep, as ONE table: what each is called, what it may be, what it is unless said, where a
- * run keeps it, and under which name the results file shows it.
+/* Table of the settings of a sweep: key, type, limits, default, field of struct run_spec, and column of the
+ * results file.
  *
- * Reading, defaults, validation, run ids, `resolved`, the columns and the help text all come from the table;
- * a new setting is a new row. */
+ * Reading, defaults, validation, run ids, `resolved`, the columns and the help text are derived from the
+ * table. To add a setting, add one row. */
 #ifndef SWEEP_SETTINGS_H
 #define SWEEP_SETTINGS_H
 
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The order of the columns and of `resolved`. */
+/* The order of the settings in the results file's columns and in `resolved`. */
 enum setting_id {
     SETTING_TASK,
     SETTING_MODEL,
@@ -58,50 +58,51 @@ enum setting_type {
     SETTING_CHOICE,
     SETTING_WIDTHS,  // a list of integers
     SETTING_REALS,   // a list of reals
-    SETTING_CHOICES, // a list of different names, in any order: bits
+    SETTING_CHOICES, // a set of names, stored as one bit per choice
 };
 
 struct setting {
     enum setting_group group;
     const char *key;
-    const char *column; // its name in the results file
+    const char *column; // column of the results file
     const char *units, *long_name;
     enum setting_type type;
-    const char *standard;       // the default as a file would write it; NULL: none
-    double least, most;         // of an integer and of each width; reals are above `least`
-    int max_widths;             // length of a list of widths or reals
-    bool may_be_empty;          // such a list
-    bool power_of_two;          // nothing else will do
-    bool range;                 // two widths, the first not above the second
+    const char *default_text;   // the default in YAML; NULL: none, the setting is required
+    double min, max;            // limits of an integer, a width or a real; reals must be greater than `min`
+    int max_widths;             // maximum length of a list of widths or reals
+    bool may_be_empty;          // a list may have length 0
+    bool power_of_two;          // the integer must be a power of two
+    bool range;                 // the list is [min, max], two widths in ascending order
     const char *const *choices; // names in the order of the enum, then NULL
-    size_t offset, size;        // of the field in struct run_spec
-    unsigned tasks;             // bits of the tasks that use it; 0: all do
-    unsigned models, poolings;  // likewise
-    bool outside_id;            // a run's id holds what follows from it instead
+    size_t offset, size;        // field in struct run_spec, bytes
+    unsigned tasks;             // bit per task that uses the setting; 0: all tasks
+    unsigned models, poolings;  // bit per model and per pooling that uses the setting; 0: all
+    bool outside_id;            // not part of a run's id, which has values derived from the setting instead
 };
 
 extern const struct setting settings[SETTINGS];
 
-/* What a file calls a choice. */
+/* The name of a choice in sweep files. */
 static inline const char *settings_choice(enum setting_id id, int choice)
 {
     return settings[id].choices[choice];
 }
 extern const char *const setting_groups[GROUPS]; // NULL for the top level
 
-/* "steps" at top level, "training.steps" in a group: for messages. `name` is only a place to write to. */
+/* Full name for messages: "steps" at top level, "training.steps" in a group. The result may point into
+ * `name`. */
 const char *settings_name(enum setting_id id, char name[64]);
 
-/* The setting that is called so in that group; SETTINGS if there is none. */
+/* Returns the setting with `key` in `group`, or SETTINGS. */
 enum setting_id settings_find(enum setting_group group, const char *key);
 
-/* How many groups have such a key; if any has, *group is the first. */
+/* Returns the number of groups that have `key`. If there is one, *group is set to the first. */
 int settings_sharing(const char *key, enum setting_group *group);
 
-/* Whether its values are lists. */
+/* True if a value of the setting is a list. */
 bool settings_is_list(enum setting_id id);
 
-/* Whether the run's model and its pooling use the setting. */
+/* True if the run's task, model and pooling use the setting. */
 bool settings_used(enum setting_id id, const struct run_spec *run);
 
 #endif

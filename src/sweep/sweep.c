@@ -10,26 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_LARGEST = 16 << 20 };
+enum { MAX_FILE_BYTES = 16 << 20 };
 
 enum status sweep_read(const char *path, char **text)
 {
     enum status status = STATUS_OK;
-    char *bytes = memory_small(FILE_LARGEST + 1);
+    char *bytes = memory_small(MAX_FILE_BYTES + 1);
     *text = NULL;
     errno = 0;
     FILE *file = fopen(path, "r");
     if (!file)
         FAIL_DONE(STATUS_USAGE, "%s: cannot be opened: %s", path, strerror(errno));
-    size_t length = fread(bytes, 1, FILE_LARGEST + 1, file);
+    size_t length = fread(bytes, 1, MAX_FILE_BYTES + 1, file);
     if (ferror(file))
         FAIL_DONE(STATUS_USAGE, "%s: cannot be read: %s", path, strerror(errno));
-    if (length > FILE_LARGEST)
-        FAIL_DONE(STATUS_USAGE, "%s: more than %d MiB; expected a sweep file", path, FILE_LARGEST >> 20);
+    if (length > MAX_FILE_BYTES)
+        FAIL_DONE(STATUS_USAGE, "%s: more than %d MiB; expected a sweep file", path, MAX_FILE_BYTES >> 20);
     if (memchr(bytes, '\0', length))
         FAIL_DONE(STATUS_USAGE,
-                  "%s: holds NUL bytes, so it is no text in UTF-8; expected a sweep file in YAML and UTF-8",
-                  path);
+                  "%s: holds NUL bytes, so it is not text; expected a sweep file in YAML and UTF-8", path);
     bytes[length] = '\0';
     *text = memory_text(bytes);
 done:
@@ -39,12 +38,12 @@ done:
     return status;
 }
 
-// Splits KEY=VALUE in place and applies it. `argument` has to outlive the grid.
+// Splits KEY=VALUE in place and applies it. `argument` must outlive the grid.
 static void apply_set(char *argument, struct grid *grid, struct diagnostics *diagnostics)
 {
     char *equals = strchr(argument, '=');
     if (!equals) {
-        diagnostics_add(diagnostics, (struct place){.set = argument}, NULL,
+        diagnostics_add(diagnostics, (struct source_location){.set = argument}, NULL,
                         "a value is missing; expected KEY=VALUE");
         return;
     }
@@ -62,7 +61,7 @@ static void finish(const struct grid *grid, const char *text, struct diagnostics
     sweep->name = memory_text(grid->name);
     sweep->text = memory_text(text);
     sweep->resolved = text_take(&resolved);
-    mistakes_print(notes, "note: ", &remarks);
+    diagnostics_print(notes, "note: ", &remarks);
     sweep->notes = text_take(&remarks);
 }
 
@@ -80,7 +79,7 @@ enum status sweep_create(const char *path, const char *text, int sets, const cha
     if (document_read(text, NULL, &diagnostics, &root) && reader_file(&root, &grid, &diagnostics)) {
         for (int i = 0; i < sets; i++)
             apply_set(arguments[i], &grid, &diagnostics);
-        reader_require(&grid, &diagnostics);
+        grid_check_required(&grid, &diagnostics);
         expand_grid(&grid, &diagnostics, &sweep->run, &sweep->runs);
     }
     enum status status = diagnostics_status(&diagnostics);

@@ -76,15 +76,15 @@ void sweep_settings(struct column_table *table)
 {
     *table = (struct column_table){.rows = SETTINGS};
     char **names = column_add(table, "setting", COLUMN_TEXT, "1", "setting")->texts;
-    char **defaults = column_add(table, "default", COLUMN_TEXT, "1", "value unless said otherwise")->texts;
-    char **values = column_add(table, "values", COLUMN_TEXT, "1", "what it may be")->texts;
-    char **meanings = column_add(table, "meaning", COLUMN_TEXT, "1", "what it is")->texts;
+    char **defaults = column_add(table, "default", COLUMN_TEXT, "1", "default value")->texts;
+    char **values = column_add(table, "values", COLUMN_TEXT, "1", "valid values")->texts;
+    char **meanings = column_add(table, "meaning", COLUMN_TEXT, "1", "meaning")->texts;
     for (enum setting_id id = 0; id < SETTINGS; id++) {
         char name[64];
         struct text expected = {0};
         value_expected(id, &expected);
         names[id] = memory_text(settings_name(id, name));
-        defaults[id] = memory_text(settings[id].standard ? settings[id].standard : "-");
+        defaults[id] = memory_text(settings[id].default_text ? settings[id].default_text : "-");
         values[id] = text_take(&expected);
         meanings[id] = memory_text(settings[id].long_name);
     }

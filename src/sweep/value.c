@@ -18,9 +18,9 @@ static void print_number(struct text *text, double value)
 static void print_range(const struct setting *setting, struct text *text)
 {
     text_add(text, "from ");
-    print_number(text, setting->least);
+    print_number(text, setting->min);
     text_add(text, " to ");
-    print_number(text, setting->most);
+    print_number(text, setting->max);
 }
 
 static void print_choices(const char *const *choices, struct text *text)
@@ -39,25 +39,25 @@ void value_expected(enum setting_id id, struct text *text)
         break;
     case SETTING_REAL:
         text_add(text, "a number above ");
-        print_number(text, setting->least);
+        print_number(text, setting->min);
         text_add(text, " and at most ");
-        print_number(text, setting->most);
+        print_number(text, setting->max);
         break;
     case SETTING_CHOICE:
         print_choices(setting->choices, text);
         break;
     case SETTING_WIDTHS:
         if (setting->range)
-            text_add(text, "[least, most], two integers ");
+            text_add(text, "[min, max], two integers ");
         else
             text_format(text, "a list of %d to %d integers ", !setting->may_be_empty, setting->max_widths);
         print_range(setting, text);
         break;
     case SETTING_REALS:
         text_format(text, "a list of up to %d numbers above ", setting->max_widths);
-        print_number(text, setting->least);
+        print_number(text, setting->min);
         text_add(text, " and at most ");
-        print_number(text, setting->most);
+        print_number(text, setting->max);
         break;
     case SETTING_CHOICES:
         text_add(text, "a list of ");
@@ -65,14 +65,14 @@ void value_expected(enum setting_id id, struct text *text)
     }
 }
 
-// Records "KEY: <found> <what is wrong>; expected ...".
+// Records an error "KEY: <description of the node> <what>; expected ...". Returns false.
 static bool refuse(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                    const char *what)
 {
     char name[64], words[64];
     struct text expected = {0};
     value_expected(id, &expected);
-    diagnostics_add(diagnostics, node->place, settings_name(id, name), "%s %s; expected %s",
+    diagnostics_add(diagnostics, node->location, settings_name(id, name), "%s %s; expected %s",
                     document_words(node, words), what, expected.chars);
     text_free(&expected);
     return false;
@@ -89,9 +89,9 @@ static bool parse_integer(enum setting_id id, const struct node *node, struct di
     const struct setting *setting = &settings[id];
     if (node->type != NODE_SCALAR || node->quoted || !number_integer(node->scalar, integer))
         return refuse(id, node, diagnostics, "is no integer");
-    if (*integer > (int64_t)setting->most)
+    if (*integer > (int64_t)setting->max)
         return refuse(id, node, diagnostics, "is too large");
-    if (*integer < (int64_t)setting->least)
+    if (*integer < (int64_t)setting->min)
         return refuse(id, node, diagnostics, "is too small");
     if (setting->power_of_two && !is_power_of_two(*integer))
         return refuse(id, node, diagnostics, "is no power of two");
@@ -116,9 +116,9 @@ static bool parse_real(enum setting_id id, const struct node *node, struct diagn
         return refuse(id, node, diagnostics, "is not finite");
     if (node->type != NODE_SCALAR || node->quoted || !number_real(node->scalar, real))
         return refuse(id, node, diagnostics, "is no number");
-    if (*real > setting->most)
+    if (*real > setting->max)
         return refuse(id, node, diagnostics, "is too large");
-    if (*real <= setting->least)
+    if (*real <= setting->min)
         return refuse(id, node, diagnostics, "is too small");
     return true;
 }
@@ -142,13 +142,13 @@ static bool parse_choice(enum setting_id id, const struct node *node, struct dia
     if (nearest.name[0])
         text_format(&expected, "; did you mean `%s`?", nearest.name);
     char name[64];
-    diagnostics_add(diagnostics, node->place, settings_name(id, name), "unknown value `%s`; expected %s",
+    diagnostics_add(diagnostics, node->location, settings_name(id, name), "unknown value `%s`; expected %s",
                     node->scalar, expected.chars);
     text_free(&expected);
     return false;
 }
 
-// Whether the node is a list of a length that the setting may have.
+// True if the node is a list whose length is valid for the setting.
 static bool check_list(enum setting_id id, const struct node *node, struct diagnostics *diagnostics)
 {
     const struct setting *setting = &settings[id];
@@ -214,7 +214,7 @@ static bool parse_choices(enum setting_id id, const struct node *node, struct di
 bool value_parse(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                  struct value *value)
 {
-    *value = (struct value){.place = node->place};
+    *value = (struct value){.location = node->location};
     switch (settings[id].type) {
     case SETTING_INTEGER:
         return parse_integer(id, node, diagnostics, &value->integer);
@@ -235,16 +235,16 @@ bool value_parse(enum setting_id id, const struct node *node, struct diagnostics
 bool value_default(enum setting_id id, struct value *value)
 {
     *value = (struct value){0};
-    const char *standard = settings[id].standard;
-    if (!standard)
+    const char *text = settings[id].default_text;
+    if (!text)
         return false;
     struct diagnostics diagnostics = {0};
     struct node node;
     bool valid =
-        document_read(standard, NULL, &diagnostics, &node) && value_parse(id, &node, &diagnostics, value);
+        document_read(text, NULL, &diagnostics, &node) && value_parse(id, &node, &diagnostics, value);
     assert(valid && diagnostics.count == 0);
     document_free(&node);
-    value->place = (struct place){0};
+    value->location = (struct source_location){0};
     return valid;
 }
 
@@ -315,22 +315,17 @@ void value_print_yaml(enum setting_id id, const struct value *value, struct text
     text_add(text, "]");
 }
 
-static void *field_of(const struct setting *setting, struct run_spec *run)
-{
-    return (char *)run + setting->offset;
-}
-
-// Integers and enums are int or int64_t, as their field is.
+// The field of an integer or enum is int or int64_t, by its size.
 void value_store(enum setting_id id, const struct value *value, struct run_spec *run)
 {
     const struct setting *setting = &settings[id];
-    void *field = field_of(setting, run);
-    int narrow = (int)value->integer;
+    void *field = (char *)run + setting->offset;
+    int as_int = (int)value->integer;
     switch (setting->type) {
     case SETTING_INTEGER:
     case SETTING_CHOICE:
     case SETTING_CHOICES:
-        memcpy(field, setting->size == sizeof(int64_t) ? (const void *)&value->integer : &narrow,
+        memcpy(field, setting->size == sizeof(int64_t) ? (const void *)&value->integer : &as_int,
                setting->size);
         break;
     case SETTING_REAL:
@@ -348,7 +343,7 @@ void value_load(enum setting_id id, const struct run_spec *run, struct value *va
 {
     const struct setting *setting = &settings[id];
     const void *field = (const char *)run + setting->offset;
-    int narrow;
+    int as_int;
     *value = (struct value){0};
     switch (setting->type) {
     case SETTING_INTEGER:
@@ -357,8 +352,8 @@ void value_load(enum setting_id id, const struct run_spec *run, struct value *va
         if (setting->size == sizeof(int64_t)) {
             memcpy(&value->integer, field, sizeof(int64_t));
         } else {
-            memcpy(&narrow, field, sizeof narrow);
-            value->integer = narrow;
+            memcpy(&as_int, field, sizeof as_int);
+            value->integer = as_int;
         }
         break;
     case SETTING_REAL:

@@ -1,4 +1,4 @@
-/* The value of one setting: read, checked, printed, compared, and moved in and out of a run. */
+/* The value of one setting: parse, validate, print, compare, and copy to and from struct run_spec. */
 #ifndef SWEEP_VALUE_H
 #define SWEEP_VALUE_H
 
@@ -10,32 +10,34 @@
 #include <stdint.h>
 
 struct value {
-    struct place place; // line 0: nobody wrote it, it is the default
+    struct source_location location; // line 0: the default
     union {
-        int64_t integer; // also a choice: its enum value; and choices: a bit for each
+        int64_t integer; // of SETTING_CHOICE: the enum value; of SETTING_CHOICES: one bit per choice
         double real;
         struct widths widths;
         struct reals reals;
     };
 };
 
-/* False, with a mistake recorded, if the setting cannot be that. */
+/* Parses the node. Returns false, with an error recorded, if the value is not valid for the setting. */
 bool value_parse(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                  struct value *value);
 
-/* False, and a value of zeros, if the setting has no default. */
+/* Sets *value to the setting's default. Returns false, and a value of zeros, if there is none. */
 bool value_default(enum setting_id id, struct value *value);
 
-/* What the setting may be, in words: "an integer from 1 to 65536". */
+/* Appends a description of the valid values, such as "an integer from 1 to 65536". */
 void value_expected(enum setting_id id, struct text *text);
 
-/* < 0, 0 or > 0. */
+/* Returns < 0, 0 or > 0, as strcmp. */
 int value_compare(enum setting_id id, const struct value *a, const struct value *b);
 
-/* As the results file and the ids show it, lists without brackets; and as YAML, with them. */
+/* value_print appends the form of the results file and the run ids: lists without brackets. value_print_yaml
+ * appends YAML: lists with brackets. */
 void value_print(enum setting_id id, const struct value *value, struct text *text);
 void value_print_yaml(enum setting_id id, const struct value *value, struct text *text);
 
+/* Copy the value to, and from, the setting's field in *run. */
 void value_store(enum setting_id id, const struct value *value, struct run_spec *run);
 void value_load(enum setting_id id, const struct run_spec *run, struct value *value);
 

@@ -46,7 +46,7 @@ static enum status create(const char *path, int64_t runs)
 {
     struct column_table settings = {.rows = runs};
     char **ids = column_add(&settings, "run_id", COLUMN_TEXT, "1", "hash of the settings")->texts;
-    char **tasks = column_add(&settings, "task", COLUMN_TEXT, "1", "what is to be learned")->texts;
+    char **tasks = column_add(&settings, "task", COLUMN_TEXT, "1", "learning task")->texts;
     char **hidden = column_add(&settings, "generator_hidden", COLUMN_LIST, "1", "widths")->texts;
     int64_t *seeds = column_add(&settings, "seed", COLUMN_INT, "1", "seed")->ints;
     for (int64_t run = 0; run < runs; run++) {

@@ -2,6 +2,7 @@
 // columns, costs.
 #include "base/status.h"
 #include "base/text.h"
+#include "sweep/equation_ratio.h"
 #include "sweep/resolve.h"
 #include "sweep/sweep.h"
 
@@ -389,17 +390,17 @@ static void test_generators_as_an_axis(void **state)
 static void test_equations_round_in_decimal(void **state)
 {
     (void)state;
-    assert_int_equal(resolve_equations(1.33, 15), 20);    // 19.95
-    assert_int_equal(resolve_equations(1.33, 50), 67);    // 66.5
-    assert_int_equal(resolve_equations(2.03, 50), 102);   // 101.5; in binary 101.49999999999998579
-    assert_int_equal(resolve_equations(1.15, 10), 12);    // 11.5
-    assert_int_equal(resolve_equations(0.145, 100), 15);  // 14.5
-    assert_int_equal(resolve_equations(1.005, 100), 101); // 100.5
-    assert_int_equal(resolve_equations(1.3299999999999, 50), 66);
-    assert_int_equal(resolve_equations(3, 15), 45);
-    assert_int_equal(resolve_equations(1e6, 1000000), 1000000000000);
-    assert_int_equal(resolve_equations(1.5e-5, 100000), 2); // 1.5
-    assert_int_equal(resolve_equations(1e-300, 1000000), 0);
+    assert_int_equal(equation_ratio_count(1.33, 15), 20);    // 19.95
+    assert_int_equal(equation_ratio_count(1.33, 50), 67);    // 66.5
+    assert_int_equal(equation_ratio_count(2.03, 50), 102);   // 101.5; in binary 101.49999999999998579
+    assert_int_equal(equation_ratio_count(1.15, 10), 12);    // 11.5
+    assert_int_equal(equation_ratio_count(0.145, 100), 15);  // 14.5
+    assert_int_equal(equation_ratio_count(1.005, 100), 101); // 100.5
+    assert_int_equal(equation_ratio_count(1.3299999999999, 50), 66);
+    assert_int_equal(equation_ratio_count(3, 15), 45);
+    assert_int_equal(equation_ratio_count(1e6, 1000000), 1000000000000);
+    assert_int_equal(equation_ratio_count(1.5e-5, 100000), 2); // 1.5
+    assert_int_equal(equation_ratio_count(1e-300, 1000000), 0);
 }
 
 // ---- --set ----

@@ -1,6 +1,7 @@
 // Every mistake that a sweep file can hold: the line that tells it, and that nothing else is told.
 #include "base/status.h"
 #include "base/text.h"
+#include "sweep/equation_ratio.h"
 #include "sweep/resolve.h"
 #include "sweep/sweep.h"
 
@@ -223,7 +224,7 @@ static void test_axes(void **state)
         {BASE "axes:\n  encoder: [[8, 9], [8], [8, 9]]\n", NULL,
          "f.yaml:5: network.encoder: `[8, 9]` is in the axis twice"},
         {BASE "axes:\n  encoder: [128, 256]\n", NULL,
-         "f.yaml:5: network.encoder: a list of numbers; expected a list of values, each of them a list"},
+         "f.yaml:5: network.encoder: one list; expected a list of values, each of them a list"},
         {BASE "axes:\n  batch: [256,\n    -5]\n", NULL,
          "f.yaml:6: training.batch: `-5` is too small; expected"},
         {BASE "axes:\n  unknowns: [15]\n", NULL,
@@ -341,12 +342,12 @@ static void test_what_does_not_fit(void **state)
         {BASE "training:\n  steps: 100000000\nevaluation:\n  every: 1\n", NULL,
          "f.yaml:7: evaluation.every: 100000000 steps, evaluated every 1, make curves of 100000000 points"},
         {BASE "network:\n  encoder: [65536, 65536]\n", NULL,
-         "f.yaml:5: network.encoder: the model would be 4.3e+09 numbers; expected at most 2147483647"},
+         "f.yaml:5: network.encoder: the model would have 4.3e+09 elements; expected at most 2147483647"},
         {"name: t\nequation_ratio: 60000\nunknowns: 15\naxes:\n  encoder: [[4096]]\n", NULL,
-         "f.yaml:5: network.encoder: a layer's output for one set would be 3.69e+09 numbers; expected at "
+         "f.yaml:5: network.encoder: a layer's output for one set would have 3.69e+09 elements; expected at "
          "most"},
         {BASE "training: {batch: 16777216, shards: 1, eval_points: 65536}\n", NULL,
-         "f.yaml:4: training.eval_points: the evaluation points of a shard would be 2.2e+12 numbers"},
+         "f.yaml:4: training.eval_points: the evaluation points of a shard would have 2.2e+12 elements"},
         {"name: t\nunknowns: 15\naxes:\n  equation_ratio: [1.33,\n    1.34]\n", NULL,
          "f.yaml:5: equation_ratio: 1.33 and 1.34 make the same run, of 15 unknowns and 20 equations; "
          "expected runs"},
@@ -393,12 +394,12 @@ static void test_tasks(void **state)
          "mean "
          "`weights`?"},
         {BASE "equation_range: [45]\n", NULL,
-         "f.yaml:4: equation_range: a list is too short; expected [least, most], two integers from 1 to "
+         "f.yaml:4: equation_range: a list is too short; expected [min, max], two integers from 1 to "
          "1000000"},
         {BASE "equation_range: [45, 20]\n", NULL,
          "f.yaml:4: equation_range: a list starts above its end; expected"},
         {BASE "equation_range: 20\n", NULL,
-         "f.yaml:4: equation_range: `20` is no list; expected [least, most]"},
+         "f.yaml:4: equation_range: `20` is no list; expected [min, max]"},
         {BASE "equation_range: [0, 20]\n", NULL, "f.yaml:4: equation_range: `0` is too small; expected"},
         {BASE "equation_range: [20, 45]\nmodel: linear\n", NULL,
          "f.yaml:4: equation_range: `linear` reads a fixed number of pairs; expected model `deep-sets`, or "
@@ -539,8 +540,8 @@ static void test_ratio_limits_pass(void **state)
         const char *limit = strstr(status_message(), "expected at least ");
         assert_non_null(limit);
         double ratio = strtod(limit + strlen("expected at least "), NULL);
-        assert_int_equal(resolve_equations(ratio, unknowns[i]), 1);
-        assert_int_equal(resolve_equations(0.989 * ratio, unknowns[i]), 0);
+        assert_int_equal(equation_ratio_count(ratio, unknowns[i]), 1);
+        assert_int_equal(equation_ratio_count(0.989 * ratio, unknowns[i]), 0);
     }
 }
 
@@ -550,10 +551,10 @@ static void test_set_sizes_count(void **state)
     (void)state;
     static const struct mistaken cases[] = {
         {BASE "training: {batch: 16384, shards: 1}\nevaluation: {set_sizes: [10, 1000000]}\n", NULL,
-         "f.yaml:5: evaluation.set_sizes: the pairs of a shard would be 4.92e+10 numbers; expected at most "
+         "f.yaml:5: evaluation.set_sizes: the pairs of a shard would have 4.92e+10 elements; expected at most "
          "2147483647"},
         {BASE "network: {encoder: [4096]}\nevaluation: {set_sizes: [1000000]}\n", NULL,
-         "f.yaml:5: evaluation.set_sizes: a layer's output for one set would be 4.1e+09 numbers; expected"},
+         "f.yaml:5: evaluation.set_sizes: a layer's output for one set would have 4.1e+09 elements; expected"},
     };
     EXPECT_ALL(cases);
 }
@@ -569,7 +570,7 @@ static void test_files(void **state)
     assert_int_equal(sweep_read("/bin/sh", &text), STATUS_USAGE);
     assert_string_equal(
         status_message(),
-        "/bin/sh: holds NUL bytes, so it is no text in UTF-8; expected a sweep file in YAML and UTF-8");
+        "/bin/sh: holds NUL bytes, so it is not text; expected a sweep file in YAML and UTF-8");
 }
 
 int main(void)
