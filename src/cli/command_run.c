@@ -276,7 +276,7 @@ static enum status on_started(void *context, int64_t run, const int *ranks, int 
     return store_write_status(recorder->store, run, RUN_RUNNING);
 }
 
-static enum status on_grown(void *context, int64_t run, const int *ranks, int size, int64_t step)
+static enum status on_extended(void *context, int64_t run, const int *ranks, int size, int64_t step)
 {
     struct recorder *recorder = context;
     progress_started(recorder->progress, run, size);
@@ -426,7 +426,7 @@ static enum status work(const struct command *command, const struct run_options 
                                          .checkpoint = on_checkpoint,
                                          .curve = on_curve,
                                          .started = on_started,
-                                         .grown = on_grown,
+                                         .extended = on_extended,
                                          .progress = on_progress,
                                          .point = on_point,
                                          .finished = on_finished,

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a group was when it got the size it has: its speed is measured from there. */
+/* The state of a run when its group got its present size: the time per step is measured from there. */
 struct mark {
-    bool set;
+    bool is_set;
     int64_t step;
     double wall_seconds;
 };
@@ -20,14 +20,15 @@ struct master {
     const struct schedule_job *job;
     const struct schedule_hooks *hooks;
     struct outbox *outbox;
-    MPI_Comm world; // the outbox's
+    MPI_Comm world; // communicator of the outbox
     int ranks;
     struct scheduler *scheduler;
-    struct mark *mark;          // [runs]
-    bool undecided;             // something has changed since the last decision
-    struct self_message own[2]; // what waits for rank 0: an assignment, or a message to the leader that it is
-    bool stop_sent, quit_sent, work_left;
-    enum status failure; // of the results file
+    struct mark *mark;                   // [runs]
+    bool changed;                        // the scheduler state has changed since the last decision
+    struct self_message self_message[2]; // to rank 0: [0] TAG_ASSIGN or TAG_JOIN, [1] TAG_EXTEND
+    bool stop_sent, quit_sent;
+    bool work_left;      // a run ended with TRAIN_STOPPED
+    enum status failure; // first failure to write the results file
     char failure_message[512];
 };
 
@@ -39,7 +40,7 @@ static int64_t count_runs(const struct schedule_job *job)
     return last + 1;
 }
 
-static void make_dispatch(const struct schedule_job *job, int ranks, struct scheduler **scheduler)
+static void create_scheduler(const struct schedule_job *job, int ranks, struct scheduler **scheduler)
 {
     scheduler_create(job->estimate, count_runs(job), job->todo, job->todo_count, &policy_network, ranks,
                      job->group, scheduler);
@@ -49,7 +50,7 @@ int schedule_ranks_used(const struct schedule_job *job, int ranks)
 {
     struct scheduler *scheduler;
     const struct scheduler_order *orders;
-    make_dispatch(job, ranks, &scheduler);
+    create_scheduler(job, ranks, &scheduler);
     scheduler_decide(scheduler, 0, &orders);
     int used = ranks - scheduler_free_ranks(scheduler);
     scheduler_destroy(&scheduler);
@@ -60,10 +61,10 @@ void master_create(const struct schedule_job *job, const struct schedule_hooks *
                    struct master **out)
 {
     struct master *master = memory_small(sizeof *master);
-    *master = (struct master){
-        .job = job, .hooks = hooks, .outbox = outbox, .world = outbox->comm, .undecided = true};
+    *master =
+        (struct master){.job = job, .hooks = hooks, .outbox = outbox, .world = outbox->comm, .changed = true};
     MPI_Comm_size(master->world, &master->ranks);
-    make_dispatch(job, master->ranks, &master->scheduler);
+    create_scheduler(job, master->ranks, &master->scheduler);
     master->mark = memory_small((size_t)count_runs(job) * sizeof *master->mark);
     *out = master;
 }
@@ -74,38 +75,39 @@ void master_destroy(struct master **master)
         return;
     scheduler_destroy(&(*master)->scheduler);
     for (int i = 0; i < 2; i++)
-        free((*master)->own[i].ranks);
+        free((*master)->self_message[i].ranks);
     free((*master)->mark);
     free(*master);
     *master = NULL;
 }
 
-// A failure of the results file ends the job: `status` was just recorded, here or (with its message) by a
-// leader.
+// Ends the job after a failure to write the results file; `message` describes `status`. Keeps the first
+// failure.
 static void fail(struct master *master, enum status status, const char *message)
 {
     if (status == STATUS_OK || master->failure != STATUS_OK)
         return;
     master->failure = status;
     snprintf(master->failure_message, sizeof master->failure_message, "%s", message);
-    stop_request(); // the others save what they can
+    stop_request(); // all ranks save their runs
 }
 
-// ---- starting runs, moving ranks ----
+// ---- orders of the scheduler ----
 
-static void keep_for_self(struct master *master, enum tag tag, int *ranks, int length)
+// Takes ownership of `ranks`.
+static void enqueue_self(struct master *master, enum tag tag, int *ranks, int length)
 {
-    struct self_message *own = &master->own[tag == TAG_GROW];
-    free(own->ranks);
-    *own = (struct self_message){tag, ranks, length};
+    struct self_message *message = &master->self_message[tag == TAG_EXTEND];
+    free(message->ranks);
+    *message = (struct self_message){tag, ranks, length};
 }
 
 static void send_order(struct master *master, enum tag tag, const int *message, int length, int rank)
 {
     if (rank == 0) {
-        int *own = memory_small((size_t)length * sizeof *own);
-        memcpy(own, message, (size_t)length * sizeof *own);
-        keep_for_self(master, tag, own, length);
+        int *copy = memory_small((size_t)length * sizeof *copy);
+        memcpy(copy, message, (size_t)length * sizeof *copy);
+        enqueue_self(master, tag, copy, length);
     } else {
         outbox_send(master->outbox, message, length, MPI_INT, rank, tag);
     }
@@ -118,7 +120,7 @@ static void carry_out(struct master *master, const struct scheduler_order *order
     message[0] = (int)order->run;
     memcpy(message + 1, order->ranks, (size_t)order->size * sizeof *message);
     if (order->already > 0) {
-        send_order(master, TAG_GROW, message, length, order->ranks[0]);
+        send_order(master, TAG_EXTEND, message, length, order->ranks[0]);
     } else {
         enum status status =
             master->hooks->started(master->hooks->context, order->run, order->ranks, order->size);
@@ -132,9 +134,9 @@ static void carry_out(struct master *master, const struct scheduler_order *order
 static void decide(struct master *master)
 {
     const struct scheduler_order *orders;
-    if (!master->undecided || stop_requested())
+    if (!master->changed || stop_requested())
         return;
-    master->undecided = false;
+    master->changed = false;
     int count = scheduler_decide(master->scheduler, clock_seconds(), &orders);
     for (int i = 0; i < count; i++)
         carry_out(master, &orders[i]);
@@ -143,10 +145,10 @@ static void decide(struct master *master)
 struct self_message master_self_message(struct master *master)
 {
     for (int i = 0; i < 2; i++) {
-        struct self_message own = master->own[i];
-        if (own.ranks) {
-            master->own[i].ranks = NULL;
-            return own;
+        struct self_message message = master->self_message[i];
+        if (message.ranks) {
+            master->self_message[i].ranks = NULL;
+            return message;
         }
     }
     return (struct self_message){0};
@@ -154,38 +156,38 @@ struct self_message master_self_message(struct master *master)
 
 // ---- reports ----
 
-// How fast the group is, once that can be told.
+// Passes the run's remaining steps to the scheduler, and the time per step once min_seconds were measured.
 static void measure(struct master *master, const struct report *report)
 {
-    static const double long_enough = 0.5; // seconds
+    static const double min_seconds = 0.5;
     struct mark *mark = &master->mark[report->run];
     const struct train_scalars *scalars = &report->scalars;
     double seconds = scalars->wall_seconds - mark->wall_seconds, step_seconds = 0;
-    if (!mark->set)
+    if (!mark->is_set)
         *mark = (struct mark){true, scalars->step, scalars->wall_seconds};
-    else if (seconds >= long_enough && scalars->step > mark->step)
+    else if (seconds >= min_seconds && scalars->step > mark->step)
         step_seconds = seconds / (double)(scalars->step - mark->step);
     double left = (double)(master->job->run[report->run].training.steps - scalars->step);
     scheduler_progress(master->scheduler, report->run, clock_seconds(), left, step_seconds);
-    master->undecided = true;
+    master->changed = true;
 }
 
-static enum status grown(struct master *master, const struct report *report)
+static enum status extended(struct master *master, const struct report *report)
 {
     const int *ranks;
-    scheduler_extended(master->scheduler, report->run, report->larger, clock_seconds());
-    master->mark[report->run].set = false;
+    scheduler_extended(master->scheduler, report->run, report->extended, clock_seconds());
+    master->mark[report->run].is_set = false;
     measure(master, report);
     int size = scheduler_group(master->scheduler, report->run, &ranks);
-    return report->larger
-               ? master->hooks->grown(master->hooks->context, report->run, ranks, size, report->scalars.step)
-               : STATUS_OK;
+    if (!report->extended)
+        return STATUS_OK;
+    return master->hooks->extended(master->hooks->context, report->run, ranks, size, report->scalars.step);
 }
 
 static enum status finished(struct master *master, const struct report *report)
 {
     scheduler_finished(master->scheduler, report->run);
-    master->undecided = true;
+    master->changed = true;
     if (report->status != STATUS_OK) {
         fail(master, report->status, report->message);
         return STATUS_OK;
@@ -206,22 +208,22 @@ void master_report(struct master *master, enum tag tag, const struct report *rep
         status = master->hooks->progress(master->hooks->context, report->run, &report->scalars);
     } else if (tag == TAG_POINT) {
         status = master->hooks->point(master->hooks->context, report->run, report->point, &report->scalars);
-    } else if (tag == TAG_GROWN) {
-        status = grown(master, report);
+    } else if (tag == TAG_EXTENDED) {
+        status = extended(master, report);
     } else {
         status = finished(master, report);
     }
     fail(master, status, status_message());
 }
 
-// Rank 0 is to join a group: its leader says so, not the master.
+// Receives the message by which a leader calls rank 0 into its group.
 static void receive_join(struct master *master, const MPI_Status *message)
 {
     int length;
     MPI_Get_count(message, MPI_INT, &length);
     int *ranks = memory_small((size_t)length * sizeof *ranks);
     MPI_Recv(ranks, length, MPI_INT, message->MPI_SOURCE, TAG_JOIN, master->world, MPI_STATUS_IGNORE);
-    keep_for_self(master, TAG_JOIN, ranks, length);
+    enqueue_self(master, TAG_JOIN, ranks, length);
 }
 
 static void receive(struct master *master, const MPI_Status *message)
@@ -244,13 +246,13 @@ static void receive(struct master *master, const MPI_Status *message)
 
 void master_serve(struct master *master)
 {
-    int waiting = 1;
-    while (waiting) {
+    int waiting;
+    do {
         MPI_Status message;
         MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, master->world, &waiting, &message);
         if (waiting)
             receive(master, &message);
-    }
+    } while (waiting);
     if (stop_requested() && !master->stop_sent) {
         master->stop_sent = true;
         for (int rank = 1; rank < master->ranks; rank++)
@@ -262,26 +264,21 @@ void master_serve(struct master *master)
 
 // ---- the end ----
 
-static enum status end_status(const struct master *master)
-{
-    if (master->failure != STATUS_OK)
-        return master->failure;
-    return master->work_left || scheduler_waiting(master->scheduler) > 0 ? STATUS_INTERRUPTED : STATUS_OK;
-}
-
 bool master_done(struct master *master, enum status *status)
 {
-    bool more = scheduler_waiting(master->scheduler) > 0 && !stop_requested();
-    if (scheduler_running(master->scheduler) > 0 || more)
+    bool waiting = scheduler_waiting(master->scheduler) > 0;
+    if (scheduler_running(master->scheduler) > 0 || (waiting && !stop_requested()))
         return false;
-    *status = end_status(master);
+    *status = master->work_left || waiting ? STATUS_INTERRUPTED : STATUS_OK;
+    if (master->failure != STATUS_OK)
+        *status = master->failure;
     if (!master->quit_sent) {
         master->quit_sent = true;
         int code = (int)*status;
         for (int rank = 1; rank < master->ranks; rank++)
             outbox_send(master->outbox, &code, 1, MPI_INT, rank, TAG_QUIT);
     }
-    if (master->failure != STATUS_OK) // later successes may have replaced the record
+    if (master->failure != STATUS_OK) // a later failure may have replaced the recorded message
         status_fail(master->failure, __FILE__, __LINE__, "%s", master->failure_message);
     return true;
 }

@@ -1,5 +1,5 @@
-/* The master's side: the queue, who is free, who does what. Lives in rank 0, called from its idle loop and
- * from between its own shards. */
+/* The master: holds the scheduler state and carries out the scheduler's orders. Runs in rank 0, called from
+ * its idle loop and between the shards of its own training. */
 #ifndef SCHEDULE_MASTER_H
 #define SCHEDULE_MASTER_H
 
@@ -9,28 +9,31 @@
 
 struct master;
 
-/* The outbox stays the caller's. Its communicator carries all messages of the scheduler. */
+/* The caller keeps ownership of the outbox, whose communicator carries all messages of the scheduler. */
 void master_create(const struct schedule_job *job, const struct schedule_hooks *hooks, struct outbox *outbox,
                    struct master **master);
 void master_destroy(struct master **master);
 
-/* Answers all waiting messages, starts what can be started, passes a stop on. */
+/* Receives all waiting messages, starts runs and extends groups where ranks are free, and forwards a stop
+ * request to the workers. Not collective. */
 void master_serve(struct master *master);
 
-/* A report, also from rank 0 itself. */
+/* Records a report of a leader; rank 0 calls it directly where it is the leader. `tag`: one of TAG_PROGRESS,
+ * TAG_POINT, TAG_EXTENDED, TAG_FINISHED. */
 void master_report(struct master *master, enum tag tag, const struct report *report);
 
-/* The master in its part as a rank: what it would get as a message if it were another. The tag is
- * TAG_ASSIGN or TAG_JOIN, or TAG_GROW where it leads a group; `ranks` as there (length 1 + ranks), NULL if
- * there is nothing. The caller frees it. */
+/* A message to rank 0 itself: TAG_ASSIGN or TAG_JOIN, or TAG_EXTEND where rank 0 leads a group. */
 struct self_message {
     enum tag tag;
-    int *ranks;
+    int *ranks; // [length]: run, then the ranks; NULL if no message waits
     int length;
 };
+
+/* Returns the next message to rank 0 itself; the caller frees its `ranks`. */
 struct self_message master_self_message(struct master *master);
 
-/* Nothing runs and nothing will start: the others were told to quit. *status is how the job ended. */
+/* Returns true once no run is running and none will start; TAG_QUIT is then sent to all workers, and *status
+ * is the status of the whole job. */
 bool master_done(struct master *master, enum status *status);
 
 #endif

@@ -1,4 +1,4 @@
-/* Everything that the master (rank 0) and the workers say to each other. Small structs, sent as bytes: all
+/* Messages between the master (rank 0), the leaders of groups and the workers. Structs are sent as bytes: all
  * ranks run the same program on the same kind of machine. */
 #ifndef SCHEDULE_MESSAGES_H
 #define SCHEDULE_MESSAGES_H
@@ -9,27 +9,28 @@
 enum tag {
     // master -> worker
     TAG_ASSIGN = 1, // int[]: run, then the ranks of its group, the leader first
-    TAG_GROW,       // to a leader; int[]: run, then the ranks of the larger group, the present ones first
-    TAG_STOP,       // empty: save and come back (worker -> master: I was told to stop)
-    TAG_QUIT,       // int: the status that the whole job ends with
-    // leader -> newcomer
-    TAG_JOIN, // int[]: as TAG_GROW, once the group is at a step's end
+    TAG_EXTEND,     // to a leader; int[]: run, then the ranks of the extended group, the present ranks first
+    TAG_STOP,       // empty: save and stop (worker -> master: this rank received a stop request)
+    TAG_QUIT,       // int: the enum status that schedule_work returns
+    // leader -> joining rank
+    TAG_JOIN, // int[]: contents of TAG_EXTEND, sent between two steps of the group
     // leader -> master
     TAG_PROGRESS, // struct report
     TAG_POINT,    // struct report: a point of the curves
-    TAG_GROWN,    // struct report; `larger` says whether it worked
+    TAG_EXTENDED, // struct report; `extended` is false if a joining rank had no memory
     TAG_FINISHED, // struct report
 };
 
-/* Where a run is, or how it ended. */
+/* Progress or end of a run. Only TAG_FINISHED sends `scores` and the members after it: the other messages are
+ * frequent. */
 struct report {
     int64_t run;
-    bool larger;
-    enum status status; // not OK: the results file could not be written
-    enum train_end end;
+    bool extended;      // TAG_EXTENDED
+    enum status status; // TAG_FINISHED: not STATUS_OK if the results file could not be written
+    enum train_end end; // TAG_FINISHED
     struct train_scalars scalars;
-    int64_t point;                   // with TAG_POINT
-    double scores[EXTRA_SCORES_MAX]; // from here on with TAG_FINISHED alone: the other messages are frequent
+    int64_t point; // TAG_POINT: index of the curve point
+    double scores[EXTRA_SCORES_MAX];
     char message[256];
 };
 

@@ -54,7 +54,7 @@ void outbox_send(struct outbox *outbox, const void *elements, int count, MPI_Dat
     outbox->message[outbox->count++] = copy;
 }
 
-// Receives one message without looking at it. False if none waits.
+// Receives and discards one message. Returns false if none waits.
 static bool drop_message(MPI_Comm comm)
 {
     int waiting, bytes;
@@ -69,13 +69,14 @@ static bool drop_message(MPI_Comm comm)
     return true;
 }
 
-// The barrier's end means that every rank's messages have been received: a rank enters it only then.
+// A rank enters the barrier once all its messages were received, so the barrier's end means this for all
+// ranks.
 void outbox_close(struct outbox *outbox, MPI_Comm barrier)
 {
     const struct timespec pause = {.tv_nsec = 1000000};
     MPI_Request request = MPI_REQUEST_NULL;
     bool entered = false;
-    for (int ended = 0; !ended;) {
+    for (int done = 0; !done;) {
         while (drop_message(outbox->comm))
             continue;
         remove_received(outbox);
@@ -84,8 +85,8 @@ void outbox_close(struct outbox *outbox, MPI_Comm barrier)
             entered = true;
         }
         if (entered)
-            MPI_Test(&request, &ended, MPI_STATUS_IGNORE);
-        if (!ended)
+            MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+        if (!done)
             nanosleep(&pause, NULL);
     }
     free(outbox->request);

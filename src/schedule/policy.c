@@ -9,9 +9,10 @@ const struct policy_network policy_network = {.latency_seconds = 5e-6, .bytes_pe
 
 const double policy_report_seconds = 0.5;
 
-// A larger group has to be that much faster: the model is only a model. And moving ranks costs some
+// A group is doubled only if its predicted time falls below `max_time_ratio` of the present time, since
+// predictions are inexact, and by more than `min_saving_seconds`, since joining a group costs some
 // milliseconds.
-static const double worthwhile = 0.9, moving_seconds = 0.05;
+static const double max_time_ratio = 0.9, min_saving_seconds = 0.05;
 
 static int smaller(int a, int b)
 {
@@ -23,16 +24,16 @@ double policy_step_seconds(const struct policy_run *run, const struct policy_net
     double levels = 0, bytes = 0;
     for (int size = 1; size < ranks; size *= 2) {
         levels++;
-        bytes += run->bytes / size; // half the slice there, and back: the tree halves it at every level
+        bytes += run->bytes / size; // half the slice in each direction; every level halves the slice
     }
-    // Losses, the gradient's sum and its way back: a message each at every level.
+    // Messages per level: losses, reduction of the gradient, distribution of the sum.
     return run->step_seconds / ranks + 3 * levels * network->latency_seconds +
            bytes / network->bytes_per_second;
 }
 
 struct candidate {
-    double seconds; // left with the ranks it has
-    double doubled; // and with as many again
+    double seconds; // remaining time of the run with its present ranks
+    double doubled; // remaining time with twice the ranks
 };
 
 static struct candidate candidate_of(const struct policy_run *run, const struct policy_network *network,
@@ -43,16 +44,16 @@ static struct candidate candidate_of(const struct policy_run *run, const struct 
 }
 
 static bool may_double(const struct policy_run *run, const struct candidate *candidate, int size, int spare,
-                       double cost)
+                       double min_saving)
 {
     return size > 0 && size <= spare && 2 * size <= run->max_ranks &&
-           candidate->doubled < worthwhile * candidate->seconds &&
-           candidate->seconds - candidate->doubled > cost;
+           candidate->doubled < max_time_ratio * candidate->seconds &&
+           candidate->seconds - candidate->doubled > min_saving;
 }
 
-// cost: seconds that a doubling has to save at least
+// min_saving: seconds that each doubling must save
 static void share(const struct policy_run *run, int runs, const struct policy_network *network, int spare,
-                  double cost, int *size)
+                  double min_saving, int *size)
 {
     struct candidate *candidate = memory_small((size_t)runs * sizeof *candidate);
     for (int i = 0; i < runs; i++)
@@ -61,7 +62,7 @@ static void share(const struct policy_run *run, int runs, const struct policy_ne
     while (spare > 0) {
         int longest = -1;
         for (int i = 0; i < runs; i++)
-            if (may_double(&run[i], &candidate[i], size[i], spare, cost) &&
+            if (may_double(&run[i], &candidate[i], size[i], spare, min_saving) &&
                 (longest < 0 || candidate[i].seconds > candidate[longest].seconds))
                 longest = i;
         if (longest < 0)
@@ -76,7 +77,7 @@ static void share(const struct policy_run *run, int runs, const struct policy_ne
 void policy_share(const struct policy_run *run, int runs, const struct policy_network *network, int spare,
                   int *size)
 {
-    share(run, runs, network, spare, moving_seconds, size);
+    share(run, runs, network, spare, min_saving_seconds, size);
 }
 
 static int start_fixed(const struct policy_run *queue, int queued, int free_ranks, int group, int *size)

@@ -1,41 +1,43 @@
-/* Who gets how many ranks: pure functions of what is free and what is left. No MPI, no clock.
+/* Group sizes: pure functions of the free ranks and the remaining steps of the runs. No MPI, no clock.
  *
- * While runs wait, each gets one rank, the longest first: that wastes nothing. When fewer runs are left
- * than ranks, the run that would take longest gets as many ranks again, as long as that makes it faster. */
+ * While at least as many runs wait as ranks are free, each run gets one rank, the longest run first: no rank
+ * then spends time on messages. Otherwise the group of the run that would end last is doubled, repeatedly, as
+ * long as doubling makes the run faster. */
 #ifndef SCHEDULE_POLICY_H
 #define SCHEDULE_POLICY_H
 
-/* What is left of a run. */
+/* The remaining work of a run. */
 struct policy_run {
     double steps;
-    double step_seconds; // of one rank alone, evaluations shared out over the steps
-    double bytes;        // of the gradient that a group sums at each step
-    int max_ranks;       // shards: a power of two
+    double step_seconds; // seconds per step on one rank, its share of the evaluations included
+    double bytes;        // size of the gradient that a group sums at each step
+    int max_ranks;       // a power of two: the number of shards
 };
 
-/* What a group pays for being one. */
+/* Communication cost between the ranks of a group. */
 struct policy_network {
-    double latency_seconds; // of a message
+    double latency_seconds; // per message
     double bytes_per_second;
 };
 
-/* Shared memory of one machine, and a cluster's fast network. */
+/* Default: shared memory of one machine, or the fast network of a cluster. */
 extern const struct policy_network policy_network;
 
-/* Between two reports of a leader, from which group speeds are measured; longer with more than 64 ranks. */
+/* Min interval between two TAG_PROGRESS reports of a leader, on at most 64 ranks. */
 extern const double policy_report_seconds;
 
-/* Of a step that so many ranks, a power of two, share: the computing divided, and the tree's messages. */
+/* Predicted seconds per step on `ranks` ranks, a power of two: the computation divided by `ranks`, plus the
+ * messages of the shard tree. */
 double policy_step_seconds(const struct policy_run *run, const struct policy_network *network, int ranks);
 
-/* Shares `spare` ranks out among groups that work already: each of size[i] ranks, 0 for one that
- * cannot grow now. In size[i] each gets what it should have from now on: the same, or a larger power of two.
- * run, size [runs] */
+/* Distributes `spare` free ranks among running groups. size[i]: on entry the ranks of group i, or 0 if the
+ * group cannot be extended now; on return the ranks that the group should have, the same or a larger power of
+ * two. run, size [runs] */
 void policy_share(const struct policy_run *run, int runs, const struct policy_network *network, int spare,
                   int *size);
 
-/* Sizes of the groups to start now for the first runs of the queue, longest first. Returns how many start.
- * `group`: the size asked for, or 0 to choose. queue, size [queued] */
+/* Computes the sizes of the groups for the first runs of the queue, which is sorted longest first. Returns
+ * the number of runs to start now. `group`: the requested group size, or 0 to choose. queue, size [queued] */
 int policy_start(const struct policy_run *queue, int queued, const struct policy_network *network,
                  int free_ranks, int group, int *size);
 

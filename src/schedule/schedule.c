@@ -14,31 +14,29 @@
 #include <string.h>
 #include <time.h>
 
-// Idle ranks look for messages so often: short beside any run, long enough to leave the core to others.
-static const double idle_seconds = 0.001;
-
-/* What a rank is doing. */
+/* State of one rank. */
 struct worker {
     const struct schedule_job *job;
     const struct schedule_hooks *hooks;
-    MPI_Comm world; // our messages' own
-    // Groups are made from this one: what MPI itself sends for that must not meet our probes for any message.
-    MPI_Comm everyone;
+    MPI_Comm world; // carries only messages of the scheduler
+    // Parent of the groups. Separate from `world`: MPI's own messages that create a group must not match the
+    // probes for any message.
+    MPI_Comm parent;
     struct outbox outbox; // on `world`
     int rank, ranks;
-    struct master *master; // in rank 0, else NULL
-    bool told_to_stop;     // the master knows that this rank wants to stop
-    int64_t run;           // of the group this rank is in
-    bool leader;
-    MPI_Comm group, larger; // larger: while it grows
-    int *growth;            // of a leader: TAG_GROW's message, or NULL
-    int growth_length;
+    struct master *master;    // in rank 0, else NULL
+    bool stop_exchanged;      // a stop request was sent to the master or received from it
+    int64_t run;              // the run of this rank's group
+    bool leader;              // this rank is rank 0 of its group
+    MPI_Comm group, extended; // extended: valid while the group is being extended
+    int *extension;           // contents of a pending TAG_EXTEND, or NULL
+    int extension_length;
     double last_progress;
 };
 
 // ---- between shards ----
 
-static void tell(struct worker *worker, enum tag tag, const struct report *report)
+static void send(struct worker *worker, enum tag tag, const struct report *report)
 {
     if (worker->master)
         master_report(worker->master, tag, report);
@@ -48,18 +46,18 @@ static void tell(struct worker *worker, enum tag tag, const struct report *repor
                     MPI_BYTE, 0, tag);
 }
 
-// A worker's ear: the wish to stop comes from the master or goes to it.
+// Receives a stop request from the master, or sends this rank's own request to the master.
 static void exchange_stop(struct worker *worker)
 {
     int waiting;
     MPI_Iprobe(0, TAG_STOP, worker->world, &waiting, MPI_STATUS_IGNORE);
     if (waiting) {
         MPI_Recv(NULL, 0, MPI_BYTE, 0, TAG_STOP, worker->world, MPI_STATUS_IGNORE);
-        worker->told_to_stop = true;
+        worker->stop_exchanged = true;
         stop_request();
     }
-    if (stop_requested() && !worker->told_to_stop) {
-        worker->told_to_stop = true;
+    if (stop_requested() && !worker->stop_exchanged) {
+        worker->stop_exchanged = true;
         outbox_send(&worker->outbox, NULL, 0, MPI_BYTE, 0, TAG_STOP);
     }
 }
@@ -73,36 +71,38 @@ static int *receive_ranks(struct worker *worker, const MPI_Status *message, int 
     return ranks;
 }
 
-// Takes ranks over. The run that was to grow may have ended meanwhile: then the master knows by now, too.
-static void hear_growth(struct worker *worker, int *ranks, int length)
+// Takes ownership of `ranks`. Drops the order if its run has ended since the master sent it: TAG_FINISHED is
+// then on its way to the master.
+static void keep_extension(struct worker *worker, int *ranks, int length)
 {
     if (!worker->leader || ranks[0] != worker->run) {
         free(ranks);
         return;
     }
-    free(worker->growth);
-    worker->growth = ranks;
-    worker->growth_length = length;
+    free(worker->extension);
+    worker->extension = ranks;
+    worker->extension_length = length;
 }
 
-static void listen_for_growth(struct worker *worker)
+static void receive_extension(struct worker *worker)
 {
     int waiting, length;
     MPI_Status message;
-    MPI_Iprobe(0, TAG_GROW, worker->world, &waiting, &message);
+    MPI_Iprobe(0, TAG_EXTEND, worker->world, &waiting, &message);
     if (!waiting)
         return;
     int *ranks = receive_ranks(worker, &message, &length);
-    hear_growth(worker, ranks, length);
+    keep_extension(worker, ranks, length);
 }
 
-// The master itself leads a group, if there is a message to it while it works on a run.
+// Serves the master's queue between shards. A message to rank 0 itself is then a TAG_EXTEND for its own
+// group.
 static void serve(struct worker *worker)
 {
     master_serve(worker->master);
-    struct self_message own = master_self_message(worker->master);
-    if (own.ranks)
-        hear_growth(worker, own.ranks, own.length);
+    struct self_message message = master_self_message(worker->master);
+    if (message.ranks)
+        keep_extension(worker, message.ranks, message.length);
 }
 
 static void poll(void *context, const struct train_scalars *now)
@@ -115,12 +115,12 @@ static void poll(void *context, const struct train_scalars *now)
     if (!worker->leader)
         return;
     if (!worker->master)
-        listen_for_growth(worker);
+        receive_extension(worker);
     double seconds = clock_seconds(),
            interval = policy_report_seconds * (worker->ranks > 64 ? worker->ranks / 64.0 : 1.0);
     if (seconds - worker->last_progress >= interval) {
         worker->last_progress = seconds;
-        tell(worker, TAG_PROGRESS, &(struct report){.run = worker->run, .scalars = *now});
+        send(worker, TAG_PROGRESS, &(struct report){.run = worker->run, .scalars = *now});
     }
 }
 
@@ -142,54 +142,54 @@ static enum status curve(void *context, int64_t point, const struct train_state 
 {
     struct worker *worker = context;
     worker->hooks->curve(worker->hooks->context, point, &state->scalars);
-    tell(worker, TAG_POINT, &(struct report){.run = worker->run, .point = point, .scalars = state->scalars});
+    send(worker, TAG_POINT, &(struct report){.run = worker->run, .point = point, .scalars = state->scalars});
     return STATUS_OK;
 }
 
-static MPI_Comm make_group(const struct worker *worker, const int *ranks, int count)
+static MPI_Comm create_group(const struct worker *worker, const int *ranks, int count)
 {
     MPI_Group all, members;
     MPI_Comm comm;
-    MPI_Comm_group(worker->everyone, &all);
+    MPI_Comm_group(worker->parent, &all);
     MPI_Group_incl(all, count, ranks, &members);
-    MPI_Comm_create_group(worker->everyone, members, 0, &comm);
+    MPI_Comm_create_group(worker->parent, members, 0, &comm);
     MPI_Group_free(&members);
     MPI_Group_free(&all);
     return comm;
 }
 
-static bool growing(void *context)
+static bool extension_pending(void *context)
 {
-    return ((struct worker *)context)->growth != NULL;
+    return ((struct worker *)context)->extension != NULL;
 }
 
-// The leader hands the list of ranks to the others, then calls the newcomers: from then on nobody turns back.
-static MPI_Comm larger(void *context)
+// The leader sends the list of ranks to its group, then TAG_JOIN to the joining ranks; the extension cannot
+// be cancelled after that.
+static MPI_Comm extend(void *context)
 {
     struct worker *worker = context;
-    MPI_Bcast(&worker->growth_length, 1, MPI_INT, 0, worker->group);
+    MPI_Bcast(&worker->extension_length, 1, MPI_INT, 0, worker->group);
+    int length = worker->extension_length, size;
     if (!worker->leader)
-        worker->growth = memory_small((size_t)worker->growth_length * sizeof *worker->growth);
-    MPI_Bcast(worker->growth, worker->growth_length, MPI_INT, 0, worker->group);
-    int old;
-    MPI_Comm_size(worker->group, &old);
-    for (int i = 1 + old; worker->leader && i < worker->growth_length; i++)
-        outbox_send(&worker->outbox, worker->growth, worker->growth_length, MPI_INT, worker->growth[i],
-                    TAG_JOIN);
-    worker->larger = make_group(worker, worker->growth + 1, worker->growth_length - 1);
-    return worker->larger;
+        worker->extension = memory_small((size_t)length * sizeof *worker->extension);
+    MPI_Bcast(worker->extension, length, MPI_INT, 0, worker->group);
+    MPI_Comm_size(worker->group, &size);
+    for (int i = 1 + size; worker->leader && i < length; i++)
+        outbox_send(&worker->outbox, worker->extension, length, MPI_INT, worker->extension[i], TAG_JOIN);
+    worker->extended = create_group(worker, worker->extension + 1, length - 1);
+    return worker->extended;
 }
 
-static void grown(void *context, bool kept, const struct train_scalars *now)
+static void extended(void *context, bool joined, const struct train_scalars *now)
 {
     struct worker *worker = context;
-    MPI_Comm_free(kept ? &worker->group : &worker->larger);
-    if (kept)
-        worker->group = worker->larger;
-    free(worker->growth);
-    worker->growth = NULL;
+    MPI_Comm_free(joined ? &worker->group : &worker->extended);
+    if (joined)
+        worker->group = worker->extended;
+    free(worker->extension);
+    worker->extension = NULL;
     if (worker->leader)
-        tell(worker, TAG_GROWN, &(struct report){.run = worker->run, .larger = kept, .scalars = *now});
+        send(worker, TAG_EXTENDED, &(struct report){.run = worker->run, .extended = joined, .scalars = *now});
 }
 
 static void do_run(struct worker *worker, enum tag tag, const int *ranks, int length)
@@ -200,13 +200,13 @@ static void do_run(struct worker *worker, enum tag tag, const int *ranks, int le
                                       .curve = curve,
                                       .poll = poll,
                                       .checkpoint_every = worker->hooks->checkpoint_every,
-                                      .growing = growing,
-                                      .larger = larger,
-                                      .grown = grown};
-    worker->group = make_group(worker, ranks + 1, length - 1);
+                                      .extension_pending = extension_pending,
+                                      .extend = extend,
+                                      .extended = extended};
+    worker->group = create_group(worker, ranks + 1, length - 1);
     worker->run = ranks[0];
     worker->leader = ranks[1] == worker->rank;
-    worker->last_progress = -INFINITY; // the first step says where the run begins
+    worker->last_progress = -INFINITY; // the first poll reports the step that the run starts from
 
     struct train_result result;
     struct report report = {.run = worker->run};
@@ -219,41 +219,42 @@ static void do_run(struct worker *worker, enum tag tag, const int *ranks, int le
              report.status == STATUS_OK ? result.message : status_message());
     train_state_free(&result.state);
     MPI_Comm_free(&worker->group);
-    free(worker->growth);
-    worker->growth = NULL;
+    free(worker->extension);
+    worker->extension = NULL;
     if (worker->leader)
-        tell(worker, TAG_FINISHED, &report);
+        send(worker, TAG_FINISHED, &report);
     worker->leader = false;
 }
 
 // ---- the idle loops ----
 
-static void rest(void)
+// Sleeps between two polls for messages: 1 ms is short beside any run and leaves the core to other processes.
+static void idle(void)
 {
-    struct timespec time = {.tv_nsec = (long)(idle_seconds * 1e9)};
+    const struct timespec time = {.tv_nsec = 1000000};
     nanosleep(&time, NULL);
 }
 
-static enum status be_master(struct worker *worker)
+static enum status run_master(struct worker *worker)
 {
     enum status status;
     master_create(worker->job, worker->hooks, &worker->outbox, &worker->master);
     for (;;) {
         master_serve(worker->master);
-        struct self_message own = master_self_message(worker->master);
-        if (own.ranks && own.tag != TAG_GROW) // else that run has ended meanwhile
-            do_run(worker, own.tag, own.ranks, own.length);
+        struct self_message message = master_self_message(worker->master);
+        if (message.ranks && message.tag != TAG_EXTEND) // the run of a TAG_EXTEND has ended
+            do_run(worker, message.tag, message.ranks, message.length);
         else if (master_done(worker->master, &status))
             break;
         else
-            rest();
-        free(own.ranks);
+            idle();
+        free(message.ranks);
     }
     master_destroy(&worker->master);
     return status;
 }
 
-static enum status be_worker(struct worker *worker)
+static enum status run_worker(struct worker *worker)
 {
     for (;;) {
         exchange_stop(worker);
@@ -261,13 +262,13 @@ static enum status be_worker(struct worker *worker)
         MPI_Status message;
         MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, worker->world, &waiting, &message);
         if (!waiting) {
-            rest();
+            idle();
         } else if (message.MPI_TAG == TAG_QUIT) {
             MPI_Recv(&code, 1, MPI_INT, 0, TAG_QUIT, worker->world, MPI_STATUS_IGNORE);
             return (enum status)code;
         } else if (message.MPI_TAG != TAG_STOP) {
             int *ranks = receive_ranks(worker, &message, &length);
-            if (message.MPI_TAG != TAG_GROW) // else that run has ended meanwhile
+            if (message.MPI_TAG != TAG_EXTEND) // the run of a TAG_EXTEND has ended
                 do_run(worker, (enum tag)message.MPI_TAG, ranks, length);
             free(ranks);
         }
@@ -277,14 +278,14 @@ static enum status be_worker(struct worker *worker)
 enum status schedule_work(const struct schedule_job *job, const struct schedule_hooks *hooks, MPI_Comm world)
 {
     struct worker worker = {.job = job, .hooks = hooks};
-    MPI_Comm_dup(world, &worker.world); // our messages meet nobody else's
-    MPI_Comm_dup(world, &worker.everyone);
+    MPI_Comm_dup(world, &worker.world);
+    MPI_Comm_dup(world, &worker.parent);
     MPI_Comm_rank(worker.world, &worker.rank);
     MPI_Comm_size(worker.world, &worker.ranks);
     outbox_init(&worker.outbox, worker.world);
-    enum status status = worker.rank == 0 ? be_master(&worker) : be_worker(&worker);
-    outbox_close(&worker.outbox, worker.everyone);
-    MPI_Comm_free(&worker.everyone);
+    enum status status = worker.rank == 0 ? run_master(&worker) : run_worker(&worker);
+    outbox_close(&worker.outbox, worker.parent);
+    MPI_Comm_free(&worker.parent);
     MPI_Comm_free(&worker.world);
     return status;
 }

@@ -9,39 +9,41 @@ enum { FREE = -1 };
 
 /* A run and the ranks that work on it. */
 struct group {
-    int size, wanted; // wanted > size: it has been told to grow
-    int *ranks;       // [wanted], the leader first; NULL while nobody works on it
-    double since;     // when `run.steps` were left
-    int64_t place;    // among those that run
-    bool measured;    // run.step_seconds is no guess any more
-    double at_half;   // seconds a step before it last doubled; 0: not known
+    int size, wanted;      // wanted > size: an order to extend the group is pending
+    int *ranks;            // [wanted], the leader first; NULL while the run is not running
+    double updated;        // time at which `run.steps` steps remained
+    int64_t running_index; // index in scheduler.running
+    bool measured;         // run.step_seconds is measured, not estimated
+    double half_time;      // seconds per step of half the group, before it was last doubled; 0: not measured
     struct policy_run run;
 };
 
 struct scheduler {
     const struct policy_network *network;
-    int ranks, fixed_size;
-    int free;
-    int64_t *work;       // [ranks]: the run that a rank works on, or FREE
+    int ranks;
+    int fixed_size;      // requested ranks per group, or 0 to choose
+    int free;            // number of free ranks
+    int64_t *assigned;   // [ranks]: the run of each rank, or FREE
     struct group *group; // [runs]
-    int64_t *queue;      // [count], longest first; those from `next` on wait
+    int64_t *queue;      // [count], longest first; runs from index `next` on wait
     int64_t count, next;
     int64_t *running; // [running_count]
     int64_t running_count;
-    double guessed, found; // sums over what was measured: to correct the other guesses
+    double estimated,
+        measured; // sums of step_seconds over measured runs; their ratio corrects other estimates
     struct scheduler_order *orders;
 };
 
-static double left_at_start(const struct scheduler *scheduler, int64_t run)
+static double run_seconds(const struct scheduler *scheduler, int64_t run)
 {
     return scheduler->group[run].run.steps * scheduler->group[run].run.step_seconds;
 }
 
-// Longest first; runs of equal cost in the sweep's order.
-static int by_time(const void *a, const void *b, void *context)
+// Order of the queue: longest first; runs of equal length in the order of the sweep.
+static int compare_runs(const void *a, const void *b, void *context)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    double left = left_at_start(context, x), right = left_at_start(context, y);
+    double left = run_seconds(context, x), right = run_seconds(context, y);
     if (left != right)
         return left < right ? 1 : -1;
     return (x > y) - (x < y);
@@ -53,16 +55,16 @@ void scheduler_create(const struct policy_run *run, int64_t runs, const int64_t 
     struct scheduler *scheduler = memory_small(sizeof *scheduler);
     *scheduler = (struct scheduler){
         .network = network, .ranks = ranks, .fixed_size = group, .free = ranks, .count = count};
-    scheduler->work = memory_small((size_t)ranks * sizeof *scheduler->work);
+    scheduler->assigned = memory_small((size_t)ranks * sizeof *scheduler->assigned);
     for (int rank = 0; rank < ranks; rank++)
-        scheduler->work[rank] = FREE;
+        scheduler->assigned[rank] = FREE;
     scheduler->group = memory_small((size_t)runs * sizeof *scheduler->group);
     for (int64_t i = 0; i < runs; i++)
         scheduler->group[i].run = run[i];
     scheduler->queue = memory_small((size_t)count * sizeof *scheduler->queue);
     if (count > 0)
         memcpy(scheduler->queue, todo, (size_t)count * sizeof *todo);
-    qsort_r(scheduler->queue, (size_t)count, sizeof *scheduler->queue, by_time, scheduler);
+    qsort_r(scheduler->queue, (size_t)count, sizeof *scheduler->queue, compare_runs, scheduler);
     scheduler->running = memory_small((size_t)ranks * sizeof *scheduler->running);
     scheduler->orders = memory_small((size_t)ranks * sizeof *scheduler->orders);
     *out = scheduler;
@@ -79,7 +81,7 @@ void scheduler_destroy(struct scheduler **out)
     free(scheduler->running);
     free(scheduler->queue);
     free(scheduler->group);
-    free(scheduler->work);
+    free(scheduler->assigned);
     free(scheduler);
     *out = NULL;
 }
@@ -91,30 +93,29 @@ static double step_seconds(const struct scheduler *scheduler, const struct group
     return policy_step_seconds(&group->run, scheduler->network, group->size);
 }
 
-// Counts the steps that were done meanwhile as done.
+// Subtracts the steps expected to be done since the last update.
 static void advance(const struct scheduler *scheduler, struct group *group, double now)
 {
-    double done = (now - group->since) / step_seconds(scheduler, group);
+    double done = (now - group->updated) / step_seconds(scheduler, group);
     group->run.steps = done < group->run.steps ? group->run.steps - done : 0;
-    group->since = now;
+    group->updated = now;
 }
 
 double scheduler_end(const struct scheduler *scheduler, int64_t run)
 {
     const struct group *group = &scheduler->group[run];
-    return group->since + group->run.steps * step_seconds(scheduler, group);
+    return group->updated + group->run.steps * step_seconds(scheduler, group);
 }
 
 // ---- ranks ----
 
-// A rank from which on `size` free ones follow each other, which then sit close together; -1 if there is
-// none.
-static int free_stretch(const struct scheduler *scheduler, int size)
+// First rank of an interval of `size` free ranks, which are likely to share a node; -1 if there is none.
+static int free_interval(const struct scheduler *scheduler, int size)
 {
-    int found = 0;
+    int length = 0;
     for (int rank = 0; rank < scheduler->ranks; rank++) {
-        found = scheduler->work[rank] == FREE ? found + 1 : 0;
-        if (found == size)
+        length = scheduler->assigned[rank] == FREE ? length + 1 : 0;
+        if (length == size)
             return rank - size + 1;
     }
     return -1;
@@ -123,12 +124,12 @@ static int free_stretch(const struct scheduler *scheduler, int size)
 static void take_ranks(struct scheduler *scheduler, int64_t run, int size)
 {
     struct group *group = &scheduler->group[run];
-    int rank = free_stretch(scheduler, size - group->size);
+    int rank = free_interval(scheduler, size - group->size);
     group->ranks = memory_grow(group->ranks, (size_t)size * sizeof *group->ranks);
     for (int taken = group->size; taken < size; rank++) {
-        if (rank < 0 || scheduler->work[rank] != FREE)
-            continue; // no interval: the lowest ones
-        scheduler->work[rank] = run;
+        if (rank < 0 || scheduler->assigned[rank] != FREE)
+            continue; // without an interval the lowest free ranks are taken
+        scheduler->assigned[rank] = run;
         group->ranks[taken++] = rank;
     }
     scheduler->free -= size - group->size;
@@ -139,14 +140,14 @@ static void release_ranks(struct scheduler *scheduler, int64_t run, int from)
 {
     struct group *group = &scheduler->group[run];
     for (int i = from; i < group->wanted; i++)
-        scheduler->work[group->ranks[i]] = FREE;
+        scheduler->assigned[group->ranks[i]] = FREE;
     scheduler->free += group->wanted - from;
     group->wanted = from;
 }
 
-// ---- what is to be done ----
+// ---- decisions ----
 
-static void give_order(struct scheduler *scheduler, int64_t run, int count)
+static void add_order(struct scheduler *scheduler, int64_t run, int count)
 {
     const struct group *group = &scheduler->group[run];
     scheduler->orders[count] = (struct scheduler_order){run, group->wanted, group->size, group->ranks};
@@ -155,7 +156,7 @@ static void give_order(struct scheduler *scheduler, int64_t run, int count)
 static int start_runs(struct scheduler *scheduler, double now)
 {
     int64_t waiting = scheduler->count - scheduler->next;
-    int queued = waiting < scheduler->free ? (int)waiting : scheduler->free; // no more can start
+    int queued = waiting < scheduler->free ? (int)waiting : scheduler->free; // at most one run per free rank
     if (queued == 0)
         return 0;
     struct policy_run *queue = memory_small((size_t)queued * sizeof *queue);
@@ -168,10 +169,10 @@ static int start_runs(struct scheduler *scheduler, double now)
         int64_t run = scheduler->queue[scheduler->next++];
         struct group *group = &scheduler->group[run];
         take_ranks(scheduler, run, size[i]);
-        give_order(scheduler, run, i);
+        add_order(scheduler, run, i);
         group->size = size[i];
-        group->since = now;
-        group->place = scheduler->running_count;
+        group->updated = now;
+        group->running_index = scheduler->running_count;
         scheduler->running[scheduler->running_count++] = run;
     }
     free(size);
@@ -179,36 +180,36 @@ static int start_runs(struct scheduler *scheduler, double now)
     return started;
 }
 
-// What is not measured yet is as wrong as the rest was.
-static struct policy_run best_guess(const struct scheduler *scheduler, const struct group *group)
+// The run with its estimated step_seconds corrected by the mean error of the estimates measured so far.
+static struct policy_run corrected_run(const struct scheduler *scheduler, const struct group *group)
 {
     struct policy_run run = group->run;
-    if (!group->measured && scheduler->guessed > 0)
-        run.step_seconds *= scheduler->found / scheduler->guessed;
+    if (!group->measured && scheduler->estimated > 0)
+        run.step_seconds *= scheduler->measured / scheduler->estimated;
     return run;
 }
 
-static bool may_grow(const struct scheduler *scheduler, const struct group *group)
+static bool may_extend(const struct scheduler *scheduler, const struct group *group)
 {
     return group->wanted == group->size && group->size <= scheduler->free &&
            2 * group->size <= group->run.max_ranks;
 }
 
-static int grow_groups(struct scheduler *scheduler, double now)
+static int extend_groups(struct scheduler *scheduler, double now)
 {
     if (scheduler->free == 0 || scheduler->running_count == 0 || scheduler->fixed_size > 0)
         return 0;
-    size_t most = (size_t)scheduler->running_count;
-    int64_t *candidate = memory_small(most * sizeof *candidate);
-    struct policy_run *run = memory_small(most * sizeof *run);
-    int *size = memory_small(most * sizeof *size), count = 0, ordered = 0;
+    size_t max_count = (size_t)scheduler->running_count;
+    int64_t *candidate = memory_small(max_count * sizeof *candidate);
+    struct policy_run *run = memory_small(max_count * sizeof *run);
+    int *size = memory_small(max_count * sizeof *size), count = 0, ordered = 0;
     for (int64_t i = 0; i < scheduler->running_count; i++) {
         struct group *group = &scheduler->group[scheduler->running[i]];
-        if (!may_grow(scheduler, group))
+        if (!may_extend(scheduler, group))
             continue;
         advance(scheduler, group, now);
         candidate[count] = scheduler->running[i];
-        run[count] = best_guess(scheduler, group);
+        run[count] = corrected_run(scheduler, group);
         size[count++] = group->size;
     }
     policy_share(run, count, scheduler->network, scheduler->free, size);
@@ -216,7 +217,7 @@ static int grow_groups(struct scheduler *scheduler, double now)
         if (size[i] == scheduler->group[candidate[i]].size)
             continue;
         take_ranks(scheduler, candidate[i], size[i]);
-        give_order(scheduler, candidate[i], ordered++);
+        add_order(scheduler, candidate[i], ordered++);
     }
     free(size);
     free(run);
@@ -228,17 +229,17 @@ int scheduler_decide(struct scheduler *scheduler, double now, const struct sched
 {
     *orders = scheduler->orders;
     int count = start_runs(scheduler, now);
-    return count > 0 ? count : grow_groups(scheduler, now);
+    return count > 0 ? count : extend_groups(scheduler, now);
 }
 
-// ---- what has happened ----
+// ---- reports ----
 
-void scheduler_extended(struct scheduler *scheduler, int64_t run, bool larger, double now)
+void scheduler_extended(struct scheduler *scheduler, int64_t run, bool extended, double now)
 {
     struct group *group = &scheduler->group[run];
     advance(scheduler, group, now);
-    if (larger) {
-        group->at_half =
+    if (extended) {
+        group->half_time =
             group->measured ? step_seconds(scheduler, group) * group->size / group->wanted * 2 : 0;
         group->size = group->wanted;
     } else {
@@ -247,26 +248,26 @@ void scheduler_extended(struct scheduler *scheduler, int64_t run, bool larger, d
     }
 }
 
-// A group that is hardly faster than half of it would have been stays as it is.
-static const double hardly = 0.9;
-
 void scheduler_progress(struct scheduler *scheduler, int64_t run, double now, double steps_left,
                         double measured)
 {
+    static const double max_time_ratio = 0.9; // else the last doubling was no gain: the group keeps its size
     struct group *group = &scheduler->group[run];
-    group->since = now;
+    group->updated = now;
     group->run.steps = steps_left;
     if (measured <= 0)
         return;
-    double shared = measured - (step_seconds(scheduler, group) - group->run.step_seconds / group->size);
-    double alone = group->size * (shared > measured / 10 ? shared : measured / 10);
+    double messages = step_seconds(scheduler, group) - group->run.step_seconds / group->size;
+    double computation = measured - messages > measured / 10 ? measured - messages : measured / 10;
+    double one_rank = group->size * computation;
     if (!group->measured) {
-        scheduler->guessed += group->run.step_seconds;
-        scheduler->found += alone;
+        scheduler->estimated += group->run.step_seconds;
+        scheduler->measured += one_rank;
     }
-    group->run.step_seconds = alone;
+    group->run.step_seconds = one_rank;
     group->measured = true;
-    if (group->at_half > 0 && measured > hardly * group->at_half)
+    bool below_threshold = measured <= max_time_ratio * group->half_time;
+    if (group->half_time > 0 && !below_threshold)
         group->run.max_ranks = group->size;
 }
 
@@ -278,8 +279,8 @@ void scheduler_finished(struct scheduler *scheduler, int64_t run)
     group->ranks = NULL;
     group->size = 0;
     int64_t last = scheduler->running[--scheduler->running_count];
-    scheduler->running[group->place] = last;
-    scheduler->group[last].place = group->place;
+    scheduler->running[group->running_index] = last;
+    scheduler->group[last].running_index = group->running_index;
 }
 
 int scheduler_group(const struct scheduler *scheduler, int64_t run, const int **ranks)

@@ -1,6 +1,6 @@
-/* The books of a sweep at work: which runs wait, which ranks are free, which group works on what and how
- * long it will. Asks the policy what to do next and says who is to do it. No MPI and no clock of its own,
- * so that the master and the simulation of a sweep use the same. Times are seconds on the caller's clock. */
+/* The scheduler state of a sweep: waiting runs, free ranks, the group of each run and its expected end. Turns
+ * the policy's group sizes into orders for specific ranks. Uses neither MPI nor a clock, so the master and
+ * the simulation share it. Times are seconds on the caller's clock. */
 #ifndef SCHEDULE_SCHEDULER_H
 #define SCHEDULE_SCHEDULER_H
 
@@ -11,39 +11,41 @@
 
 struct scheduler;
 
-/* run [runs]: what is left of each; step_seconds may be a guess as long as all are wrong by the same
- * factor. todo [count]: those to do. group: ranks for each, or 0 to choose. Everything stays the caller's. */
+/* run [runs]: remaining work; step_seconds may be estimates if all are wrong by about the same factor.
+ * todo [count]: indices of the runs to do. group: ranks per run, or 0 to choose. The network must outlive the
+ * scheduler; the arrays are copied. */
 void scheduler_create(const struct policy_run *run, int64_t runs, const int64_t *todo, int64_t count,
                       const struct policy_network *network, int ranks, int group,
                       struct scheduler **scheduler);
 void scheduler_destroy(struct scheduler **scheduler);
 
-/* `size` ranks are to work on the run. The first `already` of them do, the leader first; already = 0: it
- * starts. */
+/* An order to start a run (already = 0) or to extend its group from `already` to `size` ranks. */
 struct scheduler_order {
     int64_t run;
     int size, already;
-    const int *ranks; // [size]; until the run is finished or grows again
+    const int *ranks; // [size], the leader first; valid until the run is finished or extended again
 };
 
-/* What is to be done now; the ranks are taken from then on. Returns how many orders; they are valid until
- * the next call. */
+/* Returns the number of orders to carry out now and marks their ranks as taken. *orders is valid until the
+ * next call. */
 int scheduler_decide(struct scheduler *scheduler, double now, const struct scheduler_order **orders);
 
-/* The group that was to grow has done so, or (larger = false) could not, and will not be asked again. */
-void scheduler_extended(struct scheduler *scheduler, int64_t run, bool larger, double now);
+/* Records the result of an order to extend a group. extended = false: a joining rank had no memory; the
+ * joining ranks are free again, and the group is never extended again. */
+void scheduler_extended(struct scheduler *scheduler, int64_t run, bool extended, double now);
 
-/* The run's group is alone with so many steps; it takes so long for each (0: not known). */
+/* Records that `steps_left` steps remain at `now`. measured: seconds per step of the whole group, or 0 if not
+ * measured. */
 void scheduler_progress(struct scheduler *scheduler, int64_t run, double now, double steps_left,
-                        double step_seconds);
+                        double measured);
 
-/* The run is over: its ranks are free. */
+/* Records the end of the run: its ranks are free. */
 void scheduler_finished(struct scheduler *scheduler, int64_t run);
 
-/* The ranks that work on the run. */
+/* Returns the size of the run's group. ranks: its members, the leader first; owned by the scheduler. */
 int scheduler_group(const struct scheduler *scheduler, int64_t run, const int **ranks);
 
-/* When the run will be over, as far as is known. */
+/* Expected end of a running run. */
 double scheduler_end(const struct scheduler *scheduler, int64_t run);
 
 int64_t scheduler_waiting(const struct scheduler *scheduler);

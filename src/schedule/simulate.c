@@ -7,17 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The end of a run, unless it has grown since: then another event holds. */
+/* The expected end of a run; void if its mark has another version, because its group was extended since. */
 struct event {
     double time;
     int64_t run;
     int version;
 };
 
-/* Where a group got the size it has. */
+/* The state of a run when its group got its present size. */
 struct mark {
     int version;
-    double start, steps; // steps done
+    double start, steps; // time, steps done
     int size;
 };
 
@@ -25,7 +25,7 @@ struct simulator {
     const struct policy_run *run;
     struct scheduler *scheduler;
     struct event *heap; // the earliest first
-    int64_t events, room;
+    int64_t events, capacity;
     struct mark *mark; // [runs]
     bool with_intervals;
     struct simulation *result;
@@ -40,9 +40,9 @@ static bool earlier(const struct event *a, const struct event *b)
 
 static void push(struct simulator *simulator, struct event event)
 {
-    if (simulator->events == simulator->room) {
-        simulator->room = 2 * simulator->room + 64;
-        simulator->heap = memory_grow(simulator->heap, (size_t)simulator->room * sizeof *simulator->heap);
+    if (simulator->events == simulator->capacity) {
+        simulator->capacity = 2 * simulator->capacity + 64;
+        simulator->heap = memory_grow(simulator->heap, (size_t)simulator->capacity * sizeof *simulator->heap);
     }
     int64_t i = simulator->events++;
     for (int64_t parent; i > 0 && earlier(&event, &simulator->heap[parent = (i - 1) / 2]); i = parent)
@@ -65,23 +65,23 @@ static struct event pop(struct simulator *simulator)
     return first;
 }
 
-// ---- what is kept of it ----
+// ---- intervals ----
 
-static int ascending(const void *a, const void *b)
+static int compare_ranks(const void *a, const void *b)
 {
     return *(const int *)a - *(const int *)b;
 }
 
 static void add_interval(struct simulation *result, struct timeline_interval interval)
 {
-    if ((result->intervals & (result->intervals - 1)) == 0) // full at every power of two
+    if ((result->intervals & (result->intervals - 1)) == 0) // the capacity is the next power of two
         result->interval =
             memory_grow(result->interval, 2 * (size_t)(result->intervals + 1) * sizeof *result->interval);
     result->interval[result->intervals++] = interval;
 }
 
-// The group has worked on the run from its mark until now.
-static void note(struct simulator *simulator, int64_t run, double now, double steps)
+// Records that the group worked on the run from its mark until `now`, when `steps` steps were done.
+static void record(struct simulator *simulator, int64_t run, double now, double steps)
 {
     const int *group;
     const struct mark *mark = &simulator->mark[run];
@@ -90,7 +90,7 @@ static void note(struct simulator *simulator, int64_t run, double now, double st
         return;
     int *ranks = memory_small((size_t)mark->size * sizeof *ranks);
     memcpy(ranks, group, (size_t)mark->size * sizeof *ranks);
-    qsort(ranks, (size_t)mark->size, sizeof *ranks, ascending);
+    qsort(ranks, (size_t)mark->size, sizeof *ranks, compare_ranks);
     for (int first = 0, count; first < mark->size; first += count) {
         for (count = 1; first + count < mark->size && ranks[first + count] == ranks[first] + count;)
             count++;
@@ -111,7 +111,7 @@ static void carry_out(struct simulator *simulator, const struct scheduler_order 
         double end = scheduler_end(simulator->scheduler, order->run),
                total = simulator->run[order->run].steps;
         steps = mark->steps + (total - mark->steps) * (now - mark->start) / (end - mark->start);
-        note(simulator, order->run, now, steps);
+        record(simulator, order->run, now, steps);
         scheduler_extended(simulator->scheduler, order->run, true, now);
     }
     *mark = (struct mark){mark->version + 1, now, steps, order->size};
@@ -161,7 +161,7 @@ void simulate(const struct policy_run *run, int64_t runs, const struct policy_ne
         if (event.version != simulator.mark[event.run].version)
             continue;
         simulation->seconds = event.time;
-        note(&simulator, event.run, event.time, run[event.run].steps);
+        record(&simulator, event.run, event.time, run[event.run].steps);
         scheduler_finished(simulator.scheduler, event.run);
         decide(&simulator, event.time);
     }

@@ -1,5 +1,5 @@
-/* A sweep as it would go on so many ranks: the same books and policy as the real master, with time that is
- * computed instead of passed. */
+/* Prediction of a whole sweep on a number of ranks: the scheduler and the policy of the real master, with
+ * computed time. */
 #ifndef SCHEDULE_SIMULATE_H
 #define SCHEDULE_SIMULATE_H
 
@@ -10,15 +10,16 @@
 #include <stdint.h>
 
 struct simulation {
-    double seconds;       // until the last run is over
-    double work_seconds;  // of one rank that does all, alone
-    double bound_seconds; // what no schedule is faster than: the work shared evenly, or the longest run at
-                          // its fastest
+    double seconds;       // until the last run ends
+    double work_seconds;  // time of all runs on one rank
+    double bound_seconds; // lower bound of any schedule: max of work_seconds / ranks and of the longest run
+                          // at its fastest group size
     int64_t intervals;
-    struct timeline_interval *interval; // [intervals], in the order they ended; only if asked for
+    struct timeline_interval *interval; // [intervals], in the order of their ends; NULL unless with_intervals
 };
 
-/* run [runs]; group: ranks for each run, or 0 to choose. The caller calls simulation_free. */
+/* Predicts the runs on `ranks` ranks. run [runs]; group: ranks per run, or 0 to choose. The caller calls
+ * simulation_free. */
 void simulate(const struct policy_run *run, int64_t runs, const struct policy_network *network, int ranks,
               int group, bool with_intervals, struct simulation *simulation);
 void simulation_free(struct simulation *simulation);

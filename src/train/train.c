@@ -288,7 +288,7 @@ static enum wish own_wish(const struct trainer *t)
 {
     if (must_leave(t))
         return LEAVE;
-    return t->rank == 0 && t->hooks->growing && t->hooks->growing(t->hooks->context) ? GROW : GO_ON;
+    return t->rank == 0 && t->hooks->extension_pending && t->hooks->extension_pending(t->hooks->context) ? GROW : GO_ON;
 }
 
 // By one rank, which hands it on: its products may differ in their last bits where ranks of unlike processors
@@ -337,14 +337,14 @@ static enum step_end step(struct trainer *t)
 // The group takes newcomers in, unless one of them has no memory.
 static void grow(struct trainer *t)
 {
-    MPI_Comm larger = t->hooks->larger(t->hooks->context);
+    MPI_Comm larger = t->hooks->extend(t->hooks->context);
     bool joined = agree(STATUS_OK, larger) == STATUS_OK;
     count_time(t);
     if (joined) {
         take_part(t, larger);
         share_state(t);
     }
-    t->hooks->grown(t->hooks->context, joined, &t->state->scalars);
+    t->hooks->extended(t->hooks->context, joined, &t->state->scalars);
 }
 
 // ---- evaluation ----

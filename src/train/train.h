@@ -45,9 +45,9 @@ struct train_hooks {
      * old ranks, in their order, and the newcomers behind them. Then `grown` tells each of the old ranks
      * which of the two communicators is the group's from now on: the smaller one, if a newcomer had no
      * memory. */
-    bool (*growing)(void *context);
-    MPI_Comm (*larger)(void *context);
-    void (*grown)(void *context, bool larger, const struct train_scalars *now);
+    bool (*extension_pending)(void *context);
+    MPI_Comm (*extend)(void *context);
+    void (*extended)(void *context, bool larger, const struct train_scalars *now);
 };
 
 enum train_end { TRAIN_DONE, TRAIN_DIVERGED, TRAIN_FAILED, TRAIN_STOPPED };

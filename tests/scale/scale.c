@@ -73,12 +73,12 @@ static bool share(struct trainer *t, bool grow)
 
 static void grow(struct trainer *t)
 {
-    MPI_Comm larger = t->hooks->larger(t->hooks->context);
+    MPI_Comm larger = t->hooks->extend(t->hooks->context);
     take_part(t, larger);
     MPI_Bcast(&t->scalars, sizeof t->scalars, MPI_BYTE, 0, larger);
     for (int i = 0; i < 3; i++)
         MPI_Bcast(t->gradient, PARAMETERS, MPI_FLOAT, 0, larger); // parameters and moments
-    t->hooks->grown(t->hooks->context, true, &t->scalars);
+    t->hooks->extended(t->hooks->context, true, &t->scalars);
 }
 
 static void train(struct trainer *t)
@@ -89,7 +89,7 @@ static void train(struct trainer *t)
         sleep_for(step_seconds / t->ranks);
         double computed = clock_seconds();
         t->hooks->poll(t->hooks->context, &t->scalars);
-        bool growing = share(t, t->rank == 0 && t->hooks->growing(t->hooks->context));
+        bool growing = share(t, t->rank == 0 && t->hooks->extension_pending(t->hooks->context));
         t->scalars.step++;
         t->scalars.wall_seconds += clock_seconds() - start;
         sweep.computing += computed - start;
@@ -166,7 +166,7 @@ static enum status started(void *context, int64_t run, const int *ranks, int siz
     return STATUS_OK;
 }
 
-static enum status grown(void *context, int64_t run, const int *ranks, int size, int64_t step)
+static enum status extended(void *context, int64_t run, const int *ranks, int size, int64_t step)
 {
     (void)context, (void)run, (void)ranks, (void)size, (void)step;
     return STATUS_OK;
@@ -225,7 +225,7 @@ int main(int argc, char **argv)
     const struct schedule_job job = {sweep.run, sweep.estimate, sweep.todo, sweep.runs, 0};
     const struct schedule_hooks hooks = {.close = close_run,
                                          .started = started,
-                                         .grown = grown,
+                                         .extended = extended,
                                          .progress = progress,
                                          .finished = finished,
                                          .tick = tick};

@@ -1,4 +1,4 @@
-// A sweep on paper: the whole of the books and the policy, with computed time.
+// A sweep on paper: the scheduler state and the policy, with computed time.
 #include "schedule/simulate.h"
 
 #include "reference.h"
