@@ -1,5 +1,5 @@
-/* Deep sets (Zaheer et al., NeurIPS 2017): a network for each pair, pooling over the pairs of a set, a
- * network for each set. */
+/* Deep sets (Zaheer et al., NeurIPS 2017): an encoder per pair, pooling over the pairs of a set, a decoder
+ * per set. */
 #include "model/deep_sets.h"
 
 #include "base/stop.h"
@@ -27,15 +27,15 @@ static void prepare_first_layer(const struct model *model)
     const struct model_spec *d = &model->description;
     int width = d->encoder.width[0], stride = lanes_stride(width);
     const float *weight = model->parameters + layer_weight(model, 0)->offset; // [width, pair_width]
-    float *transposed = workspace_at(model, layout_of(model)->first_weight);
+    float *transposed = workspace_at(model, plan_of(model)->first_weight);
     for (int j = 0; j < width; j++)
         for (int k = 0; k < d->pair_width; k++)
             transposed[k * stride + j] = weight[j * d->pair_width + k];
-    memcpy(workspace_at(model, layout_of(model)->first_bias), model->parameters + bias_offset(model, 0),
+    memcpy(workspace_at(model, plan_of(model)->first_bias), model->parameters + bias_offset(model, 0),
            (size_t)width * sizeof(float));
 }
 
-// Layer k after pooling: its number among all layers. The decoder's are the last ones.
+// Index among all layers of layer k after pooling. The decoder's layers are the last ones.
 static int set_layer(const struct model *model, int k)
 {
     if (k == 0)
@@ -43,16 +43,17 @@ static int set_layer(const struct model *model, int k)
     return model->table.count / 2 - deep_sets_set_layers(&model->description) + k;
 }
 
-// Attention folds what lies between the encoder's hidden layers and the decoder; nothing is multiplied with
-// it as it is.
+// Attention merges the weights between the encoder's hidden layers and the decoder; no GEMM reads them
+// unmerged.
 static bool is_packed(const struct model *model, int layer)
 {
     return model->description.pooling != POOLING_ATTENTION || layer < set_layer(model, 0) ||
            layer >= set_layer(model, 1);
 }
 
-// Past max only few rows of the encoder's last layer go back, not as a product.
-static bool has_way_back(const struct model *model, int layer)
+// Max pooling computes the backward pass of the encoder's last layer itself, over few rows and without a
+// GEMM.
+static bool has_backward_gemm(const struct model *model, int layer)
 {
     return model->description.pooling != POOLING_MAX || layer != set_layer(model, 0);
 }
@@ -63,29 +64,29 @@ static void pack_weight(const struct model *model, int layer)
     const float *values = model->parameters + weight->offset; // [out, in]
     int out = weight->rows, in = weight->columns;
     enum precision precision = model->description.precision;
-    void *staging = workspace_at(model, layout_of(model)->staging);
+    void *staging = workspace_at(model, plan_of(model)->staging);
     operand_copy(staging, values, tensor_size(weight), precision);
     gemm_pack(precision, out, in, staging, true, forward_weight(model, layer));
     if (layer == 1 && model_transposes_gradient(&model->description))
         operand_transpose(backward_weight(model, layer), values, out, in, precision);
-    else if (has_way_back(model, layer))
+    else if (has_backward_gemm(model, layer))
         gemm_pack(precision, in, out, staging, false, backward_weight(model, layer));
 }
 
-static void use(struct model *model)
+static void set_parameters(struct model *model)
 {
     const struct model_spec *d = &model->description;
     const float *parameters = model->parameters;
     int last = d->encoder.count - 1;
     prepare_first_layer(model);
-    if (last > 0) // else the first layer has added it, and the one before pooling stays zero
-        memcpy(workspace_at(model, layout_of(model)->last_bias), parameters + bias_offset(model, last),
+    if (last > 0) // else the first layer adds its bias itself, and last_bias stays zero
+        memcpy(workspace_at(model, plan_of(model)->last_bias), parameters + bias_offset(model, last),
                (size_t)d->encoder.width[last] * sizeof(float));
     for (int layer = 1; layer < model->table.count / 2; layer++)
         if (is_packed(model, layer))
             pack_weight(model, layer);
-    if (pooling_of(model)->use)
-        pooling_of(model)->use(model);
+    if (pooling_of(model)->set_parameters)
+        pooling_of(model)->set_parameters(model);
 }
 
 // ---- the encoder's hidden layers, over the pairs of a tile ----
@@ -93,17 +94,17 @@ static void use(struct model *model)
 void *deep_sets_activation(const struct model *model, int i, int set)
 {
     const struct widths *encoder = &model->description.encoder;
-    bool kept = deep_sets_keeps(&model->description, i); // for all sets in hand
+    bool kept = deep_sets_keeps(&model->description, i); // for all sets
     size_t row = kept ? (size_t)set * (size_t)model->description.pairs : 0;
-    return workspace_elements(model, layout_of(model)->activation[i],
+    return workspace_elements(model, plan_of(model)->activation[i],
                               row * (size_t)lanes_stride(encoder->width[i]));
 }
 
 static void first_layer(const struct model *model, const float *pairs, int rows, void *h)
 {
     const struct model_spec *d = &model->description;
-    small_k_relu_forward(h, pairs, workspace_at(model, layout_of(model)->first_weight),
-                         workspace_at(model, layout_of(model)->first_bias), rows, d->pair_width,
+    small_k_relu_forward(h, pairs, workspace_at(model, plan_of(model)->first_weight),
+                         workspace_at(model, plan_of(model)->first_bias), rows, d->pair_width,
                          lanes_stride(d->encoder.width[0]), d->precision);
 }
 
@@ -123,7 +124,7 @@ static void encode_tile(struct model *model, int set, int sets, const float *pai
     pooling_of(model)->encode(model, set, sets);
 }
 
-// The gradient at a hidden layer between the first and the last, through its ReLU, and its bias's.
+// Backward pass of the ReLU and the bias of a hidden layer between the first and the last.
 static void middle_layer_backward(const struct model *model, int i, int rows, void *dh, const void *h,
                                   float *gradient, bool add)
 {
@@ -136,12 +137,12 @@ static void middle_layer_backward(const struct model *model, int i, int rows, vo
     bias_gradient(db, dh, rows, width, stride, d->precision);
 }
 
-// A tile's rows on the way back: all of them, or those that the pooling picked, gathered; and rows of zero
-// gradient up to a round number, which products over the rows like, and so that there are few shapes of them.
+// Rows of a tile in the backward pass: all pairs, or the gathered pairs of `argmax`, followed by rows of
+// zeros up to model_round_rows, which also keeps the number of GEMM shapes small.
 struct rows {
     int count;
-    const int32_t *picked; // NULL: all
-    int gathered;          // before the zeros
+    const int32_t *argmax; // NULL: all pairs
+    int gathered;          // rows before the zeros
 };
 
 static void clear_rest(const struct model *model, const struct rows *rows, void *matrix, int stride)
@@ -154,43 +155,42 @@ static void clear_rest(const struct model *model, const struct rows *rows, void 
 static const float *gather_pairs(const struct model *model, const struct rows *rows, const float *pairs)
 {
     size_t width = (size_t)model->description.pair_width;
-    if (!rows->picked)
+    if (!rows->argmax)
         return pairs;
-    float *to = workspace_at(model, layout_of(model)->argmax_pairs);
+    float *to = workspace_at(model, plan_of(model)->argmax_pairs);
     for (int r = 0; r < rows->gathered; r++)
-        memcpy(to + (size_t)r * width, pairs + (size_t)rows->picked[r] * width, width * sizeof(float));
+        memcpy(to + (size_t)r * width, pairs + (size_t)rows->argmax[r] * width, width * sizeof(float));
     return to;
 }
 
-// Activations of a hidden layer before the last, as the rows want them; behind the last of them, any finite
-// numbers.
+// Activations of hidden layer i, not the last, for `rows`. The added rows hold any finite values.
 static const void *gather_activation(const struct model *model, const struct rows *rows, int i, int set)
 {
     size_t bytes = (size_t)lanes_stride(model->description.encoder.width[i]) *
                    precision_bytes(model->description.precision);
     if (i == 0)
-        return workspace_at(model, layout_of(model)->recomputed_first);
+        return workspace_at(model, plan_of(model)->recomputed_first);
     const char *from = deep_sets_activation(model, i, set);
-    if (!rows->picked)
+    if (!rows->argmax)
         return from;
-    char *to = (char *)workspace_at(model, layout_of(model)->argmax_activation);
+    char *to = (char *)workspace_at(model, plan_of(model)->argmax_activation);
     for (int r = 0; r < rows->gathered; r++)
-        memcpy(to + (size_t)r * bytes, from + (size_t)rows->picked[r] * bytes, bytes);
+        memcpy(to + (size_t)r * bytes, from + (size_t)rows->argmax[r] * bytes, bytes);
     clear_rest(model, rows, to, lanes_stride(model->description.encoder.width[i]));
     return to;
 }
 
 static struct rows pooled_rows(struct model *model, int set, int sets, void *dz, float *gradient)
 {
-    struct rows rows = {.picked = NULL};
-    rows.gathered = pooling_of(model)->encode_backward(model, set, sets, dz, gradient, &rows.picked);
+    struct rows rows = {.argmax = NULL};
+    rows.gathered = pooling_of(model)->encode_backward(model, set, sets, dz, gradient, &rows.argmax);
     rows.count = model_round_rows(rows.gathered, model->description.precision);
     clear_rest(model, &rows, dz, last_hidden_stride(model));
     return rows;
 }
 
-// The gradient of layer i's weight; h is its input. Of the last hidden layer some poolings know dz transposed
-// already.
+// Gradient of layer i's weight; h is the layer's input. For the last hidden layer some poolings provide dz
+// transposed.
 static void weight_gradient(struct model *model, int i, int set, int sets, int rows, const void *dz,
                             const void *h, float *gradient, bool add)
 {
@@ -207,7 +207,7 @@ static void weight_gradient(struct model *model, int i, int set, int sets, int r
         gemm_tn(to_fp32(model), out, in, rows, dz, lanes_stride(out), h, lanes_stride(in), dw, in, add);
 }
 
-// x [width, ld], zeros behind the pairs
+// x [width, ld], with zeros after the pairs
 static void transpose_pairs(float *restrict x, const float *restrict pairs, int rows, int width, int ld)
 {
     for (int k = 0; k < width; k++) {
@@ -220,7 +220,7 @@ static void transpose_pairs(float *restrict x, const float *restrict pairs, int 
 
 static float *first_gradient(const struct model *model)
 {
-    return workspace_at(model, layout_of(model)->first_gradient);
+    return workspace_at(model, plan_of(model)->first_gradient);
 }
 
 static float *first_bias_gradient(const struct model *model)
@@ -233,26 +233,26 @@ static void encode_tile_backward_transposed(struct model *model, int set, int se
                                             float *gradient, bool add)
 {
     const struct model_spec *d = &model->description;
-    const struct deep_sets_workspace *layout = layout_of(model);
+    const struct deep_sets_workspace *plan = plan_of(model);
     int in = d->encoder.width[0], out = d->encoder.width[1], stride = lanes_stride(in);
     struct rows all = {.gathered = sets * d->pairs};
     int rows = all.count = model_round_rows(all.gathered, d->precision);
     const float *dz = pooling_of(model)->transposed_gradient(model, set, sets, rows, true); // [out, rows]
-    float *h = workspace_at(model, layout->recomputed_first);                               // [rows, stride]
-    float *dh = workspace_at(model, layout->gradient[0]);                                   // [in, rows]
-    float *x = workspace_at(model, layout->transposed_pairs); // [pair_width, rows]
+    float *h = workspace_at(model, plan->recomputed_first);                                 // [rows, stride]
+    float *dh = workspace_at(model, plan->gradient[0]);                                     // [in, rows]
+    float *x = workspace_at(model, plan->transposed_pairs); // [pair_width, rows]
     first_layer(model, pairs, all.gathered, h);
     clear_rest(model, &all, h, stride);
     transpose_pairs(x, pairs, all.gathered, d->pair_width, rows);
     gemm_nn(GEMM_FP32, out, in, rows, dz, rows, h, stride, gradient + layer_weight(model, 1)->offset, in,
             add);
     gemm_nn(GEMM_FP32, in, rows, out, backward_weight(model, 1), out, dz, rows, dh, rows, false);
-    small_k_relu_backward_transposed(
-        first_gradient(model), first_bias_gradient(model), dh, x, workspace_at(model, layout->first_weight),
-        workspace_at(model, layout->first_bias), rows, d->pair_width, in, stride);
+    small_k_relu_backward_transposed(first_gradient(model), first_bias_gradient(model), dh, x,
+                                     workspace_at(model, plan->first_weight),
+                                     workspace_at(model, plan->first_bias), rows, d->pair_width, in, stride);
 }
 
-// Gradients of the encoder's hidden layers from a tile. `add`: not the first tile.
+// Gradients of the encoder's hidden layers from a tile. add: add to the gradient of earlier tiles.
 static void encode_tile_backward(struct model *model, int set, int sets, const float *pairs, float *gradient,
                                  bool add)
 {
@@ -262,18 +262,19 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
         return;
     }
     int last = d->encoder.count - 1, first_stride = lanes_stride(d->encoder.width[0]);
-    void *dz = workspace_at(model, layout_of(model)->gradient[0]),
-         *dh = workspace_at(model, layout_of(model)->gradient[1]);
-    struct rows picked = pooled_rows(model, set, sets, dz, gradient);
-    int rows = picked.count;
-    const float *x = gather_pairs(model, &picked, pairs);
-    void *first = workspace_at(model, layout_of(model)->recomputed_first); // later tiles have overwritten it
-    first_layer(model, x, picked.gathered, first);
-    clear_rest(model, &picked, first, first_stride);
+    void *dz = workspace_at(model, plan_of(model)->gradient[0]),
+         *dh = workspace_at(model, plan_of(model)->gradient[1]);
+    struct rows argmax = pooled_rows(model, set, sets, dz, gradient);
+    int rows = argmax.count;
+    const float *x = gather_pairs(model, &argmax, pairs);
+    void *first =
+        workspace_at(model, plan_of(model)->recomputed_first); // later tiles have overwritten the activation
+    first_layer(model, x, argmax.gathered, first);
+    clear_rest(model, &argmax, first, first_stride);
     for (int i = last; i > 0; i--) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i];
         int in_stride = lanes_stride(in), out_stride = lanes_stride(out);
-        const void *h = gather_activation(model, &picked, i - 1, set);
+        const void *h = gather_activation(model, &argmax, i - 1, set);
         weight_gradient(model, i, set, sets, rows, dz, h, gradient, add);
         gemm_packed(to_activation(model), rows, in, out, dz, out_stride, backward_weight(model, i), dh,
                     in_stride);
@@ -283,14 +284,13 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
         dz = dh;
         dh = swap;
     }
-    // With one hidden layer dz has passed its ReLU already; passing it again by its own signs changes
-    // nothing.
-    small_k_relu_backward(first_gradient(model), first_bias_gradient(model), dz, first, x, picked.gathered,
+    // With one hidden layer dz is already past that layer's ReLU; passing the ReLU twice changes nothing.
+    small_k_relu_backward(first_gradient(model), first_bias_gradient(model), dz, first, x, argmax.gathered,
                           d->pair_width, first_stride, d->precision);
 }
 
-// ---- after pooling: layer k of the encoder's last (linear; 0), the decoder's hidden (ReLU) and last
-// (linear) ----
+// ---- layers after pooling: 0 is the encoder's last (linear), then the decoder's hidden layers (ReLU) and
+// last (linear) ----
 
 static bool has_relu(const struct model *model, int k)
 {
@@ -299,21 +299,21 @@ static bool has_relu(const struct model *model, int k)
 
 static int tile_from(const struct model *model, int set, int sets)
 {
-    int shard = shard_from(model, set, sets), tile = layout_of(model)->tile_sets;
+    int shard = shard_from(model, set, sets), tile = plan_of(model)->tile_sets;
     return shard < tile ? shard : tile;
 }
 
-// Layer k's input from `set` on.
+// Input of layer k from `set` on, fp32.
 static float *set_input(const struct model *model, int k, int set)
 {
-    return workspace_at(model, layout_of(model)->set_input[k]) +
+    return workspace_at(model, plan_of(model)->set_input[k]) +
            (size_t)set * (size_t)deep_sets_input_stride(&model->description, k);
 }
 
-// The same as an operand of products.
+// Input of layer k from `set` on, as GEMM operand in the model's precision.
 static void *set_operand(const struct model *model, int k, int set)
 {
-    return workspace_elements(model, layout_of(model)->set_operand[k],
+    return workspace_elements(model, plan_of(model)->set_operand[k],
                               (size_t)set * (size_t)deep_sets_input_stride(&model->description, k));
 }
 
@@ -350,12 +350,12 @@ static void decode(struct model *model, int sets, float *output)
         deep_sets_set_layer(model, k, sets, k + 1 < layers ? set_input(model, k + 1, 0) : output);
 }
 
-// dz as an operand of products.
+// dz as GEMM operand in the model's precision.
 static const void *gradient_operand(const struct model *model, const float *dz, size_t count)
 {
     if (model->description.precision == PRECISION_FP32)
         return dz;
-    void *operand = workspace_at(model, layout_of(model)->set_gradient_operand);
+    void *operand = workspace_at(model, plan_of(model)->set_gradient_operand);
     operand_copy(operand, dz, count, model->description.precision);
     return operand;
 }
@@ -382,7 +382,7 @@ const float *deep_sets_set_layer_backward(struct model *model, int k, int sets, 
 {
     const struct tensor *weight = layer_weight(model, set_layer(model, k));
     size_t out = (size_t)weight->rows, ld = (size_t)deep_sets_input_stride(&model->description, k);
-    float *dinput = workspace_at(model, layout_of(model)->set_gradient[k % 2]);
+    float *dinput = workspace_at(model, plan_of(model)->set_gradient[k % 2]);
     for (int set = 0, shard = 0, count; set < sets; set += count, shard++) {
         count = shard_from(model, set, sets);
         multiply_sets_backward(model, k, set, count, dz + (size_t)set * out, dinput + (size_t)set * ld,
@@ -398,7 +398,7 @@ static void decode_backward(struct model *model, int sets, const float *output_g
     const float *dz = output_gradient;
     for (int k = deep_sets_set_layers(&model->description) - 1; k > 0; k--)
         dz = deep_sets_set_layer_backward(model, k, sets, dz, gradients);
-    pooling_of(model)->embed_backward(model, sets, workspace_at(model, layout_of(model)->set_gradient[1]),
+    pooling_of(model)->embed_backward(model, sets, workspace_at(model, plan_of(model)->set_gradient[1]),
                                       gradients);
 }
 
@@ -421,31 +421,31 @@ static void forward(struct model *model, int sets, const float *pairs, float *ou
     decode(model, sets, output);
 }
 
-// The first and the last hidden layer's gradients are gathered padded; unpad them into the flat vector.
+// Copies the padded gradients of the first layer and of the last hidden layer's bias into the flat vector.
 static void finish_gradient(const struct model *model, float *gradient)
 {
     const struct model_spec *d = &model->description;
     int first = d->encoder.width[0], stride = lanes_stride(first), last = d->encoder.count - 1;
-    const float *dw = workspace_at(model, layout_of(model)->first_gradient);
+    const float *dw = workspace_at(model, plan_of(model)->first_gradient);
     float *weight = gradient + layer_weight(model, 0)->offset;
     for (int j = 0; j < first; j++)
         for (int k = 0; k < d->pair_width; k++)
             weight[j * d->pair_width + k] = dw[k * stride + j];
     memcpy(gradient + bias_offset(model, 0), dw + d->pair_width * stride, (size_t)first * sizeof(float));
     if (last > 0)
-        memcpy(gradient + bias_offset(model, last), workspace_at(model, layout_of(model)->last_bias_gradient),
+        memcpy(gradient + bias_offset(model, last), workspace_at(model, plan_of(model)->last_bias_gradient),
                (size_t)d->encoder.width[last] * sizeof(float));
 }
 
-// The sets of a shard, whose gradients after pooling are known.
+// Backward pass of the encoder for the sets [first, end) of a shard, after that of pooling and decoder.
 static void encode_backward(struct model *model, int first, int end, const float *pairs, float *gradient)
 {
     const struct model_spec *d = &model->description;
     int first_stride = lanes_stride(d->encoder.width[0]);
     int last_stride = lanes_stride(d->encoder.width[d->encoder.count - 1]);
-    memset(workspace_at(model, layout_of(model)->first_gradient), 0,
+    memset(workspace_at(model, plan_of(model)->first_gradient), 0,
            (size_t)(d->pair_width + 1) * (size_t)first_stride * sizeof(float));
-    memset(workspace_at(model, layout_of(model)->last_bias_gradient), 0, (size_t)last_stride * sizeof(float));
+    memset(workspace_at(model, plan_of(model)->last_bias_gradient), 0, (size_t)last_stride * sizeof(float));
     for (int set = first, count; set < end && !stop_requested(); set += count) {
         count = tile_from(model, set, end);
         encode_tile_backward(model, set, count, pairs_of(model, set, pairs), gradient, set > first);
@@ -459,27 +459,27 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
                      const struct model_gradients *gradients)
 {
     int after_pooling = set_layer(model, model_embeds_pairs(&model->description) ? 1 : 0);
-    size_t before = layer_weight(model, after_pooling)->offset; // what is finished last
+    size_t before = layer_weight(model, after_pooling)->offset; // elements before the layers after pooling
     decode_backward(model, sets, output_gradient, gradients);
     for (int set = 0, shard = 0, count; set < sets && !stop_requested(); set += count, shard++) {
         count = shard_from(model, set, sets);
         encode_backward(model, set, set + count, pairs, gradients->of(gradients->context, shard));
         gradients->finished(gradients->context, shard, 0, before);
-        gradients->finished(gradients->context, shard, model->table.parameters, model->folded);
+        gradients->finished(gradients->context, shard, model->table.parameters, model->merged);
     }
 }
 
-static void unfold(struct model *model, float *gradient)
+static void expand_gradient(struct model *model, float *gradient)
 {
-    if (pooling_of(model)->unfold)
-        pooling_of(model)->unfold(model, gradient);
+    if (pooling_of(model)->expand_gradient)
+        pooling_of(model)->expand_gradient(model, gradient);
 }
 
-static size_t arrange(struct model *model, int sets, int shards)
+static size_t plan_workspace(struct model *model, int sets, int shards)
 {
     assert(shards == 1 || model_batches_shards(&model->description));
-    deep_sets_workspace_plan(&model->description, sets, shards, &model->layout.deep_sets);
-    return model->layout.deep_sets.total;
+    deep_sets_workspace_plan(&model->description, sets, shards, &model->plan.deep_sets);
+    return model->plan.deep_sets.total;
 }
 
-const struct network deep_sets_network = {arrange, use, forward, backward, unfold};
+const struct network deep_sets_network = {plan_workspace, set_parameters, forward, backward, expand_gradient};

@@ -1,4 +1,4 @@
-/* linear, x-linear and res-linear: the products that their layout lists, one after the other. */
+/* linear, x-linear and res-linear: executes the GEMMs that the workspace's plan lists. */
 #include "base/stop.h"
 #include "kernel/bias_relu.h"
 #include "kernel/gemm.h"
@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-static const struct flat_workspace *layout_of(const struct model *model)
+static const struct flat_workspace *plan_of(const struct model *model)
 {
-    return &model->layout.flat;
+    return &model->plan.flat;
 }
 
 static bool is_rounded(const struct model *model)
@@ -32,67 +32,68 @@ static size_t bias_offset(const struct model *model, const struct flat_layer *la
 
 static void *forward_weight(const struct model *model, const struct flat_layer *layer) // [in, out]
 {
-    return workspace_elements(model, layout_of(model)->forward_weights, layer->operand);
+    return workspace_elements(model, plan_of(model)->forward_weights, layer->operand);
 }
 
-// A single fp32 weight of which all columns go back is its own operand, if its rows begin at whole lanes.
-static bool is_copied(const struct model *model, const struct flat_product *product)
+// An fp32 weight is its own operand if the GEMM uses all of its columns, no other weight and rows of whole
+// vectors.
+static bool is_copied(const struct model *model, const struct flat_gemm *gemm)
 {
-    int width = product->to.width;
-    return is_rounded(model) || product->layers > 1 || width % LANES != 0 ||
-           width != weight_of(model, &layout_of(model)->layer[product->first])->columns;
+    int width = gemm->to.width;
+    return is_rounded(model) || gemm->layers > 1 || width % LANES != 0 ||
+           width != weight_of(model, &plan_of(model)->layer[gemm->first])->columns;
 }
 
-static void *copied_weights(const struct model *model, const struct flat_product *product)
+static void *copied_weights(const struct model *model, const struct flat_gemm *gemm)
 {
-    return workspace_elements(model, layout_of(model)->backward_weights, product->copy);
+    return workspace_elements(model, plan_of(model)->backward_weights, gemm->copy);
 }
 
-// Of x-linear's weights those of the input do not go back.
-static void copy_weights(const struct model *model, const struct flat_product *product)
+// For x-linear, skips the columns that multiply the re-fed input: their gradient is not needed.
+static void copy_weights(const struct model *model, const struct flat_gemm *gemm)
 {
-    const struct flat_layer *first = &layout_of(model)->layer[product->first];
+    const struct flat_layer *first = &plan_of(model)->layer[gemm->first];
     size_t bytes = precision_bytes(model->description.precision);
-    size_t stride = (size_t)flat_backward_stride(&model->description, product);
-    char *to = copied_weights(model, product);
-    for (int i = 0; i < product->layers; i++) {
+    size_t stride = (size_t)flat_backward_stride(&model->description, gemm);
+    char *to = copied_weights(model, gemm);
+    for (int i = 0; i < gemm->layers; i++) {
         const struct tensor *weight = weight_of(model, first + i);
         const float *row = model->parameters + weight->offset;
         for (int j = 0; j < weight->rows; j++, row += weight->columns, to += stride * bytes)
-            operand_copy(to, row, (size_t)product->to.width, model->description.precision);
+            operand_copy(to, row, (size_t)gemm->to.width, model->description.precision);
     }
 }
 
-static const void *backward_weights(const struct model *model, const struct flat_product *product)
+static const void *backward_weights(const struct model *model, const struct flat_gemm *gemm)
 {
-    const struct flat_layer *layer = &layout_of(model)->layer[product->first];
-    return is_copied(model, product) ? copied_weights(model, product)
-                                     : model->parameters + weight_of(model, layer)->offset;
+    const struct flat_layer *layer = &plan_of(model)->layer[gemm->first];
+    return is_copied(model, gemm) ? copied_weights(model, gemm)
+                                  : model->parameters + weight_of(model, layer)->offset;
 }
 
-// B of a product anew for each step; in fp32 a plain one is as quick, and rows need not be dense beside it.
-static void pack(const struct model *model, const struct flat_product *product, const void *weights)
+// Packs B of a GEMM, once per step. In fp32 a plain B is as fast and needs no dense rows.
+static void pack(const struct model *model, const struct flat_gemm *gemm, const void *weights)
 {
     if (is_rounded(model))
-        gemm_pack(model->description.precision, product->to.width, product->from.width, weights, false,
-                  workspace_at(model, product->packed));
+        gemm_pack(model->description.precision, gemm->to.width, gemm->from.width, weights, false,
+                  workspace_at(model, gemm->packed));
 }
 
-static void use(struct model *model)
+static void set_parameters(struct model *model)
 {
-    const struct flat_workspace *layout = layout_of(model);
+    const struct flat_workspace *plan = plan_of(model);
     enum precision precision = model->description.precision;
-    for (int i = 0; i < layout->layers; i++) {
-        const struct tensor *weight = weight_of(model, &layout->layer[i]);
-        operand_transpose(forward_weight(model, &layout->layer[i]), model->parameters + weight->offset,
+    for (int i = 0; i < plan->layers; i++) {
+        const struct tensor *weight = weight_of(model, &plan->layer[i]);
+        operand_transpose(forward_weight(model, &plan->layer[i]), model->parameters + weight->offset,
                           weight->rows, weight->columns, precision);
     }
-    for (int i = 0; i < layout->forwards; i++)
-        pack(model, &layout->forward[i], forward_weight(model, &layout->layer[layout->forward[i].first]));
-    for (int i = 0; i < layout->backwards; i++) {
-        if (is_copied(model, &layout->backward[i]))
-            copy_weights(model, &layout->backward[i]);
-        pack(model, &layout->backward[i], backward_weights(model, &layout->backward[i]));
+    for (int i = 0; i < plan->forward_gemms; i++)
+        pack(model, &plan->forward[i], forward_weight(model, &plan->layer[plan->forward[i].first]));
+    for (int i = 0; i < plan->backward_gemms; i++) {
+        if (is_copied(model, &plan->backward[i]))
+            copy_weights(model, &plan->backward[i]);
+        pack(model, &plan->backward[i], backward_weights(model, &plan->backward[i]));
     }
 }
 
@@ -105,25 +106,25 @@ struct matrix {
 
 static struct matrix activation(const struct model *model, struct flat_span span)
 {
-    const struct flat_workspace *layout = layout_of(model);
-    return (struct matrix){workspace_elements(model, layout->activation[span.buffer], (size_t)span.column),
-                           layout->stride[span.buffer]};
+    const struct flat_workspace *plan = plan_of(model);
+    return (struct matrix){workspace_elements(model, plan->activation[span.buffer], (size_t)span.column),
+                           plan->stride[span.buffer]};
 }
 
-// The gradient at the output is fp32; as an operand of products it is rounded.
+// Gradient at a span. The gradient at the output is the caller's in fp32 and a rounded copy in bf16.
 static struct matrix gradient_at(const struct model *model, struct flat_span span,
                                  const float *output_gradient)
 {
-    const struct flat_workspace *layout = layout_of(model);
+    const struct flat_workspace *plan = plan_of(model);
     if (span.buffer == FLAT_OUTPUT)
-        return (struct matrix){is_rounded(model) ? workspace_at(model, layout->output_gradient)
+        return (struct matrix){is_rounded(model) ? workspace_at(model, plan->output_gradient)
                                                  : (void *)output_gradient,
                                span.width};
-    return (struct matrix){workspace_elements(model, layout->gradient[span.buffer], (size_t)span.column),
-                           layout->stride[span.buffer]};
+    return (struct matrix){workspace_elements(model, plan->gradient[span.buffer], (size_t)span.column),
+                           plan->stride[span.buffer]};
 }
 
-// From row `row` on.
+// Rows of `matrix` from `row` on.
 static struct matrix row_of(struct matrix matrix, int row, enum precision precision)
 {
     size_t bytes = (size_t)row * (size_t)matrix.ld * precision_bytes(precision);
@@ -140,67 +141,65 @@ static enum gemm_types to_fp32(const struct model *model)
     return is_rounded(model) ? GEMM_BF16_FP32 : GEMM_FP32;
 }
 
-// to = from B.  weights: B as a plain matrix
-static void multiply(const struct model *model, const struct flat_product *product, enum gemm_types numbers,
-                     int rows, struct matrix from, struct matrix weights, struct matrix to)
+// to = from B. weights: B as a plain matrix, read in fp32 only
+static void multiply(const struct model *model, const struct flat_gemm *gemm, enum gemm_types types, int rows,
+                     struct matrix from, struct matrix weights, struct matrix to)
 {
-    int n = product->to.width, k = product->from.width;
+    int n = gemm->to.width, k = gemm->from.width;
     if (is_rounded(model))
-        gemm_packed(numbers, rows, n, k, from.at, from.ld, workspace_at(model, product->packed), to.at,
-                    to.ld);
+        gemm_packed(types, rows, n, k, from.at, from.ld, workspace_at(model, gemm->packed), to.at, to.ld);
     else
-        gemm_nn(numbers, rows, n, k, from.at, from.ld, weights.at, weights.ld, to.at, to.ld, false);
+        gemm_nn(types, rows, n, k, from.at, from.ld, weights.at, weights.ld, to.at, to.ld, false);
 }
 
 // ---- forward ----
 
 static void copy_input(const struct model *model, int sets, const float *pairs)
 {
-    const struct flat_workspace *layout = layout_of(model);
-    size_t bytes = precision_bytes(model->description.precision), inputs = (size_t)layout->inputs;
-    struct matrix first = activation(model, layout->copy[0]);
+    const struct flat_workspace *plan = plan_of(model);
+    size_t bytes = precision_bytes(model->description.precision), inputs = (size_t)plan->inputs;
+    struct matrix first = activation(model, plan->copy[0]);
     for (int set = 0; set < sets; set++) {
         char *row = (char *)first.at + (size_t)set * (size_t)first.ld * bytes;
         operand_copy(row, pairs + (size_t)set * inputs, inputs, model->description.precision);
-        for (int i = 1; i < layout->copies; i++) {
-            struct matrix copy = activation(model, layout->copy[i]);
+        for (int i = 1; i < plan->copies; i++) {
+            struct matrix copy = activation(model, plan->copy[i]);
             memcpy((char *)copy.at + (size_t)set * (size_t)copy.ld * bytes, row, inputs * bytes);
         }
     }
 }
 
-// The bias of a product: its layers' sum.
-static const float *bias_of(const struct model *model, const struct flat_product *product)
+// Bias of a GEMM: the sum of its layers' biases.
+static const float *bias_of(const struct model *model, const struct flat_gemm *gemm)
 {
-    const struct flat_layer *layer = &layout_of(model)->layer[product->first];
+    const struct flat_layer *layer = &plan_of(model)->layer[gemm->first];
     const float *bias = model->parameters + bias_offset(model, layer);
-    if (product->layers == 1)
+    if (gemm->layers == 1)
         return bias;
-    float *sum = workspace_at(model, layout_of(model)->bias);
-    memcpy(sum, bias, (size_t)product->to.width * sizeof *sum);
-    bias_add(sum, model->parameters + bias_offset(model, layer + 1), 1, product->to.width, product->to.width,
+    float *sum = workspace_at(model, plan_of(model)->bias);
+    memcpy(sum, bias, (size_t)gemm->to.width * sizeof *sum);
+    bias_add(sum, model->parameters + bias_offset(model, layer + 1), 1, gemm->to.width, gemm->to.width,
              PRECISION_FP32);
     return sum;
 }
 
-static void multiply_forward(const struct model *model, const struct flat_product *product, int sets,
-                             float *output)
+static void multiply_forward(const struct model *model, const struct flat_gemm *gemm, int sets, float *output)
 {
-    const struct flat_workspace *layout = layout_of(model);
+    const struct flat_workspace *plan = plan_of(model);
     enum precision stored = model->description.precision;
-    bool last = product->to.buffer == FLAT_OUTPUT;
-    int width = product->to.width;
+    bool last = gemm->to.buffer == FLAT_OUTPUT;
+    int width = gemm->to.width;
     enum precision precision = last ? PRECISION_FP32 : stored;
-    struct matrix from = activation(model, product->from);
-    struct matrix to = last ? (struct matrix){output, width} : activation(model, product->to);
-    struct matrix weights = {forward_weight(model, &layout->layer[product->first]), width};
-    const float *bias = bias_of(model, product);
+    struct matrix from = activation(model, gemm->from);
+    struct matrix to = last ? (struct matrix){output, width} : activation(model, gemm->to);
+    struct matrix weights = {forward_weight(model, &plan->layer[gemm->first]), width};
+    const float *bias = bias_of(model, gemm);
     for (int row = 0; row < sets; row += model->sets) {
         int rows = shard_from(model, row, sets);
         struct matrix z = row_of(to, row, precision);
-        multiply(model, product, last ? to_fp32(model) : to_activation(model), rows,
-                 row_of(from, row, stored), weights, z);
-        if (product->relu.buffer != FLAT_NOTHING)
+        multiply(model, gemm, last ? to_fp32(model) : to_activation(model), rows, row_of(from, row, stored),
+                 weights, z);
+        if (gemm->relu.buffer != FLAT_NONE)
             bias_relu(z.at, bias, rows, width, z.ld, precision);
         else
             bias_add(z.at, bias, rows, width, z.ld, precision);
@@ -209,29 +208,29 @@ static void multiply_forward(const struct model *model, const struct flat_produc
 
 static void forward(struct model *model, int sets, const float *pairs, float *output)
 {
-    const struct flat_workspace *layout = layout_of(model);
+    const struct flat_workspace *plan = plan_of(model);
     copy_input(model, sets, pairs);
-    for (int i = 0; i < layout->forwards && !stop_requested(); i++)
-        multiply_forward(model, &layout->forward[i], sets, output);
+    for (int i = 0; i < plan->forward_gemms && !stop_requested(); i++)
+        multiply_forward(model, &plan->forward[i], sets, output);
 }
 
 // ---- backward ----
 
-static void multiply_backward(const struct model *model, const struct flat_product *product, int sets,
+static void multiply_backward(const struct model *model, const struct flat_gemm *gemm, int sets,
                               const float *output_gradient)
 {
     enum precision precision = model->description.precision;
-    struct matrix from = gradient_at(model, product->from, output_gradient),
-                  to = gradient_at(model, product->to, NULL),
-                  weights = {(void *)backward_weights(model, product),
-                             flat_backward_stride(&model->description, product)};
+    struct matrix from = gradient_at(model, gemm->from, output_gradient),
+                  to = gradient_at(model, gemm->to, NULL),
+                  weights = {(void *)backward_weights(model, gemm),
+                             flat_backward_stride(&model->description, gemm)};
     for (int row = 0; row < sets; row += model->sets) {
         int rows = shard_from(model, row, sets);
         struct matrix dz = row_of(to, row, precision);
-        multiply(model, product, to_activation(model), rows, row_of(from, row, precision), weights, dz);
-        if (product->relu.buffer != FLAT_NOTHING)
-            relu_backward(dz.at, row_of(activation(model, product->relu), row, precision).at, rows,
-                          product->to.width, dz.ld, precision);
+        multiply(model, gemm, to_activation(model), rows, row_of(from, row, precision), weights, dz);
+        if (gemm->relu.buffer != FLAT_NONE)
+            relu_backward(dz.at, row_of(activation(model, gemm->relu), row, precision).at, rows,
+                          gemm->to.width, dz.ld, precision);
     }
 }
 
@@ -257,7 +256,7 @@ static void layer_gradients(const struct model *model, const struct flat_layer *
                             const float *output_gradient, const struct model_gradients *gradients)
 {
     const struct tensor *weight = weight_of(model, layer);
-    size_t count = tensor_size(weight) + (size_t)weight->rows; // and the bias behind it
+    size_t count = tensor_size(weight) + (size_t)weight->rows; // weight and bias
     for (int shard = 0, row = 0; row < sets; shard++, row += model->sets) {
         float *gradient = gradients->of(gradients->context, shard);
         layer_gradient(model, layer, row, shard_from(model, row, sets), output_gradient, gradient);
@@ -268,21 +267,21 @@ static void layer_gradients(const struct model *model, const struct flat_layer *
 static void backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
                      const struct model_gradients *gradients)
 {
-    (void)pairs; // the input stands in its buffer
-    const struct flat_workspace *layout = layout_of(model);
+    (void)pairs; // the input is in activation buffer 0
+    const struct flat_workspace *plan = plan_of(model);
     if (is_rounded(model))
-        operand_copy(workspace_at(model, layout->output_gradient), output_gradient,
+        operand_copy(workspace_at(model, plan->output_gradient), output_gradient,
                      (size_t)sets * (size_t)model->description.outputs, model->description.precision);
-    for (int i = 0; i < layout->backwards && !stop_requested(); i++)
-        multiply_backward(model, &layout->backward[i], sets, output_gradient);
-    for (int i = 0; i < layout->layers && !stop_requested(); i++)
-        layer_gradients(model, &layout->layer[i], sets, output_gradient, gradients);
+    for (int i = 0; i < plan->backward_gemms && !stop_requested(); i++)
+        multiply_backward(model, &plan->backward[i], sets, output_gradient);
+    for (int i = 0; i < plan->layers && !stop_requested(); i++)
+        layer_gradients(model, &plan->layer[i], sets, output_gradient, gradients);
 }
 
-static size_t arrange(struct model *model, int sets, int shards)
+static size_t plan_workspace(struct model *model, int sets, int shards)
 {
-    flat_workspace_plan(&model->description, sets, shards, &model->layout.flat);
-    return model->layout.flat.total;
+    flat_workspace_plan(&model->description, sets, shards, &model->plan.flat);
+    return model->plan.flat.total;
 }
 
-const struct network flat_network = {arrange, use, forward, backward, NULL};
+const struct network flat_network = {plan_workspace, set_parameters, forward, backward, NULL};

@@ -19,8 +19,8 @@ enum status model_create(const struct model_spec *description, int sets, int sha
     model->network = networks[description->kind];
     model->sets = sets;
     model_tensors(description, &model->table);
-    model->folded = model_gradient_elements(description) - model->table.parameters;
-    size_t floats = model->network->arrange(model, sets, shards);
+    model->merged = model_gradient_elements(description) - model->table.parameters;
+    size_t floats = model->network->plan_workspace(model, sets, shards);
     enum status status = memory_alloc(floats * sizeof(float), (void **)&model->workspace);
     if (status != STATUS_OK)
         model_destroy(&model);
@@ -58,7 +58,7 @@ void model_initialise(const struct model *model, int64_t seed, float *parameters
 void model_set_parameters(struct model *model, const float *parameters)
 {
     model->parameters = parameters;
-    model->network->use(model);
+    model->network->set_parameters(model);
 }
 
 void model_set_pairs(struct model *model, int pairs)
@@ -79,6 +79,6 @@ void model_backward(struct model *model, int sets, const float *pairs, const flo
 
 void model_expand_gradient(struct model *model, float *gradient)
 {
-    if (model->network->unfold)
-        model->network->unfold(model, gradient);
+    if (model->network->expand_gradient)
+        model->network->expand_gradient(model, gradient);
 }

@@ -1,4 +1,4 @@
-/* What a kind of model brings: its arithmetic, behind the interface of model.h. Private to this folder. */
+/* Interface that each kind of model implements for model.c. Private to this folder. */
 #ifndef MODEL_NETWORK_H
 #define MODEL_NETWORK_H
 
@@ -7,28 +7,28 @@
 #include "spec/flat_workspace.h"
 
 struct model {
-    struct model_spec description; // its pairs are those of the sets in hand, at most the layout's
+    struct model_spec description; // `pairs` is that of model_set_pairs, at most that of the plan
     struct tensor_table table;
     const struct network *network;
-    int sets;      // of a shard
-    size_t folded; // numbers of a gradient behind the parameters
+    int sets;      // per shard
+    size_t merged; // elements of a gradient after those of the parameters
     union {
         struct deep_sets_workspace deep_sets;
         struct flat_workspace flat;
-    } layout; // of the workspace
+    } plan; // of the workspace
     float *workspace;
-    const float *parameters; // in use, not ours
+    const float *parameters; // of model_set_parameters; not owned
 };
 
-/* What model.h says of model_set_parameters, model_forward, model_backward and model_expand_gradient. */
+/* The functions of model.h with these names, but for plan_workspace, which sets model->plan and returns the
+ * workspace's length in floats. */
 struct network {
-    size_t (*arrange)(struct model *model, int sets,
-                      int shards);    // sets the layout; returns the floats of the workspace
-    void (*use)(struct model *model); // the new model->parameters
+    size_t (*plan_workspace)(struct model *model, int sets, int shards);
+    void (*set_parameters)(struct model *model); // reads model->parameters
     void (*forward)(struct model *model, int sets, const float *pairs, float *output);
     void (*backward)(struct model *model, int sets, const float *pairs, const float *output_gradient,
                      const struct model_gradients *gradients);
-    void (*unfold)(struct model *model, float *gradient); // NULL: the sum is the gradient already
+    void (*expand_gradient)(struct model *model, float *gradient); // NULL: nothing to expand
 };
 
 extern const struct network deep_sets_network, flat_network;
@@ -38,15 +38,15 @@ static inline float *workspace_at(const struct model *model, size_t offset)
     return model->workspace + offset;
 }
 
-/* Sets from `set` on that go into a product together: those of its shard, since a product's bits depend on
- * its rows. */
+/* Number of sets from `set` to the end of its shard. A GEMM never has rows of two shards, since
+ * the bits of a library's results depend on the number of rows. */
 static inline int shard_from(const struct model *model, int set, int sets)
 {
     int end = (set / model->sets + 1) * model->sets;
     return (end < sets ? end : sets) - set;
 }
 
-/* Number `index` of a buffer that is stored in the model's precision. */
+/* Element `index` of a buffer that is stored in the model's precision. */
 static inline void *workspace_elements(const struct model *model, size_t offset, size_t index)
 {
     return (char *)workspace_at(model, offset) + index * precision_bytes(model->description.precision);

@@ -1,8 +1,12 @@
-/* How the encoder's last hidden layer becomes the decoder's input: one entry a pooling. Private to this
+/* Interface of a pooling: from the encoder's last hidden layer to the decoder's input. Private to this
  * folder.
  *
- * Pairs come by tiles of sets, and what a pooling needs of them it keeps. `z` is the last hidden layer before
- * its bias and ReLU. */
+ * z: the last hidden layer before bias and ReLU. deep_sets.c calls the functions in this order:
+ *   set_parameters once per step;
+ *   forward: encode per tile of sets, embed once;
+ *   backward: embed_backward once; then per shard encode_backward and transposed_gradient per tile (or
+ *   transposed_gradient `alone`), finish once;
+ *   expand_gradient once per step. */
 #ifndef MODEL_POOLING_H
 #define MODEL_POOLING_H
 
@@ -11,26 +15,36 @@
 #include <stdint.h>
 
 struct pooling {
-    void (*use)(struct model *model); // the new model->parameters; NULL: nothing to prepare
+    /* Prepares model->parameters. NULL: nothing to prepare. */
+    void (*set_parameters)(struct model *model);
 
-    void (*encode)(struct model *model, int set, int sets); // a tile's z, in place
-    void (*embed)(struct model *model, int sets);           // after all tiles: writes set_input[1]
+    /* Pools a tile: reads z, which it may overwrite, and writes set_input[0] and what the backward pass
+     * needs. */
+    void (*encode)(struct model *model, int set, int sets);
 
-    /* dembedding: the gradient at set_input[1], which it may overwrite. Before all tiles. */
+    /* Writes the decoder's input, set_input[1], of all sets. */
+    void (*embed)(struct model *model, int sets);
+
+    /* Backward pass of embed. dembedding: the gradient at set_input[1]; may be overwritten. */
     void (*embed_backward)(struct model *model, int sets, float *dembedding,
                            const struct model_gradients *gradients);
-    /* The gradient at a tile's z, whose sum is added to last_bias_gradient. Returns its rows: all pairs, or
-     * those that *picked lists, set * pairs + pair, where the others have none. dz [rows, padded wk] in the
-     * model's precision. */
+
+    /* Writes the gradient dz at a tile's z and adds its sum over rows to last_bias_gradient. Returns the
+     * number of rows of dz: all pairs, or only the pairs that *argmax lists as set * pairs + pair, if the
+     * gradient of all others is zero.  dz [rows, padded wk] in the model's precision */
     int (*encode_backward)(struct model *model, int set, int sets, void *dz, float *gradient,
-                           const int32_t **picked);
-    void (*finish)(struct model *model, float *gradient); // after all tiles of a shard; NULL: nothing left
-    void (*unfold)(struct model *model,
-                   float *gradient); // once a step, as model_expand_gradient; NULL: nothing folded
-    /* dz of a tile transposed, [wk, rows], zeros where there are no more pairs; NULL: costs as much as a
-     * product takes to do it, as it may say itself behind encode_backward. Behind that, or `alone`, in place
-     * of it. */
+                           const int32_t **argmax);
+
+    /* Returns a tile's dz transposed, [wk, rows], with zeros after the last pair: after encode_backward, or
+     * `alone` in place of it, if model_transposes_gradient. NULL, as function or as result: the GEMM
+     * transposes dz. */
     const void *(*transposed_gradient)(struct model *model, int set, int sets, int rows, bool alone);
+
+    /* Completes a shard's gradient after its last tile. NULL: nothing left to do. */
+    void (*finish)(struct model *model, float *gradient);
+
+    /* model_expand_gradient. NULL: nothing to expand. */
+    void (*expand_gradient)(struct model *model, float *gradient);
 };
 
 /* Mean and sum; maximum; mean and standard deviation; learned queries. */

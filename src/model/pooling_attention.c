@@ -1,11 +1,13 @@
 /* Multi-head attention of learned queries over the embeddings (Lee et al., Set Transformer, ICML 2019),
- * without residual, norm or feed-forward.
+ * without residual, normalisation or feed-forward layer.
  *
- * Keys and values are linear in the last hidden layer h, so what would be done for every pair is folded into
- * parameters or waits until after pooling. With the embedding e = L h + l, query q and head i, k_i its slice
- * of the key weight K, v_i of the value weight V: the scores are q_i . k_i e / sqrt(E / heads), up to a
- * constant the products of h with one vector, L^T k_i^T q_i / sqrt(E / heads); the head is the sum of weights
- * times v_i e, which is (v_i L) (the sum of weights times h) + (v_i l + bias). */
+ * Keys and values are linear in the last hidden layer h, so their weights are merged with others once per
+ * step, and no key or value is computed per pair. The embedding is e = L h + l; for query q and head i, q_i
+ * is the head's slice of q, k_i of the key weight K, v_i of the value weight V with bias c; s = sqrt(E /
+ * heads). Then score = q_i . k_i e / s = h . (L^T k_i^T q_i / s) + constant    merged query: one vector per
+ * query and head head  = sum over pairs of weight (v_i e + c_i) = (v_i L) (sum over pairs of weight h) + (v_i
+ * l + c_i)    merged value weight V L, merged bias V l + c The constant is the same for all pairs of a set:
+ * softmax ignores it. */
 #include "kernel/attention_pooling.h"
 #include "kernel/bias_relu.h"
 #include "kernel/operand.h"
@@ -15,14 +17,14 @@
 #include <math.h>
 #include <string.h>
 
-enum part { QUERY, KEY, VALUE, VALUE_BIAS, OUTPUT, OUTPUT_BIAS }; // in the order of the table
+enum part { QUERY, KEY, VALUE, VALUE_BIAS, OUTPUT, OUTPUT_BIAS }; // order of the tensors in the table
 
 static size_t offset_of(const struct model *model, enum part part)
 {
     return model->table.tensors[2 * (model->description.encoder.count + 1) + (int)part].offset;
 }
 
-// Sizes: queries Q, heads H, E = H slices, the last hidden layer's width and its stride.
+// embedding = heads * slice; in, stride: width of the last hidden layer and its padded width
 struct sizes {
     int queries, heads, embedding, slice, in, stride;
     enum precision precision;
@@ -50,18 +52,17 @@ static float *at(const struct model *model, size_t offset)
     return workspace_at(model, offset);
 }
 
-static const void *numbers(const void *array, const struct sizes *s, int index)
+static const void *element_at(const void *array, const struct sizes *s, int index)
 {
     return (const char *)array + (size_t)index * precision_bytes(s->precision);
 }
 
-// The encoder's last weight, the value weight and the output weight as operands: themselves, or rounded, one
-// behind the other.
+// GEMM operands in the model's precision: the parameters themselves, or their rounded copies in plan.rounded.
 static const void *last_operand(const struct model *model, const struct sizes *s)
 {
     if (s->precision == PRECISION_FP32)
         return model->parameters + last_weight(model)->offset;
-    return at(model, layout_of(model)->rounded);
+    return at(model, plan_of(model)->rounded);
 }
 
 static const void *operand_of(const struct model *model, const struct sizes *s, enum part part)
@@ -69,7 +70,7 @@ static const void *operand_of(const struct model *model, const struct sizes *s, 
     if (s->precision == PRECISION_FP32)
         return model->parameters + offset_of(model, part);
     int before = s->embedding * s->in + (part == OUTPUT ? s->embedding * s->embedding : 0);
-    return numbers(at(model, layout_of(model)->rounded), s, before);
+    return element_at(at(model, plan_of(model)->rounded), s, before);
 }
 
 static void round_weights(const struct model *model, const struct sizes *s)
@@ -85,18 +86,18 @@ static void round_weights(const struct model *model, const struct sizes *s)
                  s->precision);
 }
 
-// For the products of each shard with a weight on the right.
+// Packs the weights that are right-hand operands of each shard's GEMMs.
 static void pack_weights(const struct model *model, const struct sizes *s)
 {
-    const struct deep_sets_workspace *layout = layout_of(model);
+    const struct deep_sets_workspace *plan = plan_of(model);
     const void *output = operand_of(model, s, OUTPUT);
     int e = s->embedding;
-    gemm_pack(s->precision, e, s->in, last_operand(model, s), true, at(model, layout->last_packed));
-    if (s->precision != PRECISION_FP32) // the gradients at the queries are fp32 in both
+    gemm_pack(s->precision, e, s->in, last_operand(model, s), true, at(model, plan->last_packed));
+    if (s->precision != PRECISION_FP32) // the gradients of the queries are fp32 in both precisions
         gemm_pack(PRECISION_FP32, e, s->in, model->parameters + last_weight(model)->offset, true,
-                  at(model, layout->last_packed_fp32));
-    gemm_pack(s->precision, e, e, output, true, at(model, layout->output_forward));
-    gemm_pack(s->precision, e, e, output, false, at(model, layout->output_backward));
+                  at(model, plan->last_packed_fp32));
+    gemm_pack(s->precision, e, e, output, true, at(model, plan->output_forward));
+    gemm_pack(s->precision, e, e, output, false, at(model, plan->output_backward));
 }
 
 static float score_scale(const struct sizes *s)
@@ -110,33 +111,33 @@ static void scale_rows(float *rows, float scale, int count)
         rows[i] *= scale;
 }
 
-static void fold_queries(const struct model *model, const struct sizes *s)
+static void merge_queries(const struct model *model, const struct sizes *s)
 {
-    const struct deep_sets_workspace *layout = layout_of(model);
+    const struct deep_sets_workspace *plan = plan_of(model);
     const float *query = model->parameters + offset_of(model, QUERY),
                 *key = model->parameters + offset_of(model, KEY);
-    float *key_query = at(model, layout->key_query), *folded = at(model, layout->query);
+    float *key_query = at(model, plan->key_query), *merged = at(model, plan->query);
     int all = s->queries * s->heads;
     for (int head = 0; head < s->heads; head++)
         gemm_nn(GEMM_FP32, s->queries, s->embedding, s->slice, query + head * s->slice, s->embedding,
                 key + head * s->slice * s->embedding, s->embedding, key_query + head * s->embedding,
                 s->heads * s->embedding, false);
     gemm_nn(GEMM_FP32, all, s->in, s->embedding, key_query, s->embedding,
-            model->parameters + last_weight(model)->offset, s->in, folded, s->stride, false);
-    scale_rows(folded, score_scale(s), all * s->stride);
+            model->parameters + last_weight(model)->offset, s->in, merged, s->stride, false);
+    scale_rows(merged, score_scale(s), all * s->stride);
 }
 
-static void fold_values(const struct model *model, const struct sizes *s)
+static void merge_values(const struct model *model, const struct sizes *s)
 {
-    const struct deep_sets_workspace *layout = layout_of(model);
-    float *fold = at(model, layout->fold), *bias = at(model, layout->value_bias);
+    const struct deep_sets_workspace *plan = plan_of(model);
+    float *merged = at(model, plan->merged), *bias = at(model, plan->value_bias);
     const float *value = model->parameters + offset_of(model, VALUE),
                 *value_bias = model->parameters + offset_of(model, VALUE_BIAS),
                 *last_bias = model->parameters + bias_offset(model, model->description.encoder.count);
     gemm_nn(to_fp32(model), s->embedding, s->in, s->embedding, operand_of(model, s, VALUE), s->embedding,
-            last_operand(model, s), s->in, fold, s->in, false);
-    operand_copy(at(model, layout->value), fold, (size_t)(s->embedding * s->in), s->precision);
-    operand_transpose(at(model, layout->value_forward), fold, s->embedding, s->in, s->precision);
+            last_operand(model, s), s->in, merged, s->in, false);
+    operand_copy(at(model, plan->value), merged, (size_t)(s->embedding * s->in), s->precision);
+    operand_transpose(at(model, plan->value_forward), merged, s->embedding, s->in, s->precision);
     for (int i = 0; i < s->embedding; i++) {
         bias[i] = value_bias[i];
         for (int j = 0; j < s->embedding; j++)
@@ -144,19 +145,19 @@ static void fold_values(const struct model *model, const struct sizes *s)
     }
 }
 
-static void use(struct model *model)
+static void set_parameters(struct model *model)
 {
     struct sizes s = sizes_of(model);
     round_weights(model, &s);
     pack_weights(model, &s);
-    fold_queries(model, &s);
-    fold_values(model, &s);
+    merge_queries(model, &s);
+    merge_values(model, &s);
 }
 
 static float *weights_of(const struct model *model, int set)
 {
     const struct model_spec *d = &model->description;
-    return at(model, layout_of(model)->weights) +
+    return at(model, plan_of(model)->weights) +
            (size_t)(set * deep_sets_queries(d)) * (size_t)lanes_stride(d->pairs);
 }
 
@@ -168,39 +169,39 @@ static size_t pooled_row(const struct model *model, int set)
 static void encode(struct model *model, int set, int sets)
 {
     const struct model_spec *d = &model->description;
-    const struct deep_sets_workspace *layout = layout_of(model);
+    const struct deep_sets_workspace *plan = plan_of(model);
     uint32_t *signs = model_transposes_gradient(d) ? deep_sets_signs(model, set) : NULL;
-    attention_pooling_forward(
-        at(model, layout->set_input[0]) + pooled_row(model, set), weights_of(model, set), signs,
-        deep_sets_activation(model, d->encoder.count - 1, set), at(model, layout->last_bias),
-        at(model, layout->query), sets, d->pairs, deep_sets_queries(d), last_hidden_stride(model),
-        at(model, layout->scratch), d->precision);
+    attention_pooling_forward(at(model, plan->set_input[0]) + pooled_row(model, set), weights_of(model, set),
+                              signs, deep_sets_activation(model, d->encoder.count - 1, set),
+                              at(model, plan->last_bias), at(model, plan->query), sets, d->pairs,
+                              deep_sets_queries(d), last_hidden_stride(model), at(model, plan->scratch),
+                              d->precision);
 }
 
-// The pooled rows of one head begin here, and are `heads` strides apart: [sets queries, heads, stride].
+// First pooled row of a head. Its rows are heads * stride elements apart: [sets queries, heads, stride].
 static const void *pooled_of(const struct model *model, const struct sizes *s, int head)
 {
-    return numbers(at(model, layout_of(model)->set_operand[0]), s, head * s->stride);
+    return element_at(at(model, plan_of(model)->set_operand[0]), s, head * s->stride);
 }
 
 static void embed(struct model *model, int sets)
 {
-    const struct deep_sets_workspace *layout = layout_of(model);
+    const struct deep_sets_workspace *plan = plan_of(model);
     struct sizes s = sizes_of(model);
     int rows = sets * s.queries, e = s.embedding;
-    float *heads = at(model, layout->heads[0]), *embedding = at(model, layout->set_input[1]);
+    float *heads = at(model, plan->heads[0]), *embedding = at(model, plan->set_input[1]);
     if (s.precision != PRECISION_FP32)
-        operand_copy(at(model, layout->set_operand[0]), at(model, layout->set_input[0]),
-                     pooled_row(model, sets), s.precision);
+        operand_copy(at(model, plan->set_operand[0]), at(model, plan->set_input[0]), pooled_row(model, sets),
+                     s.precision);
     for (int head = 0; head < s.heads; head++)
         gemm_nn(to_fp32(model), rows, s.slice, s.in, pooled_of(model, &s, head), s.heads * s.stride,
-                numbers(at(model, layout->value_forward), &s, head * s.slice), e, heads + head * s.slice, e,
+                element_at(at(model, plan->value_forward), &s, head * s.slice), e, heads + head * s.slice, e,
                 false);
-    bias_add(heads, at(model, layout->value_bias), rows, e, e, PRECISION_FP32);
+    bias_add(heads, at(model, plan->value_bias), rows, e, e, PRECISION_FP32);
     if (s.precision != PRECISION_FP32)
-        operand_copy(at(model, layout->heads_operand), heads, (size_t)(rows * e), s.precision);
-    gemm_packed(to_fp32(model), rows, e, e, at(model, layout->heads_operand), e,
-                at(model, layout->output_forward), embedding, e);
+        operand_copy(at(model, plan->heads_operand), heads, (size_t)(rows * e), s.precision);
+    gemm_packed(to_fp32(model), rows, e, e, at(model, plan->heads_operand), e,
+                at(model, plan->output_forward), embedding, e);
     bias_add(embedding, model->parameters + offset_of(model, OUTPUT_BIAS), rows, e, e, PRECISION_FP32);
 }
 
@@ -210,20 +211,21 @@ static void sum_rows(float *sum, const float *rows, int count, int width)
     bias_gradient(sum, rows, count, width, width, PRECISION_FP32);
 }
 
-// Numbers as an operand of products: themselves, or rounded into `room`.
-static const void *rounded(const float *from, void *room, size_t count, enum precision precision)
+// GEMM operand in `precision`: `from` itself, or a copy rounded into `buffer`.
+static const void *rounded(const float *from, void *buffer, size_t count, enum precision precision)
 {
     if (precision == PRECISION_FP32)
         return from;
-    operand_copy(room, from, count, precision);
-    return room;
+    operand_copy(buffer, from, count, precision);
+    return buffer;
 }
 
-// Of the folded values to those of their factors: the value weight, the encoder's last weight and its bias.
-// In a shard's gradient they stand where the encoder's last weight, of the same size, has its own.
-static void unfold_values(const struct model *model, const struct sizes *s, float *gradient)
+// Expands the gradient of the merged values into the gradients of the value weight, the encoder's last weight
+// and the encoder's last bias (chain rule). embed_backward stores the gradient of the merged value weight in
+// the place of the encoder's last weight, which has the same size.
+static void expand_values(const struct model *model, const struct sizes *s, float *gradient)
 {
-    const struct deep_sets_workspace *layout = layout_of(model);
+    const struct deep_sets_workspace *plan = plan_of(model);
     int e = s->embedding, last = model->description.encoder.count;
     size_t count = (size_t)(e * s->in);
     const float *value = model->parameters + offset_of(model, VALUE),
@@ -231,10 +233,10 @@ static void unfold_values(const struct model *model, const struct sizes *s, floa
                 *dbias = gradient + offset_of(model, VALUE_BIAS);
     float *dlast = gradient + last_weight(model)->offset, *dlast_bias = gradient + bias_offset(model, last),
           *dvalue = gradient + offset_of(model, VALUE);
-    void *folded = at(model, layout->fold);
-    operand_copy(folded, dlast, count, s->precision);
-    gemm_packed(to_fp32(model), e, e, s->in, folded, s->in, at(model, layout->last_packed), dvalue, e);
-    gemm_tn(to_fp32(model), e, s->in, e, operand_of(model, s, VALUE), e, folded, s->in, dlast, s->in, false);
+    void *merged = at(model, plan->merged);
+    operand_copy(merged, dlast, count, s->precision);
+    gemm_packed(to_fp32(model), e, e, s->in, merged, s->in, at(model, plan->last_packed), dvalue, e);
+    gemm_tn(to_fp32(model), e, s->in, e, operand_of(model, s, VALUE), e, merged, s->in, dlast, s->in, false);
     memset(dlast_bias, 0, (size_t)e * sizeof *dlast_bias);
     for (int i = 0; i < e; i++)
         for (int j = 0; j < e; j++) {
@@ -247,93 +249,93 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
                            const struct model_gradients *gradients)
 {
     float *gradient = gradients->of(gradients->context, 0);
-    const struct deep_sets_workspace *layout = layout_of(model);
+    const struct deep_sets_workspace *plan = plan_of(model);
     struct sizes s = sizes_of(model);
     int rows = sets * s.queries, e = s.embedding;
     size_t count = (size_t)(rows * e);
-    float *dheads = at(model, layout->heads[1]), *dpooled = at(model, layout->set_gradient[0]);
+    float *dheads = at(model, plan->heads[1]), *dpooled = at(model, plan->set_gradient[0]);
     sum_rows(gradient + offset_of(model, OUTPUT_BIAS), dembedding, rows, e);
-    const void *operand = rounded(dembedding, at(model, layout->set_gradient_operand), count, s.precision);
-    gemm_tn(to_fp32(model), e, e, rows, operand, e, at(model, layout->heads_operand), e,
+    const void *operand = rounded(dembedding, at(model, plan->set_gradient_operand), count, s.precision);
+    gemm_tn(to_fp32(model), e, e, rows, operand, e, at(model, plan->heads_operand), e,
             gradient + offset_of(model, OUTPUT), e, false);
-    gemm_packed(to_fp32(model), rows, e, e, operand, e, at(model, layout->output_backward), dheads, e);
+    gemm_packed(to_fp32(model), rows, e, e, operand, e, at(model, plan->output_backward), dheads, e);
     sum_rows(gradient + offset_of(model, VALUE_BIAS), dheads, rows, e);
-    operand = rounded(dheads, at(model, layout->heads_operand), count, s.precision);
-    float *dfolded = gradient + last_weight(model)->offset;
+    operand = rounded(dheads, at(model, plan->heads_operand), count, s.precision);
+    float *dmerged = gradient + last_weight(model)->offset;
     if (s.stride != s.in)
-        memset(dpooled, 0, pooled_row(model, sets) * sizeof *dpooled); // the padding
+        memset(dpooled, 0, pooled_row(model, sets) * sizeof *dpooled); // clears the padding
     for (int head = 0; head < s.heads; head++) {
-        const void *slice = numbers(operand, &s, head * s.slice);
+        const void *slice = element_at(operand, &s, head * s.slice);
         gemm_tn(to_fp32(model), s.slice, s.in, rows, slice, e, pooled_of(model, &s, head), s.heads * s.stride,
-                dfolded + head * s.slice * s.in, s.in, false);
+                dmerged + head * s.slice * s.in, s.in, false);
         gemm_nn(to_fp32(model), rows, s.in, s.slice, slice, e,
-                numbers(at(model, layout->value), &s, head * s.slice * s.in), s.in, dpooled + head * s.stride,
-                s.heads * s.stride, false);
+                element_at(at(model, plan->value), &s, head * s.slice * s.in), s.in,
+                dpooled + head * s.stride, s.heads * s.stride, false);
     }
-    memset(at(model, layout->query_gradient), 0, (size_t)(s.queries * s.heads * s.stride) * sizeof(float));
+    memset(at(model, plan->query_gradient), 0, (size_t)(s.queries * s.heads * s.stride) * sizeof(float));
     size_t own = offset_of(model, VALUE_BIAS), end = offset_of(model, OUTPUT_BIAS) + (size_t)e;
     gradients->finished(gradients->context, 0, last_weight(model)->offset, (size_t)(e * s.in));
     gradients->finished(gradients->context, 0, own, end - own);
 }
 
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
-                           const int32_t **picked)
+                           const int32_t **argmax)
 {
     const struct model_spec *d = &model->description;
-    const struct deep_sets_workspace *layout = layout_of(model);
-    (void)gradient, (void)picked;
-    attention_pooling_backward(dz, at(model, layout->last_bias_gradient), at(model, layout->query_gradient),
-                               at(model, layout->set_gradient[0]) + pooled_row(model, set),
-                               at(model, layout->set_input[0]) + pooled_row(model, set),
-                               weights_of(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
-                               at(model, layout->query), sets, d->pairs, deep_sets_queries(d),
-                               last_hidden_stride(model), at(model, layout->scratch), d->precision);
+    const struct deep_sets_workspace *plan = plan_of(model);
+    (void)gradient, (void)argmax;
+    attention_pooling_backward(dz, at(model, plan->last_bias_gradient), at(model, plan->query_gradient),
+                               at(model, plan->set_gradient[0]) + pooled_row(model, set),
+                               at(model, plan->set_input[0]) + pooled_row(model, set), weights_of(model, set),
+                               deep_sets_activation(model, d->encoder.count - 1, set), at(model, plan->query),
+                               sets, d->pairs, deep_sets_queries(d), last_hidden_stride(model),
+                               at(model, plan->scratch), d->precision);
     return sets * d->pairs;
 }
 
 static const void *transposed_gradient(struct model *model, int set, int sets, int rows, bool alone)
 {
     const struct model_spec *d = &model->description;
-    const struct deep_sets_workspace *layout = layout_of(model);
+    const struct deep_sets_workspace *plan = plan_of(model);
     size_t row = pooled_row(model, set);
     int last = d->encoder.count - 1;
-    float *dz = at(model, layout->transposed_gradient);
+    float *dz = at(model, plan->transposed_gradient);
     if (!alone)
         return NULL;
     attention_pooling_backward_transposed(
-        dz, at(model, layout->last_bias_gradient), at(model, layout->query_gradient),
-        at(model, layout->set_gradient[0]) + row, at(model, layout->set_input[0]) + row,
-        weights_of(model, set), deep_sets_signs(model, set), deep_sets_activation(model, last, set),
-        at(model, layout->query), sets, d->pairs, deep_sets_queries(d), last_hidden_stride(model),
-        d->encoder.width[last], rows, at(model, layout->scratch));
+        dz, at(model, plan->last_bias_gradient), at(model, plan->query_gradient),
+        at(model, plan->set_gradient[0]) + row, at(model, plan->set_input[0]) + row, weights_of(model, set),
+        deep_sets_signs(model, set), deep_sets_activation(model, last, set), at(model, plan->query), sets,
+        d->pairs, deep_sets_queries(d), last_hidden_stride(model), d->encoder.width[last], rows,
+        at(model, plan->scratch));
     return dz;
 }
 
-// The folded queries' gradient, without its padding, behind that of the parameters.
+// Copies the gradient of the merged queries, without padding, to the end of the shard's gradient.
 static void finish(struct model *model, float *gradient)
 {
     struct sizes s = sizes_of(model);
-    const float *dquery = at(model, layout_of(model)->query_gradient);
+    const float *dquery = at(model, plan_of(model)->query_gradient);
     float *to = gradient + model->table.parameters;
     for (int i = 0; i < s.queries * s.heads; i++)
         memcpy(to + (size_t)i * (size_t)s.in, dquery + (size_t)i * (size_t)s.stride,
                (size_t)s.in * sizeof *to);
 }
 
-// Of the folded queries to those of their factors: the queries, the key weight and, added to it, the
-// encoder's last weight.
-static void unfold_queries(const struct model *model, const struct sizes *s, float *gradient)
+// Expands the gradient of the merged queries into the gradients of the queries and the key weight, and adds
+// its part to the gradient of the encoder's last weight (chain rule).
+static void expand_queries(const struct model *model, const struct sizes *s, float *gradient)
 {
-    const struct deep_sets_workspace *layout = layout_of(model);
+    const struct deep_sets_workspace *plan = plan_of(model);
     int all = s->queries * s->heads, e = s->embedding;
     const float *query = model->parameters + offset_of(model, QUERY),
-                *key = model->parameters + offset_of(model, KEY), *key_query = at(model, layout->key_query);
-    float *dfolded = gradient + model->table.parameters, *dkey_query = at(model, layout->key_query_gradient);
+                *key = model->parameters + offset_of(model, KEY), *key_query = at(model, plan->key_query);
+    float *dmerged = gradient + model->table.parameters, *dkey_query = at(model, plan->key_query_gradient);
     float *dquery = gradient + offset_of(model, QUERY), *dkey = gradient + offset_of(model, KEY);
-    scale_rows(dfolded, score_scale(s), all * s->in);
-    gemm_tn(GEMM_FP32, e, s->in, all, key_query, e, dfolded, s->in, gradient + last_weight(model)->offset,
+    scale_rows(dmerged, score_scale(s), all * s->in);
+    gemm_tn(GEMM_FP32, e, s->in, all, key_query, e, dmerged, s->in, gradient + last_weight(model)->offset,
             s->in, true);
-    gemm_packed(GEMM_FP32, all, e, s->in, dfolded, s->in, at(model, layout->last_packed_fp32), dkey_query, e);
+    gemm_packed(GEMM_FP32, all, e, s->in, dmerged, s->in, at(model, plan->last_packed_fp32), dkey_query, e);
     for (int head = 0; head < s->heads; head++) {
         gemm_nt(GEMM_FP32, s->queries, s->slice, e, dkey_query + head * e, s->heads * e,
                 key + head * s->slice * e, e, dquery + head * s->slice, e, false);
@@ -342,18 +344,18 @@ static void unfold_queries(const struct model *model, const struct sizes *s, flo
     }
 }
 
-static void unfold(struct model *model, float *gradient)
+static void expand_gradient(struct model *model, float *gradient)
 {
     struct sizes s = sizes_of(model);
-    unfold_values(model, &s, gradient);
-    unfold_queries(model, &s, gradient);
+    expand_values(model, &s, gradient);
+    expand_queries(model, &s, gradient);
 }
 
-const struct pooling pooling_attention = {.use = use,
+const struct pooling pooling_attention = {.set_parameters = set_parameters,
                                           .encode = encode,
                                           .embed = embed,
                                           .embed_backward = embed_backward,
                                           .encode_backward = encode_backward,
                                           .transposed_gradient = transposed_gradient,
                                           .finish = finish,
-                                          .unfold = unfold};
+                                          .expand_gradient = expand_gradient};

@@ -1,4 +1,4 @@
-/* Mean and standard deviation: every pair's embedding, forward and backward. */
+/* Mean and standard deviation over pairs: computes every pair's embedding in forward and backward pass. */
 #include "kernel/bias_relu.h"
 #include "kernel/moments_pooling.h"
 #include "model/deep_sets.h"
@@ -11,11 +11,12 @@ static int last_layer(const struct model *model)
     return model->description.encoder.count;
 }
 
-// Without its bias, which only moves the mean; kept for the whole shard.
+// Embeddings of the pairs from `set` on, kept for the whole shard, without the bias, which only shifts the
+// mean.
 static void *embedding_of(const struct model *model, int set)
 {
     const struct model_spec *d = &model->description;
-    return workspace_elements(model, layout_of(model)->embedding,
+    return workspace_elements(model, plan_of(model)->embedding,
                               (size_t)set * (size_t)d->pairs * (size_t)lanes_stride(d->embed_dim));
 }
 
@@ -25,20 +26,20 @@ static void encode(struct model *model, int set, int sets)
     int rows = sets * d->pairs, in = d->encoder.width[d->encoder.count - 1];
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
     void *h = deep_sets_activation(model, d->encoder.count - 1, set), *z = embedding_of(model, set);
-    bias_relu(h, workspace_at(model, layout_of(model)->last_bias), rows, in_stride, in_stride, d->precision);
+    bias_relu(h, workspace_at(model, plan_of(model)->last_bias), rows, in_stride, in_stride, d->precision);
     gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
                 forward_weight(model, last_layer(model)), z, stride);
-    moments_pooling_forward(workspace_at(model, layout_of(model)->set_input[0]) +
+    moments_pooling_forward(workspace_at(model, plan_of(model)->set_input[0]) +
                                 (size_t)set * 2 * (size_t)stride,
                             z, sets, d->pairs, stride, d->precision);
 }
 
-// Padded rows [S, 2, stride] on one side, the decoder's input [S, 2 E] on the other.
+// Copies the padded moments [S, 2, stride] to the decoder's input [S, 2 E].
 static void embed(struct model *model, int sets)
 {
     int width = model->description.embed_dim, stride = lanes_stride(width);
-    const float *moments = workspace_at(model, layout_of(model)->set_input[0]);
-    float *embedding = workspace_at(model, layout_of(model)->set_input[1]);
+    const float *moments = workspace_at(model, plan_of(model)->set_input[0]);
+    float *embedding = workspace_at(model, plan_of(model)->set_input[1]);
     for (int row = 0; row < 2 * sets; row++)
         memcpy(embedding + row * width, moments + row * stride, (size_t)width * sizeof *moments);
     bias_add(embedding, model->parameters + bias_offset(model, last_layer(model)), sets, width, 2 * width,
@@ -50,7 +51,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 {
     float *gradient = gradients->of(gradients->context, 0);
     int width = model->description.embed_dim, stride = lanes_stride(width);
-    float *dmoments = workspace_at(model, layout_of(model)->set_gradient[0]);
+    float *dmoments = workspace_at(model, plan_of(model)->set_gradient[0]);
     float *db = gradient + bias_offset(model, last_layer(model));
     memset(db, 0, (size_t)width * sizeof *db);
     bias_gradient(db, dembedding, sets, width, 2 * width, PRECISION_FP32);
@@ -61,7 +62,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 }
 
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
-                           const int32_t **picked)
+                           const int32_t **argmax)
 {
     const struct model_spec *d = &model->description;
     const struct tensor *weight = layer_weight(model, last_layer(model));
@@ -70,16 +71,16 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     size_t at = (size_t)set * 2 * (size_t)stride;
     const void *h = deep_sets_activation(model, d->encoder.count - 1, set);
     void *de = embedding_of(model, set);
-    (void)picked;
-    moments_pooling_backward(de, workspace_at(model, layout_of(model)->set_gradient[0]) + at,
-                             workspace_at(model, layout_of(model)->set_input[0]) + at, sets, d->pairs, stride,
+    (void)argmax;
+    moments_pooling_backward(de, workspace_at(model, plan_of(model)->set_gradient[0]) + at,
+                             workspace_at(model, plan_of(model)->set_input[0]) + at, sets, d->pairs, stride,
                              d->precision);
     gemm_tn(to_fp32(model), width, in, rows, de, stride, h, in_stride, gradient + weight->offset, in,
             set > 0);
     gemm_packed(to_activation(model), rows, in, width, de, stride, backward_weight(model, last_layer(model)),
                 dz, in_stride);
     relu_backward(dz, h, rows, in_stride, in_stride, d->precision);
-    bias_gradient(workspace_at(model, layout_of(model)->last_bias_gradient), dz, rows, in_stride, in_stride,
+    bias_gradient(workspace_at(model, plan_of(model)->last_bias_gradient), dz, rows, in_stride, in_stride,
                   d->precision);
     return rows;
 }

@@ -23,7 +23,7 @@ int generator_scratch(const struct generator_shape *shape)
     return 2 * generator_units(shape) + 2 * generator_widest(shape);
 }
 
-void batch_workspace_plan(const struct task_spec *task, int sets, struct batch_workspace *layout)
+void batch_workspace_plan(const struct task_spec *task, int sets, struct batch_workspace *workspace)
 {
     const struct generator_shape *shape = &task->generator;
     size_t lanes = (size_t)lanes_stride(sets);
@@ -31,7 +31,7 @@ void batch_workspace_plan(const struct task_spec *task, int sets, struct batch_w
     size_t n = (size_t)task_max_equations(task), points = (size_t)task->eval_points;
     size_t unknowns = (size_t)generator_unknowns(shape), predictions = (size_t)task_outputs(task);
     size_t total = 0;
-#define TAKE(field, rows) (layout->field = total, total += (rows)*lanes)
+#define TAKE(field, rows) (workspace->field = total, total += (rows)*lanes)
     TAKE(weights, unknowns);
     TAKE(inputs, n * d);
     TAKE(outputs, n * o);
@@ -43,14 +43,14 @@ void batch_workspace_plan(const struct task_spec *task, int sets, struct batch_w
     TAKE(noise, task->noise > 0 ? n * o : 0);
     TAKE(pairs, n * (size_t)task_pair_width(task));
 #undef TAKE
-    layout->scratch = total;
+    workspace->scratch = total;
     total += (size_t)generator_scratch(shape) * LANES;
-    layout->total = total;
+    workspace->total = total;
 }
 
 size_t task_batch_bytes(const struct task_spec *task, int sets)
 {
-    struct batch_workspace layout;
-    batch_workspace_plan(task, sets, &layout);
-    return layout.total * sizeof(float);
+    struct batch_workspace workspace;
+    batch_workspace_plan(task, sets, &workspace);
+    return workspace.total * sizeof(float);
 }

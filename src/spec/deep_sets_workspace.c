@@ -3,7 +3,7 @@
 #include "spec/buffer_sizes.h"
 #include "spec/flat_workspace.h"
 
-// Room for rows x row numbers of four bytes each; what follows starts at whole lanes.
+// Reserves rows x row elements of four bytes, rounded up to whole vectors; returns their offset in floats.
 static size_t take(size_t *total, size_t rows, size_t row)
 {
     size_t at = *total;
@@ -11,7 +11,7 @@ static size_t take(size_t *total, size_t rows, size_t row)
     return at;
 }
 
-static size_t take_numbers(size_t *total, size_t rows, size_t row, enum precision precision)
+static size_t take_elements(size_t *total, size_t rows, size_t row, enum precision precision)
 {
     size_t bytes = rows * row * precision_bytes(precision);
     return take(total, 1, (bytes + sizeof(float) - 1) / sizeof(float));
@@ -68,104 +68,105 @@ bool deep_sets_keeps(const struct model_spec *model, int i)
 }
 
 static void take_weights(const struct tensor_table *table, enum precision precision,
-                         struct deep_sets_workspace *layout, size_t *total)
+                         struct deep_sets_workspace *workspace, size_t *total)
 {
     size_t largest = 0;
     for (int layer = 1; layer < table->count / 2; layer++) {
         const struct tensor *weight = &table->tensors[2 * layer];
-        size_t room = gemm_packed_elements(weight->rows, weight->columns);
-        layout->forward_weight[layer] = take_numbers(total, 1, room, precision);
-        layout->backward_weight[layer] = take_numbers(total, 1, room, precision);
+        size_t packed = gemm_packed_elements(weight->rows, weight->columns);
+        workspace->forward_weight[layer] = take_elements(total, 1, packed, precision);
+        workspace->backward_weight[layer] = take_elements(total, 1, packed, precision);
         largest = tensor_size(weight) > largest ? tensor_size(weight) : largest;
     }
-    layout->staging = take_numbers(total, 1, largest, precision);
+    workspace->staging = take_elements(total, 1, largest, precision);
 }
 
-static void take_set_layers(const struct model_spec *model, size_t sets, struct deep_sets_workspace *layout,
-                            size_t *total)
+static void take_set_layers(const struct model_spec *model, size_t sets,
+                            struct deep_sets_workspace *workspace, size_t *total)
 {
     bool rounded = model->precision != PRECISION_FP32;
     int row = model->outputs;
     for (int k = 0; k < deep_sets_set_layers(model); k++) {
         int stride = deep_sets_input_stride(model, k);
         row = stride > row ? stride : row;
-        layout->set_input[k] = take(total, sets, (size_t)stride);
-        layout->set_operand[k] =
-            rounded ? take_numbers(total, sets, (size_t)stride, model->precision) : layout->set_input[k];
+        workspace->set_input[k] = take(total, sets, (size_t)stride);
+        workspace->set_operand[k] =
+            rounded ? take_elements(total, sets, (size_t)stride, model->precision) : workspace->set_input[k];
     }
     for (int i = 0; i < 2; i++)
-        layout->set_gradient[i] = take(total, sets, (size_t)row);
+        workspace->set_gradient[i] = take(total, sets, (size_t)row);
     if (rounded)
-        layout->set_gradient_operand = take_numbers(total, sets, (size_t)row, model->precision);
+        workspace->set_gradient_operand = take_elements(total, sets, (size_t)row, model->precision);
 }
 
-static void take_max(const struct model_spec *model, size_t sets, struct deep_sets_workspace *layout,
+static void take_max(const struct model_spec *model, size_t sets, struct deep_sets_workspace *workspace,
                      size_t *total)
 {
-    size_t tile = (size_t)layout->tile_sets, pairs = (size_t)model->pairs, width = (size_t)model->embed_dim;
+    size_t tile = (size_t)workspace->tile_sets, pairs = (size_t)model->pairs,
+           width = (size_t)model->embed_dim;
     size_t stride = (size_t)lanes_stride(model->embed_dim), last = (size_t)lanes_stride(last_width(model));
     size_t rows = tile * (width < pairs ? width : pairs);
     struct widths middle = model->encoder;
     middle.count -= middle.count > 1;
-    layout->embedding = take_numbers(total, tile * pairs, stride, model->precision);
-    layout->winner = take(total, sets, stride);
-    layout->row = take(total, rows, 1);
-    layout->first = take(total, rows + 1, 1);
-    layout->column = take(total, tile, width);
-    layout->count = take(total, pairs + 1, 1);
-    layout->argmax_pairs = take(total, tile * pairs, (size_t)model->pair_width);
-    layout->argmax_activation =
-        take_numbers(total, (size_t)model_round_rows((int)(tile * pairs), model->precision),
-                     (size_t)lanes_stride(widest(&middle)), model->precision);
-    layout->last_weight = take_numbers(total, width, last, model->precision);
-    layout->last_weight_gradient = take(total, width, last);
+    workspace->embedding = take_elements(total, tile * pairs, stride, model->precision);
+    workspace->winner = take(total, sets, stride);
+    workspace->row = take(total, rows, 1);
+    workspace->first = take(total, rows + 1, 1);
+    workspace->column = take(total, tile, width);
+    workspace->count = take(total, pairs + 1, 1);
+    workspace->argmax_pairs = take(total, tile * pairs, (size_t)model->pair_width);
+    workspace->argmax_activation =
+        take_elements(total, (size_t)model_round_rows((int)(tile * pairs), model->precision),
+                      (size_t)lanes_stride(widest(&middle)), model->precision);
+    workspace->last_weight = take_elements(total, width, last, model->precision);
+    workspace->last_weight_gradient = take(total, width, last);
 }
 
 static void take_transposed(const struct model_spec *model, size_t sets, size_t tile_rows,
-                            struct deep_sets_workspace *layout, size_t *total)
+                            struct deep_sets_workspace *workspace, size_t *total)
 {
     size_t last = (size_t)lanes_stride(last_width(model));
-    layout->signs = take(total, sets * (size_t)sum_pooling_words(model->pairs), last);
-    layout->transposed_gradient =
-        take_numbers(total, 1, last * tile_rows + SUM_POOLING_WORD, model->precision);
-    layout->transposed_pairs = take(total, (size_t)model->pair_width, tile_rows);
+    workspace->signs = take(total, sets * (size_t)sum_pooling_words(model->pairs), last);
+    workspace->transposed_gradient =
+        take_elements(total, 1, last * tile_rows + SUM_POOLING_WORD, model->precision);
+    workspace->transposed_pairs = take(total, (size_t)model->pair_width, tile_rows);
 }
 
-static void take_attention(const struct model_spec *model, size_t sets, struct deep_sets_workspace *layout,
+static void take_attention(const struct model_spec *model, size_t sets, struct deep_sets_workspace *workspace,
                            size_t *total)
 {
     size_t width = (size_t)model->embed_dim, in = (size_t)last_width(model);
     size_t last = (size_t)lanes_stride(last_width(model)), queries = (size_t)deep_sets_queries(model);
     size_t padded = (size_t)lanes_stride(model->pairs), rows = sets * (size_t)model->queries;
-    layout->query = take(total, queries, last);
-    layout->query_gradient = take(total, queries, last);
-    layout->key_query = take(total, queries, width);
-    layout->key_query_gradient = take(total, queries, width);
-    layout->value = take_numbers(total, width, in, model->precision);
-    layout->value_forward = take_numbers(total, width, in, model->precision);
-    size_t last_room = gemm_packed_elements(model->embed_dim, last_width(model)),
-           output_room = gemm_packed_elements(model->embed_dim, model->embed_dim);
-    layout->last_packed = take_numbers(total, 1, last_room, model->precision);
-    layout->last_packed_fp32 =
-        model->precision == PRECISION_FP32 ? layout->last_packed : take(total, 1, last_room);
-    layout->output_forward = take_numbers(total, 1, output_room, model->precision);
-    layout->output_backward = take_numbers(total, 1, output_room, model->precision);
-    layout->value_bias = take(total, width, 1);
-    layout->fold = take(total, width, in);
+    workspace->query = take(total, queries, last);
+    workspace->query_gradient = take(total, queries, last);
+    workspace->key_query = take(total, queries, width);
+    workspace->key_query_gradient = take(total, queries, width);
+    workspace->value = take_elements(total, width, in, model->precision);
+    workspace->value_forward = take_elements(total, width, in, model->precision);
+    size_t last_packed = gemm_packed_elements(model->embed_dim, last_width(model)),
+           output_packed = gemm_packed_elements(model->embed_dim, model->embed_dim);
+    workspace->last_packed = take_elements(total, 1, last_packed, model->precision);
+    workspace->last_packed_fp32 =
+        model->precision == PRECISION_FP32 ? workspace->last_packed : take(total, 1, last_packed);
+    workspace->output_forward = take_elements(total, 1, output_packed, model->precision);
+    workspace->output_backward = take_elements(total, 1, output_packed, model->precision);
+    workspace->value_bias = take(total, width, 1);
+    workspace->merged = take(total, width, in);
     if (model->precision != PRECISION_FP32)
-        layout->rounded = take_numbers(total, width, in + 2 * width, model->precision);
-    layout->weights = take(total, sets * queries, padded);
-    layout->scratch =
+        workspace->rounded = take_elements(total, width, in + 2 * width, model->precision);
+    workspace->weights = take(total, sets * queries, padded);
+    workspace->scratch =
         take(total, 1, attention_pooling_scratch(model->pairs, (int)queries, (int)last, model->precision));
     for (int i = 0; i < 2; i++)
-        layout->heads[i] = take(total, rows, width);
-    layout->heads_operand = model->precision == PRECISION_FP32
-                                ? layout->heads[0]
-                                : take_numbers(total, rows, width, model->precision);
+        workspace->heads[i] = take(total, rows, width);
+    workspace->heads_operand = model->precision == PRECISION_FP32
+                                   ? workspace->heads[0]
+                                   : take_elements(total, rows, width, model->precision);
 }
 
 void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shards,
-                              struct deep_sets_workspace *layout)
+                              struct deep_sets_workspace *workspace)
 {
     const struct widths *encoder = &model->encoder;
     enum precision precision = model->precision;
@@ -174,45 +175,46 @@ void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shar
     size_t first = (size_t)lanes_stride(encoder->width[0]);
     size_t last = (size_t)lanes_stride(encoder->width[encoder->count - 1]);
     size_t all = (size_t)sets * (size_t)shards, pairs = (size_t)model->pairs;
-    *layout = (struct deep_sets_workspace){.tile_sets = model_tile_sets(model, sets)};
-    size_t tile_pairs = (size_t)layout->tile_sets * pairs;
+    *workspace = (struct deep_sets_workspace){.tile_sets = model_tile_sets(model, sets)};
+    size_t tile_pairs = (size_t)workspace->tile_sets * pairs;
     size_t tile_rows = (size_t)model_round_rows((int)tile_pairs, precision);
 
     size_t total = 0;
-    take_weights(&table, precision, layout, &total);
-    layout->first_weight = take(&total, (size_t)model->pair_width, first);
-    layout->first_bias = take(&total, 1, first);
-    layout->last_bias = take(&total, 1, last);
-    layout->first_gradient = take(&total, (size_t)model->pair_width + 1, first);
-    layout->last_bias_gradient = take(&total, 1, last);
+    take_weights(&table, precision, workspace, &total);
+    workspace->first_weight = take(&total, (size_t)model->pair_width, first);
+    workspace->first_bias = take(&total, 1, first);
+    workspace->last_bias = take(&total, 1, last);
+    workspace->first_gradient = take(&total, (size_t)model->pair_width + 1, first);
+    workspace->last_bias_gradient = take(&total, 1, last);
     for (int i = 0; i < encoder->count; i++) {
         size_t rows = deep_sets_keeps(model, i) ? all * pairs + tile_rows - tile_pairs : tile_rows;
-        layout->activation[i] =
-            take_numbers(&total, rows, (size_t)lanes_stride(encoder->width[i]), precision);
+        workspace->activation[i] =
+            take_elements(&total, rows, (size_t)lanes_stride(encoder->width[i]), precision);
     }
     for (int i = 0; i < 2; i++)
-        layout->gradient[i] =
-            take_numbers(&total, tile_rows, (size_t)lanes_stride(widest(encoder)), precision);
-    layout->recomputed_first =
-        deep_sets_keeps(model, 0) ? take_numbers(&total, tile_rows, first, precision) : layout->activation[0];
-    take_set_layers(model, all, layout, &total);
+        workspace->gradient[i] =
+            take_elements(&total, tile_rows, (size_t)lanes_stride(widest(encoder)), precision);
+    workspace->recomputed_first = deep_sets_keeps(model, 0)
+                                      ? take_elements(&total, tile_rows, first, precision)
+                                      : workspace->activation[0];
+    take_set_layers(model, all, workspace, &total);
     switch (model->pooling) {
     case POOLING_MAX:
-        take_max(model, all, layout, &total);
+        take_max(model, all, workspace, &total);
         break;
     case POOLING_MOMENTS:
-        layout->embedding =
-            take_numbers(&total, all * pairs, (size_t)lanes_stride(model->embed_dim), precision);
+        workspace->embedding =
+            take_elements(&total, all * pairs, (size_t)lanes_stride(model->embed_dim), precision);
         break;
     case POOLING_ATTENTION:
-        take_attention(model, all, layout, &total);
+        take_attention(model, all, workspace, &total);
         if (model_transposes_gradient(model))
-            take_transposed(model, all, tile_rows, layout, &total);
+            take_transposed(model, all, tile_rows, workspace, &total);
         break;
     default:
-        take_transposed(model, all, tile_rows, layout, &total);
+        take_transposed(model, all, tile_rows, workspace, &total);
     }
-    layout->total = total;
+    workspace->total = total;
 }
 
 size_t model_workspace_bytes(const struct model_spec *model, int sets, int shards)
@@ -222,7 +224,7 @@ size_t model_workspace_bytes(const struct model_spec *model, int sets, int shard
         flat_workspace_plan(model, sets, shards, &flat);
         return flat.total * sizeof(float);
     }
-    struct deep_sets_workspace layout;
-    deep_sets_workspace_plan(model, sets, shards, &layout);
-    return layout.total * sizeof(float);
+    struct deep_sets_workspace workspace;
+    deep_sets_workspace_plan(model, sets, shards, &workspace);
+    return workspace.total * sizeof(float);
 }

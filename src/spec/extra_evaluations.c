@@ -2,14 +2,14 @@
 
 #include <stdio.h>
 
-enum { FIT_PROBES = 256 }; // few generators are fitted: each is looked at the more closely
+enum { FIT_PROBES = 256 }; // evaluation inputs per generator of a direct fit, which has few generators
 
 static bool knows_pairs(const struct task_spec *task)
 {
     return task->kind != TASK_MLP_FORWARD;
 }
 
-// One hidden layer of units that can be normalised.
+// Units of one ReLU or leaky ReLU layer can be normalised, so that weights are comparable.
 static bool has_matching_units(const struct task_spec *task)
 {
     enum generator_activation activation = task->generator.activation;
@@ -20,7 +20,7 @@ static bool has_matching_units(const struct task_spec *task)
 int extra_evaluations_list(const struct training *training, const struct model_spec *model,
                            const struct task_spec *task, struct extra_evaluation list[EXTRA_EVALUATIONS_MAX])
 {
-    const struct extra_evaluations *asked = &training->extra;
+    const struct extra_evaluations *settings = &training->extra;
     struct extra_evaluation as_trained = {.kind = EXTRA_MODEL,
                                           .defined = true,
                                           .scores = 2,
@@ -28,7 +28,7 @@ int extra_evaluations_list(const struct training *training, const struct model_s
                                           .model = *model,
                                           .generators = training->evaluation_generators};
     struct extra_evaluation *at = list;
-    if (task->equation_range.count > 0) { // of training alone
+    if (task->equation_range.count > 0) { // applies to training only
         as_trained.task.equation_range = (struct widths){0};
         as_trained.model.pairs = task->equations;
     }
@@ -40,28 +40,28 @@ int extra_evaluations_list(const struct training *training, const struct model_s
     at->kind = EXTRA_LEAST_SQUARES;
     at++->defined = task->kind == TASK_LINEAR_INVERSE;
     for (enum task_inputs inputs = INPUTS_NORMAL + 1; inputs < TASK_INPUTS; inputs++) {
-        if (!(asked->inputs & 1 << (inputs - 1)))
+        if (!(settings->inputs & 1 << (inputs - 1)))
             continue;
         *at = as_trained;
         at++->task.inputs = inputs;
     }
-    for (int i = 0; i < asked->set_sizes.count; i++) {
+    for (int i = 0; i < settings->set_sizes.count; i++) {
         *at = as_trained;
-        at->defined = model->kind == MODEL_DEEP_SETS; // a flat model has so many inputs and no others
-        at->task.equations = at->model.pairs = asked->set_sizes.width[i];
+        at->defined = model->kind == MODEL_DEEP_SETS; // the number of inputs of a flat model is fixed
+        at->task.equations = at->model.pairs = settings->set_sizes.width[i];
         at++;
     }
-    for (int i = 0; i < asked->noise.count; i++) {
+    for (int i = 0; i < settings->noise.count; i++) {
         *at = as_trained;
         at->defined = knows_pairs(task);
-        at++->task.noise = asked->noise.real[i];
+        at++->task.noise = settings->noise.real[i];
     }
-    if (asked->direct_fit > 0) {
+    if (settings->direct_fit > 0) {
         *at = as_trained;
         at->kind = EXTRA_DIRECT_FIT;
         at->defined = task->kind == TASK_MLP_INVERSE;
         at->task.eval_points = FIT_PROBES;
-        at++->generators = asked->direct_fit;
+        at++->generators = settings->direct_fit;
     }
     return (int)(at - list);
 }
@@ -136,7 +136,8 @@ void extra_evaluation_columns(const struct extra_evaluation *evaluation,
         name_match(names);
         break;
     case EXTRA_LEAST_SQUARES:
-        name_r2(names, "least_squares", "of the least-squares answer of least norm to each set's equations");
+        name_r2(names, "least_squares",
+                "of the least-squares solution of minimum norm of each set's equations");
         break;
     case EXTRA_MODEL:
         name_model(evaluation, names);
@@ -160,7 +161,7 @@ static double flops_each(const struct extra_evaluation *evaluation)
         return 6.0 * FIT_RESTARTS * FIT_STEPS * evaluation->task.equations *
                generator_unknowns(&evaluation->task.generator);
     case EXTRA_LEAST_SQUARES:
-        break; // nothing beside training
+        break; // negligible
     }
     return 0;
 }

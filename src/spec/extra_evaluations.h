@@ -1,5 +1,5 @@
-/* What a trained model is asked at its run's end beside R^2 as it was trained, described: which questions,
- * which columns their answers make, and what they cost; no arithmetic. */
+/* Extra evaluations of a trained model at the end of its run, beyond R^2 in the setting of training: their
+ * list, the columns of their scores and their cost. src/train/extra_scores.c computes them. */
 #ifndef SPEC_EXTRA_EVALUATIONS_H
 #define SPEC_EXTRA_EVALUATIONS_H
 
@@ -8,19 +8,19 @@
 #include <stdbool.h>
 
 enum extra_evaluation_kind {
-    EXTRA_WEIGHT_MATCH,  // are its weights the true ones, and not only its function? (task/match.h)
-    EXTRA_LEAST_SQUARES, // no model: the exact answer to a linear generator's equations
-    EXTRA_MODEL,         // R^2 on other inputs, other set sizes, noisy y
-    EXTRA_DIRECT_FIT,    // no model: R^2 of gradient descent on each set alone
+    EXTRA_WEIGHT_MATCH,  // distance between predicted and true weights (task/weight_match.h)
+    EXTRA_LEAST_SQUARES, // no model: least-squares solution of a linear generator's equations
+    EXTRA_MODEL,         // R^2 of the model with other inputs, other set sizes or noisy y
+    EXTRA_DIRECT_FIT,    // no model: R^2 of gradient descent on each set
 };
 
 struct extra_evaluation {
     enum extra_evaluation_kind kind;
-    bool defined; // for the run's task; else its scores are NaN
-    int scores;   // numbers that it gives
+    bool defined; // false: the run's task has no such scores; they are NaN
+    int scores;   // number of scores
     struct task_spec task;
     struct model_spec model;
-    int generators; // held-out ones
+    int generators; // number of held-out generators
 };
 
 enum {
@@ -35,19 +35,20 @@ struct score_column {
     char long_name[160];
 };
 
-/* All of a run, in the order of their scores: weight_match and least squares always, defined or not, and what
- * the settings ask for. Returns how many. */
+/* Lists a run's extra evaluations in the order of their columns: weight match and least squares always, the
+ * others if the settings ask for them. Returns their number. */
 int extra_evaluations_list(const struct training *training, const struct model_spec *model,
                            const struct task_spec *task, struct extra_evaluation list[EXTRA_EVALUATIONS_MAX]);
 
-/* The names of its scores; the second of an R^2 is its standard error. */
+/* Names of the columns of an evaluation's scores. An R^2 is followed by its standard error. */
 void extra_evaluation_columns(const struct extra_evaluation *evaluation,
                               struct score_column names[EXTRA_SCORES_PER_EVALUATION]);
 
-/* FLOPs of all of a run; bytes that a rank needs for the largest, beside the parameters. `sets`: generators
- * at once. */
+/* FLOPs of all extra evaluations of a run. */
 double extra_evaluations_flops(const struct training *training, const struct model_spec *model,
                                const struct task_spec *task);
+
+/* Bytes per rank of the largest extra evaluation, parameters not included. */
 size_t extra_evaluations_memory_bytes(const struct training *training, const struct model_spec *model,
                                       const struct task_spec *task);
 

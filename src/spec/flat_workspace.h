@@ -1,8 +1,9 @@
-/* The models that read their pairs as one flat row, as products of matrices, and where their buffers lie.
+/* Workspace of the models that read the pairs of a set as one flat row (linear, x-linear, res-linear), and
+ * the list of their GEMMs.
  *
- * All three are dense layers between columns of buffers [S, stride], S sets. Column ranges do the rest:
- * x-linear finds its input again behind each activation, and res-linear's main + skip is one product of [u,
- * h] with two weights, one above the other. */
+ * All three models are dense layers between column ranges of buffers [S, stride], S sets. In x-linear a copy
+ * of the input follows each activation in its row; in res-linear main + skip is one GEMM of [u, h] with two
+ * weights stacked on top of each other. */
 #ifndef SPEC_FLAT_WORKSPACE_H
 #define SPEC_FLAT_WORKSPACE_H
 
@@ -12,54 +13,56 @@ enum {
     FLAT_BUFFERS_MAX = WIDTHS_MAX + 2,
     FLAT_LAYERS_MAX = WIDTHS_MAX + 1,
     FLAT_OUTPUT = -1, // in place of a buffer: the model's output, fp32
-    FLAT_NOTHING = -2,
+    FLAT_NONE = -2,
 };
 
-/* Columns of a buffer. */
+/* Columns [column, column + width) of a buffer. */
 struct flat_span {
     int buffer, column, width;
 };
 
-/* A dense layer: z = in W^T + b, and the columns where the gradient at z stands. */
+/* A dense layer z = in W^T + b; dz: the columns that hold the gradient at z. */
 struct flat_layer {
-    int weight; // its tensor; the bias follows
+    int weight; // index of its tensor; the bias is the next one
     struct flat_span in, dz;
-    size_t operand; // where its weight stands among the forward weights, in numbers
+    size_t operand; // offset of its weight in forward_weights, in elements
 };
 
-/* to = from B, where B is the weights of consecutive layers, one above the other. */
-struct flat_product {
+/* A GEMM to = from B, where B is the stacked weights of `layers` consecutive layers from `first` on. */
+struct flat_gemm {
     int first, layers;
     struct flat_span from, to;
-    struct flat_span
-        relu;      // backwards: to = 0 where these activations are. Forwards: `to` itself, if it has a ReLU
-    size_t copy;   // backwards: where its weights stand among the backward weights, in numbers
-    size_t packed; // B packed, only where the precision is not fp32
+    // Forward: `to` if a ReLU follows. Backward: the activations of the ReLU that `to` passes. Or FLAT_NONE.
+    struct flat_span relu;
+    size_t copy;   // backward: offset of its weights in backward_weights, in elements
+    size_t packed; // packed B; not in fp32
 };
 
-/* Offsets in floats. "p": stored in the model's precision. Gradients stand in buffers like those of the
- * activations. S: all shards' sets. */
+/* Offsets in floats. Buffers marked "p" are stored in the model's precision. Gradients have the same buffers
+ * as activations. S: sets of all shards. */
 struct flat_workspace {
-    int inputs; // numbers of a set
-    int buffers, layers, forwards, backwards;
+    int inputs; // elements of a set's input
+    int buffers, layers, forward_gemms, backward_gemms;
     int stride[FLAT_BUFFERS_MAX];
-    size_t activation[FLAT_BUFFERS_MAX]; // p [S, stride]; the first holds the input
-    size_t gradient[FLAT_BUFFERS_MAX];   // p [S, stride]; the first does not exist
-    int copies;                          // of the input, the first into buffer 0
+    size_t activation[FLAT_BUFFERS_MAX]; // p [S, stride]; buffer 0 holds the input
+    size_t gradient[FLAT_BUFFERS_MAX];   // p [S, stride]; none for buffer 0
+    int copies;                          // of the input; the first one is in buffer 0
     struct flat_span copy[FLAT_BUFFERS_MAX];
     struct flat_layer layer[FLAT_LAYERS_MAX];
-    struct flat_product forward[FLAT_LAYERS_MAX], backward[FLAT_LAYERS_MAX]; // in order
-    size_t forward_weights;  // p, each [in, out], under its operand
-    size_t backward_weights; // p, each [out, flat_backward_stride], under its product's copy
-    size_t bias;             // [widest], a sum of two layers'
-    size_t output_gradient;  // p [S, outputs]; only where the precision is not fp32
-    size_t total;
+    struct flat_gemm forward[FLAT_LAYERS_MAX], backward[FLAT_LAYERS_MAX]; // in order of execution
+    size_t forward_weights;  // p, each [in, out], at its layer's `operand`
+    size_t backward_weights; // p, each [out, flat_backward_stride], at its GEMM's `copy`
+    size_t bias;             // [widest], sum of the biases of two layers
+    size_t output_gradient;  // p [S, outputs]; not in fp32
+    size_t total;            // length of the workspace
 };
 
-/* Rows of a product's backward weights: in fp32 of whole lanes, which products like; else dense, to be
- * packed. */
-int flat_backward_stride(const struct model_spec *model, const struct flat_product *product);
+/* Row stride of a GEMM's backward weights, in elements: padded to whole vectors in fp32, where GEMMs read
+ * them in place; dense in bf16, where they are packed. */
+int flat_backward_stride(const struct model_spec *model, const struct flat_gemm *gemm);
 
-void flat_workspace_plan(const struct model_spec *model, int sets, int shards, struct flat_workspace *layout);
+/* Lists the GEMMs and computes the offsets for at most `shards` shards of at most `sets` sets. */
+void flat_workspace_plan(const struct model_spec *model, int sets, int shards,
+                         struct flat_workspace *workspace);
 
 #endif

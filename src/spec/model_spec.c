@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-// Bytes of a tile's activations and their gradients: well inside 1 MiB of L2, with the weights beside them.
+// Max bytes of a tile's activations and gradients: with the weights they fit into 1 MiB of L2 cache.
 enum { TILE_BYTES = 768 * 1024 };
 
 size_t tensor_size(const struct tensor *tensor)
@@ -11,15 +11,14 @@ size_t tensor_size(const struct tensor *tensor)
     return (size_t)tensor->rows * (size_t)(tensor->columns ? tensor->columns : 1);
 }
 
-static void add_tensor(struct tensor_table *table, const char *layer, const char *what, int rows, int columns,
-                       int fan_in)
+static void add_tensor(struct tensor_table *table, const char *layer, const char *suffix, int rows,
+                       int columns, int fan_in)
 {
     assert(table->count < TENSORS_MAX);
     struct tensor *tensor = &table->tensors[table->count++];
     *tensor =
         (struct tensor){.rows = rows, .columns = columns, .fan_in = fan_in, .offset = table->parameters};
-    stpcpy(stpcpy(tensor->name, layer),
-           what); // not snprintf: a plan of 100,000 runs describes as many tables
+    stpcpy(stpcpy(tensor->name, layer), suffix); // not snprintf, which is slow for plans of 100,000 runs
     table->parameters += tensor_size(tensor);
 }
 
@@ -29,8 +28,8 @@ static void add_dense(struct tensor_table *table, const char *layer, int out, in
     add_tensor(table, layer, ".bias", out, 0, in);
 }
 
-// A stack of dense layers in -> widths -> out, named as PyTorch's nn.Sequential with an activation between
-// two layers.
+// Dense layers in -> widths -> out, named as in PyTorch's nn.Sequential with an activation between two
+// layers.
 static void add_stack(struct tensor_table *table, const char *prefix, int in, const struct widths *widths,
                       int out)
 {
@@ -52,15 +51,15 @@ static int flat_inputs(const struct model_spec *model)
     return model->pairs * model->pair_width;
 }
 
-// linear, and x-linear, which sees its input again after every hidden layer.
+// linear and x-linear. x-linear feeds its input again to the layer after every hidden layer.
 static void add_linear(struct tensor_table *table, const struct model_spec *model)
 {
-    int in = flat_inputs(model), again = model->kind == MODEL_X_LINEAR ? in : 0;
+    int in = flat_inputs(model), refed = model->kind == MODEL_X_LINEAR ? in : 0;
     for (int i = 0; i < model->hidden.count; i++) {
         char layer[] = "layers.0";
         layer[sizeof layer - 2] = (char)('0' + i);
         add_dense(table, layer, model->hidden.width[i], in);
-        in = model->hidden.width[i] + again;
+        in = model->hidden.width[i] + refed;
     }
     add_dense(table, "output", model->outputs, in);
 }
@@ -95,7 +94,7 @@ int model_embedding_width(const struct model_spec *model)
     }
 }
 
-// No bias of the keys: it would add the same to all scores of a query.
+// The keys have no bias: it would add the same value to all scores of a query, which softmax ignores.
 static void add_attention(struct tensor_table *table, int queries, int width)
 {
     add_tensor(table, "pooling", ".query", queries, width, width);
@@ -129,22 +128,24 @@ void model_tensors(const struct model_spec *model, struct tensor_table *table)
     mark_hidden_matrices(table);
     if (attends(model))
         table->tensors[2 * (model->encoder.count + 1)].hidden_matrix =
-            false; // queries: vectors, each on its own
+            false; // the queries are single vectors
+}
+
+static int last_width(const struct widths *widths)
+{
+    return widths->width[widths->count - 1];
 }
 
 size_t model_gradient_elements(const struct model_spec *model)
 {
     struct tensor_table table;
     model_tensors(model, &table);
-    size_t folded = 0;
-    if (attends(model))
-        folded =
-            (size_t)(model->queries * model->heads) * (size_t)model->encoder.width[model->encoder.count - 1];
-    return table.parameters + folded;
+    if (!attends(model))
+        return table.parameters;
+    return table.parameters + (size_t)(model->queries * model->heads) * (size_t)last_width(&model->encoder);
 }
 
-// From the encoder's last weight to the value weight: what is folded, but for the value's bias, which has its
-// own.
+// From the encoder's last weight to the value weight. The value bias, merged too, has a gradient of its own.
 size_t model_expanded_parameters(const struct model_spec *model, size_t *begin)
 {
     struct tensor_table table;
@@ -167,12 +168,7 @@ static double multiply_adds(int in, const struct widths *widths)
     return sum;
 }
 
-static int last_width(const struct widths *widths)
-{
-    return widths->width[widths->count - 1];
-}
-
-// Multiply-adds of one set's forward pass: for each pair and after pooling.
+// Multiply-adds of a set's forward pass: per pair, and per set after pooling.
 static void forward_multiply_adds(const struct model_spec *model, double *pair, double *set)
 {
     double last = last_width(&model->encoder), width = model->embed_dim;
@@ -184,7 +180,7 @@ static void forward_multiply_adds(const struct model_spec *model, double *pair, 
     case POOLING_MOMENTS:
         *pair += last * width;
         break;
-    case POOLING_ATTENTION: // values folded with the encoder's last layer, then the output
+    case POOLING_ATTENTION: // scores per pair; merged values and output weight per set
         *pair += (double)model->queries * model->heads * last;
         *set += model->queries * (last + width) * width;
         break;
@@ -193,8 +189,8 @@ static void forward_multiply_adds(const struct model_spec *model, double *pair, 
     }
 }
 
-// A flat model's multiply-adds for one set: of its forward pass, and of a gradient at its input, which nobody
-// asks for.
+// A flat model's multiply-adds per set: of the forward pass, and of the gradient at the input, which the
+// backward pass skips.
 static void flat_multiply_adds(const struct model_spec *model, double *forward, double *input_gradient)
 {
     struct tensor_table table;
@@ -229,7 +225,8 @@ double model_step_flops(const struct model_spec *model)
     }
     double pair, set;
     forward_multiply_adds(model, &pair, &set);
-    double input_gradient = (double)model->pair_width * model->encoder.width[0]; // nobody asks for it
+    double input_gradient =
+        (double)model->pair_width * model->encoder.width[0]; // skipped by the backward pass
     return 2 * ((3 * pair - input_gradient) * model->pairs + 3 * set);
 }
 
@@ -249,10 +246,10 @@ bool model_transposes_gradient(const struct model_spec *model)
 int model_tile_sets(const struct model_spec *model, int sets)
 {
     if (model->kind != MODEL_DEEP_SETS)
-        return sets; // one row each
-    // Activations and gradients of every pair; then tiles of equal size.
-    double numbers = sum_widths(&model->encoder) + (model_embeds_pairs(model) ? model->embed_dim : 0);
-    double bytes = 2.0 * (double)precision_bytes(model->precision) * numbers * model->pairs * sets;
+        return sets; // one row per set
+    // Activations and gradients of every pair, in tiles of equal size.
+    double elements = sum_widths(&model->encoder) + (model_embeds_pairs(model) ? model->embed_dim : 0);
+    double bytes = 2.0 * (double)precision_bytes(model->precision) * elements * model->pairs * sets;
     double tiles = bytes / TILE_BYTES;
     int count = tiles >= sets ? sets : (int)tiles + 1;
     return (sets + count - 1) / count;

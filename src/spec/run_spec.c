@@ -2,19 +2,19 @@
 
 #include "spec/extra_evaluations.h"
 
-// FLOPs are linear in the pairs, and a range's are drawn evenly.
+// Mean FLOPs per step. They are linear in the number of equations, which is uniform over equation_range.
 static double step_flops(const struct run_spec *run)
 {
     const struct widths *range = &run->task.equation_range;
-    struct model_spec least = run->model, most = run->model;
+    struct model_spec min = run->model, max = run->model;
     if (range->count > 0) {
-        least.pairs = range->width[0];
-        most.pairs = range->width[1];
+        min.pairs = range->width[0];
+        max.pairs = range->width[1];
     }
-    return run->training.batch * (model_step_flops(&least) + model_step_flops(&most)) / 2;
+    return run->training.batch * (model_step_flops(&min) + model_step_flops(&max)) / 2;
 }
 
-// Further evaluations begin when all but the state has been freed.
+// Extra evaluations begin after everything but the training state has been freed.
 static int64_t memory_bytes(const struct run_spec *run)
 {
     struct tensor_table table;

@@ -7,8 +7,8 @@
 #include "spec/training_spec.h"
 
 struct run_spec {
-    char id[13]; // a letter from a to f and 11 hex digits: hash of the canonical text of the settings that
-                 // are not at their default
+    char id[13]; // a letter from a to f and 11 hex digits: hash of the canonical text of all settings that
+                 // differ from their defaults
     int unknowns;
     double equation_ratio;
     struct task_spec task;
@@ -18,13 +18,14 @@ struct run_spec {
 
 struct run_cost {
     int64_t parameters;
-    double flops_per_step; // the needed ones and the optimizer's
-    double flops;          // of all steps and evaluations
+    double flops_per_step; // model and optimizer
+    double flops;          // all steps and evaluations
     int64_t model_bytes;
-    int64_t checkpoint_bytes; // both slots
-    int64_t memory_bytes;     // a rank
+    int64_t checkpoint_bytes; // both slots of the results file
+    int64_t memory_bytes;     // per rank
 };
 
+/* Predicted cost of a run, from its settings alone. */
 struct run_cost run_cost(const struct run_spec *run);
 
 #endif

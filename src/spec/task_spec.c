@@ -38,8 +38,8 @@ int task_pair_width(const struct task_spec *task)
 
 int task_max_equations(const struct task_spec *task)
 {
-    int most = task->equation_range.count ? task->equation_range.width[1] : 0;
-    return most > task->equations ? most : task->equations;
+    int max = task->equation_range.count ? task->equation_range.width[1] : 0;
+    return max > task->equations ? max : task->equations;
 }
 
 int task_outputs(const struct task_spec *task)

@@ -1,8 +1,8 @@
-/* What is to be learned, described: names, shapes and sizes, no arithmetic.
+/* Description of a task: names, shapes and sizes. src/task computes with it.
  *
- * A generator is the small network whose weights are to be inferred: y = act(.. act(x W1) W2 ..) Wk, without
- * biases, x [d], y [o]. A linear generator is one without hidden layers, y = x W. Its weights are kept,
- * predicted and given to a model layer by layer, each matrix row-major [fan_in, fan_out]. */
+ * A generator is the small target network whose weights a model infers: y = act(.. act(x W1) W2 ..) Wk,
+ * without biases, x [d], y [o]. A linear generator has no hidden layers: y = x W. The weights of a generator
+ * are stored and predicted layer by layer, each matrix row-major [fan_in, fan_out]. */
 #ifndef SPEC_TASK_SPEC_H
 #define SPEC_TASK_SPEC_H
 
@@ -29,62 +29,62 @@ enum generator_activation {
     ACTIVATION_GELU, // x Phi(x)
 };
 
-/* What the loss of mlp-inverse is. The other tasks know but one: mlp-forward the error of y; linear-inverse
- * the error of the weights, which is that of y but for the factor d once its mean over x is taken. */
+/* Loss of mlp-inverse. The other tasks have one loss each: mlp-forward the error of y, linear-inverse the
+ * error of the weights (for N(0, 1) inputs the mean error of y over x is d times that error). */
 enum task_objective {
-    OBJECTIVE_FUNCTIONAL, // mean squared error of y, of predicted against true weights on fresh inputs
-    OBJECTIVE_WEIGHTS,    // mean squared error of the weights themselves
+    OBJECTIVE_FUNCTIONAL, // mean squared error of y between predicted and true weights on fresh inputs
+    OBJECTIVE_WEIGHTS,    // mean squared error of the weights
 };
 
 struct generator_shape {
     int inputs;           // d
-    struct widths hidden; // none: linear
+    struct widths hidden; // empty: a linear generator
     int outputs;          // o
     enum generator_activation activation;
-    enum generator_init init; // a linear generator's weights are N(0, 1) whatever it says
+    enum generator_init init; // ignored by linear generators, whose weights are N(0, 1)
 };
 
-/* The distribution of all inputs x, of pairs and probes alike. A model is trained on the first. */
+/* Distribution of the inputs x of pairs and probes. Models are trained on INPUTS_NORMAL. */
 enum task_inputs {
     INPUTS_NORMAL,  // N(0, 1)
-    INPUTS_UNIFORM, // U(-sqrt 3, sqrt 3), which has the same mean and variance
-    INPUTS_WIDE,    // N(0, 4): twice as far
+    INPUTS_UNIFORM, // U(-sqrt 3, sqrt 3): mean 0, variance 1
+    INPUTS_WIDE,    // N(0, 4)
     INPUTS_SHIFTED, // N(1, 1)
-    TASK_INPUTS,
+    TASK_INPUTS,    // number of distributions
 };
 
-/* What gradient descent may spend on one set (task/fit.h). */
+/* Budget of a direct fit of one set by gradient descent (task/fit.h): steps per restart, restarts. */
 enum { FIT_STEPS = 2000, FIT_RESTARTS = 16 };
 
 struct task_spec {
     enum task_kind kind;
     struct generator_shape generator;
-    int equations;                // n, pairs of a set
-    struct widths equation_range; // [least, most]: each training step draws its n from them; or empty
-    int eval_points;              // fresh inputs a generator on which the functional loss is taken
+    int equations;                // n, pairs per set
+    struct widths equation_range; // [min, max]: each training step draws its n uniformly; or empty
+    int eval_points;              // evaluation inputs per generator in the functional loss
     enum task_objective objective;
     enum task_inputs inputs;
-    double noise; // on the y of the pairs, beside the standard deviation of their set's y
+    double noise; // standard deviation of the noise on a set's y, relative to that of y
 };
 
-/* The number of weights. */
+/* Number of weights of a generator. */
 int generator_unknowns(const struct generator_shape *shape);
 
-/* The default shape of so many unknowns, with one hidden layer: (d + o) h = unknowns with d, h >= 2 and |h/d
- * - 2.5| least, the smaller d on a tie. False if there is none. Reads the outputs, sets only inputs and
- * hidden. */
+/* Default shape of a generator with `unknowns` weights, h hidden units in one layer and the shape's outputs
+ * o: (d + o) h = unknowns with d, h >= 2 and minimal |h/d - 2.5|; on a tie the smaller d. Sets inputs and
+ * hidden. False if no such shape exists. */
 bool generator_default_shape(int unknowns, struct generator_shape *shape);
 
-/* Width of one pair [x1..xd, y1..yo]; of mlp-forward, whose sets hold one row, of [x1..xd, weights]. */
+/* Floats per pair: [x1..xd, y1..yo], or [x1..xd, weights] in mlp-forward, whose sets are one row each. */
 int task_pair_width(const struct task_spec *task);
 
-/* Pairs of the largest set. */
+/* Pairs of the largest set of training or evaluation. */
 int task_max_equations(const struct task_spec *task);
 
-/* Width of the model's output: the weights, or y. */
+/* Width of the model's output: the weights, or y in mlp-forward. */
 int task_outputs(const struct task_spec *task);
 
-/* Bytes of a batch of `sets` generators with its labels. */
+/* Bytes of the workspace of a batch of `sets` generators. */
 size_t task_batch_bytes(const struct task_spec *task, int sets);
 
 #endif

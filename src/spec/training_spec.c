@@ -24,8 +24,7 @@ size_t training_state_bytes(const struct tensor_table *table)
     return 3 * table->parameters * sizeof(float) + STATE_SCALARS_BYTES;
 }
 
-// Gradients that live at once while shards are summed in pairs: one for each level of the tree, and the
-// newest.
+// While shards are summed in pairs, one gradient per level of the tree and the newest one are alive.
 int training_gradients(int shards)
 {
     int count = 1;
@@ -39,7 +38,8 @@ static size_t batch_bytes(const struct model_spec *model, const struct task_spec
     return model_workspace_bytes(model, sets, shards) + task_batch_bytes(task, sets * shards);
 }
 
-// More of them would drive from the cache the weights that are read again for all: measured with 1 MiB to 16.
+// Max bytes of workspace and batch of the shards that go through the model together, measured between 1 and
+// 16 MiB: a larger working set evicts the weights, which all shards share, from the cache.
 enum { BYTES_TOGETHER = 9 << 19 }; // 4.5 MiB
 
 int training_shards_together(const struct training *training, const struct model_spec *model,
@@ -61,8 +61,8 @@ size_t training_memory_bytes(const struct training *training, const struct model
     model_tensors(model, &table);
     int sets = training->batch / training->shards;
     size_t state = 3 * table.parameters; // and two moments
-    size_t gradients =
-        ((size_t)training_gradients(training->shards) + 1) * model_gradient_elements(model); // and exchange
+    size_t gradients = ((size_t)training_gradients(training->shards) + 1) *
+                       model_gradient_elements(model); // and the exchange buffer
     int together = training_shards_together(training, model, task, training->shards);
     size_t outputs = 2 * (size_t)(together * sets) * (size_t)model->outputs; // and their gradient
     size_t work = training_optimizer_floats(training->optimizer, model->precision, &table);
@@ -70,7 +70,7 @@ size_t training_memory_bytes(const struct training *training, const struct model
            (size_t)training->evaluation_generators * 3 * sizeof(double);
 }
 
-// Rounded copies, unless operands are the numbers themselves.
+// In fp32 the operands are the elements themselves.
 size_t training_muon_operand_floats(size_t count, enum precision precision)
 {
     return precision == PRECISION_FP32 ? 0 : (count + 31) / 32 * 16;

@@ -1,4 +1,4 @@
-/* How a run learns, described: settings, cost and state, no arithmetic. */
+/* Description of training: settings, costs and sizes. src/train computes with it. */
 #ifndef SPEC_TRAINING_SPEC_H
 #define SPEC_TRAINING_SPEC_H
 
@@ -11,19 +11,19 @@
 enum optimizer_kind { OPTIMIZER_ADAM, OPTIMIZER_MUON };
 enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_COSINE };
 
-/* What a trained model is asked at its run's end, beside what it was trained for. */
+/* Settings of the extra evaluations of a trained model at the end of its run. */
 struct extra_evaluations {
-    int inputs;              // a bit for each of enum task_inputs but the first
-    struct widths set_sizes; // equations of a set
-    struct reals noise;      // on y, beside the standard deviation of y
-    int direct_fit;          // generators that gradient descent fits, for comparison
+    int inputs;              // bit i: enum task_inputs i + 1
+    struct widths set_sizes; // equations per set
+    struct reals noise;      // standard deviation of the noise on y, relative to that of y
+    int direct_fit;          // generators that gradient descent fits for comparison
 };
 
 struct training {
     int64_t seed;
     int64_t steps;
-    int batch;  // generators a step
-    int shards; // a power of two that divides the batch
+    int batch;  // generators per step
+    int shards; // micro-batches per batch: a power of two that divides it; also the max number of ranks
     enum optimizer_kind optimizer;
     double learning_rate;
     enum schedule_kind schedule;
@@ -33,32 +33,32 @@ struct training {
     struct extra_evaluations extra;
 };
 
-/* Five Newton-Schulz iterations for every hidden matrix; 0 for adam. FLOPs a step. */
+/* FLOPs per step: five Newton-Schulz iterations per hidden matrix with muon, 0 with adam. */
 double training_optimizer_flops(enum optimizer_kind optimizer, const struct tensor_table *table);
 
-/* Gradient vectors that a rank with so many shards needs at once. */
+/* Gradient vectors that a rank with `shards` shards holds at once. */
 int training_gradients(int shards);
 
-/* Floats that muon's operand of so many numbers takes beside the numbers. */
+/* Floats of muon's rounded copy of `count` elements; 0 in fp32. */
 size_t training_muon_operand_floats(size_t count, enum precision precision);
 
-/* Floats that an optimizer needs to work in: muon, for its largest matrix. */
+/* Floats of an optimizer's scratch: muon's is sized by its largest matrix. */
 size_t training_optimizer_floats(enum optimizer_kind optimizer, enum precision precision,
                                  const struct tensor_table *table);
 
-/* How many of a rank's shards, both powers of two, best go through the model together. */
+/* How many of a rank's `shards` shards, both powers of two, go through the model together. */
 int training_shards_together(const struct training *training, const struct model_spec *model,
                              const struct task_spec *task, int shards);
 
-/* Bytes of what a checkpoint of the run holds. */
+/* Bytes of one checkpoint of a run. */
 size_t training_state_bytes(const struct tensor_table *table);
 
-/* Bytes a rank needs for a run: parameters, moments, gradients of the shard tree, workspace, batch,
+/* Bytes per rank while a run trains: parameters, moments, gradients of the shard tree, workspace, batch,
  * evaluation. */
 size_t training_memory_bytes(const struct training *training, const struct model_spec *model,
                              const struct task_spec *task);
 
-/* Points of a run's curves: one every evaluate_every steps and one at the last. */
+/* Points of a run's curves: one per evaluate_every steps and one at the last step. */
 int64_t training_points(const struct training *training);
 
 #endif
