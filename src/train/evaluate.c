@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-// Relative to the mean square: half a unit in the last place of fp32, squared.
+// Square of half a unit in the last place of fp32, relative to the mean square.
 static const double rounding_variance = 0x1p-48;
 
 bool evaluate_r2(const struct task_score *score, int generators, double *r2, double *standard_error)

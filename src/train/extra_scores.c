@@ -11,8 +11,8 @@
 #include <math.h>
 #include <string.h>
 
-/* What a rank holds while it answers one question. */
-struct examiner {
+/* Buffers of one rank for one extra evaluation. */
+struct evaluator {
     const struct extra_evaluation *evaluation;
     const struct held_out *held_out;
     int64_t seed;
@@ -20,11 +20,11 @@ struct examiner {
     struct model *model;
     struct fit *fit;
     struct matcher *matcher;
-    float *output;   // [chunk, outputs]: predicted weights
-    double *numbers; // [generators, scores of one]
+    float *output;  // [chunk, outputs]: predicted weights
+    double *values; // [generators, EXTRA_SCORES_PER_EVALUATION]
 };
 
-static void examiner_free(struct examiner *e)
+static void evaluator_free(struct evaluator *e)
 {
     task_destroy(&e->task);
     task_destroy(&e->unrelated);
@@ -32,21 +32,21 @@ static void examiner_free(struct examiner *e)
     fit_destroy(&e->fit);
     matcher_destroy(&e->matcher);
     memory_free((void **)&e->output);
-    memory_free((void **)&e->numbers);
+    memory_free((void **)&e->values);
 }
 
-static bool asks_the_model(const struct examiner *e)
+static bool uses_model(const struct evaluator *e)
 {
     return e->evaluation->kind == EXTRA_MODEL || e->evaluation->kind == EXTRA_WEIGHT_MATCH;
 }
 
-static enum status examiner_init(struct examiner *e)
+static enum status evaluator_init(struct evaluator *e)
 {
     const struct extra_evaluation *evaluation = e->evaluation;
     int sets = e->held_out->chunk;
     size_t outputs = (size_t)evaluation->model.outputs;
     TRY(task_create(&evaluation->task, sets, &e->task));
-    if (asks_the_model(e))
+    if (uses_model(e))
         TRY(model_create(&evaluation->model, sets, 1, &e->model));
     else
         TRY(fit_create(&evaluation->task, &e->fit));
@@ -56,106 +56,108 @@ static enum status examiner_init(struct examiner *e)
     }
     TRY(memory_alloc((size_t)sets * outputs * sizeof(float), (void **)&e->output));
     return memory_alloc((size_t)evaluation->generators * EXTRA_SCORES_PER_EVALUATION * sizeof(double),
-                        (void **)&e->numbers);
+                        (void **)&e->values);
 }
 
 // ---- one chunk ----
 
-static void predict(struct examiner *e, int first, int sets)
+static void predict(struct evaluator *e, int first, int sets)
 {
     task_fill(e->task, TASK_HELD_OUT, e->seed, 0, first, sets);
     model_forward(e->model, sets, task_pairs(e->task), e->output);
 }
 
-static void score_model(void *context, int first, int sets, double *numbers)
+static void score_model(void *context, int first, int sets, double *values)
 {
-    struct examiner *e = context;
+    struct evaluator *e = context;
     predict(e, first, sets);
-    task_scores(e->task, e->output, (struct task_score *)numbers);
+    task_scores(e->task, e->output, (struct task_score *)values);
 }
 
-// Chance: the generator as many places further on, which is none of the held-out ones.
-static void score_match(void *context, int first, int sets, double *numbers)
+// Compares each generator's weights with the prediction, and for the level of chance with those of an
+// unrelated generator: index + generators, which is not held out.
+static void score_match(void *context, int first, int sets, double *values)
 {
-    struct examiner *e = context;
+    struct evaluator *e = context;
     int unknowns = e->evaluation->model.outputs, stride, unrelated_stride;
     predict(e, first, sets);
     task_fill(e->unrelated, TASK_HELD_OUT, e->seed, 0, (int64_t)first + e->evaluation->generators, sets);
     const float *weights = task_weights(e->task, &stride),
                 *unrelated = task_weights(e->unrelated, &unrelated_stride);
-    for (int set = 0; set < sets; set++, numbers += EXTRA_SCORES_PER_EVALUATION) {
+    for (int set = 0; set < sets; set++, values += EXTRA_SCORES_PER_EVALUATION) {
         struct match match = match_weights(e->matcher, weights + set, stride, e->output + set * unknowns, 1);
         struct match chance =
             match_weights(e->matcher, weights + set, stride, unrelated + set, unrelated_stride);
-        memcpy(numbers,
+        memcpy(values,
                (double[EXTRA_SCORES_PER_EVALUATION]){match.cosine, chance.cosine, match.error, chance.error},
-               EXTRA_SCORES_PER_EVALUATION * sizeof *numbers);
+               EXTRA_SCORES_PER_EVALUATION * sizeof *values);
     }
 }
 
-static void score_fit(void *context, int first, int sets, double *numbers)
+static void score_fit(void *context, int first, int sets, double *values)
 {
-    struct examiner *e = context;
+    struct evaluator *e = context;
     const struct task_spec *task = &e->evaluation->task;
-    int pair_numbers = task->equations * task_pair_width(task), unknowns = e->evaluation->model.outputs;
+    int set_elements = task->equations * task_pair_width(task), unknowns = e->evaluation->model.outputs;
     task_fill(e->task, TASK_HELD_OUT, e->seed, 0, first, sets);
-    for (int set = 0; set < sets && !e->held_out->leave(e->held_out->context); set++) {
-        const float *pairs = task_pairs(e->task) + (size_t)set * (size_t)pair_numbers;
+    for (int set = 0; set < sets && !e->held_out->stop(e->held_out->context); set++) {
+        const float *pairs = task_pairs(e->task) + (size_t)set * (size_t)set_elements;
         float *weights = e->output + (size_t)set * (size_t)unknowns;
         if (e->evaluation->kind == EXTRA_LEAST_SQUARES)
             fit_least_squares(e->fit, pairs, weights);
         else
-            fit_descend(e->fit, e->seed, first + set, pairs, e->held_out->leave, e->held_out->context,
+            fit_descend(e->fit, e->seed, first + set, pairs, e->held_out->stop, e->held_out->context,
                         weights);
     }
-    task_scores(e->task, e->output, (struct task_score *)numbers);
+    task_scores(e->task, e->output, (struct task_score *)values);
 }
 
-// ---- one question ----
+// ---- one evaluation ----
 
-static void mean_scores(const double *numbers, int generators, double scores[EXTRA_SCORES_PER_EVALUATION])
+static void mean_scores(const double *values, int generators, double scores[EXTRA_SCORES_PER_EVALUATION])
 {
     for (int k = 0; k < EXTRA_SCORES_PER_EVALUATION; k++)
         scores[k] = 0;
     for (int i = 0; i < generators; i++)
         for (int k = 0; k < EXTRA_SCORES_PER_EVALUATION; k++)
-            scores[k] += *numbers++ / generators;
+            scores[k] += *values++ / generators;
 }
 
-static enum status answer(struct examiner *e, const float *parameters, double *scores, bool *left)
+static enum status compute(struct evaluator *e, const float *parameters, double *scores, bool *stopped)
 {
     struct held_out held_out = *e->held_out;
     held_out.generators = e->evaluation->generators;
     if (e->evaluation->kind == EXTRA_DIRECT_FIT)
-        held_out.chunk = 1; // long enough, and so every rank gets some
-    TRY(agree(examiner_init(e), held_out.group));
-    if (asks_the_model(e))
+        held_out.chunk = 1; // a fit takes long, so the ranks share single generators
+    TRY(agree(evaluator_init(e), held_out.group));
+    if (uses_model(e))
         model_set_parameters(e->model, parameters);
     if (e->evaluation->kind == EXTRA_WEIGHT_MATCH) {
-        *left = !held_out_pass(&held_out, score_match, e, EXTRA_SCORES_PER_EVALUATION, e->numbers);
-        mean_scores(e->numbers, held_out.generators, scores);
+        *stopped = !held_out_pass(&held_out, score_match, e, EXTRA_SCORES_PER_EVALUATION, e->values);
+        mean_scores(e->values, held_out.generators, scores);
     } else {
-        *left = !held_out_pass(&held_out, asks_the_model(e) ? score_model : score_fit, e, TASK_SCORE_VALUES,
-                               e->numbers);
-        evaluate_r2((struct task_score *)e->numbers, held_out.generators, &scores[0], &scores[1]);
+        *stopped = !held_out_pass(&held_out, uses_model(e) ? score_model : score_fit, e, TASK_SCORE_VALUES,
+                                  e->values);
+        evaluate_r2((struct task_score *)e->values, held_out.generators, &scores[0], &scores[1]);
     }
     return STATUS_OK;
 }
 
 enum status extra_scores_compute(const struct train_run *run, const struct held_out *held_out,
-                                 const float *parameters, double *scores, bool *left)
+                                 const float *parameters, double *scores, bool *stopped)
 {
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     int count = extra_evaluations_list(&run->training, &run->model, &run->task, list);
     enum status status = STATUS_OK;
-    *left = false;
+    *stopped = false;
     for (int i = 0; i < EXTRA_SCORES_MAX; i++)
         scores[i] = NAN;
-    for (int i = 0; i < count && status == STATUS_OK && !*left; scores += list[i++].scores) {
-        struct examiner examiner = {.evaluation = &list[i], .held_out = held_out, .seed = run->training.seed};
+    for (int i = 0; i < count && status == STATUS_OK && !*stopped; scores += list[i++].scores) {
+        struct evaluator evaluator = {
+            .evaluation = &list[i], .held_out = held_out, .seed = run->training.seed};
         if (list[i].defined)
-            status = answer(&examiner, parameters, scores, left);
-        examiner_free(&examiner);
+            status = compute(&evaluator, parameters, scores, stopped);
+        evaluator_free(&evaluator);
     }
     return status;
 }

@@ -1,4 +1,4 @@
-/* What a trained model is asked at its run's end (train/further.h), answered. */
+/* Scores of the extra evaluations at the end of a run (spec/extra_evaluations.h). */
 #ifndef TRAIN_EXTRA_SCORES_H
 #define TRAIN_EXTRA_SCORES_H
 
@@ -7,11 +7,11 @@
 #include "train/held_out.h"
 #include "train/train.h"
 
-/* scores [FURTHER_SCORES_MOST], the same on every rank of held_out's group: those of extra_evaluations_list,
- * one after the other, NaN where not defined. *left: a rank left before the end, and the scores are
- * undefined. Collective on the group. STATUS_MEMORY on every rank if one has none.  parameters
- * [table->parameters] */
+/* Computes the scores of extra_evaluations_list, concatenated, NaN where an evaluation is not defined; they
+ * are the same on every rank of held_out's group. *stopped = true: a rank stopped, and the scores are
+ * undefined. Collective on the group. STATUS_MEMORY on every rank if any rank has no memory. parameters
+ * [parameters of the model], scores [EXTRA_SCORES_MAX] */
 enum status extra_scores_compute(const struct train_run *run, const struct held_out *held_out,
-                                 const float *parameters, double *scores, bool *left);
+                                 const float *parameters, double *scores, bool *stopped);
 
 #endif

@@ -1,7 +1,7 @@
-/* The held-out generators, gone through by the ranks of a group together.
+/* A pass over the held-out generators, shared by the ranks of a group.
  *
- * In chunks of a fixed size, whatever the ranks, so that each generator's numbers are the same bits wherever
- * they are computed. A rank takes consecutive chunks. */
+ * The generators are divided into chunks of a fixed size, so the values of each generator have the same bits
+ * on any number of ranks. Each rank computes consecutive chunks. */
 #ifndef TRAIN_HELD_OUT_H
 #define TRAIN_HELD_OUT_H
 
@@ -11,17 +11,17 @@
 struct held_out {
     MPI_Comm group;
     int generators;
-    int chunk;                    // generators at once
-    void *context;                // of leave
-    bool (*leave)(void *context); // asked before every chunk: true drops the pass
+    int chunk;                   // generators per chunk
+    void *context;               // argument of stop
+    bool (*stop)(void *context); // called before every chunk; true interrupts the pass
 };
 
-/* Computes the generators first .. first + count - 1.  numbers [count, width] */
-typedef void held_out_score(void *context, int first, int count, double *numbers);
+/* Scores generators first to first + count - 1.  values [count, width] */
+typedef void held_out_score(void *context, int first, int count, double *values);
 
-/* numbers [generators, width], the same on every rank. False, with the numbers undefined, if any rank left.
- * Collective on the group. */
+/* Scores all generators; `values` are the same on every rank. Returns false, with `values` undefined, if
+ * `stop` returned true on any rank. Collective on the group.  values [generators, width] */
 bool held_out_pass(const struct held_out *held_out, held_out_score *score, void *context, int width,
-                   double *numbers);
+                   double *values);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "spec/training_spec.h"
 
-/* Of step s, counted from 0: learning_rate * min(1, (s + 1) / warmup_steps), for cosine times (1 + cos(pi s /
- * steps)) / 2. */
+/* The learning rate at step s, counted from 0: learning_rate * min(1, (s + 1) / warmup_steps), times
+ * (1 + cos(pi s / steps)) / 2 for schedule cosine. */
 double learning_rate_at(const struct training *training, int64_t step);
 
 #endif

@@ -30,7 +30,7 @@ void muon_momentum(float *restrict m, const float *restrict g, size_t count)
 }
 
 CLONES
-static void look_ahead(float *restrict u, const float *restrict m, const float *restrict g, size_t count)
+static void nesterov(float *restrict u, const float *restrict m, const float *restrict g, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         u[i] = g[i] + momentum * (m[i] - g[i]);
@@ -44,7 +44,7 @@ static void scale(float *restrict to, const float *restrict from, float factor, 
 }
 
 CLONES
-static void shrink(float *u, float factor, size_t count)
+static void scale_in_place(float *u, float factor, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         u[i] *= factor;
@@ -58,7 +58,7 @@ static void combine(float *restrict gram, const float *restrict square, size_t c
 }
 
 CLONES
-static void move(float *restrict p, const float *restrict u, float step, size_t count)
+static void subtract(float *restrict p, const float *restrict u, float step, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         p[i] -= step * u[i];
@@ -72,13 +72,13 @@ static double norm(const float *u, size_t count)
     return sqrt(sum);
 }
 
-// The matrix itself in fp32, else a rounded copy of it in `room`.
-static const void *operand(const float *matrix, size_t count, enum precision precision, void *room)
+// Returns the matrix itself for fp32, else its rounded copy in `buffer`.
+static const void *operand(const float *matrix, size_t count, enum precision precision, void *buffer)
 {
     if (precision == PRECISION_FP32)
         return matrix;
-    operand_copy(room, matrix, count, precision);
-    return room;
+    operand_copy(buffer, matrix, count, precision);
+    return buffer;
 }
 
 void muon_step(const struct tensor *tensor, enum precision precision, double rate, float *p, const float *g,
@@ -87,31 +87,31 @@ void muon_step(const struct tensor *tensor, enum precision precision, double rat
     int r = shorter(tensor), n = longer(tensor);
     size_t size = tensor_size(tensor), square_size = (size_t)r * (size_t)r;
     float *u = work, *next = u + size, *gram = next + size, *square = gram + square_size;
-    void *room = square + square_size,
-         *square_room = (float *)room + training_muon_operand_floats(size, precision);
-    enum gemm_types numbers = precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
+    void *buffer = square + square_size,
+         *square_buffer = (float *)buffer + training_muon_operand_floats(size, precision);
+    enum gemm_types types = precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
     bool tall = tensor->rows > tensor->columns;
 
     muon_momentum(m, g, size);
-    look_ahead(tall ? next : u, m, g, size);
+    nesterov(tall ? next : u, m, g, size);
     if (tall)
         operand_transpose(u, next, tensor->rows, tensor->columns, PRECISION_FP32);
     double length = norm(u, size);
-    shrink(u, (float)(1 / (length > 1e-7 ? length : 1e-7)), size);
+    scale_in_place(u, (float)(1 / (length > 1e-7 ? length : 1e-7)), size);
     for (int i = 0; i < ITERATIONS; i++) {
-        const void *ru = operand(u, size, precision, room);
-        gemm_nt(numbers, r, r, n, ru, n, ru, n, gram, r, false);
-        const void *rgram = operand(gram, square_size, precision, square_room);
-        gemm_nn(numbers, r, r, r, rgram, r, rgram, r, square, r, false);
+        const void *ru = operand(u, size, precision, buffer);
+        gemm_nt(types, r, r, n, ru, n, ru, n, gram, r, false);
+        const void *rgram = operand(gram, square_size, precision, square_buffer);
+        gemm_nn(types, r, r, r, rgram, r, rgram, r, square, r, false);
         combine(gram, square, square_size);
         scale(next, u, a, size);
-        rgram = operand(gram, square_size, precision, square_room);
-        gemm_nn(numbers, r, n, r, rgram, r, ru, n, next, n, true);
+        rgram = operand(gram, square_size, precision, square_buffer);
+        gemm_nn(types, r, n, r, rgram, r, ru, n, next, n, true);
         float *swap = u;
         u = next;
         next = swap;
     }
     if (tall)
         operand_transpose(next, u, r, n, PRECISION_FP32);
-    move(p, tall ? next : u, (float)(0.2 * sqrt((double)n) * rate), size);
+    subtract(p, tall ? next : u, (float)(0.2 * sqrt((double)n) * rate), size);
 }

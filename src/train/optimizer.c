@@ -11,8 +11,8 @@ struct optimizer {
     enum optimizer_kind kind;
     enum precision precision;
     const struct tensor_table *table;
-    float *work;   // of muon, for its largest matrix
-    MPI_Comm comm; // of the ranks that share its matrices
+    float *work;   // of muon: [training_optimizer_floats]
+    MPI_Comm comm; // ranks that share muon's matrices
     int rank, ranks;
 };
 
@@ -63,7 +63,8 @@ void optimizer_share(struct optimizer *optimizer, MPI_Comm comm)
     MPI_Comm_size(comm, &optimizer->ranks);
 }
 
-// Muon's matrices, each by one rank; those of the others are on their way when this returns.
+// Orthogonalises this rank's matrices and starts the broadcasts of all matrices. Returns the number of
+// requests.
 static int start_muon(struct optimizer *optimizer, double rate, float *parameters, const float *gradient,
                       float *momentum, MPI_Request request[TENSORS_MAX])
 {

@@ -1,4 +1,4 @@
-/* Optimizers: they know the flat vector and its table of tensors, never the model.
+/* Optimizers: they work on the flat parameter vector and its table of tensors, whatever the model.
  *
  * adam: Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, as torch.optim.Adam (betas 0.9
  * and 0.999, eps 1e-8). muon: Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024,
@@ -14,18 +14,19 @@
 
 struct optimizer;
 
-/* `precision`: of muon's products. STATUS_MEMORY. The table stays the caller's and must outlive the
- * optimizer. */
+/* `precision`: of muon's GEMM operands. The caller keeps ownership of the table, which must outlive the
+ * optimizer. STATUS_MEMORY. */
 enum status optimizer_create(enum optimizer_kind kind, enum precision precision,
                              const struct tensor_table *table, struct optimizer **optimizer);
 void optimizer_destroy(struct optimizer **optimizer);
 
-/* From now on the ranks of comm share muon's matrices: each is orthogonalised by one of them, in fixed
- * assignment, and handed to the others. Each step is then collective on comm. Not needed by a rank alone. */
+/* Divides muon's matrices among the ranks of comm: in each step one rank orthogonalises a matrix, by a fixed
+ * assignment, and broadcasts it. optimizer_step is then collective on comm. Not needed for one rank. Not
+ * collective. */
 void optimizer_share(struct optimizer *optimizer, MPI_Comm comm);
 
-/* One step (counted from 0). first, second: the moments, zero before step 0; muon keeps its momentum in
- * `first`. parameters, gradient, first, second [table->parameters] */
+/* Updates the parameters and moments at `step`, counted from 0. The moments are zero before step 0; muon
+ * keeps its momentum in `first`.  parameters, gradient, first, second [table->parameters] */
 void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, float *parameters,
                     const float *gradient, float *first, float *second);
 

@@ -6,10 +6,10 @@
 #include <string.h>
 
 CLONES
-static void add(float *restrict sum, const float *restrict more, size_t count)
+static void add(float *restrict sum, const float *restrict vector, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        sum[i] += more[i];
+        sum[i] += vector[i];
 }
 
 CLONES
@@ -19,27 +19,27 @@ static void add_to(float *restrict sum, const float *restrict a, const float *re
         sum[i] = a[i] + b[i];
 }
 
-// One level is in use for each bit that is set in the count of shards so far.
+// One level is in use per bit set in the number of shards so far.
 int shard_tree_leaf(int shard)
 {
     return __builtin_popcount((unsigned)shard);
 }
 
-// By pieces whose carry stays in the first cache: of what is added only the last sum goes back to memory.
+// Works on blocks whose carry stays in the first-level cache, so only the last sum is written to memory.
 void shard_tree_carry(float *const *level, int shard, size_t begin, size_t count)
 {
-    enum { PIECE = 2048 };
-    float carry[PIECE];
+    enum { BLOCK = 2048 };
+    float carry[BLOCK];
     int leaf = shard_tree_leaf(shard), left = shard_tree_leaf(shard + 1) - 1;
-    for (size_t at = begin; at < begin + count && left < leaf; at += PIECE) {
-        size_t numbers = begin + count - at < PIECE ? begin + count - at : PIECE;
+    for (size_t at = begin; at < begin + count && left < leaf; at += BLOCK) {
+        size_t elements = begin + count - at < BLOCK ? begin + count - at : BLOCK;
         const float *sum = level[leaf] + at;
         for (int i = leaf - 1; i > left; i--, sum = carry)
             if (sum == carry)
-                add(carry, level[i] + at, numbers);
+                add(carry, level[i] + at, elements);
             else
-                add_to(carry, level[i] + at, sum, numbers);
-        add(level[left] + at, sum, numbers);
+                add_to(carry, level[i] + at, sum, elements);
+        add(level[left] + at, sum, elements);
     }
 }
 
@@ -47,7 +47,7 @@ struct slice {
     size_t begin, end;
 };
 
-// The half of a slice that a rank keeps at a level: the lower of two neighbours keeps the lower half.
+// The half of a slice that a rank keeps at one level: the lower of two partners keeps the lower half.
 static struct slice half(struct slice whole, bool upper)
 {
     size_t middle = whole.begin + (whole.end - whole.begin) / 2;
@@ -88,18 +88,19 @@ void shard_tree_allreduce(float *vector, size_t count, float *exchange, MPI_Comm
     }
 }
 
-// In their bits all finite numbers are below infinity; their sum would not tell, it may overflow.
+// Compares bits, since the bits of every finite |value| are below those of infinity. A sum of finite values
+// could overflow.
 CLONES
 bool shard_tree_finite(const float *vector, size_t count)
 {
-    int32_t largest = 0;
+    int32_t max = 0;
     for (size_t i = 0; i < count; i++) {
         int32_t bits;
         memcpy(&bits, vector + i, sizeof bits);
         bits &= INT32_MAX;
-        largest = bits > largest ? bits : largest;
+        max = bits > max ? bits : max;
     }
-    return largest < 0x7f800000;
+    return max < 0x7f800000;
 }
 
 double shard_tree_sum(double *values, int shards)

@@ -1,8 +1,8 @@
-/* The fixed tree in which shards are summed: neighbours first, then pairs of pairs, whatever the ranks.
+/* The fixed binary tree that sums the shards: neighbours first, then pairs of pairs.
  *
- * The lower levels run inside a rank, over its consecutive shards, in the order of a binary counter, so that
- * only one vector a level lives; the upper levels run over MPI, ranks at distance 1 first, then 2, 4, ...
- * Every element is summed in the same order on any number of ranks. */
+ * Each rank sums its consecutive shards in the order of a binary counter, with one vector per level. MPI sums
+ * the upper levels, between ranks at distance 1, then 2, 4, ... Every element is summed in the same order on
+ * any number of ranks. */
 #ifndef TRAIN_SHARD_TREE_H
 #define TRAIN_SHARD_TREE_H
 
@@ -10,23 +10,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The level where local shard `shard` (from 0) belongs when all before it are summed. */
+/* The level that receives the gradient of local shard `shard`, counted from 0, once all shards before it are
+ * summed. */
 int shard_tree_leaf(int shard);
 
-/* After numbers begin to begin + count - 1 of local shard `shard` were written to its leaf, and those of all
- * shards before it: sums what is paired by now. After the last of 2^k shards the sum of all stands in
- * level[0]. */
+/* Sums elements begin to begin + count - 1 of all pairs that local shard `shard` completes. These elements of
+ * the shard's leaf must be written, and those of all shards before it summed. After the last of 2^k shards
+ * level[0] holds the sum of all. */
 void shard_tree_carry(float *const *level, int shard, size_t begin, size_t count);
 
-/* Sums `vector` over the ranks of comm, a power of two, with the same bits on each: recursive halving,
- * neighbours first, then recursive doubling of the finished slices. Collective on comm.  vector [count],
- * exchange [(count + 1) / 2] */
+/* Sums `vector` over the ranks of comm, whose number is a power of two, with the same bits on each rank: a
+ * reduce-scatter by recursive halving, neighbours first, then an all-gather by recursive doubling. Collective
+ * on comm.  vector [count], exchange [(count + 1) / 2] */
 void shard_tree_allreduce(float *vector, size_t count, float *exchange, MPI_Comm comm);
 
-/* Whether every number of a sum is finite.  vector [count] */
+/* Whether every element is finite.  vector [count] */
 bool shard_tree_finite(const float *vector, size_t count);
 
-/* The same tree over a number of each shard. values [shards], a power of two; destroyed. */
+/* Sums one value per shard in the order of the tree; overwrites `values`.  values [shards], a power of two */
 double shard_tree_sum(double *values, int shards);
 
 #endif
