@@ -1,7 +1,7 @@
-"""Reads the results files of weightsweep. `open_sweep("results.h5")` gives an xarray.Dataset with the sweep's axes as dimensions,
-`load_model("results.h5", run)` a trained model, as arrays or as a PyTorch module; tables, figures and the report build on them."""
+"""Reads the results files of weightsweep. `open_sweep("results.h5")` returns an xarray.Dataset with the sweep's axes as dimensions,
+`load_model("results.h5", run)` returns a trained model as arrays or as a PyTorch module."""
 
-# Nothing is imported before it is asked for: `python -m weightsweep` has the working folder on its path until __main__ removes it.
+# Modules are imported on first use: `python -m weightsweep` has the working folder on its path until __main__ removes it.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from weightsweep.models import load_model

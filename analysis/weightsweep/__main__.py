@@ -5,8 +5,8 @@ import sys
 
 
 def _leave_working_folder() -> None:
-    """Removes the working folder from the path of `python -m`, before a file there called random.py or csv.py is taken for Python's own.
-    The folder stays where PYTHONPATH names it in full, and where it is the folder of Python's own modules."""
+    """Removes the working folder from the module path of `python -m`, so that a file random.py or csv.py there does not replace the module
+    of the standard library. The folder stays if PYTHONPATH has its absolute path, or if it is the folder of the standard library."""
     named = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(entry)]
     own = os.path.dirname(os.__file__)
     end = sys.path.index(own) if own in sys.path else 1

@@ -1,4 +1,4 @@
-"""The original experiment, side by side: each published figure and curve beside ours, from the archives of finished sweeps."""
+"""Compares the published results of the original experiment with the archives of finished sweeps."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,8 +14,8 @@ from weightsweep.results import Row
 ARCHIVES = Path(__file__).resolve().parents[1] / "published"
 BLOCK: Block = ("<!-- seed-table:begin -->", "<!-- seed-table:end -->")
 
-# How the original experiment trained; a run that differs in one of these is another experiment.
-_SEEDS_OWN = {
+# Settings of the original experiment. A run that differs in one of them does not repeat a published training.
+_ORIGINAL = {
     "optimizer": "adam",
     "batch": 1024,
     "learning_rate": 1e-3,
@@ -23,7 +23,7 @@ _SEEDS_OWN = {
     "warmup_steps": 0,
     "eval_points": 1,
 }
-_SEEDS_OWN_SETS = {"embed_dim": 128, "pooling": "mean", "encoder": "128,256", "decoder": "256,128"}
+_ORIGINAL_DEEP_SETS = {"embed_dim": 128, "pooling": "mean", "encoder": "128,256", "decoder": "256,128"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Ours:
     """The finished runs of one published case in one setting."""
 
     case: Case
-    setting: tuple[str, ...]  # the precision; of the forward task what is not published, too: the generators' weights, the predictor's widths
+    setting: tuple[str, ...]  # precision; for mlp-forward also the unpublished settings: generator_init and the widths of the predictor
     runs: list[Row]
     archives: list[str]
 
@@ -41,7 +41,7 @@ class Ours:
 
 
 def read(folder: Path) -> dict[str, list[Row]]:
-    """The finished runs of every archive, by its name."""
+    """The finished runs of every archive in the folder, by the archive's name."""
     found = {}
     for path in sorted(folder.glob("*.h5")):
         found[path.stem] = results.rows(results.done(results.open_runs(path)))
@@ -49,8 +49,8 @@ def read(folder: Path) -> dict[str, list[Row]]:
 
 
 def ours(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
-    """Our repetitions of a published case, a row for each setting; empty where there is none. What was trained several times, in other
-    archives or as res-linear of another depth, which it does not have, counts once, of the archive with the most runs."""
+    """Our repetitions of a published case, one element per setting. The list is empty if no archive repeats the case. A run that occurs
+    in several archives, or as res-linear of another depth (res-linear ignores the depth), counts once, from the archive with the most runs."""
     by_setting: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
     seen = set()
     for name, rows in sorted(archives.items(), key=lambda item: -len(item[1])):
@@ -75,9 +75,9 @@ def _setting(case: Case, row: Row) -> tuple[str, ...]:
 
 
 def _repeats(case: Case, row: Row) -> bool:
-    wanted: dict[str, object] = {"task": case.task, "model": case.model, "steps": case.steps, **_SEEDS_OWN}
+    wanted: dict[str, object] = {"task": case.task, "model": case.model, "steps": case.steps, **_ORIGINAL}
     if case.model == "deep-sets":
-        wanted |= _SEEDS_OWN_SETS
+        wanted |= _ORIGINAL_DEEP_SETS
     if case.task == "mlp-inverse":
         wanted["generator_init"] = "lecun"
     for name, value in (("unknowns", case.unknowns), ("equations", case.equations)):
@@ -87,7 +87,7 @@ def _repeats(case: Case, row: Row) -> bool:
 
 
 def rows(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
-    """Head and cells of the table: every published figure, in its order, and what is missing by its name."""
+    """Head and cells of the table: one row per published value and setting, in the published order. A case without an archive has a row, too."""
     head = ["task", "model", "unknowns", "equations", "steps", "measure", "published", "ours", "difference", "runs", "setting", "archive"]
     cells = []
     for case in published.cases():
@@ -102,13 +102,13 @@ def rows(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
             middle = scale * (case.low + case.high) / 2
             cells.append([*left, mean, format(values.mean() - middle, f"+{digits}"), str(len(values)), ", ".join(each.setting), ", ".join(each.archives)])
         if not ours(case, archives):
-            cells.append([*left, "no archive has it yet", "-", "0", "-", "-"])
+            cells.append([*left, "no archive", "-", "0", "-", "-"])
     return head, cells
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two losses that were published in one plot, in one setting of ours."""
+    """Two losses that were published in one plot, and our runs of both with one setting."""
 
     first: Ours
     second: Ours
@@ -128,17 +128,17 @@ class Pair:
 
 
 def pairs(archives: dict[str, list[Row]]) -> list[Pair]:
-    """Of each two losses that were published in one plot, every two trainings of ours that differ in nothing else."""
+    """For each two losses that were published in one plot: every two of our trainings that differ only in the model."""
     losses = [case for case in published.cases() if case.measure == "loss_ema"]
     found = []
     for _, (first, second) in groupby(losses, key=lambda case: case.plot):
-        found += [Pair(one, other) for one in ours(first, archives) for other in ours(second, archives) if _alike(one.runs[0], other.runs[0])]
+        found += [Pair(one, other) for one in ours(first, archives) for other in ours(second, archives) if _differ_in_model_only(one.runs[0], other.runs[0])]
     return found
 
 
 def nearest(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
-    """Our repetitions of a case; where it was published for its ratio to another, of each of the generators' weights those whose ratio
-    comes nearest."""
+    """Our repetitions of a case. If the case was published for its ratio to another case: per generator_init, only the repetition whose
+    ratio is closest to the published ratio."""
     mine = [pair for pair in pairs(archives) if case.task == "mlp-forward" and case.plot == pair.first.case.plot]
     if not mine:
         return ours(case, archives)
@@ -148,7 +148,7 @@ def nearest(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
 
 
 def ratios(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
-    """Head and cells of the losses that were published in pairs: their ratio carries over where their scale does not."""
+    """Head and cells of the table of loss ratios. Ratios of losses that were published in one plot are comparable; the losses are not."""
     head = ["losses", "published", "ours", "setting"]
     cells = []
     for pair in pairs(archives):
@@ -159,8 +159,8 @@ def ratios(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
     return head, cells
 
 
-def _alike(one: Row, other: Row) -> bool:
-    """Whether they differ in their model at most; of widths res-linear has the first."""
+def _differ_in_model_only(one: Row, other: Row) -> bool:
+    """True if the runs differ at most in their model. res-linear uses only the first width, so only that is compared."""
     if "network_hidden" in one:
         widths = [str(row["network_hidden"].item()).split(",") for row in (one, other)]
         first = "res-linear" in (one["model"].item(), other["model"].item())
@@ -170,7 +170,7 @@ def _alike(one: Row, other: Row) -> bool:
 
 
 def as_markdown(archives: dict[str, list[Row]]) -> str:
-    """The cases that were repeated as a table, the others named below it."""
+    """The repeated cases as a table, and a line with the other cases below it."""
     head, cells = rows(archives)
     missing = [f"{row[0]} {row[1]}" + (f" {row[2]}/{row[3]}" if row[3] != "-" else f" {row[4]} steps") for row in cells if row[9] == "0"]
     there = [row for row in cells if row[9] != "0"]

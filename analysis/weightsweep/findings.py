@@ -1,4 +1,4 @@
-"""What the archived sweeps found: a page of questions, under each its answer as a line, a table and a figure."""
+"""Fills the blocks of FINDINGS.md: one block per archived sweep, with a line of text, a table and a figure."""
 
 import math
 import os
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).resolve().parents[1] / "FINDINGS.md"
 _MARK = "<!-- finding {}:{} -->"
 _BEGIN = re.compile(r"<!-- finding ([\w-]+):begin -->")
-_FURTHER = re.compile(r"r2_(?!stderr)[\w.-]+(?<!_stderr)|weight_match(_error)?(_chance)?")  # columns that only some sweeps fill
-_FIGURES = ("shift", "embedding", "pooling", "activation", "optimizer", "r2", "weights", "loss")  # the first that a sweep calls for
+_EXTRA = re.compile(r"r2_(?!stderr)[\w.-]+(?<!_stderr)|weight_match(_error)?(_chance)?")  # columns that exist only in some sweeps
+_FIGURES = ("shift", "embedding", "pooling", "activation", "optimizer", "r2", "weights", "loss")  # the first figure that suits the sweep is drawn
 _TRAINING = (("optimizer", "{}"), ("learning_rate", "rate {}"), ("schedule", "{}"), ("batch", "batch {:,}"), ("eval_points", "eval_points {:,}"), ("precision", "{}"))
 
 
@@ -29,7 +29,7 @@ def fill(page: Path, archives: Path, drawings: Path | None) -> list[Path]:
     """Writes every block of the page from the archive of its name; with `drawings`, draws the figures there. Returns the paths written."""
     names = _BEGIN.findall(outputs.read_document(page))
     if not names:
-        raise OutputError(f"{page}: has no block {_MARK.format('NAME', 'begin')} ... {_MARK.format('NAME', 'end')}; expected one for each archive")
+        raise OutputError(f"{page}: has no block {_MARK.format('NAME', 'begin')} ... {_MARK.format('NAME', 'end')}; expected one per archive")
     found = {name: _finished(archives / f"{name}.h5") for name in names}
     drawn = {name: _drawing(runs, drawings) for name, runs in found.items() if drawings and runs is not None and runs.sizes["run"]}
     texts = {}
@@ -55,7 +55,7 @@ def _text(name: str, runs: xr.Dataset | None) -> str:
 
 
 def answer(runs: xr.Dataset) -> str:
-    """How they were trained, and the best and the worst of the settings, in one line."""
+    """One line: number of runs, steps, training settings, and the settings with the highest and the lowest R²."""
     groups = _groups(runs)
     means = [float(np.mean([row["r2"] for row in group])) for group in groups]
     best, worst = int(np.argmax(means)), int(np.argmin(means))
@@ -69,7 +69,7 @@ def answer(runs: xr.Dataset) -> str:
 
 
 def _training(runs: xr.Dataset) -> str:
-    """What all runs share of it; the rest is in the table."""
+    """The training settings that all runs share; the others are columns of the table."""
     return ", ".join(form.format(_plain(runs[name].values[0])) for name, form in _TRAINING if name in runs.variables and len(set(runs[name].values)) == 1)
 
 
@@ -78,13 +78,13 @@ def _plain(value: np.generic) -> object:
 
 
 def rows(runs: xr.Dataset) -> tuple[list[str], list[list[str]]]:
-    """Head and cells: a row for each setting, its seeds together."""
+    """Head and cells of the table: one row per setting, averaged over seeds."""
     varied = _varied(runs)
-    further = [str(name) for name in runs.data_vars if _FURTHER.fullmatch(str(name)) and np.isfinite(runs[name].values).any()]
-    head = [*varied, "seeds", "loss", "R² %", *(f"{name} %" if name.startswith("r2_") else name for name in further)]
+    extra = [str(name) for name in runs.data_vars if _EXTRA.fullmatch(str(name)) and np.isfinite(runs[name].values).any()]
+    head = [*varied, "seeds", "loss", "R² %", *(f"{name} %" if name.startswith("r2_") else name for name in extra)]
     cells = []
     for group in _groups(runs):
-        each = [_mean(group, name, 100 if name.startswith("r2_") else 1) for name in further]
+        each = [_mean(group, name, 100 if name.startswith("r2_") else 1) for name in extra]
         settings = [results.setting(group[0], name) or "-" for name in varied]
         cells.append([*settings, str(len(group)), f"{np.mean([row['loss_ema'] for row in group]):.4f}", _mean(group, "r2", 100), *each])
     return head, cells
@@ -95,7 +95,7 @@ def _varied(runs: xr.Dataset) -> list[str]:
 
 
 def _groups(runs: xr.Dataset) -> list[list[Row]]:
-    """Runs that differ in their seed alone."""
+    """Groups of runs that differ only in their seed."""
     return list(results.groups(results.rows(runs), _varied(runs)).values())
 
 
@@ -104,7 +104,7 @@ def _label(runs: xr.Dataset, row: Row) -> str:
 
 
 def _mean(group: list[Row], name: str, scale: float) -> str:
-    """Their mean; the spread over seeds, or a single run's standard error."""
+    """Mean over the group, with the minimum and maximum over seeds, or with the standard error of a single run."""
     values = scale * np.array([float(row[name]) for row in group])
     if not np.isfinite(values).any():
         return "-"
@@ -116,9 +116,9 @@ def _mean(group: list[Row], name: str, scale: float) -> str:
 
 
 def _drawing(runs: xr.Dataset, folder: Path) -> "Drawing":
-    from weightsweep import figures  # matplotlib takes its time
+    from weightsweep import figures  # deferred: importing matplotlib is slow
 
     called = figures.called_for(runs)
-    first = "weights" if "objective" in results.varied(runs) else "loss" if runs.sizes["run"] == 1 else None  # one run: its curve
+    first = "weights" if "objective" in results.varied(runs) else "loss" if runs.sizes["run"] == 1 else None  # a single run has no axis
     name = next(name for name in (first, *_FIGURES) if name in called)
-    return figures.Drawing(name, [runs], folder, pdf=False)  # a page shows pictures
+    return figures.Drawing(name, [runs], folder, pdf=False)  # a Markdown page cannot show a PDF

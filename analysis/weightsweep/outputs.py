@@ -1,5 +1,5 @@
-"""Output files. Each file is written beside its name and renamed, so that no reader sees half a file. An existing file is replaced only
-if this package made it and it is of the kind that the command writes: a marker inside the file says so."""
+"""Output files. Each file is written under a temporary name in its folder and renamed, so readers never see a partial file. An existing
+file is replaced only if this package wrote it and it has the kind that the command writes; a marker inside the file identifies both."""
 
 import os
 import stat
@@ -10,18 +10,18 @@ from pathlib import Path
 
 MARKER = "weightsweep"  # HTML: <meta name="generator">; PNG and PDF: Creator
 GENERATOR = f'<meta name="generator" content="{MARKER}">'
-_ENDS = 1 << 16  # bytes at each end of a file in which its marker is looked for
+_ENDS = 1 << 16  # the marker is searched in this many bytes at each end of a file
 
-Block = tuple[str, str]  # the markers before and after the text of a document that a command fills
+Block = tuple[str, str]  # begin and end marker of the text of a document that a command replaces
 
 
 class OutputError(Exception):
-    """The output must not be written; the message says why and what to do."""
+    """The output cannot be written; the message has the reason and what to do."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of output. `recognise` tells from the first and the last bytes of a file whether this package made it."""
+    """A kind of output. `recognise(head, tail)` is true if a file with these first and last bytes was written by this package."""
 
     name: str
     recognise: Callable[[bytes, bytes], bool]
@@ -46,24 +46,24 @@ PDF = Kind("a PDF figure", _is_pdf)
 
 @dataclass(frozen=True)
 class Output:
-    """A file that a command is going to write, and the results file that it shows."""
+    """A file to be written, and the results file that it shows."""
 
     path: Path
     kind: Kind
     source: Path
 
     def write(self, content: bytes) -> None:
-        check([self])  # again: drawing took time
+        check([self])  # again: the file may have appeared while the figure was drawn
         replace(self.path, content)
 
 
 def stem(results: Path) -> Path:
-    """A results file's path without .h5, from which its outputs are named: `lr1.5` stays, `quick.h5` becomes `quick`."""
+    """Path of a results file without the suffix .h5, the stem of its outputs' names: `quick.h5` becomes `quick`, `lr1.5` stays."""
     return results.with_suffix("") if results.suffix == ".h5" else results
 
 
 def check(outputs: Iterable[Output]) -> None:
-    """OutputError unless each output may be written, and each to a file of its own."""
+    """Raises OutputError unless every output can be written and no two outputs have the same path."""
     sources: dict[str, Path] = {}
     for output in outputs:
         other = sources.setdefault(os.path.realpath(output.path), output.source)
@@ -75,16 +75,16 @@ def check(outputs: Iterable[Output]) -> None:
 def _check_one(output: Output) -> None:
     path = output.path
     try:
-        status = path.stat()
+        state = path.stat()
     except FileNotFoundError:
         return
     except NotADirectoryError:
-        raise OutputError(f"{path}: a part of this path is a file, not a folder; give another name with -o") from None
+        raise OutputError(f"{path}: a component of this path is a file, not a folder; give another name with -o") from None
     if output.source.exists() and path.samefile(output.source):
         raise OutputError(f"{path} is the results file itself; give another name with -o")
-    if stat.S_ISDIR(status.st_mode):
+    if stat.S_ISDIR(state.st_mode):
         raise OutputError(f"{path} is a folder; give the name of a file with -o")
-    if not stat.S_ISREG(status.st_mode) or not output.kind.recognise(*_ends(path)):
+    if not stat.S_ISREG(state.st_mode) or not output.kind.recognise(*_ends(path)):
         raise OutputError(f"{path} exists and is not {output.kind.name} made by weightsweep; it is left as it is. Give another name with -o, or move that file")
 
 
@@ -96,7 +96,7 @@ def _ends(path: Path) -> tuple[bytes, bytes]:
 
 
 def check_folder(path: Path) -> None:
-    """OutputError unless the folder of a file to be written exists."""
+    """Raises OutputError unless the folder of `path` exists."""
     if not path.parent.is_dir():
         raise OutputError(f"{path}: its folder does not exist; create it, or give another name with -o")
 
@@ -105,11 +105,11 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise OutputError(f"{folder}: a part of this path is a file, not a folder; give another folder with -o") from None
+        raise OutputError(f"{folder}: a component of this path is a file, not a folder; give another folder with -o") from None
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Writes the file beside its name, syncs it and renames it. Follows a symbolic link; keeps mode and owner of a file that exists."""
+    """Replaces a file atomically: writes a temporary file, syncs it and renames it. Follows a symbolic link; keeps mode and owner."""
     target = Path(os.path.realpath(path))
     part = target.with_name(f".weightsweep-{os.getpid()}-{time.time_ns()}.part")
     try:
@@ -134,23 +134,23 @@ def _keep_mode_and_owner(descriptor: int, target: Path) -> None:
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
         try:
             os.fchown(descriptor, old.st_uid, old.st_gid)
-        except OSError:  # only root may give files away
+        except OSError:  # only root can change the owner
             pass
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
 
 
 def read_document(document: Path) -> str:
-    """The text of a document with blocks, line endings as they are."""
+    """The text of a document, with its line endings unchanged."""
     try:
         return document.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
-        raise OutputError(f"{document}: not a text in UTF-8, so no table can be put into it; convert it first") from None
+        raise OutputError(f"{document}: not UTF-8 text, so no table can be written into it; convert it to UTF-8 first") from None
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise OutputError(f"{document}: {'a folder, not a document' if isinstance(error, IsADirectoryError) else 'no such file'}") from None
 
 
 def fill_blocks(document: Path, texts: Mapping[Block, str]) -> None:
-    """Puts each text between its markers and changes nothing else of the document. OutputError where markers are missing."""
+    """Replaces the text between each pair of markers. Raises OutputError if a marker is missing or occurs twice."""
     old = new = read_document(document)
     for block, text in texts.items():
         before, inside, after = _around(document, new, block)
@@ -161,7 +161,7 @@ def fill_blocks(document: Path, texts: Mapping[Block, str]) -> None:
 
 
 def _around(document: Path, text: str, block: Block) -> tuple[str, str, str]:
-    """The document before, inside and after a block."""
+    """The parts of the document before, inside and after a block."""
     begin, end = block
     for marker in block:
         if text.count(marker) != 1:

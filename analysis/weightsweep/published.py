@@ -1,4 +1,4 @@
-"""The original experiment's published figures: R^2, final losses, and loss curves."""
+"""Published results of the original experiment: R^2, final losses, and loss curves."""
 
 import csv
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Case:
-    """One published training. `low` to `high`: what was reported of `measure`, "r2" or "loss_ema"; plot and series name its curve."""
+    """One published training. `measure` is "r2" or "loss_ema", its value lies in [low, high]; `plot` and `series` name the curve."""
 
     task: str
     model: str
@@ -52,7 +52,7 @@ def _curves() -> dict[tuple[str, str], Curve]:
 
 @cache
 def cases() -> list[Case]:
-    """Every training that the original experiment reported a figure of, in its own order."""
+    """Every training with a published value, in the order of publication."""
     found = []
     for row in _rows("published_loss.csv"):
         unknowns, equations = (int(row[name]) if row[name] else None for name in ("unknowns", "equations"))
@@ -71,11 +71,11 @@ def _of(task: str, model: str) -> dict[Cell, Case]:
 
 @cache
 def r2(task: str, model: str) -> dict[Cell, float]:
-    """R^2 of each published cell of that task and model."""
+    """Published R^2 of a task and model, by cell."""
     return {cell: case.low for cell, case in _of(task, model).items()}
 
 
 @cache
 def loss_curves(task: str, model: str) -> dict[Cell, Curve]:
-    """The smoothed loss of each of these cells."""
+    """Published loss curves (moving average) of a task and model, by cell."""
     return {cell: case.curve for cell, case in _of(task, model).items()}

@@ -1,4 +1,4 @@
-"""A results file as an xarray.Dataset. The only module that knows how the file is laid out."""
+"""Reads a results file into an xarray.Dataset. The only module that depends on the layout of the file."""
 
 import errno
 import math
@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# A reader sets no lock: it must neither wait for the program that is writing the file nor stop it. HDF5 looks once.
+# Readers take no lock, so they neither wait for the writer nor block it. HDF5 reads this variable once, when it is loaded.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 
 import h5py
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     import pandas
 
 SCHEMA_VERSION = 2
-DIVERGED_BELOW = -100.0  # R^2 at the last step: the squared error is a hundred times the variance
+DIVERGED_BELOW = -100.0  # R^2 at the last step; the squared error is then more than a hundred times the variance
 
-# Settings that follow from others: shown only where they say something of their own.
+# Columns that follow from the settings; a grid drops the axes along which they are constant.
 _COSTS = ("parameters", "flops_per_step")
 _FIRST = ("unknowns", "equations")
 
-# What the tables, figures and pages cannot do without, and its dimensions.
+# Columns that tables, figures and pages need, with their dimensions.
 _RUN, _POINT = ("run",), ("run", "point")
 _REQUIRED = {
     **dict.fromkeys(("run_id", "status", "task", "model", "unknowns", "equations", "steps", "steps_done", "flops_per_step"), _RUN),
@@ -36,27 +36,27 @@ _REQUIRED = {
     **dict.fromkeys(("curve_step", "curve_loss", "curve_r2", "curve_seconds"), _POINT),
 }
 
-Row = dict[str, np.ndarray]  # a run: an array without dimensions for a column, [point] for a curve
+Row = dict[str, np.ndarray]  # one run: a 0-d array per column, [point] per curve
 
 
 class ResultsError(Exception):
-    """The file cannot be read as a results file; the message says why."""
+    """The file cannot be read as a results file; the message has the reason."""
 
 
 def open_runs(path: str | Path) -> xr.Dataset:
-    """Everything but the models and checkpoints of a results file, in memory, also while it is being written.
+    """Loads a results file without models and checkpoints into memory. The file may be in use by a writer.
 
-    Dimensions `run` and `point` (and `segment`, of the timeline); settings and run_id are coordinates of `run`, outcomes and curves
-    are variables, each with `units` and `long_name`; `status` is text: pending, running, done, diverged or failed. Attributes: those
-    of the file, and `source`, its path. The R^2 of a diverged run is NaN here, so that means stay meaningful; the file keeps the value.
-    A run that an older version called done with an R^2 below -100 is diverged.
+    Dimensions: `run`, `point`, and `segment` (timeline). Settings and run_id are coordinates of `run`; outcomes and curves are variables,
+    each with `units` and `long_name`; `status` is text: pending, running, done, diverged or failed. Attributes: those of the file, and
+    `source`, its path. The R^2 of a diverged run is NaN, so that it does not enter means; the file keeps the value. A run that an older
+    version marked as done with an R^2 below -100 is diverged.
     """
     with open_file(path) as file:
         try:
             dataset = _decoded(file)
         except (MemoryError, ResultsError):
             raise
-        except Exception as error:  # damaged bytes lead to errors of every kind
+        except Exception as error:  # damaged bytes raise errors of any type
             raise _damaged(path, error) from error
     missing = [name for name, dims in _REQUIRED.items() if name not in dataset.variables or dataset[name].dims != dims]
     if missing:
@@ -67,67 +67,67 @@ def open_runs(path: str | Path) -> xr.Dataset:
 
 
 def _decoded(file: h5py.File) -> xr.Dataset:
-    """The columns without their checksums, text as str, settings as coordinates."""
+    """The dataset without checksums, with text as str and settings as coordinates."""
     dataset = xr.Dataset({name: _variable(file[name]) for name in _variables(file)}, attrs=_attributes(file))
     dataset["status"] = _flags_as_text(dataset["status"])
     dataset = dataset.drop_vars([name for name, variable in dataset.items() if variable.attrs.get("role") == "checksum"])
     for name, variable in dataset.items():
-        if variable.dtype.kind in "SOUT":  # newer xarrays have strings of their own
+        if variable.dtype.kind in "SOUT":  # newer versions of xarray have a string type
             dataset[name] = variable.copy(data=np.array([_text(value) for value in variable.values], dtype=object))
     return dataset.set_coords(["run_id", *(name for name, variable in dataset.items() if variable.attrs.get("role") == "setting")])
 
 
 def open_sweep(path: str | Path) -> xr.Dataset:
-    """The same with the sweep's axes as dimensions: `open_sweep("a.h5").r2.sel(unknowns=15).mean("seed")`.
+    """Loads a results file like open_runs, with the sweep's axes as dimensions: `open_sweep("a.h5").r2.sel(unknowns=15).mean("seed")`.
 
-    A dense grid over the settings that vary, where every combination is there; a setting that follows from some of the axes (the
-    equations, from unknowns and ratio) is a coordinate over those. Runs that form no grid (`exclude`) stay along `run`. The R^2 of
-    a diverged run is NaN (see open_runs).
+    The result is a dense grid over the settings that vary, if the file has every combination. A setting that follows from some axes
+    (equations, from unknowns and equation_ratio) is a coordinate over these axes. Runs that form no grid (`exclude`) stay along `run`.
+    The R^2 of a diverged run is NaN.
     """
     return as_grid(open_runs(path))
 
 
 @contextmanager
 def open_file(path: str | Path) -> Iterator[h5py.File]:
-    """The file in h5py, for reading. ResultsError where it is not one of ours."""
+    """Opens the file in h5py for reading. Raises ResultsError if it is not a results file."""
     try:
         if not Path(path).is_file():
-            raise ResultsError(f"{path}: " + ("a folder, not a file" if Path(path).is_dir() else "no such file"))
-        with open(path, "rb"):  # HDF5 would not say why it cannot
+            raise ResultsError(f"{path}: " + ("a folder; expected a results file" if Path(path).is_dir() else "no such file"))
+        with open(path, "rb"):  # raises an OSError with the reason, which HDF5 does not report
             file = h5py.File(path, "r")
     except PermissionError as error:
         raise ResultsError(f"{path}: {error.strerror}") from error
     except OSError as error:
-        raise _of_disk(path, error) or ResultsError(f"{path}: not a file that HDF5 can read ({error})") from error
+        raise _disk_error(path, error) or ResultsError(f"{path}: not a file that HDF5 can read ({error})") from error
     with file:
         try:
             version = int(file.attrs.get("schema_version", 0)) if "run_id" in file else 0
         except Exception as error:
             raise _damaged(path, error) from error
         if version == 0:
-            raise ResultsError(f"{path}: an HDF5 file, but no results of weightsweep")
+            raise ResultsError(f"{path}: an HDF5 file, but not a results file of weightsweep")
         if version > SCHEMA_VERSION:
-            raise ResultsError(f"{path}: written by a newer weightsweep (schema {version}; this package knows {SCHEMA_VERSION})")
+            raise ResultsError(f"{path}: written by a newer weightsweep (schema version {version}; this package reads up to {SCHEMA_VERSION}): install a newer package")
         yield file
 
 
 def _damaged(path: str | Path, error: object) -> Exception:
-    return _of_disk(path, error) or ResultsError(f"{path}: damaged ({error}); `weightsweep verify` says more")
+    return _disk_error(path, error) or ResultsError(f"{path}: damaged ({error}); `weightsweep verify` names the damaged parts")
 
 
-def _of_disk(path: str | Path, error: object) -> OSError | None:
-    """The error of a disk or a file system that failed: the file may be whole. HDF5 says so in its message alone."""
+def _disk_error(path: str | Path, error: object) -> OSError | None:
+    """The OSError if the disk or the file system failed (the file may be undamaged), else None. HDF5 reports the cause only as text."""
     found = [number for number in (errno.EIO, errno.ESTALE, errno.ETIMEDOUT) if os.strerror(number) in str(error)]
     return OSError(found[0], os.strerror(found[0]), str(path)) if found else None
 
 
 def _variables(file: h5py.File) -> list[str]:
-    """The columns, curves and timeline in the order of creation: while a run is written, `status` must be read first. Datasets that other
-    programs added are left out: they come after the first /internal/immutable[0] datasets. An older file has no such count."""
+    """Names of the columns, curves and timeline columns in creation order, since `status` must be read first while a run is written. Datasets
+    that other programs added are omitted: they come after the first /internal/immutable[0] datasets. Older files have no such count."""
     names: list[bytes] = []
     try:
         file.id.links.iterate(names.append, idx_type=h5py.h5.INDEX_CRT_ORDER)
-    except RuntimeError:  # a file without an order
+    except RuntimeError:  # the file does not track the creation order
         names = [name.encode() for name in file]
     datasets = (name.decode() for name in names if isinstance(file.get(name), h5py.Dataset))
     if "immutable" in file.get("internal", ()):
@@ -146,7 +146,7 @@ def _variable(item: h5py.Dataset) -> xr.Variable:
 
 
 def _attributes(item: h5py.File | h5py.Dataset) -> dict[str, object]:
-    """Texts, integers and small arrays; not what HDF5 keeps of dimensions, nor types that only HDF5 knows."""
+    """Attributes that are text, numbers or small arrays, without those of HDF5 dimension scales and of types that numpy lacks."""
     kept = {}
     for name in item.attrs:
         if name not in ("DIMENSION_LIST", "_Encoding") and item.attrs.get_id(name).dtype.kind in "OSiuf":
@@ -156,7 +156,7 @@ def _attributes(item: h5py.File | h5py.Dataset) -> dict[str, object]:
 
 
 def to_pandas(dataset: xr.Dataset, curves: bool = False) -> "pandas.DataFrame":
-    """A row for each run; with `curves`, for each point that its curves have reached, with run_id and the axes beside it."""
+    """One row per run. With `curves`, one row per point that the curves of a run have reached, with run_id and the axes."""
     runs = as_runs(dataset)
     if not curves:
         return runs[[name for name, variable in runs.variables.items() if variable.dims == ("run",)]].to_dataframe().reset_index(drop=True)
@@ -166,7 +166,7 @@ def to_pandas(dataset: xr.Dataset, curves: bool = False) -> "pandas.DataFrame":
 
 
 def rows(runs: xr.Dataset) -> list[Row]:
-    """Each run by itself: what its columns hold, and its curves [point]."""
+    """One Row per run, with its columns and its curves [point]."""
     columns = {str(name): variable.values for name, variable in runs.variables.items() if variable.dims[:1] == ("run",)}
     return [{name: np.asarray(values[run]) for name, values in columns.items()} for run in range(runs.sizes["run"])]
 
@@ -176,7 +176,7 @@ def done(runs: xr.Dataset) -> xr.Dataset:
 
 
 def groups(runs: Iterable[Row], names: list[str]) -> dict[tuple[object, ...], list[Row]]:
-    """Runs that agree in these settings, by their values."""
+    """Groups the runs by the values of the settings `names`."""
     found: dict[tuple[object, ...], list[Row]] = {}
     for run in runs:
         found.setdefault(tuple(_one_nan(run[name].item()) for name in names), []).append(run)
@@ -184,12 +184,12 @@ def groups(runs: Iterable[Row], names: list[str]) -> dict[tuple[object, ...], li
 
 
 def _one_nan(value: object) -> object:
-    """The value as a key: every NaN is the same object, so that NaN agrees with NaN."""
+    """The value as a dictionary key; every NaN becomes the same object, so that NaNs are equal keys."""
     return math.nan if isinstance(value, float) and math.isnan(value) else value
 
 
 def as_grid(runs: xr.Dataset) -> xr.Dataset:
-    """See open_sweep."""
+    """The dataset of open_sweep, from that of open_runs."""
     names = grid_axes(runs)
     values = [np.array(sorted(set(runs[name].values), key=order), dtype=runs[name].dtype) for name in names]
     shape = [len(each) for each in values]
@@ -213,7 +213,7 @@ def as_grid(runs: xr.Dataset) -> xr.Dataset:
 
 
 def as_runs(dataset: xr.Dataset) -> xr.Dataset:
-    """A grid back along `run`, row-major; anything else as it is."""
+    """Flattens a grid to the dimension `run`, in row-major order. A dataset with the dimension `run` is returned unchanged."""
     if "run" in dataset.dims:
         return dataset
     names = list(dataset["run_id"].dims)
@@ -230,7 +230,7 @@ def as_runs(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _without_idle(variable: xr.Variable, names: list[str]) -> xr.Variable:
-    """Drops the axes along which a setting stays the same."""
+    """Drops the axes along which a setting is constant."""
     for name in names:
         first = variable.isel({name: 0})
         if all(np.array_equal(variable.isel({name: index}).values, first.values) for index in range(1, variable.sizes[name])):
@@ -239,7 +239,7 @@ def _without_idle(variable: xr.Variable, names: list[str]) -> xr.Variable:
 
 
 def grid_axes(runs: xr.Dataset) -> list[str]:
-    """The settings that vary and do not follow from another one: a ratio rather than the equations that it gives."""
+    """The settings that vary and do not follow from another one, with equation_ratio rather than equations."""
     kept = [name for name in _by_preference(runs) if len(set(_numbered(runs, name))) > 1]
     if "equation_ratio" in kept and "equations" in kept:
         kept.remove("equations")
@@ -250,7 +250,7 @@ def grid_axes(runs: xr.Dataset) -> list[str]:
 
 
 def axes(dataset: xr.Dataset) -> list[str]:
-    """The settings that differ between runs, unknowns and equations first, without those that only restate another one."""
+    """The settings that differ between runs, unknowns and equations first, without those that follow from an earlier one."""
     kept: list[str] = []
     for name in _by_preference(dataset):
         values = _numbered(dataset, name)
@@ -262,7 +262,7 @@ def axes(dataset: xr.Dataset) -> list[str]:
 
 
 def varied(dataset: xr.Dataset) -> list[str]:
-    """The settings that differ between runs, those that go along with another axis too, but for what follows from the unknowns."""
+    """The settings that differ between runs, without those that follow from the unknowns."""
     differ = [name for name in _by_preference(dataset) if len(set(_numbered(dataset, name))) > 1]
     if "equations" in differ and "equation_ratio" in differ:
         differ.remove("equation_ratio")
@@ -270,7 +270,7 @@ def varied(dataset: xr.Dataset) -> list[str]:
 
 
 def setting(run: Row, name: str) -> str:
-    """A run's setting as text; empty for an empty list, and for what its model does not use."""
+    """A setting of the run as text; empty for an empty list, and for a setting that its model does not use."""
     idle = name in ("heads", "queries") and run["pooling"].item() != "attention"
     return "" if idle else exact(run[name].item())
 
@@ -284,18 +284,18 @@ def _by_preference(dataset: xr.Dataset) -> list[str]:
 
 
 def _numbered(dataset: xr.Dataset, name: str) -> np.ndarray:
-    """A number for each value; one for all NaN, which does not equal itself."""
+    """The index of each value among the sorted distinct values; all NaN have one index."""
     return np.unique(dataset[name].values, return_inverse=True)[1]
 
 
 def _follows(values: np.ndarray, other: np.ndarray) -> bool:
-    """Whether `values` is a function of `other`."""
+    """True if `values` is a function of `other`."""
     seen: dict[object, object] = {}
     return all(seen.setdefault(key, value) == value for key, value in zip(other, values, strict=True))
 
 
 def _leave_out_diverged(dataset: xr.Dataset) -> None:
-    """Sets R^2 of diverged runs to NaN, in every column of one."""
+    """Sets every R^2 column of diverged runs to NaN."""
     for run in np.flatnonzero((dataset["status"].values == "done") & (dataset["r2"].values < DIVERGED_BELOW)):
         dataset["status"].values[run] = "diverged"
         dataset["message"].values[run] = dataset["message"].values[run] or f"R^2 is {dataset['r2'].values[run]:.3g} at the last step"

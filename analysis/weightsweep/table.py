@@ -1,4 +1,4 @@
-"""The runs of a sweep as a table: what was varied, what came out, and what was published for the same case."""
+"""Table of the runs of a sweep: axes, results, and the published R² of the same case."""
 
 import math
 import re
@@ -13,14 +13,14 @@ BLOCK: Block = ("<!-- quick-table:begin -->", "<!-- quick-table:end -->")
 
 
 def rows(dataset: xr.Dataset, brief: bool = False) -> tuple[list[str], list[list[str]]]:
-    """Head and cells, one row a run in the sweep's order. `brief` leaves out what a reader of a finished table can do without."""
+    """Head and cells, one row per run in the order of the file. `brief` omits the run ids, and the status if every run is done."""
     varied = [name for name in results.axes(dataset) if name not in ("unknowns", "equations")]
     shown = ["unknowns", "equations", *varied]
     head = ["run", *shown, "steps", "R² %", "published", "difference", "seconds", "status"]
     cells = [_row(run, shown) for run in results.rows(dataset)]
     if brief:
-        unneeded = {"run"} | ({"status"} if all(row[-1] == "done" for row in cells) else set())
-        keep = [column for column, name in enumerate(head) if name not in unneeded]
+        omitted = {"run"} | ({"status"} if all(row[-1] == "done" for row in cells) else set())
+        keep = [column for column, name in enumerate(head) if name not in omitted]
         head, cells = [head[column] for column in keep], [[row[column] for column in keep] for row in cells]
     return head, cells
 
@@ -52,7 +52,7 @@ def _number(value: float, form: str) -> str:
 
 
 def _left(name: str, values: list[str]) -> bool:
-    """Text goes to the left, numbers go to the right."""
+    """True if the column is aligned left: text columns are, columns of numbers are not."""
     return name in ("run", "status") or not all(value[:1] in "-+0123456789" for value in values)
 
 

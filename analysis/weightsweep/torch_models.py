@@ -1,5 +1,5 @@
-"""The models in PyTorch, as the original experiment wrote them: the same tensor names and shapes, the same function. Needs PyTorch
-alone. Shapes follow from the parameters; `settings` says what they do not tell: model, pooling, heads."""
+"""The models in PyTorch, with the tensor names, shapes and functions of the original experiment's. Imports only PyTorch and numpy. Shapes
+follow from the parameters; model, pooling and heads come from `settings`."""
 
 from collections.abc import Mapping
 
@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-MOMENTS_EPSILON = 1e-6  # under the root of the variance
+MOMENTS_EPSILON = 1e-6  # added to the variance before the square root
 
 
 def torch_model(settings: Mapping[str, object], tensors: Mapping[str, np.ndarray]) -> nn.Module:
-    """A module with these parameters, ready to predict, or to be trained further."""
+    """A module with these parameters, for prediction or further training."""
     values = {name: torch.from_numpy(np.array(array, np.float32)) for name, array in tensors.items()}
     shapes = {name: tuple(value.shape) for name, value in values.items()}
     kind = settings["model"]
@@ -24,7 +24,7 @@ def torch_model(settings: Mapping[str, object], tensors: Mapping[str, np.ndarray
     elif kind == "res-linear":
         model = ResLinear(shapes)
     else:
-        raise ValueError(f"no PyTorch class for the model '{kind}'")
+        raise ValueError(f"unknown model '{kind}'; expected deep-sets, linear, x-linear or res-linear")
     model.load_state_dict(values)
     return model
 
@@ -38,7 +38,7 @@ def _dense(shapes: Shapes, name: str) -> nn.Linear:
 
 
 def _stack(shapes: Shapes, prefix: str) -> nn.Sequential:
-    """Dense layers prefix.0, prefix.2, ... with ReLU between two."""
+    """Dense layers prefix.0, prefix.2, ... with a ReLU between consecutive layers."""
     count = sum(name.startswith(f"{prefix}.") and name.endswith(".weight") for name in shapes)
     layers: list[nn.Module] = []
     for index in range(count):
@@ -48,7 +48,7 @@ def _stack(shapes: Shapes, prefix: str) -> nn.Sequential:
 
 
 class Encoder(nn.Module):
-    """Embeds each pair."""
+    """Maps each pair to its embedding."""
 
     def __init__(self, shapes: Shapes) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Encoder(nn.Module):
 
 
 class Attention(nn.Module):
-    """Learned queries over the embeddings of a set, in several heads, without residual, norm or feed-forward."""
+    """Multi-head attention of learned queries over the embeddings of a set, without residual, norm or feed-forward layer."""
 
     def __init__(self, shapes: Shapes, heads: int) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Attention(nn.Module):
 
 
 class Pool(nn.Module):
-    """Without parameters: mean, sum, max, moments (mean and standard deviation)."""
+    """Pooling without parameters: mean, sum, max, moments (mean and standard deviation)."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Pool(nn.Module):
         if self.kind == "moments":
             deviation = (embeddings.var(1, unbiased=False) + MOMENTS_EPSILON).sqrt()
             return torch.cat([embeddings.mean(1), deviation], 1)
-        raise ValueError(f"no pooling '{self.kind}'")
+        raise ValueError(f"unknown pooling '{self.kind}'; expected mean, sum, max or moments")
 
 
 class DeepSets(nn.Module):
@@ -113,7 +113,7 @@ class DeepSets(nn.Module):
 
 
 class Linear(nn.Module):
-    """A plain stack of dense layers. x [batch, inputs]; pairs [batch, equations, inputs + 1] are flattened."""
+    """Dense layers with ReLU, and a linear output layer. Input: x [batch, inputs], or pairs [batch, equations, inputs + 1], flattened."""
 
     def __init__(self, shapes: Shapes) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class Linear(nn.Module):
 
 
 class XLinear(Linear):
-    """The input is seen again after every hidden layer."""
+    """Linear, with the input concatenated to the output of every hidden layer."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.flatten(1)
@@ -140,7 +140,7 @@ class XLinear(Linear):
 
 
 class Block(nn.Module):
-    """relu(main(x) + skip(x))"""
+    """Residual block: relu(main(x) + skip(x))."""
 
     def __init__(self, shapes: Shapes, name: str) -> None:
         super().__init__()

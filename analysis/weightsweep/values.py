@@ -1,4 +1,4 @@
-"""Values of settings: their exact text, and their order."""
+"""Values of settings: exact text and sort order."""
 
 import math
 import re

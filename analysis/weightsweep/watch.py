@@ -1,4 +1,4 @@
-"""A local page that follows a sweep while it runs: the report without its figures, refreshed every few seconds. 127.0.0.1 only."""
+"""Web server on 127.0.0.1 for the page of a running sweep: the report without figures, refreshed every few seconds."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from weightsweep import report, results
 from weightsweep.report import data
 
 REFRESH_SECONDS = 2.0
-_HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)  # a page of another site would use another name; port 80 is left out
+_HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)  # requests from pages of other sites have another host; browsers omit port 80
 
 
 class _Server(ThreadingHTTPServer):
@@ -21,7 +21,7 @@ class _Server(ThreadingHTTPServer):
     ends = False
 
     def handle_error(self, *request_and_address: Any) -> None:
-        """A page that was closed amid an answer, or an answer that Ctrl-C cut short, is no error."""
+        """Ignores errors of a connection that the browser closed, and of a response that Ctrl-C interrupted."""
         if not self.ends and not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(*request_and_address)
 
@@ -31,12 +31,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if not _HOSTS.fullmatch(self.headers.get("Host", "")):
-            return self._answer(HTTPStatus.FORBIDDEN, "text/plain", "for this machine only\n")
+            return self._answer(HTTPStatus.FORBIDDEN, "text/plain", "only requests to 127.0.0.1 or localhost are served\n")
         if self.path not in ("/", "/data.json"):
-            return self._answer(HTTPStatus.NOT_FOUND, "text/plain", "there are / and /data.json\n")
+            return self._answer(HTTPStatus.NOT_FOUND, "text/plain", "not found; expected / or /data.json\n")
         try:
             content = data.content(results.open_runs(self.server.results))
-        except results.ResultsError as error:  # in a moment perhaps
+        except results.ResultsError as error:  # the file may not exist yet, or not be complete
             return self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", json.dumps({"error": str(error)}))
         if self.path == "/":
             return self._answer(HTTPStatus.OK, "text/html", report.page(content, [], REFRESH_SECONDS))
@@ -55,15 +55,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def serve(path: Path, port: int) -> None:
-    """Serves until Ctrl-C. `port` 0 takes a free one."""
-    results.open_runs(path)  # what cannot be read is said here, not on the page
+    """Serves until Ctrl-C. `port` 0: any free port."""
+    results.open_runs(path)  # raises an error before the server starts if the file cannot be read
     try:
         server = _Server(("127.0.0.1", port), _Handler)
     except OSError as error:
-        raise OSError(f"port {port} of 127.0.0.1: {error.strerror}; --port takes another one, --port 0 any that is free") from error
+        raise OSError(f"port {port} of 127.0.0.1: {error.strerror}; choose another port with --port, or any free port with --port 0") from error
     with server:
         server.results = path
-        print(f"{path} at http://127.0.0.1:{server.server_port}/ (Ctrl-C ends)", flush=True)
+        print(f"{path} at http://127.0.0.1:{server.server_port}/ (stop with Ctrl-C)", flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:

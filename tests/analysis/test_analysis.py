@@ -92,7 +92,7 @@ def test_open_sweep_refuses(tmp_path: Path) -> None:
     other = tmp_path / "other.h5"
     with h5py.File(other, "w") as file:
         file["x"] = [1, 2]
-    with pytest.raises(ResultsError, match="no results of weightsweep"):
+    with pytest.raises(ResultsError, match="not a results file of weightsweep"):
         open_runs(other)
     with pytest.raises(ResultsError, match="a folder"):
         open_runs(tmp_path)
@@ -289,7 +289,7 @@ def test_a_map_wants_two_axes(tmp_path: Path) -> None:
     path = tmp_path / "one.h5"
     make_results(path, [run | {"status": "pending"} for run in grid(equation_ratio=[1.33, 2.0])])
     refused = run("plot", path, "--figure", "heatmap")
-    assert refused.returncode == 3 and "equation_ratio alone varies" in refused.stderr and "Traceback" not in refused.stderr
+    assert refused.returncode == 3 and "only equation_ratio varies" in refused.stderr and "Traceback" not in refused.stderr
     nothing = run("plot", path)
     assert nothing.returncode == 0 and nothing.stdout == "" and "no figure" in nothing.stderr
 
@@ -354,7 +354,7 @@ def test_compare_seed(tmp_path: Path) -> None:
     assert text.count("| mlp-inverse | deep-sets |") == 5 and "mlp-forward linear 10,000 steps" in text
     assert run("compare-seed", "--archives", tmp_path / "nowhere").returncode == 3
     none = run("compare-seed", "--archives", tmp_path / "figures")
-    assert none.returncode == 0 and none.stdout.count("no archive has it yet") == 12
+    assert none.returncode == 0 and none.stdout.count("no archive") == 12
 
 
 def test_command_line(seed_table: Path, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_output_that_cannot_be_written(path: Path) -> None:
                 assert done.returncode == 4 and done.stderr.startswith("weightsweep: standard output could not be written"), done.stderr
     os.close(writer)
     closed = run(path, command=["sh", "-c", 'exec "$0" -m weightsweep table "$1" >&-', sys.executable])
-    assert closed.returncode == 4 and closed.stderr == "weightsweep: standard output is closed\n"
+    assert closed.returncode == 4 and closed.stderr == "weightsweep: standard output is closed; redirect it to a file or /dev/null\n"
     assert run("report", path, "-o", "/proc/page.html").returncode == 4
     assert run("plot", path, "-o", "/proc/figures").returncode == 4
 

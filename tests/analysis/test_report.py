@@ -332,4 +332,4 @@ def test_watch_on_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = weightsweep("watch", path, "--port", taken.getsockname()[1])
         _, errors = server.communicate(timeout=60)
-    assert server.returncode == 4 and "--port 0 any that is free" in errors and "Traceback" not in errors
+    assert server.returncode == 4 and "any free port with --port 0" in errors and "Traceback" not in errors

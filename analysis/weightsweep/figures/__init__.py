@@ -1,4 +1,4 @@
-"""Figures, one function each: the runs of a sweep in, a matplotlib figure out. FIGURES names them and says which sweep calls for which."""
+"""Figures: each function draws the runs of a sweep as a matplotlib figure. FIGURES lists them, with the condition that a sweep has their data."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from weightsweep.results import Row
 @dataclass(frozen=True)
 class Kind:
     draw: Callable[[xr.Dataset], Figure]
-    called_for: Callable[[xr.Dataset], bool]  # whether the sweep has what the figure shows
+    called_for: Callable[[xr.Dataset], bool]  # true if the sweep has the data of the figure
 
 
 def _differ(runs: xr.Dataset, name: str) -> bool:
@@ -38,7 +38,7 @@ FIGURES: dict[str, Kind] = {
     "shift": Kind(evaluation.distribution_shift, lambda runs: bool(evaluation.shifts(runs))),
     "timeline": Kind(timeline.rank_timeline, lambda runs: len(timeline.segments(runs)) > 0),
 }
-SCALING = "scaling"  # the one figure of several files
+SCALING = "scaling"  # the only figure of several files
 
 
 def called_for(runs: xr.Dataset) -> list[str]:
@@ -47,7 +47,7 @@ def called_for(runs: xr.Dataset) -> list[str]:
 
 @contextmanager
 def drawn(files: list[xr.Dataset], name: str) -> Iterator[Figure]:
-    """The figure of that name; closed afterwards."""
+    """Context manager: draws the figure `name` and closes it at the end."""
     with style.plt.rc_context(style.STYLE):
         figure = scaling.scaling(files) if name == SCALING else FIGURES[name].draw(files[0])
         yield figure
@@ -56,7 +56,7 @@ def drawn(files: list[xr.Dataset], name: str) -> Iterator[Figure]:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure that is to be drawn: FOLDER/RESULTS-NAME.png and, with `pdf`, .pdf; scaling, of all files: FOLDER/scaling.png and .pdf."""
+    """A figure to be drawn as FOLDER/RESULTS-NAME.png and, with `pdf`, .pdf. The figure `scaling` is FOLDER/scaling.png and .pdf."""
 
     name: str
     files: list[xr.Dataset]
@@ -65,7 +65,7 @@ class Drawing:
 
     @property
     def path(self) -> Path:
-        """The PNG's."""
+        """Path of the PNG file."""
         return self.outputs()[0].path
 
     def outputs(self) -> list[Output]:
@@ -80,7 +80,7 @@ class Drawing:
 
 
 def drawings(files: list[xr.Dataset], folder: Path | None, names: list[str] | None = None) -> list[Drawing]:
-    """The named figures, or those that the sweeps call for, in `folder` or beside each sweep's results."""
+    """The figures `names`, or all whose data each sweep has, in `folder` or in the folder of each results file."""
     beside = [folder or Path(runs.attrs["source"]).parent for runs in files]
     wanted = [(name, runs, place) for runs, place in zip(files, beside) for name in (called_for(runs) if names is None else names)]
     found = [Drawing(name, [runs], place) for name, runs, place in wanted if name != SCALING]
@@ -88,7 +88,7 @@ def drawings(files: list[xr.Dataset], folder: Path | None, names: list[str] | No
 
 
 def save(files: list[xr.Dataset], folder: Path | None, names: list[str] | None = None) -> list[Path]:
-    """Draws them (see drawings) once it is sure that each may be written, and returns their paths."""
+    """Draws the figures of `drawings` after checking that each can be written. Returns their paths."""
     planned = drawings(files, folder, names)
     outputs.check(output for drawing in planned for output in drawing.outputs())
     for place in {drawing.folder for drawing in planned}:
@@ -97,7 +97,7 @@ def save(files: list[xr.Dataset], folder: Path | None, names: list[str] | None =
 
 
 def save_seed(archives: dict[str, list[Row]], folder: Path) -> list[Path]:
-    """The original experiment beside ours, as FOLDER/seed-curves and FOLDER/seed-r2, .png and .pdf."""
+    """Draws the comparisons with the original experiment: FOLDER/seed-curves and FOLDER/seed-r2, as .png and .pdf."""
     kinds = {"png": outputs.PNG, "pdf": outputs.PDF}
     named = {name: [Output(folder / f"{name}.{suffix}", kind, folder) for suffix, kind in kinds.items()] for name in ("seed-curves", "seed-r2")}
     outputs.check(output for each in named.values() for output in each)
@@ -112,7 +112,7 @@ def save_seed(archives: dict[str, list[Row]], folder: Path) -> list[Path]:
 
 
 def write(figure: Figure, files: list[Output]) -> list[Path]:
-    """Writes a figure as each of these files, whose suffixes say how. The metadata name this package, by which it knows its own files."""
+    """Writes a figure to each file, in the format of its suffix. The metadata contain the marker of this package."""
     for output in files:
         buffer = io.BytesIO()
         figure.savefig(buffer, format=output.path.suffix[1:], metadata={"Creator": outputs.MARKER})

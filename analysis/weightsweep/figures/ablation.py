@@ -1,4 +1,4 @@
-"""One setting varied, everything else the same: embedding, pooling, the generators' activation."""
+"""R^2 against one setting: embedding, pooling, activation of the generators."""
 
 from typing import Any
 
@@ -20,18 +20,18 @@ def embedding(runs: xr.Dataset) -> Figure:
 
 
 def pooling(runs: xr.Dataset) -> Figure:
-    """R^2 of each pooling; attention with different heads and queries is several."""
+    """R^2 per pooling; each combination of heads and queries of attention is a pooling of its own."""
     return _ablation(runs, "pooling", "Explained variance of each pooling", ("heads", "queries"))
 
 
 def activation(runs: xr.Dataset) -> Figure:
-    """R^2 of each activation of the generators."""
+    """R^2 per activation of the generators."""
     return _ablation(runs, "generator_activation", "Explained variance of generators of each activation")
 
 
 def _ablation(runs: xr.Dataset, name: str, title: str, parts: tuple[str, ...] = ()) -> Figure:
-    """Mean over seeds with their standard deviation as bar, stretched towards 100 %; a series for each combination of the other axes.
-    A setting that is text may have parts: others, named with it."""
+    """Mean over seeds with the standard deviation as bar, on a scale stretched towards 100 %; one series per combination of the other axes.
+    `parts`: settings that are appended to the label of a text setting."""
     parts = tuple(part for part in parts if part in results.varied(runs))
     names = style.others(runs, name, *parts)
     if "equations" in names and "unknowns" not in names and len(set(runs["unknowns"].values)) > 1:
@@ -48,7 +48,7 @@ def _ablation(runs: xr.Dataset, name: str, title: str, parts: tuple[str, ...] = 
             at = [values.index(value) + 0.6 * ((index + 0.5) / len(groups) - 0.5) for value in at]
         looks = style.series(index) | ({} if numbers else {"linestyle": "none"})
         label = style.label(group[0], kept) or "R²"
-        rest = np.clip([1 - each.mean / 100 for each in spreads], None, 1)  # R² below 0 stands at 0
+        rest = np.clip([1 - each.mean / 100 for each in spreads], None, 1)  # R² below 0 is drawn at 0
         bars = np.array([each.bar / 100 for each in spreads])
         axes.errorbar(at, rest, [np.minimum(bars, 0.9 * rest), np.minimum(bars, 1 - rest)], **looks, capsize=2.5, clip_on=False, label=label)
         for where, each in zip(at, spreads):

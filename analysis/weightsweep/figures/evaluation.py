@@ -1,4 +1,4 @@
-"""What the held-out generators tell beyond R^2: the weights themselves, and inputs of other distributions."""
+"""Scores of held-out generators other than R^2: similarity of the weights, and R^2 under other conditions."""
 
 import numpy as np
 import xarray as xr
@@ -16,16 +16,16 @@ def has_weight_match(runs: xr.Dataset) -> bool:
 
 
 def shifts(runs: xr.Dataset) -> list[str]:
-    """The columns with R^2 under other conditions than those of the training."""
+    """Columns of R^2 under conditions other than those of the training."""
     names = [str(name) for name in runs if str(name).startswith("r2_") and name not in _NOT_A_SHIFT and not str(name).endswith("_stderr")]
     return [name for name in names if np.isfinite(runs[name].values).any()]
 
 
 def weight_match(runs: xr.Dataset) -> Figure:
-    """How near the predicted weights come to the true ones, up to the symmetries, against how near the functions are."""
+    """Similarity of predicted and true weights, up to the symmetries of a generator, against R^2 of the outputs."""
     names = style.others(runs)
     figure, axes = plt.subplots(figsize=(6.0, 4.2), layout="constrained")
-    finished = [run for run in results.rows(results.done(runs)) if np.isfinite(run.get("weight_match", np.nan))]  # only some generators have it
+    finished = [run for run in results.rows(results.done(runs)) if np.isfinite(run.get("weight_match", np.nan))]  # weight_match is defined only for some generators
     kept, groups = style.series_of(finished, names)
     for index, group in enumerate(groups):
         looks = style.series(index) | {"linestyle": "none"}
@@ -41,7 +41,7 @@ def weight_match(runs: xr.Dataset) -> Figure:
 
 
 def _chance(runs: xr.Dataset, axes: plt.Axes) -> None:
-    """The level that weights of unrelated generators reach, one for each number of unknowns."""
+    """Lines at the similarity of unrelated generators, one per number of unknowns."""
     if "weight_match_chance" not in runs:
         return
     levels = {int(count): float(level) for count, level in zip(runs["unknowns"].values, runs["weight_match_chance"].values) if np.isfinite(level)}
@@ -51,7 +51,7 @@ def _chance(runs: xr.Dataset, axes: plt.Axes) -> None:
 
 
 def distribution_shift(runs: xr.Dataset) -> Figure:
-    """R^2 where the network was trained, and beside it under the other conditions of `evaluation`; seeds are averaged."""
+    """R^2 under the conditions of the training and under the others of `evaluation`, averaged over seeds."""
     columns = ["r2", *shifts(runs)]
     names = style.others(runs)
     kept, groups = style.series_of(results.rows(results.done(runs)), names)

@@ -1,4 +1,4 @@
-"""R^2 over two axes of the sweep."""
+"""Heat map of R^2 over two axes of the sweep."""
 
 import numpy as np
 import xarray as xr
@@ -15,17 +15,17 @@ PANELS = 6
 
 
 def axes_of(runs: xr.Dataset) -> list[str]:
-    """The axes of the sweep without the seed, those with the most values first: two of them span the map."""
+    """The axes of the sweep without the seed, in descending order of their number of values. The first two span the map."""
     names = [name for name in results.grid_axes(runs) if name != "seed"]
     return sorted(names, key=lambda name: -len(set(runs[name].values)))
 
 
 def heat_map(runs: xr.Dataset) -> Figure:
-    """Mean R^2 of the finished runs; a panel for each combination of the other axes, or their mean where that would be too many. The
-    colours end at 0 %: all that is worse than the mean has one colour. A cell whose runs all diverged says so."""
+    """Mean R^2 of the finished runs, one panel per combination of the other axes, or averaged over these axes if the panels would be too
+    many. The colour scale ends at 0 %. A cell whose runs all diverged is labelled "diverged"."""
     names = axes_of(runs)[:2]
     if len(names) < 2:
-        raise results.ResultsError(f"{runs.attrs['source']}: a heat map wants two settings that vary; here {names[0] + ' alone varies' if names else 'none varies'}")
+        raise results.ResultsError(f"{runs.attrs['source']}: a heat map needs two settings that vary; here {'only ' + names[0] + ' varies' if names else 'none varies'}")
     rest = axes_of(runs)[2:]
     ended = [run for run in results.rows(runs) if run["status"].item() in ("done", "diverged")]
     combinations = style.groups(ended, rest) if rest else [ended]
@@ -60,7 +60,7 @@ def _cells(runs: list[Row], names: list[str], columns: list[object], rows: list[
 
 
 def _diverged(runs: list[Row], names: list[str], columns: list[object], rows: list[object]) -> set[tuple[int, int]]:
-    """Row and column of the cells whose runs all diverged."""
+    """(row, column) of the cells whose runs all diverged."""
     lost = [group[0] for group in style.groups(runs, names) if all(run["status"].item() == "diverged" for run in group)]
     return {(rows.index(run[names[1]].item()), columns.index(run[names[0]].item())) for run in lost}
 
@@ -75,11 +75,11 @@ def _map(axes: Axes, cells: np.ndarray, columns: list[object], rows: list[object
 
 
 def _name_cells(axes: Axes, cells: np.ndarray, diverged: set[tuple[int, int]], middle: float) -> None:
-    """Writes each cell's R^2 into it, or why there is none."""
+    """Writes R^2, or the reason why there is none, into each cell."""
     for (row, column), value in np.ndenumerate(cells):
         if np.isnan(value):
             text, colour = ("diverged", style.GREY) if (row, column) in diverged else ("–", "black")
         else:
-            text = f"{value:.1f}" if value >= style.LOWEST_R2 else f"< −{-style.LOWEST_R2:g}"
+            text = f"{value:.1f}" if value >= style.MIN_R2 else f"< −{-style.MIN_R2:g}"
             colour = "white" if value < middle else "black"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9 if text == "diverged" else None)

@@ -1,4 +1,4 @@
-"""Loss against the step, the published curves in the background."""
+"""Training loss against the step, with the published curves in the background."""
 
 import numpy as np
 import xarray as xr
@@ -12,16 +12,16 @@ from weightsweep.figures.style import DASHES, GREY, LEGEND_ROWS, Dash
 from weightsweep.results import Row
 
 
-MOST_PANELS = 4
-MOST_NAMES = 2 * LEGEND_ROWS  # lines of a panel
+MAX_PANELS = 4
+MAX_NAMES = 2 * LEGEND_ROWS  # labelled lines per panel
 
 
 def loss_curves(runs: xr.Dataset) -> Figure:
-    """The smoothed training loss of every run against its step, a panel for each number of unknowns, and for each value of another
-    setting where one panel would hold too many lines to name.
+    """Training loss (moving average) of every run against the step, one panel per number of unknowns. A further setting gets panels of
+    its own if a panel would have more than MAX_NAMES lines.
 
-    The dash says how many equations, here and in the published curves; colour and marker say the rest, where anything else varies.
-    Seeds share their line's looks.
+    The dash of a line denotes the number of equations, also in the published curves; colour and marker denote the other settings that
+    vary. Seeds share one style.
     """
     started = [run for run in results.rows(runs) if np.isfinite(run["curve_step"]).any()]
     split, others = _split(runs, started)
@@ -34,14 +34,14 @@ def loss_curves(runs: xr.Dataset) -> Figure:
 
 
 def _split(runs: xr.Dataset, started: list[Row]) -> tuple[list[str], list[str]]:
-    """The settings that have panels of their own, and those whose lines share one."""
+    """The settings whose values have separate panels, and those whose values share a panel."""
     split, others = ["unknowns"], style.others(runs, "unknowns", "equations")
-    while others and max((len(style.groups(part, [*others, "equations"])) for part in style.groups(started, split)), default=0) > MOST_NAMES:
-        least = min(others, key=lambda name: (len(style.groups(started, [*split, name])), name == "model"))  # models are to be compared
-        if len(style.groups(started, [*split, least])) > MOST_PANELS:
+    while others and max((len(style.groups(part, [*others, "equations"])) for part in style.groups(started, split)), default=0) > MAX_NAMES:
+        fewest = min(others, key=lambda name: (len(style.groups(started, [*split, name])), name == "model"))  # models stay in one panel if possible
+        if len(style.groups(started, [*split, fewest])) > MAX_PANELS:
             break
-        split.append(least)
-        others.remove(least)
+        split.append(fewest)
+        others.remove(fewest)
     return split, others
 
 
@@ -50,7 +50,7 @@ def _panel(axes: Axes, runs: list[Row], unknowns: int, title: str, others: list[
     dashes = {count: DASHES[index % len(DASHES)] for index, count in enumerate(equations)}
     extra = _published(axes, runs, unknowns, dashes)
     kinds = style.groups(runs, others)
-    by_equations = len(kinds) * len(equations) > MOST_NAMES  # too many to name: the equations alone
+    by_equations = len(kinds) * len(equations) > MAX_NAMES  # then only the equations are labelled
     named = others if others and len(equations) == 1 else ["equations", *others]
     series = style.groups(runs, ["equations"] if by_equations else [*others, "equations"])
     for index, group in enumerate(series):
@@ -75,7 +75,7 @@ def _panel(axes: Axes, runs: list[Row], unknowns: int, title: str, others: list[
 
 
 def _published(axes: Axes, runs: list[Row], unknowns: int, dashes: dict[int, Dash]) -> list[Line2D]:
-    """Draws the published curves of the runs' cells and returns their line for the legend, if there are any."""
+    """Draws the published curves of the runs' cells. Returns the legend entry, or an empty list if no curve was published."""
     drawn = []
     for task, model in {(run["task"].item(), run["model"].item()) for run in runs}:
         for (its_unknowns, equations), curve in published.loss_curves(task, model).items():
@@ -85,7 +85,7 @@ def _published(axes: Axes, runs: list[Row], unknowns: int, dashes: dict[int, Das
 
 
 def _clip(axes: Axes, runs: list[Row]) -> None:
-    """Ends the axis of the loss at ten times the largest loss of the runs that did not diverge, where a diverged run goes further, and says so."""
+    """Ends the axis at ten times the largest loss of the runs that did not diverge, if a diverged run exceeds it, and notes this in the title."""
     def largest(run: Row) -> float:
         return float(np.max(run["curve_loss"], initial=0, where=np.isfinite(run["curve_loss"])))
 

@@ -1,4 +1,4 @@
-"""How fast it learns: R^2 against steps and against seconds."""
+"""R^2 against steps and against seconds."""
 
 import numpy as np
 import xarray as xr
@@ -12,12 +12,12 @@ TRAINING = ("optimizer", "learning_rate", "schedule", "batch", "precision", "eva
 
 
 def varied(runs: xr.Dataset) -> list[str]:
-    """The settings of the training that differ between runs, the optimizer first."""
+    """The training settings that differ between runs, the optimizer first."""
     return sorted((name for name in results.axes(runs) if name in TRAINING), key=TRAINING.index)
 
 
 def r2_by_optimizer(runs: xr.Dataset) -> Figure:
-    """Held-out R^2 of every run as it trains, coloured by how it trains; the scale is stretched towards 100 %."""
+    """Held-out R^2 of every run during the training, coloured by the training settings, on a scale stretched towards 100 %."""
     figure, panels = plt.subplots(1, 2, figsize=(9.5, 4.0), sharey=True, layout="constrained")
     names, groups = style.series_of((run for run in results.rows(runs) if np.isfinite(run["curve_r2"]).any()), varied(runs) or ["optimizer"])
     for axes, column, label in zip(panels, ("curve_step", "curve_seconds"), ("training step", "seconds since the run's first step")):

@@ -13,8 +13,8 @@ from weightsweep.results import Row
 
 
 def r2_against_ratio(runs: xr.Dataset) -> Figure:
-    """A line for each number of unknowns; several seeds are averaged and their spread is the bar; published figures are hollow. Where
-    least squares give the exact answer, that is the dotted line."""
+    """R^2 against equations per unknown, one line per number of unknowns: mean over seeds with the standard deviation as bar. Published
+    values have hollow markers. The dotted line is the R^2 of least squares, where that is the exact answer."""
     names = ["unknowns", *style.others(runs, "unknowns", "equations")]
     figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
     finished = results.rows(results.done(runs))
@@ -42,7 +42,7 @@ def r2_against_ratio(runs: xr.Dataset) -> Figure:
 
 
 def _published(axes: Axes, runs: list[Row]) -> None:
-    """Hollow grey marks: what was published for the cells of these runs, a shape for each number of unknowns."""
+    """Hollow grey markers of the published values of these cells, one shape per number of unknowns."""
     known: dict[published.Cell, float] = {}
     for task, model in {(run["task"].item(), run["model"].item()) for run in runs}:
         known |= published.r2(task, model)
@@ -64,7 +64,7 @@ def _published(axes: Axes, runs: list[Row]) -> None:
 
 
 def _exact(axes: Axes, runs: list[Row]) -> None:
-    """A dotted grey line: what least squares explain of the same held-out sets."""
+    """Dotted grey line of the R^2 of least squares on the same held-out sets."""
     known = [run for run in runs if np.isfinite(run.get("r2_least_squares", np.nan))]
     for group in style.groups(known, ["unknowns"]):
         cells = style.groups(group, ["equations"])

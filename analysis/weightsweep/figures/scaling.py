@@ -1,4 +1,4 @@
-"""The same sweep, or one that grows with them, on different numbers of ranks."""
+"""Strong and weak scaling: one sweep, or a sweep proportional to the ranks, on several numbers of ranks."""
 
 from dataclasses import dataclass
 
@@ -14,19 +14,19 @@ from weightsweep.figures import style, timeline
 
 @dataclass(frozen=True)
 class Point:
-    """One results file: its ranks, how long it took, and what it did."""
+    """Ranks, seconds and FLOP of one results file."""
 
     ranks: int
     seconds: float
     flops: float
 
     @property
-    def rate(self) -> float:  # FLOP a second
+    def rate(self) -> float:  # FLOP/s
         return self.flops / self.seconds
 
 
 def point(runs: xr.Dataset) -> Point | None:
-    """Ranks and seconds from the timeline; nothing from a file without one, or one where nothing ran."""
+    """Ranks and seconds from the timeline, or None if the file has no timeline or no run has started."""
     rows = timeline.segments(runs)
     if not len(rows):
         return None
@@ -36,7 +36,7 @@ def point(runs: xr.Dataset) -> Point | None:
 
 
 def families(points: list[Point]) -> tuple[list[Point], list[Point]]:
-    """Strong: files that did the same work. Weak: files that did the same work on each rank. Each by ascending ranks."""
+    """Strong scaling: files with equal work. Weak scaling: files with equal work per rank. Both in ascending order of ranks."""
 
     def largest(key: list[float]) -> list[Point]:
         alike = [[other for other, its in zip(points, key) if abs(its / mine - 1) < 0.02] for mine in key]
@@ -48,7 +48,7 @@ def families(points: list[Point]) -> tuple[list[Point], list[Point]]:
 
 
 def scaling(files: list[xr.Dataset]) -> Figure:
-    """Speed-up over the smallest number of ranks, with the ideal line, and efficiency."""
+    """Speedup relative to the smallest number of ranks, with the ideal line, and efficiency."""
     points = [each for each in map(point, files) if each is not None]
     strong, weak = families(points)
     figure, (speed, efficiency) = plt.subplots(1, 2, figsize=(9.5, 4.0), layout="constrained")

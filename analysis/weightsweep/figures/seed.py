@@ -1,4 +1,4 @@
-"""The original experiment's plots, ours over theirs."""
+"""The plots of the original experiment with our runs."""
 
 from itertools import groupby
 
@@ -12,8 +12,8 @@ from weightsweep.results import Row
 
 
 def side_by_side(archives: dict[str, list[Row]]) -> Figure:
-    """A panel for each published plot: grey what was published, in colour our runs with the same settings, of the forward
-    task those whose ratio comes nearest. The dash says which series it repeats, the colour also in which setting."""
+    """One panel per published plot: published curves in grey, our runs with the same settings in colour (for mlp-forward only the runs
+    whose ratio is closest to the published one). The dash denotes the series, the colour the series and the setting."""
     plots = [(name, list(cases)) for name, cases in groupby(published.cases(), key=lambda case: case.plot)]
     figure, panels = style.panels(len(plots), height=4.1, width=5.6)
     for panel, (name, cases) in zip(panels, plots):
@@ -48,7 +48,7 @@ def side_by_side(archives: dict[str, list[Row]]) -> Figure:
 
 
 def r2(archives: dict[str, list[Row]]) -> Figure:
-    """Every published R^2 beside ours, a row for each case: the mean of the seeds, and from the least to the greatest."""
+    """Published and our R^2, one row per case: mean over seeds, with minimum and maximum."""
     cases = [case for case in published.cases() if case.measure == "r2"]
     figure, (axes,) = style.panels(1, height=4.2)
     named: set[str] = set()

@@ -1,5 +1,5 @@
-"""How every figure looks, and what several of them need. Readable in grey and by the colour-blind: a series has its own dash and
-marker besides its colour."""
+"""Style and helpers of the figures. Each series has its own dash and marker besides its colour, so figures stay readable in grey and for
+colour-blind readers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,18 +24,18 @@ from weightsweep import results
 from weightsweep.results import Row
 from weightsweep.values import order
 
-# Okabe and Ito's palette, darkest first, without the yellow that white paper swallows.
+# Okabe and Ito's palette, darkest first, without yellow, which has little contrast on white.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
 Dash = str | tuple[int, tuple[int, ...]]
 DASHES: list[Dash] = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1))]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 GREY = "0.55"
-MAP = "cividis"  # as light in grey as in colour
-LEGEND_ROWS = 6  # a longer legend stands beside its panel
-MOST_SERIES = 16  # that can be told apart
-_REFERENCES = ("chance", "ideal")  # what stands below the series in a legend, as what was published does
+MAP = "cividis"  # lightness increases monotonically
+LEGEND_ROWS = 6  # a longer legend is placed beside its panel
+MAX_SERIES = 16  # distinguishable series per panel
+_REFERENCES = ("chance", "ideal")  # legend entries with these prefixes, and published ones, come after the series
 R2_LABEL = "explained variance R² (%)"
-LOWEST_R2 = -100.0  # in %, on an axis that is not stretched
+MIN_R2 = -100.0  # in %, lower end of a linear axis
 
 STYLE: dict[str, Any] = {
     "figure.dpi": 100,
@@ -70,42 +70,42 @@ _FORMS = {
 
 
 def label(run: Row, names: list[str]) -> str:
-    """What tells a run from the others: `30 equations, muon`, without settings that are empty lists."""
+    """Label of a run from the settings `names`, such as `30 equations, muon`; settings without a value are omitted."""
     told = [(name, results.setting(run, name)) for name in names]
     return ", ".join(_FORMS.get(name, name.replace("_", " ") + " {}").format(value) for name, value in told if value)
 
 
 def name_of(runs: xr.Dataset, name: str) -> str:
-    """A setting on an axis: its long name, and its unit where it has one."""
+    """Axis label of a setting: its long name, and its unit if it has one."""
     units = runs[name].attrs.get("units", "1")
     return str(runs[name].attrs.get("long_name", name)) + (f" ({units})" if units != "1" else "")
 
 
 def series(index: int) -> dict[str, Any]:
-    """Colour, marker and dash of the series of that number; 49 of them differ."""
+    """Colour, marker and dash of series `index`; 49 combinations differ."""
     round_, place = divmod(index, len(COLOURS))
     return {"color": COLOURS[place], "marker": MARKERS[(place + round_) % len(MARKERS)], "linestyle": DASHES[(place + round_) % len(DASHES)]}
 
 
 def groups(runs: Iterable[Row], names: list[str]) -> list[list[Row]]:
-    """Runs that agree in these settings; numbers ascend, and lists of numbers by their elements."""
+    """Groups of runs with equal values of the settings `names`, in ascending order of the values."""
     found = results.groups(runs, names)
     return [found[key] for key in sorted(found, key=lambda key: [order(part) for part in key])]
 
 
 def series_of(runs: Iterable[Row], names: list[str]) -> tuple[list[str], list[list[Row]]]:
-    """A series for each combination of these settings; where those would be too many, of as many of the first settings as can be told
-    apart, the rest averaged."""
+    """The settings that distinguish series, and one group of runs per series. Settings that would give more than MAX_SERIES series are left
+    out and averaged over."""
     runs = list(runs)
     kept: list[str] = []
     for name in names:
-        if len(groups(runs, [*kept, name])) <= MOST_SERIES:
+        if len(groups(runs, [*kept, name])) <= MAX_SERIES:
             kept.append(name)
     return kept, groups(runs, kept) if runs else []
 
 
 def averaged(runs: xr.Dataset, names: list[str], kept: list[str]) -> str:
-    """For a title: over what a series' points are averaged, besides seeds, and how many diverged runs are missing."""
+    """Part of a title: the settings that a point is averaged over, and the number of diverged runs that are left out."""
     lost = [name.replace("_", " ") for name in names if name not in kept]
     if "seed" in results.axes(runs):
         lost.append("seed")
@@ -113,14 +113,14 @@ def averaged(runs: xr.Dataset, names: list[str], kept: list[str]) -> str:
 
 
 def left_out(runs: xr.Dataset, before: str = "") -> str:
-    """For a title: the number of diverged runs, which have no R^2, after `before`; empty where there are none."""
+    """Part of a title: `before` and the number of diverged runs, which have no R^2; empty if there are none."""
     count = int((runs["status"].values == "diverged").sum())
     return f"{before}{count} diverged run{'' if count == 1 else 's'} left out" if count else ""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Several seeds of one case: their mean, and how far they lie apart (one seed: the standard error that it came with)."""
+    """Mean over the seeds of one case, and their standard deviation (for a single seed: its standard error)."""
 
     mean: float
     bar: float
@@ -139,14 +139,14 @@ def spread(runs: list[Row], column: str = "r2", error: str | None = "r2_stderr",
 
 
 def others(runs: xr.Dataset, *drawn: str) -> list[str]:
-    """The axes that a figure does not draw and that tell its series apart; seeds are averaged."""
+    """The axes that distinguish the series of a figure: all but those in `drawn`, and the seed, which is averaged over."""
     restated = {"equations", "equation_ratio"} if {"equations", "equation_ratio"} & set(drawn) else set()
     return [name for name in results.axes(runs) if name not in {*drawn, *restated, "seed"}]
 
 
 def legend(axes: Axes, extra: list[Line2D] | None = None, rows: int = LEGEND_ROWS) -> None:
-    """Inside, where it covers nothing, or to the right of the panel; says so where nothing is drawn. To be called last: it looks at
-    the panel as it will be."""
+    """Adds a legend inside the panel if it covers no line or marker, else to the right of the panel. Marks a panel without data. Call it
+    after everything is drawn."""
     handles, labels = axes.get_legend_handles_labels()
     ours_first = sorted(range(len(handles)), key=lambda index: labels[index].startswith(_REFERENCES) or "published" in labels[index])
     handles = [*(handles[index] for index in ours_first), *(extra or [])]
@@ -163,7 +163,7 @@ def legend(axes: Axes, extra: list[Line2D] | None = None, rows: int = LEGEND_ROW
 
 
 def covers(legend_: Legend, axes: Axes) -> bool:
-    """Whether the legend lies on a line, a marker or an error bar."""
+    """True if the legend overlaps a line, a marker or an error bar."""
     axes.get_figure().draw_without_rendering()
     box = legend_.get_window_extent()
     for line in axes.lines:
@@ -176,12 +176,12 @@ def covers(legend_: Legend, axes: Axes) -> bool:
 
 
 def nothing(axes: Axes) -> None:
-    axes.text(0.5, 0.5, "no run has come this far", transform=axes.transAxes, ha="center", color=GREY)
+    axes.text(0.5, 0.5, "no data yet", transform=axes.transAxes, ha="center", color=GREY)
     axes.tick_params(which="both", labelbottom=False, labelleft=False)
 
 
 def panels(count: int, height: float = 3.8, width: float = 4.3) -> tuple[Figure, list[Axes]]:
-    """That many panels, three in a row at most."""
+    """A figure with `count` panels, at most three per row."""
     columns = 2 if count == 4 else max(1, min(count, 3))
     rows = max(1, -(-count // columns))
     figure, grid = plt.subplots(rows, columns, figsize=(6.0 if columns == 1 else width * columns, height * rows), squeeze=False, layout="constrained")
@@ -191,7 +191,7 @@ def panels(count: int, height: float = 3.8, width: float = 4.3) -> tuple[Figure,
 
 
 def r2_scale(axes: Axes) -> None:
-    """A panel that draws 1 - R^2 shows it as R^2 in %, stretched towards 100: 90, 99 and 99.9 are equally far apart."""
+    """Labels an axis of 1 - R^2 as R^2 in %, on a logarithmic scale of 1 - R^2: 90, 99 and 99.9 have equal distances."""
     axes.set_yscale("log")
     best, worst = sorted(axes.get_ylim())
     axes.set_ylim(min(worst, 1.0), best)
@@ -205,19 +205,19 @@ def r2_scale(axes: Axes) -> None:
 
 
 def clip_r2(axes: Axes, axis: str = "y") -> None:
-    """Ends an axis of R^2 in % at -100 where values lie below, and says so: far below 0 all that matters is that it is worse than the mean."""
-    if getattr(axes, f"get_{axis}lim")()[0] < LOWEST_R2:
-        getattr(axes, f"set_{axis}lim")(LOWEST_R2)
-        getattr(axes, f"set_{axis}label")(f"{R2_LABEL}\n(values below {LOWEST_R2:g} % are cut off)".replace("-", "−"))
+    """Ends an axis of R^2 in % at -100 if values lie below, and notes this in the label."""
+    if getattr(axes, f"get_{axis}lim")()[0] < MIN_R2:
+        getattr(axes, f"set_{axis}lim")(MIN_R2)
+        getattr(axes, f"set_{axis}label")(f"{R2_LABEL}\n(values below {MIN_R2:g} % are cut off)".replace("-", "−"))
 
 
 def number(value: float, _: int | None = None) -> str:
-    """On an axis: 0.05, 2.5, 10,000."""
+    """Text of a tick: 0.05, 2.5, 10,000."""
     return f"{value:,.10g}" if abs(value) >= 1 else f"{value:.10g}"
 
 
 def log_scale(axis: Axis) -> None:
-    """Logarithmic, with plain numbers: 1, 2 and 5 of each decade where there are few, else the decades."""
+    """Logarithmic axis with plain numbers: ticks at 1, 2 and 5 of each decade, or at the decades only if there are many."""
     getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
     low, high = sorted(axis.get_view_interval())
     few = high / max(low, high * 1e-12) < 70

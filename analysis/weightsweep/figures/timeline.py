@@ -1,4 +1,4 @@
-"""Which rank worked on which run, and when."""
+"""Timeline: which ranks trained which run, and when."""
 
 import numpy as np
 import xarray as xr
@@ -12,7 +12,7 @@ from weightsweep.figures import style
 
 
 def segments(runs: xr.Dataset) -> np.ndarray:
-    """The rows of the timeline that are whole: run, first rank, ranks, from step, to step, start and end in seconds."""
+    """Complete rows of the timeline: run, first rank, ranks, from step, to step, start and end in seconds."""
     names = ("run", "first_rank", "ranks", "from_step", "to_step", "start_seconds", "end_seconds")
     if "timeline_run" not in runs:
         return np.zeros((0, len(names)))
@@ -21,7 +21,7 @@ def segments(runs: xr.Dataset) -> np.ndarray:
 
 
 def rank_timeline(runs: xr.Dataset) -> Figure:
-    """A bar for each stretch of a run, as high as its ranks; the shade is the run's cost, the number its place in the file."""
+    """One bar per segment of a run; height: ranks; shade: cost of the run; number: index of the run in the file."""
     rows = segments(runs)
     ranks = int((rows[:, 1] + rows[:, 2]).max()) if len(rows) else 1
     end = float(rows[:, 6].max()) if len(rows) else 1.0

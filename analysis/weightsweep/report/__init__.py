@@ -1,7 +1,7 @@
-"""A sweep as one self-contained HTML page: what was run, a table to sort and filter, curves to zoom, the figures, and what failed.
+"""A sweep as one self-contained HTML page: settings, a table to sort and filter, curves to zoom, figures, and failed runs.
 
-The page needs no network: scripts, styles and pictures are inside, and its Content-Security-Policy lets it load nothing. Whatever
-comes from the results file is data, in JSON, and reaches the page as text alone."""
+The page needs no network: scripts, styles and pictures are embedded, and its Content-Security-Policy forbids loading anything. Data of the
+results file are embedded as JSON and inserted into the page as text only."""
 
 import base64
 import html
@@ -21,7 +21,7 @@ FIGURE_DPI = 110
 
 
 def write(runs: xr.Dataset, path: Path | None = None) -> Path:
-    """Writes the report of a finished or unfinished sweep, beside its results unless `path` says where, and returns its path."""
+    """Writes the report of a finished or unfinished sweep to `path` (default: beside the results file). Returns the path."""
     source = Path(runs.attrs["source"])
     output = Output(path or _beside(source), outputs.PAGE, source)
     outputs.check_folder(output.path)
@@ -31,7 +31,7 @@ def write(runs: xr.Dataset, path: Path | None = None) -> Path:
 
 
 def _beside(results: Path) -> Path:
-    """RESULTS without .h5, plus .html. OutputError where another results file has the same page: `quick` beside `quick.h5`."""
+    """Default path of the page: RESULTS without .h5, plus .html. Raises OutputError if another results file has the same default: `quick`, `quick.h5`."""
     path = Path(f"{outputs.stem(results)}.html")
     other = results.with_name(f"{results.name}.h5") if results.suffix != ".h5" else results.with_suffix("")
     if other.is_file() and h5py.is_hdf5(other):
@@ -40,7 +40,7 @@ def _beside(results: Path) -> Path:
 
 
 def page(content: dict[str, object], figures: list[tuple[str, bytes]], refresh_seconds: float = 0) -> str:
-    """The page. With `refresh_seconds` it asks its server for data.json that often (see watch)."""
+    """The HTML page. With `refresh_seconds` the page requests data.json from its server with this period (see watch)."""
     pictures = "".join(
         f'<figure><img alt="{html.escape(name)}" src="data:image/png;base64,{base64.b64encode(png).decode()}"></figure>\n' for name, png in figures
     )
@@ -59,12 +59,12 @@ def page(content: dict[str, object], figures: list[tuple[str, bytes]], refresh_s
 
 
 def as_script(content: object) -> str:
-    """JSON that cannot end the script element that holds it."""
+    """JSON text that is safe inside a script element."""
     return json.dumps(content, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _figures(runs: xr.Dataset) -> list[tuple[str, bytes]]:
-    from weightsweep import figures  # matplotlib takes its time
+    from weightsweep import figures  # deferred: importing matplotlib is slow
 
     pictures = []
     for name in figures.called_for(runs):
@@ -80,8 +80,8 @@ def _file(name: str) -> str:
 
 
 def _plotly() -> str:
-    """Plotly's own function reads the script in the locale's encoding, so look for the script first."""
-    for path in (files("plotly") / "package_data" / "plotly.min.js", Path("/usr/share/python3-plotly/plotly.js")):  # Debian's place
+    """The script of Plotly, read as UTF-8. Plotly's own function reads it in the locale's encoding, so it is the last resort."""
+    for path in (files("plotly") / "package_data" / "plotly.min.js", Path("/usr/share/python3-plotly/plotly.js")):  # path of the Debian package
         if path.is_file():
             return path.read_text(encoding="utf-8")
     from plotly.offline import get_plotlyjs

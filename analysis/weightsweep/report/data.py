@@ -1,4 +1,4 @@
-"""What the page shows, as plain lists and dictionaries for JSON: no NaN, columns exact, curves of a bounded length and five digits."""
+"""Data of the page as lists and dictionaries for JSON: no NaN, exact columns, curves of at most POINTS points with five digits."""
 
 import json
 import math
@@ -11,17 +11,17 @@ import xarray as xr
 from weightsweep import published, results
 from weightsweep.values import is_list
 
-POINTS = 200  # of a curve, evenly chosen
-DIGITS = 5  # of a curve's values, and of an outcome where it is shown
+POINTS = 200  # maximum points per curve, evenly spaced
+DIGITS = 5  # significant digits of curve values and of displayed outcomes
 _OUTCOMES = ("steps_done", "loss_ema", "r2", "r2_stderr")
 _LAST = ("wall_seconds", "message")
-_OPTIONAL = ("r2_", "weight_match")  # how the columns of further evaluations begin
+_OPTIONAL = ("r2_", "weight_match")  # prefixes of the columns of extra evaluations
 
 
 def content(runs: xr.Dataset) -> dict[str, object]:
-    """Everything but the figures."""
+    """The data of the page without the figures."""
     axes = results.axes(runs)
-    names = ["run_id", "status", *dict.fromkeys(["unknowns", "equations", *axes]), *_OUTCOMES, *_further(runs), *_LAST]
+    names = ["run_id", "status", *dict.fromkeys(["unknowns", "equations", *axes]), *_OUTCOMES, *_extra(runs), *_LAST]
     cells = [_column(runs[name].values) for name in names]
     return {
         "name": _name(runs),
@@ -38,13 +38,13 @@ def content(runs: xr.Dataset) -> dict[str, object]:
     }
 
 
-def _further(runs: xr.Dataset) -> list[str]:
+def _extra(runs: xr.Dataset) -> list[str]:
     found = [str(name) for name in runs if str(name).startswith(_OPTIONAL) and name not in _OUTCOMES]
     return [name for name in found if runs[name].dims == ("run",) and np.isfinite(runs[name].values).any()]
 
 
 def _name(runs: xr.Dataset) -> str:
-    """The sweep's name: the first line of its resolved settings."""
+    """Name of the sweep, from its resolved settings."""
     for line in str(runs.attrs.get("resolved", "")).splitlines():
         key, _, value = line.partition(":")
         if key == "name":
@@ -72,7 +72,7 @@ def _head(runs: xr.Dataset, name: str) -> dict[str, object]:
 
 
 def _kind(runs: xr.Dataset, name: str) -> str:
-    """How a column sorts and filters: as numbers, as lists of numbers, or as text."""
+    """Kind of a column for sorting and filtering: "number", "list" or "text"."""
     if runs[name].dtype.kind != "O":
         return "number"
     values = {str(value) for value in runs[name].values}
@@ -97,7 +97,7 @@ def _curve(runs: xr.Dataset, run: int) -> dict[str, list[Any]]:
 
 
 def _published(runs: xr.Dataset) -> list[dict[str, object]]:
-    """The original experiment's loss curves of the cells that are here."""
+    """Published loss curves of the cells in this sweep."""
     here = set(zip(runs["unknowns"].values.tolist(), runs["equations"].values.tolist()))
     kinds = sorted(set(zip(runs["task"].values, runs["model"].values)))
     return [

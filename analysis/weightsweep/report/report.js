@@ -55,7 +55,7 @@
       fill();
       notice("");
     } catch (error) {
-      notice(error instanceof TypeError ? "The server has ended; this is what it said last." : `Not refreshed: ${error.message}`);
+      notice(error instanceof TypeError ? "The server has stopped; the page shows the last data." : `Not refreshed: ${error.message}`);
     }
     setTimeout(refresh, 1000 * content.refresh);
   }
