@@ -3,13 +3,13 @@
 #include <math.h>
 #include <stdbool.h>
 
-// Rows and columns count from 1; column 0 stands for "not assigned yet", where each search begins.
+// Rows and columns count from 1. Column 0 means "not assigned" and is the start of each search.
 struct search {
     double *row_price, *column_price; // dual prices: no reduced cost is negative
     double *distance;                 // of the shortest path to each column
-    int *row_of;                      // the row that a column has, or 0
-    int *before;                      // the column before it on that path
-    int *reached;                     // whether the path is known to be shortest
+    int *row_of;                      // [column]: its row, or 0
+    int *before;                      // [column]: the previous column on its path
+    int *reached;                     // [column]: whether its path is known to be shortest
 };
 
 size_t assignment_work_bytes(int n)
@@ -30,7 +30,8 @@ static void search_init(struct search *search, int n, void *work)
     }
 }
 
-// Reaches one more column, the nearest, from the one reached last; returns it.
+// Extends the search from column `last`, reached last, to the nearest column not reached yet; returns that
+// column.
 static int reach_next(struct search *search, const double *cost, int n, int last)
 {
     int row = search->row_of[last], nearest = 0;
@@ -58,7 +59,7 @@ static int reach_next(struct search *search, const double *cost, int n, int last
     return nearest;
 }
 
-// Gives `row` a column, by the cheapest chain of rows that each pass theirs on.
+// Assigns a column to `row` along the shortest augmenting path: each row on it moves to the next column.
 static void assign(struct search *search, const double *cost, int n, int row)
 {
     int column = 0;

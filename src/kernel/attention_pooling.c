@@ -4,15 +4,15 @@
 
 #include <string.h>
 
-// Blocks of pairs, queries and vectors of columns that keep their sums in registers; pairs whose rows stay in
-// the first cache.
+// Pairs, queries and vectors of columns per block whose sums stay in registers; pairs whose rows fit into the
+// L1 cache.
 enum { PAIRS = 4, QUERIES = 4, COLUMNS = 4, SPREAD_PAIRS = 2, WORD = SUM_POOLING_WORD };
 
-// A set's pairs start at any number of a transposed row.
+// A vector at any element: in a transposed row the pairs of a set start at any column.
 typedef float floats_anywhere __attribute__((vector_size(64), aligned(4)));
 
-// product[q, p] = v[q] . h[p] for the block from `pair` and `query` on. Behind the last of them it is
-// computed once more: nobody looks there.
+// product[q, p] = v[q] . h[p] for the block from `pair` and `query` on. Entries after the last pair repeat
+// its product and are not used.
 INLINE void block_products(float *restrict product, const float *restrict h, const float *restrict v,
                            int pair, int pairs, int query, int queries, size_t stride)
 {
@@ -25,9 +25,9 @@ INLINE void block_products(float *restrict product, const float *restrict h, con
         vector[q] = v + (size_t)(query + q < queries ? query + q : queries - 1) * stride;
     for (size_t j = 0; j < stride; j += LANES)
         for (int p = 0; p < PAIRS; p++) {
-            float_lanes numbers = lanes_load(row[p], j, PRECISION_FP32);
+            float_lanes values = lanes_load(row[p], j, PRECISION_FP32);
             for (int q = 0; q < QUERIES; q++)
-                sum[q * PAIRS + p] += numbers * lanes_load(vector[q], j, PRECISION_FP32);
+                sum[q * PAIRS + p] += values * lanes_load(vector[q], j, PRECISION_FP32);
         }
     float_lanes sums = lane_sums(sum);
     for (int q = 0; q < QUERIES && query + q < queries; q++)
@@ -42,8 +42,8 @@ INLINE void products(float *product, const float *h, const float *v, int pair, i
         block_products(product, h, v, pair, pairs, q, queries, stride);
 }
 
-// sum[q] += the sum over some pairs of weight[q, p] h[p], for a block of queries and columns; w from one
-// query to the next.
+// sum[q] += sum over `pairs` pairs of weight[q, p] h[p], for a block of queries and columns. w: stride of
+// weight.
 INLINE void block_sums(float *restrict sum, const float *restrict weight, const float *restrict h, int pairs,
                        size_t w, size_t stride, size_t column, const int queries, const int columns)
 {
@@ -72,7 +72,7 @@ INLINE void query_sums(float *sum, const float *weight, const float *h, int pair
         block_sums(sum, weight, h, pairs, w, stride, j, queries, 1);
 }
 
-// Over the pairs from `pair` on, up to a word of them.
+// block_sums for all queries and columns over the pairs from `pair` on, at most a word of them.
 INLINE void add_sums(float *sum, const float *weight, const float *h, int pair, int pairs, int queries,
                      size_t stride)
 {
@@ -86,19 +86,19 @@ INLINE void add_sums(float *sum, const float *weight, const float *h, int pair, 
         query_sums(sum + (size_t)q * stride, weight + (size_t)q * w, h, count, w, stride, 1);
 }
 
-// Of a query's scores; the largest is taken away first, so that nothing overflows. The padding, first the
-// first score again, becomes 0.
+// Replaces a query's scores by their softmax. Subtracts the maximum first, so that exp does not overflow. The
+// padding, set to the first score for the maximum, becomes 0.
 INLINE void softmax(float *score, int pairs)
 {
     size_t w = (size_t)lanes_stride(pairs);
     for (size_t p = (size_t)pairs; p < w; p++)
         score[p] = score[0];
-    float_lanes most = lanes_load(score, 0, PRECISION_FP32), sum = {0};
+    float_lanes max = lanes_load(score, 0, PRECISION_FP32), sum = {0};
     for (size_t p = LANES; p < w; p += LANES)
-        most = lanes_larger(lanes_load(score, p, PRECISION_FP32), most);
-    most = lanes_largest(most);
+        max = lanes_larger(lanes_load(score, p, PRECISION_FP32), max);
+    max = lanes_largest(max);
     for (size_t p = 0; p < w; p += LANES) {
-        float_lanes value = lanes_exp(lanes_load(score, p, PRECISION_FP32) - most);
+        float_lanes value = lanes_exp(lanes_load(score, p, PRECISION_FP32) - max);
         value = (float_lanes)((int_lanes)value & lanes_before(pairs - (int)p));
         sum += value;
         lanes_store(score, p, value, PRECISION_FP32);
@@ -108,8 +108,8 @@ INLINE void softmax(float *score, int pairs)
         *(float_lanes *)(score + p) *= each;
 }
 
-// `count` rows from `pair` on: h = relu(h + b), with its signs if they are asked for, of bf16 also as fp32 in
-// `wide`.
+// h = relu(h + b) for `count` rows from `pair` on. Stores sign bits unless signs is NULL, and in bf16 a
+// widened copy of h in `wide`.
 INLINE void bias_relu_rows(float *restrict wide, uint32_t *restrict signs, void *restrict h,
                            const float *restrict b, int pair, int count, size_t stride,
                            const enum precision precision)
@@ -123,7 +123,7 @@ INLINE void bias_relu_rows(float *restrict wide, uint32_t *restrict signs, void 
         for (int p = 0; p < count; p++) {
             size_t at = (size_t)(pair + p) * stride + j;
             float_lanes value = lanes_load(h, at, precision) + bias;
-            int_lanes passes = ~(value <= 0); // NaN, too
+            int_lanes passes = ~(value <= 0); // true for NaN
             value = (float_lanes)((int_lanes)value & passes);
             bits |= passes & (int32_t)(1u << ((pair + p) % WORD));
             lanes_store(h, at, value, precision);
@@ -162,26 +162,27 @@ INLINE void forward(float *pooled, float *weights, uint32_t *signs, void *h, con
     }
 }
 
-// ---- the way back ----
+// ---- backward pass ----
 
-/* Buffers of a set on the way back, in what the caller brings. */
+// Buffers of one set in the caller's scratch.
 struct scratch {
-    float *mean; // [queries], of weight dweight: pooled . dpooled (Dao, FlashAttention-2, 2023, algorithm 2)
+    float *mean;   // [queries]: sum of weight * dweight = pooled . dpooled (Dao, FlashAttention-2, 2023,
+                   // algorithm 2)
     float *dscore; // [queries, w]
     float *db;     // [stride, LANES]
     float *wide;   // [pairs, stride]
 };
 
-static struct scratch scratch_in(float *room, int pairs, int queries, int stride)
+static struct scratch scratch_in(float *buffer, int pairs, int queries, int stride)
 {
-    struct scratch s = {.mean = room};
+    struct scratch s = {.mean = buffer};
     s.dscore = s.mean + lanes_stride(queries);
     s.db = s.dscore + (size_t)queries * (size_t)lanes_stride(pairs);
     s.wide = s.db + (size_t)stride * LANES;
     return s;
 }
 
-// dscore = weight (dweight - mean) of a query, from `pair` on, up to a word of pairs.
+// dscore = weight (dweight - mean) of a query for the pairs from `pair` on, at most a word of them.
 INLINE void softmax_backward(float *dscore, const float *weight, float mean, int pair, int pairs)
 {
     for (size_t p = (size_t)pair; p < (size_t)pairs && p < (size_t)pair + WORD; p += LANES)
@@ -190,7 +191,7 @@ INLINE void softmax_backward(float *dscore, const float *weight, float mean, int
                     PRECISION_FP32);
 }
 
-// The gradient at a set's scores, and dv += that of v.
+// Computes the gradient at a set's scores in s->dscore; dv += the gradient at v.
 INLINE void scores_backward(const struct scratch *s, float *dv, const float *dpooled, const float *pooled,
                             const float *weights, const float *h, int pairs, int queries, size_t stride)
 {
@@ -221,7 +222,7 @@ INLINE const float *widened_rows(float *restrict wide, const void *h, int rows, 
     return wide;
 }
 
-// dz[p] = the sum over the queries of weight[q, p] dpooled[q] + dscore[q, p] v[q], where h is positive.
+// dz[p] = sum over the queries of weight[q, p] dpooled[q] + dscore[q, p] v[q] where h is positive, else 0.
 INLINE void block_spread(void *restrict dz, float_lanes *restrict db, const float *restrict weight,
                          const float *restrict dpooled, const float *restrict dscore, const float *restrict v,
                          const float *restrict h, size_t w, int queries, size_t stride, size_t first,
@@ -291,7 +292,7 @@ INLINE void backward(void *dz, float *db, float *dv, const float *dpooled, const
 
 // ---- the gradient's transpose ----
 
-// The first `count` lanes; what is behind them, which may be the next row's, is read and stays.
+// Stores the first `count` lanes. Memory after them, which may belong to the next row, keeps its contents.
 INLINE void store_lanes(float *to, float_lanes value, int count)
 {
     int_lanes inside = lanes_before(count);
@@ -300,7 +301,7 @@ INLINE void store_lanes(float *to, float_lanes value, int count)
     *(floats_anywhere *)to = value;
 }
 
-// Some columns of a word of pairs, or of its first half.
+// dz and db of `columns` columns for a word of pairs (halves = 2) or its first half (1).
 INLINE void block_transposed(float *restrict dz, float *restrict db, const uint32_t *restrict signs,
                              const float *restrict weight, const float *restrict dpooled,
                              const float *restrict dscore, const float *restrict v, int pairs, size_t w,

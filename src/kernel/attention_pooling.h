@@ -1,8 +1,9 @@
-/* Pooling by attention: for each query a weighted sum over a set's pairs, the weights a softmax of h . v.
+/* Pooling by attention: per query a weighted sum over the rows h of a set's pairs; the weights are the
+ * softmax of h . v.
  *
- * A query here is a vector v on the rows h themselves; what stands for keys and values is for the caller to
- * fold into v and to apply to the sums. Weights and their gradients are fp32, a row of them a query's: w =
- * lanes_stride(pairs). */
+ * A query is a vector v with which the caller has merged the key weights; the caller applies the value
+ * weights to the pooled rows. Weights and their gradients are fp32, one row of w = lanes_stride(pairs)
+ * elements per query. */
 #ifndef KERNEL_ATTENTION_POOLING_H
 #define KERNEL_ATTENTION_POOLING_H
 
@@ -10,23 +11,25 @@
 
 #include <stddef.h>
 
-/* h, given without its bias, becomes relu(h + b). weights = softmax over the pairs of v . h, zero in the
- * padding; pooled = the sum of weights h. signs (of fp32; NULL: not asked for): bit p % 32 of word p / 32
- * says whether h is positive at pair p. h [sets, pairs, stride] in `precision`, b [stride] (padding zero), v
- * [queries, stride], weights [sets, queries, w], pooled [sets, queries, stride], signs [sets,
- * sum_pooling_words(pairs), stride] */
+/* Replaces h by relu(h + b). weights = softmax over the pairs of v . h, zero in the padding; pooled = sum
+ * over the pairs of weight * h. signs (fp32 only; or NULL): bit p % 32 of word p / 32 is set if h is positive
+ * at pair p. h [sets, pairs, stride] in `precision`, b [stride] (padding zero), v [queries, stride], weights
+ * [sets, queries, w], pooled [sets, queries, stride], signs [sets, sum_pooling_words(pairs), stride], scratch
+ * [attention_pooling_scratch] */
 void attention_pooling_forward(float *pooled, float *weights, uint32_t *signs, void *h, const float *b,
                                const float *v, int sets, int pairs, int queries, int stride, float *scratch,
                                enum precision precision);
 
-/* dz = the gradient at h where h is positive, else 0; db += its sum over all pairs, dv += the gradient of v.
- * dz as h, db [stride], dv as v, dpooled as pooled */
+/* dz = the gradient at h where h is positive, else 0; db += the sum of dz over all pairs; dv += the gradient
+ * at v. dz [sets, pairs, stride] in `precision`, db [stride], dv [queries, stride], dpooled [sets, queries,
+ * stride] */
 void attention_pooling_backward(void *dz, float *db, float *dv, const float *dpooled, const float *pooled,
                                 const float *weights, const void *h, const float *v, int sets, int pairs,
                                 int queries, int stride, float *scratch, enum precision precision);
 
-/* The same in fp32 with dz transposed, [width, ld], the pairs of a set behind those of the one before, then
- * zeros. dz has room for POOLING_WORD numbers more. */
+/* attention_pooling_backward in fp32 with dz transposed.
+ * dz [width, ld]: the pairs of all sets one after the other, then zeros; its buffer has SUM_POOLING_WORD more
+ * elements */
 void attention_pooling_backward_transposed(float *dz, float *db, float *dv, const float *dpooled,
                                            const float *pooled, const float *weights, const uint32_t *signs,
                                            const float *h, const float *v, int sets, int pairs, int queries,

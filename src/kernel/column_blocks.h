@@ -1,9 +1,10 @@
-/* Some vectors of a row at a time: whole cache lines, and enough independent sums to keep the processor busy.
+/* Loads and stores of blocks of vectors of a row: whole cache lines, and enough independent sums to hide
+ * latency.
  *
- * bfloat16 numbers are read in twos, 32 bits: a shift gives the even columns as floats and a mask the odd
- * ones, which costs half of widening sixteen at a time. So in bf16 two neighbouring vectors of a block hold
- * the even and the odd columns of the same 32, and rows of fp32 that go with them (biases, sums) are split
- * and joined alike. Which lane a column is in changes no number. */
+ * bf16 elements are read as 32-bit words: a shift widens the even columns to floats and a mask the odd ones,
+ * which costs half of widening sixteen elements at a time. So in bf16 two neighbouring vectors of a block
+ * hold the even and the odd columns of the same 32, and the fp32 rows used with them (biases, sums) are split
+ * and joined in the same way. The lane of a column does not change its value. */
 #ifndef KERNEL_COLUMN_BLOCKS_H
 #define KERNEL_COLUMN_BLOCKS_H
 
@@ -14,17 +15,18 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the even column is the low half of its word");
 
-// Rows in bf16 start at half a vector.
+// Rows in bf16 start at multiples of half a vector.
 typedef uint32_t row_words __attribute__((vector_size(64), aligned(32)));
 
-enum { BLOCK = 4 }; // vectors; a row's rest goes vector by vector, with a block of 1
+enum { BLOCK = 4 }; // vectors; the end of a row is processed in blocks of 1
 
+/* Whether a block holds even and odd columns in separate vectors. */
 INLINE bool columns_split(const int block, const enum precision precision)
 {
     return precision == PRECISION_BF16 && block > 1;
 }
 
-/* value[block] <- columns `at` .. of a row in `precision` */
+/* Loads `block` vectors from column `at` of a row in `precision`. */
 INLINE void columns_load(float_lanes *value, const void *row, size_t at, const int block,
                          const enum precision precision)
 {
@@ -40,6 +42,7 @@ INLINE void columns_load(float_lanes *value, const void *row, size_t at, const i
     }
 }
 
+/* Rounds and stores `block` vectors from columns_load's order. */
 INLINE void columns_store(void *row, size_t at, const float_lanes *value, const int block,
                           const enum precision precision)
 {
@@ -53,14 +56,14 @@ INLINE void columns_store(void *row, size_t at, const float_lanes *value, const 
             lanes_round_high(value[l]) >> 16 | (lanes_round_high(value[l + 1]) & 0xffff0000);
 }
 
-/* Likewise in bf16, for vectors in the order of the columns; in functions of BF16_TARGET. */
+/* Rounds and stores bf16 vectors that are in column order, in functions of BF16_TARGET. */
 INLINE void columns_round_store(uint16_t *row, size_t at, const float_lanes *value, const int block)
 {
     for (int l = 0; l < block; l += 2)
         *(row_words *)(row + at + (size_t)l * LANES) = lanes_round_two(value[l], value[l + 1]);
 }
 
-/* Likewise for values that lanes_rounded has been through: nothing is left to round. */
+/* Stores vectors in columns_load's order whose values lanes_rounded has rounded already. */
 INLINE void columns_store_exact(void *row, size_t at, const float_lanes *value, const int block,
                                 const enum precision precision)
 {
@@ -73,8 +76,8 @@ INLINE void columns_store_exact(void *row, size_t at, const float_lanes *value, 
             (word_lanes)value[l] >> 16 | (word_lanes)value[l + 1];
 }
 
-/* The same columns of a row of fp32, in the order in which columns_load gives those in `precision`: once a
- * set, not once a pair, and by way of memory, since no portable shuffle is quick everywhere. */
+/* Loads columns of an fp32 row in the order that columns_load has for `precision`. Used once per set, not per
+ * pair; goes through memory, since no portable shuffle is fast on all processors. */
 INLINE void columns_load_with(float_lanes *value, const float *row, size_t at, const int block,
                               const enum precision precision)
 {
@@ -89,6 +92,7 @@ INLINE void columns_load_with(float_lanes *value, const float *row, size_t at, c
         }
 }
 
+/* Stores vectors in columns_load's order for `precision` to an fp32 row. */
 INLINE void columns_store_with(float *row, size_t at, const float_lanes *value, const int block,
                                const enum precision precision)
 {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static enum gemm_library library[2]; // [precision of the operands]
-static char onednn_name[2][64];      // "" where oneDNN has no kernel of its own
+static char onednn_name[2][64];      // "" if oneDNN has no kernel for the operands
 
 static bool has_avx512(void)
 {
@@ -39,16 +39,16 @@ void gemm_setup(void)
         return;
     gemm_onednn_name(PRECISION_FP32, onednn_name[PRECISION_FP32], sizeof onednn_name[0]);
     gemm_onednn_name(PRECISION_BF16, onednn_name[PRECISION_BF16], sizeof onednn_name[0]);
-    // Below AVX-512 OpenBLAS is as fast, and without bf16 instructions oneDNN would only imitate them.
+    // Without AVX-512 OpenBLAS is as fast; without bf16 instructions oneDNN emulates them.
     if (has_avx512())
         gemm_use(PRECISION_FP32, GEMM_ONEDNN);
     if (has_bf16())
         gemm_use(PRECISION_BF16, GEMM_ONEDNN);
 }
 
-static enum precision operands_of(enum gemm_types numbers)
+static enum precision operands_of(enum gemm_types types)
 {
-    return numbers == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
+    return types == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
 }
 
 enum gemm_library gemm_library(enum precision operands)
@@ -72,7 +72,7 @@ const char *gemm_bf16_fallback_reason(void)
                       : "this processor has no bf16 instructions";
 }
 
-// openblas_get_config() says "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ... Haswell MAX_THREADS=64".
+// openblas_get_config() returns "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ... Haswell MAX_THREADS=64".
 static void openblas_name(char *name, size_t size)
 {
     int length = 0;
@@ -111,19 +111,19 @@ static void multiply_fp32(const struct gemm_shape *shape, const float *a, const 
                 shape->lda, b, shape->ldb, (float)shape->add, c, shape->ldc);
 }
 
-// Room for a widened matrix; grows to the largest and stays.
+// Scratch for a widened matrix; reallocated for larger ones, never freed.
 static float *scratch(int which, size_t count)
 {
-    static float *room[3];
+    static float *buffer[3];
     static size_t length[3];
     if (count > length[which]) {
-        room[which] = memory_grow(room[which], count * sizeof(float));
+        buffer[which] = memory_grow(buffer[which], count * sizeof(float));
         length[which] = count;
     }
-    return room[which];
+    return buffer[which];
 }
 
-// The last row ends with its columns, not with ld: what lies behind may belong to nobody.
+// Widens all rows with their padding, except the padding of the last row, which may lie outside the buffer.
 static const float *widened(int which, const void *matrix, int rows, int columns, int ld)
 {
     size_t count = (size_t)(rows - 1) * (size_t)ld + (size_t)columns;
@@ -145,7 +145,7 @@ static void multiply_bf16(struct gemm_shape shape, const void *a, const void *b,
                                             : widened(0, a, shape.m, shape.k, shape.lda);
     const float *wide_b = shape.transpose_b ? widened(1, b, shape.n, shape.k, shape.ldb)
                                             : widened(1, b, shape.k, shape.n, shape.ldb);
-    if (shape.numbers == GEMM_BF16_FP32) {
+    if (shape.types == GEMM_BF16_FP32) {
         multiply_fp32(&shape, wide_a, wide_b, c);
         return;
     }
@@ -158,30 +158,30 @@ static void multiply_bf16(struct gemm_shape shape, const void *a, const void *b,
 
 static void multiply(const struct gemm_shape *shape, const void *a, const void *b, void *c)
 {
-    if (library[operands_of(shape->numbers)] == GEMM_ONEDNN)
+    if (library[operands_of(shape->types)] == GEMM_ONEDNN)
         gemm_onednn(shape, a, b, c);
-    else if (shape->numbers == GEMM_FP32)
+    else if (shape->types == GEMM_FP32)
         multiply_fp32(shape, a, b, c);
     else
         multiply_bf16(*shape, a, b, c);
 }
 
-void gemm_nn(enum gemm_types numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+void gemm_nn(enum gemm_types types, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
              void *c, int ldc, bool add)
 {
-    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 0, add, 0}, a, b, c);
+    multiply(&(struct gemm_shape){types, m, n, k, lda, ldb, ldc, 0, 0, add, 0}, a, b, c);
 }
 
-void gemm_nt(enum gemm_types numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+void gemm_nt(enum gemm_types types, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
              void *c, int ldc, bool add)
 {
-    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 0, 1, add, 0}, a, b, c);
+    multiply(&(struct gemm_shape){types, m, n, k, lda, ldb, ldc, 0, 1, add, 0}, a, b, c);
 }
 
-void gemm_tn(enum gemm_types numbers, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
+void gemm_tn(enum gemm_types types, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
              void *c, int ldc, bool add)
 {
-    multiply(&(struct gemm_shape){numbers, m, n, k, lda, ldb, ldc, 1, 0, add, 0}, a, b, c);
+    multiply(&(struct gemm_shape){types, m, n, k, lda, ldb, ldc, 1, 0, add, 0}, a, b, c);
 }
 
 static void transpose_halves(uint16_t *restrict to, const uint16_t *restrict from, int rows, int columns)
@@ -191,7 +191,7 @@ static void transpose_halves(uint16_t *restrict to, const uint16_t *restrict fro
             to[j * rows + i] = from[i * columns + j];
 }
 
-// OpenBLAS packs in every call, and tells nobody how.
+// OpenBLAS packs in every call and has no interface for packed operands: only the transposition is done here.
 void gemm_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed)
 {
     if (library[operands] == GEMM_ONEDNN)
@@ -204,8 +204,8 @@ void gemm_pack(enum precision operands, int n, int k, const void *b, bool transp
         transpose_halves(packed, b, n, k);
 }
 
-void gemm_packed(enum gemm_types numbers, int m, int n, int k, const void *a, int lda, const void *packed,
+void gemm_packed(enum gemm_types types, int m, int n, int k, const void *a, int lda, const void *packed,
                  void *c, int ldc)
 {
-    multiply(&(struct gemm_shape){numbers, m, n, k, lda, n, ldc, 0, 0, 0, 1}, a, packed, c);
+    multiply(&(struct gemm_shape){types, m, n, k, lda, n, ldc, 0, 0, 0, 1}, a, packed, c);
 }

@@ -21,11 +21,11 @@ struct gemm_fp32 {
     const float *packed; // B from gemm_fp32_pack, or NULL
     float *c;            // [m, n]
 
-    // Where the chain of each element starts: at 0, at bias [n] unless NULL, or at C if add is set.
+    // Initial value of each element's chain: 0, bias [n] unless NULL, or C if add is set.
     const float *bias;
     bool add;
 
-    // What happens to the results, in this order: ReLU (-0 stays -0, NaN stays NaN), sign bits, the backward
+    // Applied to the results, in this order: ReLU (-0 stays -0, NaN stays NaN), sign bits, the backward
     // pass of ReLU. Bit j % 8 of byte j / 8 of a row of bits is column j; rows are ldbits bytes apart.
     bool relu;
     uint8_t *signs;      // where to store whether each result is positive or NaN; NULL: nowhere

@@ -4,7 +4,7 @@
 #include "kernel/gemm_fp32_pack.h"
 #include "kernel/simd.h"
 
-// Rows and panels of a tile: its sums take most of the registers (32 with AVX-512 and NEON, 16 with AVX2).
+// Rows and panels of a tile. Its sums take most of the registers (32 with AVX-512 and NEON, 16 with AVX2).
 #define UP_TO_6_ROWS(X, panels)                                                                              \
     X(1, panels)                                                                                             \
     X(2, panels)                                                                                             \
@@ -34,15 +34,15 @@ enum {
     COLUMNS = PANELS * PANEL, // of a tile
     VECTORS = COLUMNS / SIMD_FLOATS,
     PANEL_VECTORS = PANEL / SIMD_FLOATS,
-    DEPTH = 640,            // k of a block: a tile's columns of B stay in the second cache
-    BLOCK_ROWS = 480,       // rows of A whose block stays in the second cache
-    DIRECT_ROWS = 2 * ROWS, // up to this m a strip of B is read too few times for packing to pay
-    DIRECT_STRIDE = 768,    // up to this ldb the caches hold a strip of B that is not packed
+    DEPTH = 640,            // k per block: a tile's columns of B stay in the L2 cache
+    BLOCK_ROWS = 480,       // rows per block of A, which stays in the L2 cache
+    DIRECT_ROWS = 2 * ROWS, // max m at which B is not packed: it is read too few times
+    DIRECT_STRIDE = 768,    // max ldb at which B is not packed: the caches hold its strips
 };
 
-// What a tile reads and writes, in whole panels.
+// Operands and result of a tile, in whole panels.
 struct tile {
-    const float *a, *b, *start; // start: where its chains begin
+    const float *a, *b, *start; // start: initial values of the chains
     float *c;
     size_t a_row, a_step;   // distance between A's rows and between its steps
     size_t b_panel, b_step; // distance between B's panels and between its steps
@@ -167,7 +167,7 @@ static tile_function *const tile_functions[PANELS][ROWS][2] = {{EACH_ROWS(ENTRY,
 static tile_function *const tile_functions[PANELS][ROWS][2] = {{EACH_ROWS(ENTRY, 1)}};
 #endif
 
-// A run of C's columns that is one tile wide, and a block of k.
+// A strip of C, one tile wide, for one block of k.
 struct strip {
     int column, columns;
     int first_k, k;
@@ -183,7 +183,7 @@ static void copy_columns(float *restrict to, size_t ldto, const float *restrict 
         memcpy(to + i * ldto, from + i * ldfrom, (size_t)columns * sizeof *to);
 }
 
-// A strip's part of B, packed into `panels` unless it can be read where it is.
+// Sets s->b to the strip's part of B, packed into `panels` unless it can be read in place.
 static void locate_b(const struct gemm_fp32 *g, struct strip *s, float *panels)
 {
     size_t ldb = (size_t)g->ldb, p = (size_t)s->first_k, column = (size_t)s->column;
@@ -206,7 +206,7 @@ static void locate_b(const struct gemm_fp32 *g, struct strip *s, float *panels)
     }
 }
 
-// The last columns of C, which are not whole panels: a tile computed beside C.
+// Last columns of C, fewer than whole panels: computes the tile in a buffer and copies it to C.
 static void multiply_beside(struct tile t, tile_function *function, int rows, int columns)
 {
     enum { BYTES = COLUMNS / 8 };
@@ -270,7 +270,7 @@ static void next_tile(struct tile *t, size_t rows)
         t->keep += rows * t->ldbits;
 }
 
-// Rows [row, end) in tiles as equal in height as can be.
+// Rows [row, end), in tiles of heights that differ by at most 1.
 static void multiply_strip(const struct gemm_fp32 *g, const struct strip *s, int row, int end)
 {
     struct tile t = first_tile(g, s, row);

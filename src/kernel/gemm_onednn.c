@@ -7,30 +7,31 @@
 #include <stdio.h>
 #include <string.h>
 
+// Cache sizes exceed the number of shapes of a run. A full cache is cleared.
 enum {
     SLOTS = 512,
     PACKINGS = 64,
-    BLOCK = 64, // columns of a packed matrix
+    BLOCK = 64, // columns per block of a packed matrix
     ARGUMENTS = 3
-}; // more shapes than a run has; when they are full, all are made anew
+};
 
-struct product {
+struct matmul {
     struct gemm_shape shape;
-    dnnl_primitive_t primitive;      // NULL: free
+    dnnl_primitive_t primitive;      // NULL: unused
     dnnl_memory_t memory[ARGUMENTS]; // A, B, C
-    bool reference; // oneDNN has only its reference kernel, a thousand times slower than the others
+    bool reference;                  // oneDNN has only its reference kernel, a thousand times slower
 };
 
 static dnnl_engine_t engine;
 static dnnl_stream_t stream;
-static struct product products[SLOTS];
+static struct matmul matmuls[SLOTS];
 static int used;
 
-// How a right-hand operand of one shape is packed, from [k, n] and from [n, k].
+// Packing of right-hand operands of one shape, from [k, n] and from [n, k].
 struct packing {
     int n, k, bf16;
     layout layout;
-    dnnl_primitive_t reorder[2]; // NULL: free
+    dnnl_primitive_t reorder[2]; // NULL: unused
     dnnl_memory_t from[2], to;
 };
 
@@ -59,13 +60,13 @@ static layout weights(const struct gemm_shape *shape, bool bf16)
     return matrix(shape->k, shape->n, shape->ldb, shape->transpose_b, bf16);
 }
 
-/* NULL where oneDNN has no kernel. `memory`, where not NULL, receives the memory objects of A, B and C. */
+// NULL if oneDNN has no kernel. `memory`, unless NULL, receives the memory objects of A, B and C.
 static dnnl_primitive_desc_t describe(const struct gemm_shape *shape, dnnl_memory_t *memory)
 {
-    bool bf16 = shape->numbers != GEMM_FP32;
+    bool bf16 = shape->types != GEMM_FP32;
     const layout operand[ARGUMENTS] = {
         matrix(shape->m, shape->k, shape->lda, shape->transpose_a, bf16), weights(shape, bf16),
-        matrix(shape->m, shape->n, shape->ldc, false, shape->numbers == GEMM_BF16)};
+        matrix(shape->m, shape->n, shape->ldc, false, shape->types == GEMM_BF16)};
     dnnl_primitive_attr_t attributes;
     dnnl_post_ops_t after;
     must(dnnl_primitive_attr_create(&attributes));
@@ -96,7 +97,7 @@ static const char *kernel_name(const_dnnl_primitive_desc_t description)
 void gemm_onednn_name(enum precision operands, char *name, int size)
 {
     int side = 64;
-    struct gemm_shape shape = {.numbers = operands == PRECISION_BF16 ? GEMM_BF16_FP32 : GEMM_FP32,
+    struct gemm_shape shape = {.types = operands == PRECISION_BF16 ? GEMM_BF16_FP32 : GEMM_FP32,
                                .m = side,
                                .n = side,
                                .k = side,
@@ -115,30 +116,29 @@ void gemm_onednn_name(enum precision operands, char *name, int size)
 
 // ---- packing ----
 
-// The order that the kernel for many rows asks for. The plain order where that kernel's blocks would not be
-// full, or would need more memory than gemm_packed_elements() says.
+// The layout that oneDNN's kernel for many rows prefers. The plain layout if n is not a multiple of that
+// kernel's blocks, or if the preferred one needs more than gemm_packed_elements.
 static layout packed_layout(int n, int k, bool bf16)
 {
     enum { ROWS = 256 };
     layout plain = matrix(k, n, n, false, bf16);
-    if (n % BLOCK !=
-        0) // oneDNN 2.6 then has only its reference kernel for other numbers of rows, a thousand times slower
+    if (n % BLOCK != 0) // oneDNN 2.6 would use its reference kernel for other numbers of rows
         return plain;
     const layout operand[ARGUMENTS] = {matrix(ROWS, k, k, false, bf16),
                                        layout_any(bf16 ? dnnl_bf16 : dnnl_f32, (dnnl_dims_t){k, n}),
                                        matrix(ROWS, n, n, false, bf16)};
     dnnl_primitive_desc_t description = matmul_describe(engine, operand, NULL);
-    layout wanted = layout_of_weights(description);
+    layout preferred = layout_of_weights(description);
     dnnl_primitive_desc_destroy(description);
     for (int i = 0; i < ARGUMENTS; i++)
         layout_destroy(operand[i]);
-    size_t room = gemm_packed_elements(n, k) * (bf16 ? sizeof(uint16_t) : sizeof(float));
-    bool fits = dnnl_memory_desc_get_size(wanted) <= room;
-    layout_destroy(fits ? plain : wanted);
-    return fits ? wanted : plain;
+    size_t bytes = gemm_packed_elements(n, k) * (bf16 ? sizeof(uint16_t) : sizeof(float));
+    bool fits = dnnl_memory_desc_get_size(preferred) <= bytes;
+    layout_destroy(fits ? plain : preferred);
+    return fits ? preferred : plain;
 }
 
-static void forget_packings(void)
+static void clear_packings(void)
 {
     for (int i = 0; i < PACKINGS && packings[i].to; i++) {
         for (int transposed = 0; transposed < 2; transposed++) {
@@ -158,7 +158,7 @@ static const struct packing *packing_of(int n, int k, bool bf16)
         if (packings[i].n == n && packings[i].k == k && packings[i].bf16 == bf16)
             return &packings[i];
     if (i == PACKINGS) {
-        forget_packings();
+        clear_packings();
         i = 0;
     }
     struct packing *packing = &packings[i];
@@ -187,28 +187,28 @@ void gemm_onednn_pack(enum precision operands, int n, int k, const void *b, bool
     must(dnnl_primitive_execute(packing->reorder[transposed], stream, 2, arguments));
 }
 
-// ---- products ----
+// ---- matmuls ----
 
-static void forget_all(void)
+static void clear_matmuls(void)
 {
     for (int i = 0; i < SLOTS; i++) {
-        if (!products[i].primitive)
+        if (!matmuls[i].primitive)
             continue;
         for (int argument = 0; argument < ARGUMENTS; argument++)
-            dnnl_memory_destroy(products[i].memory[argument]);
-        dnnl_primitive_destroy(products[i].primitive);
+            dnnl_memory_destroy(matmuls[i].memory[argument]);
+        dnnl_primitive_destroy(matmuls[i].primitive);
     }
-    memset(products, 0, sizeof products);
+    memset(matmuls, 0, sizeof matmuls);
     used = 0;
 }
 
-static void make(struct product *product, const struct gemm_shape *shape)
+static void create_matmul(struct matmul *matmul, const struct gemm_shape *shape)
 {
-    dnnl_primitive_desc_t description = describe(shape, product->memory);
+    dnnl_primitive_desc_t description = describe(shape, matmul->memory);
     must(description ? dnnl_success : dnnl_unimplemented);
-    product->shape = *shape;
-    product->reference = strncmp(kernel_name(description), "ref", 3) == 0;
-    must(dnnl_primitive_create(&product->primitive, description));
+    matmul->shape = *shape;
+    matmul->reference = strncmp(kernel_name(description), "ref", 3) == 0;
+    must(dnnl_primitive_create(&matmul->primitive, description));
     dnnl_primitive_desc_destroy(description);
 }
 
@@ -221,73 +221,74 @@ static unsigned hash(const struct gemm_shape *shape)
     return sum >> 16;
 }
 
-static struct product *find(const struct gemm_shape *shape)
+static struct matmul *find(const struct gemm_shape *shape)
 {
     for (unsigned i = hash(shape);; i++) {
-        struct product *product = &products[i % SLOTS];
-        if (product->primitive && memcmp(&product->shape, shape, sizeof *shape) == 0)
-            return product;
-        if (product->primitive)
+        struct matmul *matmul = &matmuls[i % SLOTS];
+        if (matmul->primitive && memcmp(&matmul->shape, shape, sizeof *shape) == 0)
+            return matmul;
+        if (matmul->primitive)
             continue;
-        if (used >= SLOTS / 2) { // crowded
-            forget_all();
+        if (used >= SLOTS / 2) { // keeps probe sequences short
+            clear_matmuls();
             return find(shape);
         }
         used++;
-        make(product, shape);
-        return product;
+        create_matmul(matmul, shape);
+        return matmul;
     }
 }
 
-static void execute(const struct product *product, const void *a, const void *b, void *c)
+static void execute(const struct matmul *matmul, const void *a, const void *b, void *c)
 {
     // oneDNN's handles are not const; it does not write to sources.
-    must(dnnl_memory_set_data_handle(product->memory[0], (void *)a));
-    must(dnnl_memory_set_data_handle(product->memory[1], (void *)b));
-    must(dnnl_memory_set_data_handle(product->memory[2], c));
-    const dnnl_exec_arg_t arguments[ARGUMENTS] = {{DNNL_ARG_SRC, product->memory[0]},
-                                                  {DNNL_ARG_WEIGHTS, product->memory[1]},
-                                                  {DNNL_ARG_DST, product->memory[2]}};
-    must(dnnl_primitive_execute(product->primitive, stream, ARGUMENTS, arguments));
+    must(dnnl_memory_set_data_handle(matmul->memory[0], (void *)a));
+    must(dnnl_memory_set_data_handle(matmul->memory[1], (void *)b));
+    must(dnnl_memory_set_data_handle(matmul->memory[2], c));
+    const dnnl_exec_arg_t arguments[ARGUMENTS] = {{DNNL_ARG_SRC, matmul->memory[0]},
+                                                  {DNNL_ARG_WEIGHTS, matmul->memory[1]},
+                                                  {DNNL_ARG_DST, matmul->memory[2]}};
+    must(dnnl_primitive_execute(matmul->primitive, stream, ARGUMENTS, arguments));
 }
 
-// ---- packed, with rows that are further apart than they are long ----
+// ---- packed, with padded rows ----
 
 static void copy_rows(void *to, int to_ld, const void *from, int from_ld, int rows, int columns,
-                      size_t number)
+                      size_t element_bytes)
 {
     for (size_t row = 0; row < (size_t)rows; row++)
-        memcpy((char *)to + row * (size_t)to_ld * number, (const char *)from + row * (size_t)from_ld * number,
-               (size_t)columns * number);
+        memcpy((char *)to + row * (size_t)to_ld * element_bytes,
+               (const char *)from + row * (size_t)from_ld * element_bytes, (size_t)columns * element_bytes);
 }
 
-// Room for a dense matrix; grows to the largest and stays.
-static void *dense_room(int which, size_t bytes)
+// Scratch for a dense matrix; reallocated for larger ones, never freed.
+static void *dense_buffer(int which, size_t bytes)
 {
-    static void *room[2];
+    static void *buffer[2];
     static size_t size[2];
     if (bytes > size[which]) {
-        room[which] = memory_grow(room[which], bytes);
+        buffer[which] = memory_grow(buffer[which], bytes);
         size[which] = bytes;
     }
-    return room[which];
+    return buffer[which];
 }
 
-// With a packed B oneDNN 2.6 has only its reference kernel for such rows; oneDNN 3.7 has better ones.
+// Copies padded rows: with a packed B, oneDNN 2.6 has only its reference kernel for them; oneDNN 3.7 has fast
+// ones.
 static void execute_dense(const struct gemm_shape *shape, const void *a, const void *b, void *c)
 {
     struct gemm_shape dense = *shape;
-    size_t from = shape->numbers == GEMM_FP32 ? sizeof(float) : sizeof(uint16_t),
-           to = shape->numbers == GEMM_BF16 ? sizeof(uint16_t) : sizeof(float);
+    size_t from = shape->types == GEMM_FP32 ? sizeof(float) : sizeof(uint16_t),
+           to = shape->types == GEMM_BF16 ? sizeof(uint16_t) : sizeof(float);
     void *dense_c = c;
     dense.lda = shape->k, dense.ldc = shape->n;
     if (shape->lda != shape->k) {
-        void *room = dense_room(0, (size_t)shape->m * (size_t)shape->k * from);
-        copy_rows(room, shape->k, a, shape->lda, shape->m, shape->k, from);
-        a = room;
+        void *buffer = dense_buffer(0, (size_t)shape->m * (size_t)shape->k * from);
+        copy_rows(buffer, shape->k, a, shape->lda, shape->m, shape->k, from);
+        a = buffer;
     }
     if (shape->ldc != shape->n)
-        dense_c = dense_room(1, (size_t)shape->m * (size_t)shape->n * to);
+        dense_c = dense_buffer(1, (size_t)shape->m * (size_t)shape->n * to);
     execute(find(&dense), a, b, dense_c);
     if (dense_c != c)
         copy_rows(c, shape->ldc, dense_c, shape->n, shape->m, shape->n, to);
@@ -295,10 +296,10 @@ static void execute_dense(const struct gemm_shape *shape, const void *a, const v
 
 void gemm_onednn(const struct gemm_shape *shape, const void *a, const void *b, void *c)
 {
-    const struct product *product = find(shape);
+    const struct matmul *matmul = find(shape);
     bool dense = shape->lda == shape->k && shape->ldc == shape->n;
-    if (product->reference && shape->packed && !dense)
+    if (matmul->reference && shape->packed && !dense)
         execute_dense(shape, a, b, c);
     else
-        execute(product, a, b, c);
+        execute(matmul, a, b, c);
 }

@@ -1,9 +1,8 @@
 /* Vectors in portable C, and functions compiled for several processors.
  *
- * A `float_lanes` is sixteen floats that the compiler maps to whatever vectors the processor has (one AVX-512
- * register, two AVX, four SSE or NEON). Rows of activations are padded to whole lanes, so loops over them
- * have no tail. Each lane is one element of a row: vectors never change in which order an element's sum is
- * taken. */
+ * A `float_lanes` is sixteen floats, which the compiler maps to the vectors of the processor (one AVX-512
+ * register, two AVX, four SSE or NEON). Rows of activations are padded to whole vectors, so loops over them
+ * have no tail. Each lane is one element of a row: vectors do not change the order of an element's sum. */
 #ifndef KERNEL_LANES_H
 #define KERNEL_LANES_H
 
@@ -20,15 +19,15 @@ typedef uint16_t half_lanes __attribute__((vector_size(32), aligned(32)));
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Lanes of a (0 to 15) and b (16 to 31), by their numbers. */
+/* Vector of lanes of a (indices 0 to 15) and b (16 to 31). */
 #ifdef __clang__
 #define lanes_shuffle(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #define lanes_shuffle(a, b, ...) __builtin_shuffle(a, b, (int_lanes){__VA_ARGS__})
 #endif
 
-/* bfloat16, rounded to nearest, ties to even, in the high half of each word; the low halves are left over.
- * NaN stays NaN: the processor's own has no low bits to carry over. */
+/* Rounds to bfloat16, to nearest, ties to even, in the high half of each word; the low halves are undefined.
+ * NaN stays NaN: the processor's default NaN has no low bits that could carry. */
 INLINE word_lanes lanes_round_high(float_lanes value)
 {
     word_lanes bits = (word_lanes)value;
@@ -40,14 +39,13 @@ INLINE half_lanes lanes_round(float_lanes value)
     return __builtin_convertvector(lanes_round_high(value) >> 16, half_lanes);
 }
 
-/* What is left of a value when it is stored in `precision`. */
+/* `value` rounded to `precision`, as fp32. */
 INLINE float_lanes lanes_rounded(float_lanes value, const enum precision precision)
 {
     return precision == PRECISION_FP32 ? value : (float_lanes)(lanes_round_high(value) & 0xffff0000);
 }
 
-/* Sixteen numbers from column `at` of a row on, which is stored in `precision`, a constant where this is
- * inlined. */
+/* Loads sixteen elements from column `at` of a row in `precision`, a constant after inlining. */
 INLINE float_lanes lanes_load(const void *row, size_t at, const enum precision precision)
 {
     if (precision == PRECISION_FP32)
@@ -64,13 +62,13 @@ INLINE void lanes_store(void *row, size_t at, float_lanes value, const enum prec
         *(half_lanes *)((uint16_t *)row + at) = lanes_round(value);
 }
 
-/* value where it is not negative, else 0. NaN passes: a run that has diverged must not look sound. */
+/* value where it is not negative, else 0. NaN passes: a run that has diverged must not look valid. */
 INLINE float_lanes lanes_relu(float_lanes value)
 {
     return (float_lanes)((int_lanes)value & ~(value < 0));
 }
 
-/* e^x to about two units in the last place, for x up to 88; smaller than any normal number it is 0. NaN stays
+/* e^x with an error of about 2 ulp, for x up to 88; 0 if e^x is below the smallest normal number. NaN stays
  * NaN. Cephes' expf: x = n ln 2 + r, a polynomial of r, n into the exponent. */
 INLINE float_lanes lanes_exp(float_lanes x)
 {
@@ -94,14 +92,14 @@ INLINE float_lanes lanes_larger(float_lanes a, float_lanes b)
     return (float_lanes)(((int_lanes)a & more) | ((int_lanes)b & ~more));
 }
 
-/* All bits in the first `count` lanes, none behind them. */
+/* Mask: all bits in the first `count` lanes, none in the others. */
 INLINE int_lanes lanes_before(int count)
 {
     const int_lanes lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     return lane < count;
 }
 
-/* The sum of the lanes, and the largest, in all of them. */
+/* Sum of the lanes, in all lanes. */
 INLINE float_lanes lanes_total(float_lanes v)
 {
     v += lanes_shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
@@ -110,6 +108,7 @@ INLINE float_lanes lanes_total(float_lanes v)
     return v + lanes_shuffle(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
 }
 
+/* Maximum of the lanes, in all lanes. */
 INLINE float_lanes lanes_largest(float_lanes v)
 {
     v = lanes_larger(v, lanes_shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
@@ -118,7 +117,7 @@ INLINE float_lanes lanes_largest(float_lanes v)
     return lanes_larger(v, lanes_shuffle(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
 }
 
-/* How many bits are set in each word. */
+/* Number of bits set in each word. */
 INLINE int_lanes lanes_count(word_lanes bits)
 {
     bits -= bits >> 1 & 0x55555555;
@@ -127,8 +126,7 @@ INLINE int_lanes lanes_count(word_lanes bits)
     return (int_lanes)(bits * 0x01010101 >> 24);
 }
 
-/* Lane i: the sum of the lanes of vector i. Each round adds the halves of two vectors' parts into one vector.
- */
+/* Lane i of the result is the sum of the lanes of v[i]. Overwrites v. */
 INLINE float_lanes lane_sums(float_lanes v[LANES])
 {
     for (int i = 0; i < 8; i++)
@@ -151,10 +149,10 @@ INLINE void lane_sums_add(float *to, float_lanes v[LANES])
     *(float_lanes *)to += lane_sums(v);
 }
 
-/* One clone for each level of x86-64; the loader chooses once, by the processor. CMakeLists.txt finds which
- * clones the compiler makes: VECTOR_CLONES is 2 for levels of x86-64, 1 for single features (gcc 11, clang
- * 14), else 0. Clones cannot ask for the instruction that rounds to bfloat16: a function of BF16_TARGET has
- * it, and is called only where lanes_has_bf16(). */
+/* One clone of a function per level of x86-64; the loader chooses by the processor. CMakeLists.txt tests
+ * which clones the compiler supports: VECTOR_CLONES is 2 for levels of x86-64, 1 for single features (gcc 11,
+ * clang 14), else 0. Clones cannot use the instruction that rounds to bfloat16: functions of BF16_TARGET can,
+ * and are called only if lanes_has_bf16(). */
 #if VECTOR_CLONES == 2
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #elif VECTOR_CLONES == 1
@@ -171,8 +169,8 @@ INLINE bool lanes_has_bf16(void)
     return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16");
 }
 
-/* Two vectors rounded by that instruction: `low` in the first sixteen halves. The bits are lanes_round's but
- * for numbers below 2^-126, which become 0. */
+/* Rounds two vectors to bfloat16 by that instruction: `low` in the first sixteen elements. The bits are those
+ * of lanes_round, except that values below 2^-126 become 0. */
 INLINE word_lanes lanes_round_two(float_lanes low, float_lanes high)
 {
     word_lanes two;

@@ -177,7 +177,7 @@ double math_erf(double x)
     return copysign(1 - math_exp(-size * POLYNOMIAL(p, size)), x); // p(t) t is -log(1 - erf(t)); NaN passes
 }
 
-// A number of twice the precision: |low| is at most half a unit in the last place of high.
+// Value high + low with twice the precision of a double: |low| is at most half an ulp of high.
 struct two {
     double high, low;
 };

@@ -1,5 +1,5 @@
-/* Mean and standard deviation over a set's pairs, in two passes: the deviations from the mean are squared,
- * not the numbers. */
+/* Mean and standard deviation over a set's pairs, in two passes: the second sums squared deviations from the
+ * mean. */
 #ifndef KERNEL_MOMENTS_POOLING_H
 #define KERNEL_MOMENTS_POOLING_H
 
@@ -10,7 +10,8 @@
 void moments_pooling_forward(float *moments, const void *z, int sets, int pairs, int stride,
                              enum precision precision);
 
-/* z becomes its own gradient, given that at the moments.  dmoments [sets, 2, stride]; the others as above */
+/* Replaces z by its gradient, from the gradient at the moments.
+ * z [sets, pairs, stride] in `precision`, moments and dmoments [sets, 2, stride] */
 void moments_pooling_backward(void *z, const float *dmoments, const float *moments, int sets, int pairs,
                               int stride, enum precision precision);
 

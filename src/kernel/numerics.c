@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 #if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || __FINITE_MATH_ONLY__
-#error                                                                                                       \
-    "The compiler may reorder sums and drop NaN (-ffast-math): a sweep would not give the same numbers everywhere."
+#error "-ffast-math reorders sums and drops NaN: results would depend on the machine. Build without it."
 #endif
 
 static const char *instruction_set(void)

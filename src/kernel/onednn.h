@@ -10,7 +10,7 @@
 #include <dnnl.h>
 #include <stdlib.h>
 
-// oneDNN fails only for arguments that it does not support: a fault of this program, found by its tests.
+// oneDNN fails only for unsupported arguments: an error in this program, which its tests would show.
 static inline void must(dnnl_status_t status)
 {
     assert(status == dnnl_success);
@@ -28,7 +28,7 @@ static inline layout layout_strided(dnnl_data_type_t type, const dnnl_dims_t sha
     return created;
 }
 
-/* The primitive that uses this layout chooses the order. */
+/* A layout whose order the primitive that uses it chooses. */
 static inline layout layout_any(dnnl_data_type_t type, const dnnl_dims_t shape)
 {
     layout created;
@@ -48,7 +48,7 @@ static inline void layout_destroy(layout unused)
     must(dnnl_memory_desc_destroy(unused));
 }
 
-/* NULL where oneDNN has no kernel for these layouts. */
+/* NULL if oneDNN has no kernel for these layouts. */
 static inline dnnl_primitive_desc_t matmul_describe(dnnl_engine_t engine, const layout operand[3],
                                                     const_dnnl_primitive_attr_t attributes)
 {

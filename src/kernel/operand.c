@@ -29,7 +29,7 @@ void operand_widen(float *to, const void *from, size_t count)
     widen_all(to, from, count);
 }
 
-// Blocks whose rows and columns both stay in the first cache.
+// Side of a block whose rows and columns both fit into the L1 cache.
 enum { BLOCK = 16 };
 
 INLINE void transpose(void *restrict to, const float *restrict from, int rows, int columns,

@@ -1,4 +1,4 @@
-/* Operands of products: matrices of fp32 numbers as a product wants them, in its precision. */
+/* GEMM operands: fp32 matrices copied, transposed or rounded to a GEMM's precision. */
 #ifndef KERNEL_OPERAND_H
 #define KERNEL_OPERAND_H
 
@@ -13,10 +13,10 @@ void operand_copy(void *to, const float *from, size_t count, enum precision prec
 /* to = transpose of from.  from [rows, columns], to [columns, rows] in `precision` */
 void operand_transpose(void *to, const float *from, int rows, int columns, enum precision precision);
 
-/* to = from as fp32.  from [count], bfloat16 */
+/* to = from, widened to fp32.  from [count] in bfloat16, to [count] */
 void operand_widen(float *to, const void *from, size_t count);
 
-/* One number, bfloat16: rounded to nearest, ties to even, and back. */
+/* fp32 to bfloat16, rounded to nearest, ties to even. */
 static inline uint16_t operand_round_one(float value)
 {
     uint32_t bits;
@@ -24,6 +24,7 @@ static inline uint16_t operand_round_one(float value)
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/* bfloat16 to fp32, exact. */
 static inline float operand_widen_one(uint16_t half)
 {
     uint32_t bits = (uint32_t)half << 16;

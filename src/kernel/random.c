@@ -12,8 +12,8 @@ __attribute__((simd("notinbranch"))) float logf(float);
 __attribute__((simd("notinbranch"))) float sinf(float);
 #endif
 
-// Indices computed together. A constant, so that every number takes the vector path: libmvec's scalar
-// functions round differently, and a number must not depend on how many are asked for.
+// Indices computed together. A constant, so that every element takes the vector path: libmvec's scalar
+// functions round differently, and an element must not depend on how many are requested.
 enum { CHUNK = 64, OUTPUTS = 4 };
 
 static const float turn = (float)(2 * M_PI * 0x1p-24); // angle of one of 2^24 steps
@@ -46,8 +46,8 @@ static void philox_chunk(uint32_t bits[OUTPUTS][CHUNK], philox4x32_key_t key, ph
     }
 }
 
-// Two normals of two words. cos(t) is sin(t + a quarter turn), exact in integers: the compiler would fuse sin
-// and cos of one argument into sincos, which has no vector form.
+// Two normals from two words. cos(t) is sin(t + a quarter turn), exact in integers: the compiler would fuse
+// sin and cos of one argument into sincos, which has no vector form.
 CLONES
 static void box_muller(float *restrict cosine, float *restrict sine, const uint32_t *restrict radius,
                        const uint32_t *restrict angle)
@@ -68,13 +68,13 @@ void random_normals(float *z, const struct random_stream *stream, int64_t first,
     uint32_t bits[OUTPUTS][CHUNK];
     float normals[OUTPUTS][CHUNK];
     for (int i = 0; i < indices; i += CHUNK) {
-        size_t wanted = (size_t)(indices - i < CHUNK ? indices - i : CHUNK) * sizeof(float);
+        size_t bytes = (size_t)(indices - i < CHUNK ? indices - i : CHUNK) * sizeof(float);
         for (int k = 0; k < count; k += OUTPUTS) {
             philox_chunk(bits, key, counter(stream, (uint32_t)(first + i), (uint32_t)(k / OUTPUTS)));
             box_muller(normals[0], normals[1], bits[0], bits[1]);
             box_muller(normals[2], normals[3], bits[2], bits[3]);
             for (int j = 0; j < OUTPUTS && k + j < count; j++)
-                memcpy(z + (size_t)(k + j) * (size_t)stride + i, normals[j], wanted);
+                memcpy(z + (size_t)(k + j) * (size_t)stride + i, normals[j], bytes);
         }
     }
 }
@@ -85,6 +85,6 @@ void random_uniform(float *u, const struct random_stream *stream, int64_t index,
     for (int64_t k = 0; k < count; k++) {
         philox4x32_ctr_t out = philox4x32(counter(stream, (uint32_t)index, (uint32_t)(k / OUTPUTS)), key);
         int32_t step = (int32_t)(out.v[k % OUTPUTS] >> 8);
-        u[k] = (float)(2 * step + 1 - (1 << 24)) * 0x1p-24f; // the middle of one of 2^24 steps, exact
+        u[k] = (float)(2 * step + 1 - (1 << 24)) * 0x1p-24f; // midpoint of one of 2^24 intervals, exact
     }
 }

@@ -1,14 +1,14 @@
 /* Random numbers as a function of (seed, purpose, step, index), never of history.
  *
  * Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) from Random123, keyed
- * by the seed; normals by Box-Muller. Number k of stream (purpose, step, index) is the same whoever asks for
- * it, and in whatever company. */
+ * by the seed; normals by Box-Muller. Number k of the stream (purpose, step, index) does not depend on which
+ * other numbers are computed with it. */
 #ifndef KERNEL_RANDOM_H
 #define KERNEL_RANDOM_H
 
 #include <stdint.h>
 
-/* What a stream is for: no two uses share numbers. The values are part of every result: never renumber. */
+/* Purpose of a stream: two uses never share random numbers. Results depend on the values: never renumber. */
 enum random_purpose {
     RANDOM_PARAMETERS = 0,         // a model's initial parameters; index = tensor
     RANDOM_TRAIN_GENERATOR = 1,    // weights of a training generator; index = generator in the batch
@@ -17,9 +17,9 @@ enum random_purpose {
     RANDOM_HELD_OUT_GENERATOR = 4, // the same three for held-out generators, step 0
     RANDOM_HELD_OUT_INPUT = 5,
     RANDOM_HELD_OUT_PROBE = 6,
-    RANDOM_TRAIN_EQUATIONS = 7, // how many pairs the sets of a step have; index 0
-    RANDOM_HELD_OUT_NOISE = 8,  // on the y of their pairs
-    RANDOM_FIT_START = 9,       // weights that a direct fit begins with; index = generator and restart
+    RANDOM_TRAIN_EQUATIONS = 7, // number of pairs per set in a step; index 0
+    RANDOM_HELD_OUT_NOISE = 8,  // noise on the y of held-out pairs
+    RANDOM_FIT_START = 9,       // initial weights of a direct fit; index = generator and restart
 };
 
 struct random_stream {

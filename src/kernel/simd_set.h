@@ -39,7 +39,7 @@ enum simd_set {
     }
 #endif
 
-/* The set in use: the widest that the processor has, unless simd_set_use chose another. */
+/* Instruction set in use: the widest that the processor has, unless simd_set_use chose another. */
 enum simd_set simd_set_current(void);
 
 /* For tests: use `set` from now on. False, without effect, if the processor or this build does not have

@@ -2,10 +2,10 @@
 
 #include "kernel/column_blocks.h"
 
-// Inputs that are taken at once, so that their weights or sums stay in registers for a block of columns.
+// Max inputs whose weights or sums stay in registers for a block of columns.
 enum { INPUTS = 6 };
 
-// Any number of inputs, columns from `first` on: the weights are read again for each row.
+// Forward pass for any number of inputs, columns from `first` on. Reads the weights for each row.
 INLINE void forward_wide(void *h, const float *x, const float *w, const float *b, int rows, int in,
                          size_t stride, size_t first, const enum precision precision)
 {
@@ -18,7 +18,7 @@ INLINE void forward_wide(void *h, const float *x, const float *w, const float *b
         }
 }
 
-// One row of a block of columns, after its ReLU.
+// One row of a block of columns: h = relu(x w + b).
 INLINE void row_forward(float_lanes *h, const float *x, float_lanes weight[][BLOCK], const float_lanes *bias,
                         const int in, const int block)
 {
@@ -54,8 +54,8 @@ INLINE void forward(void *h, const float *x, const float *w, const float *b, int
     forward_wide(h, x, w, b, rows, in, stride, j, precision);
 }
 
-// Likewise in bf16 with the processor's own rounding, which takes neighbouring vectors: they keep the order
-// of the columns.
+// Forward pass in bf16 with the processor's rounding instruction. The vectors are in column order, since the
+// instruction rounds two neighbouring vectors.
 INLINE void forward_native(uint16_t *restrict h, const float *restrict x, const float *restrict w,
                            const float *restrict b, int rows, const int in, size_t stride)
 {
@@ -75,8 +75,8 @@ INLINE void forward_native(uint16_t *restrict h, const float *restrict x, const 
     forward_wide(h, x, w, b, rows, in, stride, j, PRECISION_BF16);
 }
 
-// `inputs` of the `in` inputs: x points at the first of them in the first row, dw at its row. db: NULL if it
-// has been added to.
+// Backward pass of `inputs` of the `in` inputs: x points at the first of them in the first row, dw at its
+// row. db: NULL if the bias gradient has been added already.
 INLINE void columns_backward(float *restrict dw, float *restrict db, const void *restrict dh,
                              const void *restrict h, const float *restrict x, int rows, int in,
                              const int inputs, size_t stride, size_t first, const int block,
@@ -114,12 +114,12 @@ INLINE void backward(float *dw, float *db, const void *dh, const void *h, const 
         columns_backward(dw, db, dh, h, x, rows, in, inputs, stride, j, 1, precision);
 }
 
-// ---- the way back, transposed: a lane is a row ----
+// ---- backward pass, transposed: one row per lane ----
 
-enum { UNITS = 2 }; // that share the loads of x
+enum { UNITS = 2 }; // units that share the loads of x
 
-// Of a block of units, over the rows: sum[0] of the gradient before the ReLU, sum[1 + k] of it times input
-// first + k.
+// Sums over the rows, for a block of units: sum[0] of dz, the gradient before the ReLU; sum[1 + k] of dz
+// times input first + k.
 INLINE void units_backward(float_lanes (*restrict sum)[LANES], const float *restrict dh,
                            const float *restrict x, const float *restrict w, const float *restrict b,
                            size_t rows, const int in, int first, const int inputs, size_t stride,
@@ -142,8 +142,8 @@ INLINE void units_backward(float_lanes (*restrict sum)[LANES], const float *rest
             sum[k][u] = total[k][u];
 }
 
-// Sixteen units at a time, whose lanes are summed together. The bias's sum is the same in every round of
-// inputs.
+// Sixteen units at a time, so that lane_sums_add sums their lanes together. Only the call with first == 0
+// adds to db.
 INLINE void backward_transposed(float *restrict dw, float *restrict db, const float *restrict dh,
                                 const float *restrict x, const float *restrict w, const float *restrict b,
                                 size_t rows, const int in, int first, const int inputs, int width,

@@ -1,6 +1,5 @@
-/* Dense layers with few inputs (a pair has 3 to 10 numbers): too narrow for a gemm, so vector loops in fp32.
- *
- * The forward pass is cheap enough to be done again in the backward pass instead of keeping its result. */
+/* Dense layers with small K, the number of inputs (a pair has 3 to 10 elements): vector loops in fp32, faster
+ * than a GEMM. The backward pass recomputes the result of the forward pass instead of storing it. */
 #ifndef KERNEL_SMALL_K_H
 #define KERNEL_SMALL_K_H
 
@@ -12,14 +11,14 @@
 void small_k_relu_forward(void *h, const float *x, const float *w, const float *b, int rows, int in,
                           int stride, enum precision precision);
 
-/* Adds the gradients of w and b, given the activations h and the gradient dh at them.
- * dw [in, stride], db [stride]; dh, h [rows, stride] in `precision` */
+/* dw, db += the gradients of w and b, from the activations h and their gradient dh.
+ * dw [in, stride], db [stride], x [rows, in]; dh, h [rows, stride] in `precision` */
 void small_k_relu_backward(float *dw, float *db, const void *dh, const void *h, const float *x, int rows,
                            int in, int stride, enum precision precision);
 
-/* The same in fp32 from a transposed gradient. Whether a unit was positive is found anew: its few inputs cost
- * less than reading it. dh [width, rows], x [in, rows]: rows filled up to whole lanes, with zeros in dh; w
- * and b as in the forward pass. */
+/* small_k_relu_backward in fp32 from a transposed gradient. Recomputes the sign of each unit, which costs
+ * less than reading h. dh [width, rows], x [in, rows]: `rows` is a multiple of LANES, added rows are zero in
+ * dh; w [in, stride], b [stride], dw [in, stride], db [stride] */
 void small_k_relu_backward_transposed(float *dw, float *db, const float *dh, const float *x, const float *w,
                                       const float *b, int rows, int in, int width, int stride);
 

@@ -5,12 +5,12 @@
 
 enum { WORD = SUM_POOLING_WORD };
 
-// A set's pairs start at any number of a transposed row.
+// Vectors at any element: in a transposed row the pairs of a set start at any column.
 typedef int32_t lanes_anywhere __attribute__((vector_size(64), aligned(4)));
 typedef uint16_t halves_anywhere __attribute__((vector_size(64), aligned(2)));
 
-// The bit of pair p in its word: by turns from the low and the high half, so that the halves of a word that
-// is in all lanes lie beside each other like the pairs they stand for.
+// Bit of pair p in its word: even pairs in the low half, odd pairs in the high half. Where a word is
+// broadcast to all lanes, its halves are then in the order of the pairs.
 INLINE int32_t sign_bit(int p)
 {
     return (int32_t)(1u << (p % 2 * 16 + p / 2));
@@ -64,7 +64,7 @@ INLINE void set_backward(void *restrict dz, float *restrict db, const float *res
                          const uint32_t *restrict signs, float scale, int pairs, size_t stride,
                          size_t first_column, const int block, const enum precision precision)
 {
-    float_lanes gradient[BLOCK], bias_gradient[BLOCK], rounded[BLOCK]; // once a set, not once a pair
+    float_lanes gradient[BLOCK], bias_gradient[BLOCK], rounded[BLOCK]; // computed once per set
     int_lanes positives[BLOCK] = {{0}};
     columns_load_with(gradient, dpooled, first_column, block, precision);
     columns_load_with(bias_gradient, db, first_column, block, precision);
@@ -111,7 +111,7 @@ INLINE void backward(void *dz, float *db, const float *dpooled, const uint32_t *
 
 // ---- the gradient's transpose ----
 
-// In which column of a row of signs column `at` is kept, as columns_load splits a block of bf16.
+// Column of a row of signs that holds column `at`, in the order in which columns_load splits a block of bf16.
 INLINE int sign_column(int at, int stride, const enum precision precision)
 {
     enum { TWO = 2 * LANES };
@@ -121,7 +121,7 @@ INLINE int sign_column(int at, int stride, const enum precision precision)
     return at / TWO * TWO + at % 2 * LANES + at % TWO / 2;
 }
 
-// value where a bit is set, for 32 pairs; for `pairs` of them at least.
+// Stores `value` where a bit is set, else 0, for at least `pairs` and at most 32 pairs.
 INLINE void store_word_fp32(float *to, float value, uint32_t word, int pairs)
 {
     const int_lanes bit = {1 << 0, 1 << 16, 1 << 1, 1 << 17, 1 << 2, 1 << 18, 1 << 3, 1 << 19,
@@ -151,7 +151,8 @@ INLINE void store_word(void *to, float value, uint32_t word, int pairs, const en
         store_word_bf16(to, value, word);
 }
 
-// Whole vectors are stored, whose ends the next set or column overwrites: so column by column, in order.
+// Stores whole vectors, whose excess the next set or column overwrites; hence column by column in ascending
+// order.
 INLINE void transposed(void *restrict dz, float *restrict db, const float *restrict dpooled,
                        const uint32_t *restrict signs, float scale, int sets, int pairs, size_t stride,
                        int width, size_t ld, const enum precision precision)

@@ -1,7 +1,7 @@
-/* Bias, ReLU and the sum over a set's pairs in one pass behind a gemm, and the way back.
+/* Bias, ReLU and the sum over a set's pairs in one pass after a GEMM, and its backward pass.
  *
- * Of the activations only their signs are kept, as bits: word w of a column holds pairs 32 w .. 32 w + 31 of
- * a set; in which order the columns lie is known to these two functions alone. */
+ * Only the sign bits of the activations are kept: word w of a column holds the pairs 32 w .. 32 w + 31 of a
+ * set. The order of columns and bits is private to sum_pooling.c. */
 #ifndef KERNEL_SUM_POOLING_H
 #define KERNEL_SUM_POOLING_H
 
@@ -10,20 +10,20 @@
 
 #include <stdint.h>
 
-/* pooled = scale * sum over the pairs of relu(z + b); signs for the way back.
- * z [sets, pairs, stride] in `precision`, b [stride] (padding zero), pooled [sets, stride], signs [sets,
- * words, stride] */
+/* pooled = scale * sum over the pairs of relu(z + b); signs for the backward pass.
+ * z [sets, pairs, stride] in `precision`, b [stride] (padding zero), pooled [sets, stride],
+ * signs [sets, sum_pooling_words(pairs), stride] */
 void sum_pooling_forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets,
                          int pairs, int stride, enum precision precision);
 
-/* dz = scale * dpooled where the sign is set, else 0; db += its sum over all pairs.
+/* dz = scale * dpooled where the sign is set, else 0; db += the sum of dz over all pairs.
  * dz [sets, pairs, stride] in `precision`, dpooled [sets, stride], db [stride] */
 void sum_pooling_backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale,
                           int sets, int pairs, int stride, enum precision precision);
 
-/* The same dz transposed, [width, ld], and zeros up to ld, sets * pairs rounded up by less than POOLING_WORD:
- * as a product with it from the left wants it. The buffer has room for POOLING_WORD numbers more. db: NULL if
- * it has been added to. */
+/* sum_pooling_backward with dz transposed, the left-hand operand of a GEMM. db: NULL if it has been added to
+ * already. dz [width, ld]: sets * pairs columns, then fewer than SUM_POOLING_WORD zeros; its buffer has
+ * SUM_POOLING_WORD more elements */
 void sum_pooling_backward_transposed(void *dz, float *db, const float *dpooled, const uint32_t *signs,
                                      float scale, int sets, int pairs, int stride, int width, int ld,
                                      enum precision precision);

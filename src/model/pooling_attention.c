@@ -2,12 +2,15 @@
  * without residual, normalisation or feed-forward layer.
  *
  * Keys and values are linear in the last hidden layer h, so their weights are merged with others once per
- * step, and no key or value is computed per pair. The embedding is e = L h + l; for query q and head i, q_i
- * is the head's slice of q, k_i of the key weight K, v_i of the value weight V with bias c; s = sqrt(E /
- * heads). Then score = q_i . k_i e / s = h . (L^T k_i^T q_i / s) + constant    merged query: one vector per
- * query and head head  = sum over pairs of weight (v_i e + c_i) = (v_i L) (sum over pairs of weight h) + (v_i
- * l + c_i)    merged value weight V L, merged bias V l + c The constant is the same for all pairs of a set:
- * softmax ignores it. */
+ * step, and no key or value is computed per pair. The embedding is e = L h + l. For query q and head i, q_i
+ * is the head's slice of q, k_i of the key weight K, v_i of the value weight V with bias c, and
+ * s = sqrt(E / heads). Then
+ *
+ *   score = q_i . k_i e / s = h . (L^T k_i^T q_i / s) + constant
+ *   head = sum over pairs of weight (v_i e + c_i) = v_i L (sum over pairs of weight h) + v_i l + c_i
+ *
+ * Merged are the queries, L^T k_i^T q_i / s, one vector per query and head; the value weight, V L; and the
+ * value bias, V l + c. The constant is the same for all pairs of a set, and softmax ignores it. */
 #include "kernel/attention_pooling.h"
 #include "kernel/bias_relu.h"
 #include "kernel/operand.h"

@@ -36,7 +36,7 @@ static void encode(struct model *model, int set, int sets)
     gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
                 forward_weight(model, last_layer(model)), z, stride);
     max_pooling_forward(workspace_at(model, plan->set_input[0]) + at,
-                        (int32_t *)workspace_at(model, plan->winner) + at, z, sets, d->pairs, stride,
+                        (int32_t *)workspace_at(model, plan->argmax) + at, z, sets, d->pairs, stride,
                         d->precision);
 }
 
@@ -70,20 +70,20 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     const struct model_spec *d = &model->description;
     const struct deep_sets_workspace *plan = plan_of(model);
     int width = d->embed_dim, stride = lanes_stride(width);
-    struct max_pooling_argmax winners = {.row = (int32_t *)workspace_at(model, plan->row),
-                                         .first = (int32_t *)workspace_at(model, plan->first),
-                                         .column = (int32_t *)workspace_at(model, plan->column)};
+    struct max_pooling_argmax list = {.row = (int32_t *)workspace_at(model, plan->row),
+                                      .first = (int32_t *)workspace_at(model, plan->first),
+                                      .column = (int32_t *)workspace_at(model, plan->column)};
     (void)gradient;
-    max_pooling_list_argmax(&winners,
-                            (int32_t *)workspace_at(model, plan->winner) + (size_t)set * (size_t)stride, sets,
+    max_pooling_list_argmax(&list,
+                            (int32_t *)workspace_at(model, plan->argmax) + (size_t)set * (size_t)stride, sets,
                             d->pairs, width, stride, (int32_t *)workspace_at(model, plan->count));
     max_pooling_backward(
         dz, workspace_at(model, plan->last_weight_gradient), workspace_at(model, plan->last_bias_gradient),
-        &winners, workspace_at(model, plan->set_gradient[1]) + (size_t)set * (size_t)width, d->pairs, width,
+        &list, workspace_at(model, plan->set_gradient[1]) + (size_t)set * (size_t)width, d->pairs, width,
         workspace_at(model, plan->last_weight), deep_sets_activation(model, d->encoder.count - 1, set),
         last_hidden_stride(model), d->precision);
-    *argmax = winners.row;
-    return winners.rows;
+    *argmax = list.row;
+    return list.rows;
 }
 
 static void finish(struct model *model, float *gradient)

@@ -109,7 +109,7 @@ static void take_max(const struct model_spec *model, size_t sets, struct deep_se
     struct widths middle = model->encoder;
     middle.count -= middle.count > 1;
     workspace->embedding = take_elements(total, tile * pairs, stride, model->precision);
-    workspace->winner = take(total, sets, stride);
+    workspace->argmax = take(total, sets, stride);
     workspace->row = take(total, rows, 1);
     workspace->first = take(total, rows + 1, 1);
     workspace->column = take(total, tile, width);

@@ -35,7 +35,7 @@ struct deep_sets_workspace {
 
     // Max and moments, whose pooled rows are [S, E] and [S, 2, E]; E is padded.
     size_t embedding;            // p, without bias: max [T n, E], moments [S n, E]
-    size_t winner;               // [S, E], index of the max pair
+    size_t argmax;               // [S, E], index of the max pair
     size_t row, first, column;   // struct max_pooling_argmax of a tile
     size_t count;                // [n + 1], scratch
     size_t argmax_pairs;         // [T n, pair_width]
