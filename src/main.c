@@ -107,7 +107,7 @@ static void print_failure(void)
     fputs(message.chars, stderr); // bare: mistakes begin with FILE:LINE, as editors expect
     text_free(&message);
     if (getenv("WEIGHTSWEEP_DEBUG"))
-        fprintf(stderr, "(recorded at %s)\n", status_place());
+        fprintf(stderr, "(recorded at %s)\n", status_source_location());
 }
 
 static int run_subcommand(const struct subcommand *subcommand, int argc, char **argv)

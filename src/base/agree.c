@@ -4,18 +4,18 @@
 
 enum { MESSAGE_LENGTH = 2048 };
 
-// From harmless to grave: a failure of the machine hides a bad input or a failed run, a broken invariant
-// hides all others.
-static const enum status by_gravity[] = {STATUS_OK,     STATUS_RUNS,    STATUS_INTERRUPTED, STATUS_USAGE,
-                                         STATUS_MEMORY, STATUS_RESULTS, STATUS_MACHINE,     STATUS_INTERNAL};
+// Ascending severity: a failure of the machine outranks a bad input or a failed run, and a broken invariant
+// outranks all others.
+static const enum status by_severity[] = {STATUS_OK,     STATUS_RUNS,    STATUS_INTERRUPTED, STATUS_USAGE,
+                                          STATUS_MEMORY, STATUS_RESULTS, STATUS_MACHINE,     STATUS_INTERNAL};
 
-enum { STATUSES = sizeof by_gravity / sizeof *by_gravity };
+enum { STATUSES = sizeof by_severity / sizeof *by_severity };
 
-// A status that is not listed counts as the gravest.
-static int gravity(enum status status)
+// An unlisted status counts as the most severe.
+static int severity(enum status status)
 {
     int i = 0;
-    while (i < STATUSES - 1 && by_gravity[i] != status)
+    while (i < STATUSES - 1 && by_severity[i] != status)
         i++;
     return i;
 }
@@ -23,11 +23,11 @@ static int gravity(enum status status)
 enum status agree(enum status mine, MPI_Comm comm)
 {
     struct {
-        int gravity, rank;
-    } local = {gravity(mine), 0}, worst;
+        int severity, rank;
+    } local = {severity(mine), 0}, worst;
     MPI_Comm_rank(comm, &local.rank);
     MPI_Allreduce(&local, &worst, 1, MPI_2INT, MPI_MAXLOC, comm);
-    enum status status = by_gravity[worst.gravity];
+    enum status status = by_severity[worst.severity];
     if (status == STATUS_OK)
         return STATUS_OK;
     char message[MESSAGE_LENGTH];

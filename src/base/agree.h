@@ -1,4 +1,4 @@
-/* Ranks agree on a failure before any of them leaves, so that no rank waits for one that is gone. */
+/* Agreement of ranks on an error code: no rank returns an error while another rank waits for it. */
 #ifndef BASE_AGREE_H
 #define BASE_AGREE_H
 
@@ -6,8 +6,8 @@
 
 #include <mpi.h>
 
-/* Collective on comm. Every rank gets the gravest status of all ranks, and the message of the lowest rank
- * that has this status. agree.c lists the order of gravity; it is not the enum's. */
+/* Returns the most severe status of all ranks on every rank, and records the message of the lowest rank with
+ * this status. agree.c lists the order of severity. Collective on comm. */
 enum status agree(enum status mine, MPI_Comm comm);
 
 #endif

@@ -1,11 +1,11 @@
-/* Time. */
+/* Elapsed time and date. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
-/* Seconds of a clock that never jumps; only differences mean something. */
+/* Seconds of a monotonic clock since an arbitrary time: only differences are meaningful. */
 double clock_seconds(void);
 
-/* Writes the time of day as 2026-01-31T12:34:56Z. */
+/* Writes the current date and time in UTC, as 2026-01-31T12:34:56Z. */
 void clock_date(char date[32]);
 
 #endif

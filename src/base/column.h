@@ -1,7 +1,6 @@
-/* A table in columns: what `plan` prints, what the results file holds, what `export` reads back.
+/* A table of named columns: the settings of a sweep, and the columns of a results file.
  *
- * The sweep makes one of its settings, the store writes and reads them, the commands print them, and none of
- * the three needs to know the others. */
+ * Data passes between sweep/, store/ and cli/ in this form, so these folders do not depend on each other. */
 #ifndef BASE_COLUMN_H
 #define BASE_COLUMN_H
 
@@ -10,9 +9,9 @@
 
 enum column_type {
     COLUMN_INT,  // int64
-    COLUMN_REAL, // float64; NaN = not known or not defined
+    COLUMN_REAL, // float64; NaN: not known or not defined
     COLUMN_TEXT, // UTF-8
-    COLUMN_LIST, // text in the file and in CSV ("8,8"), a list of numbers in JSON
+    COLUMN_LIST, // text ("8,8") in the file and in CSV, a list of numbers in JSON
 };
 
 struct column {
@@ -23,7 +22,7 @@ struct column {
     union {
         int64_t *ints; // [rows]
         double *reals; // [rows]
-        char **texts;  // [rows], each its own allocation; TEXT and LIST
+        char **texts;  // [rows], each its own allocation; COLUMN_TEXT and COLUMN_LIST
     };
 };
 
@@ -33,23 +32,24 @@ struct column_table {
     struct column *columns; // [count]
 };
 
-/* Adds a column with `rows` values of 0, NaN or NULL and returns it (valid until the next add). Copies the
- * strings. */
+/* Adds a column whose values are 0, NaN or NULL and returns it; the pointer is valid until the next
+ * column_add. Copies the strings. */
 struct column *column_add(struct column_table *table, const char *name, enum column_type type,
                           const char *units, const char *long_name);
 
-/* The column of that name, or NULL. */
+/* Returns the column named `name`, or NULL. */
 struct column *column_find(const struct column_table *table, const char *name);
 
-/* Adds a copy of another table's column: as many rows of it as this table has, from the first on, or these.
- * rows [table->rows] */
+/* Adds a copy of the first table->rows rows of another table's column. */
 void column_copy(struct column_table *table, const struct column *from);
+
+/* Adds a copy of the given rows of another table's column; NULL means the first rows.  rows [table->rows] */
 void column_copy_rows(struct column_table *table, const struct column *from, const int64_t *rows);
 
-/* Whether the first `rows` values are not all the same. */
+/* Whether the first `rows` values are not all equal. */
 bool column_varies(const struct column *column, int64_t rows);
 
-/* Frees what the table holds, not the struct itself. */
+/* Frees the columns, not the struct itself. */
 void column_table_free(struct column_table *table);
 
 #endif

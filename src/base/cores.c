@@ -18,14 +18,13 @@ static bool read_numbers(const char *path, const char *format, double *a, double
     return found >= 1;
 }
 
-// Physical cores among the processors that this process may be scheduled on: of a core's hardware threads the
-// first that is allowed counts.
+// Number of physical cores in the affinity mask of this process. Hardware threads of one core count once.
 static int allowed_cores(void)
 {
     cpu_set_t allowed;
     bool counted[CPU_SETSIZE] = {false};
     int cores = 0;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) // more processors than a cpu_set_t holds
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) // more processors than CPU_SETSIZE
         return (int)sysconf(_SC_NPROCESSORS_ONLN);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         char path[PATH];
@@ -41,7 +40,7 @@ static int allowed_cores(void)
     return cores;
 }
 
-// The CPU quota of a control group, in cores; infinite where it has none.
+// CPU quota of a control group in cores; INFINITY if it has none.
 static double group_quota(const char *folder, bool version_1)
 {
     char path[3 * PATH];
@@ -52,32 +51,33 @@ static double group_quota(const char *folder, bool version_1)
         snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
         read_numbers(path, "%lf", &period, &ignored);
     } else {
-        snprintf(path, sizeof path, "%s/cpu.max", folder); // "max 100000" where there is none
+        snprintf(path, sizeof path, "%s/cpu.max", folder); // "max 100000" means no quota
         read_numbers(path, "%lf %lf", &quota, &period);
     }
     return quota > 0 && period > 0 ? quota / period : INFINITY;
 }
 
-// The smallest quota of the group and the groups that it is in.
-static double quota_above(const char *root, char *group, bool version_1)
+// Minimum quota of a control group and its ancestors.
+static double min_quota(const char *root, char *group, bool version_1)
 {
-    double least = INFINITY;
+    double quota = INFINITY;
     for (;;) {
         char folder[2 * PATH];
         snprintf(folder, sizeof folder, "%s%s", root, group);
-        least = fmin(least, group_quota(folder, version_1));
+        quota = fmin(quota, group_quota(folder, version_1));
         char *slash = strrchr(group, '/');
         if (!slash)
-            return least;
+            return quota;
         *slash = '\0';
     }
 }
 
-// Lines "0::/group" in version 2, "4:cpu,cpuacct:/group" in version 1.
-static double quota(void)
+// CPU quota of this process in cores. /proc/self/cgroup has lines "0::/group" for version 2 and
+// "4:cpu,cpuacct:/group" for version 1.
+static double process_quota(void)
 {
     FILE *file = fopen("/proc/self/cgroup", "r");
-    double least = INFINITY;
+    double quota = INFINITY;
     char line[PATH];
     while (file && fgets(line, sizeof line, file)) {
         char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
@@ -86,19 +86,19 @@ static double quota(void)
         *controllers++ = *group++ = '\0';
         group[strcspn(group, "\n")] = '\0';
         if (*controllers == '\0')
-            least = fmin(least, quota_above("/sys/fs/cgroup", group, false));
+            quota = fmin(quota, min_quota("/sys/fs/cgroup", group, false));
         else if (strcmp(controllers, "cpu") == 0 || strncmp(controllers, "cpu,", 4) == 0)
-            least = fmin(least, quota_above("/sys/fs/cgroup/cpu", group, true));
+            quota = fmin(quota, min_quota("/sys/fs/cgroup/cpu", group, true));
     }
     if (file)
         fclose(file);
-    return least;
+    return quota;
 }
 
 int cores_available(void)
 {
-    double most = ceil(quota());
+    double max = ceil(process_quota());
     int cores = allowed_cores();
-    cores = cores > most ? (int)most : cores;
+    cores = cores > max ? (int)max : cores;
     return cores > 1 ? cores : 1;
 }

@@ -10,9 +10,8 @@
 
 enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
 
-// Large buffers lie in huge pages where the system gives them when it is asked to: a tile's parts then miss
-// the TLB less, and do not fight by chance for the same sets of the second cache. A step is some per cent
-// shorter.
+// Requests huge pages for large buffers: fewer TLB misses, and no accidental conflicts between the buffers of
+// a tile in the second-level cache. A step is some per cent shorter.
 static void *alloc_aligned(size_t size)
 {
     void *memory = NULL;
@@ -22,7 +21,7 @@ static void *alloc_aligned(size_t size)
         return NULL;
 #ifdef MADV_HUGEPAGE
     if (size >= HUGE_PAGE)
-        madvise(memory, size, MADV_HUGEPAGE); // refused: ordinary pages
+        madvise(memory, size, MADV_HUGEPAGE); // on failure the buffer has ordinary pages
 #endif
     return memory;
 }
@@ -30,8 +29,8 @@ static void *alloc_aligned(size_t size)
 enum status memory_alloc(size_t bytes, void **out)
 {
     *out = NULL;
-    if (bytes > SIZE_MAX - HUGE_PAGE) // rounded up below
-        FAIL(STATUS_MEMORY, "a buffer of %zu bytes was asked for, more than any machine has", bytes);
+    if (bytes > SIZE_MAX - HUGE_PAGE) // rounding up would overflow
+        FAIL(STATUS_MEMORY, "no memory for %zu bytes, more than the address space; use a smaller batch", bytes);
     size_t size = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     if (size == 0)
         size = CACHE_LINE;
@@ -54,8 +53,8 @@ static void *or_die(void *memory)
 {
     if (memory)
         return memory;
-    static const char sentence[] = "weightsweep: out of memory\n";
-    ssize_t ignored = write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    static const char text[] = "weightsweep: out of memory\n";
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
     (void)ignored;
     _exit(STATUS_MACHINE);
 }

@@ -1,4 +1,5 @@
-/* Memory for numbers: aligned to a cache line, never NULL without a recorded failure. */
+/* Memory allocation: aligned buffers whose failure is a status, and small objects whose failure ends the
+ * process. */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
@@ -6,16 +7,15 @@
 
 #include <stddef.h>
 
-/* *out gets `bytes` (rounded up to a cache line, at least one) of zeroed memory, aligned to 64 bytes; the
- * caller frees it with memory_free. STATUS_MEMORY if it cannot be had. */
+/* Allocates `bytes` of zeroed memory, aligned to 64 bytes and rounded up to at least one cache line; the
+ * caller frees it with memory_free. STATUS_MEMORY. */
 enum status memory_alloc(size_t bytes, void **out);
 
-/* Frees and nulls; NULL is fine. */
+/* Frees *memory, which may be NULL, and sets it to NULL. */
 void memory_free(void **memory);
 
-/* malloc-like for strings and small structures: these end the process with a sentence when memory is
- * exhausted, since a program that cannot get a few bytes cannot report anything either. The caller frees with
- * free(). */
+/* Allocators of small objects: calloc, realloc, strdup and asprintf that never return NULL. Out of memory
+ * they print a message and end the process with STATUS_MACHINE. The caller frees with free(). */
 void *memory_small(size_t bytes);
 void *memory_grow(void *memory, size_t bytes);
 char *memory_text(const char *text);

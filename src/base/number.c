@@ -19,10 +19,10 @@ bool number_integer(const char *text, int64_t *value)
     double real;
     if (!number_real(text, &real) || (strchr(text, '.') && !strpbrk(text, "eE")))
         return false;
-    *value = strtoll(text, &end, 10); // exact beyond 2^53
+    *value = strtoll(text, &end, 10); // exact above 2^53, unlike `real`
     if (*end == '\0')
         return true;
-    if (real != floor(real)) // 1e-3; infinity is its own floor
+    if (real != floor(real)) // such as 1e-3; infinity equals its floor
         return false;
     *value = real >= 0x1p63 ? INT64_MAX : real < -0x1p63 ? INT64_MIN : (int64_t)real;
     return true;

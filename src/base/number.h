@@ -1,16 +1,16 @@
-/* Numbers in decimal, as YAML, CSV and command lines write them. */
+/* Decimal numbers of YAML, CSV and command lines. */
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reads all of `text` as digits with an optional sign, point and exponent. Returns false for anything else:
- * hexadecimal digits, nan, inf, blanks. A number beyond the range of a double becomes infinite. */
+/* Converts the whole `text`: digits with an optional sign, point and exponent. Returns false for other text,
+ * such as hexadecimal digits, nan, inf or blanks. A number outside the range of double becomes infinite. */
 bool number_real(const char *text, double *value);
 
-/* The same for an integer, which may have an exponent (1e5, 1.5e3) but no point without one. One beyond the
- * range of int64 becomes INT64_MAX or INT64_MIN. */
+/* Converts the whole `text` to an integer. An exponent is allowed (1e5, 1.5e3), a point only with an
+ * exponent. A number outside the range of int64 becomes INT64_MAX or INT64_MIN. */
 bool number_integer(const char *text, int64_t *value);
 
 #endif

@@ -1,4 +1,4 @@
-/* How operands of products, activations and their gradients are stored. Everything else is fp32. */
+/* Precision of GEMM operands, stored activations and their gradients. All other values are fp32. */
 #ifndef BASE_PRECISION_H
 #define BASE_PRECISION_H
 

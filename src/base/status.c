@@ -6,7 +6,7 @@
 #include <string.h>
 
 static char *message;
-static char place[256];
+static char source_location[256];
 
 int status_exit_code(enum status status)
 {
@@ -19,11 +19,11 @@ enum status status_fail(enum status status, const char *file, int line, const ch
     va_start(args, format);
     char *text = NULL;
     if (vasprintf(&text, format, args) < 0)
-        text = NULL; // no memory even for the message: the status still tells the class of failure
+        text = NULL; // out of memory: only the status describes the error
     va_end(args);
-    free(message); // only now: an argument may be the old message
+    free(message); // after vasprintf: an argument may be the old message
     message = text;
-    snprintf(place, sizeof place, "%s:%d", file, line);
+    snprintf(source_location, sizeof source_location, "%s:%d", file, line);
     return status;
 }
 
@@ -32,7 +32,7 @@ const char *status_message(void)
     return message ? message : "";
 }
 
-const char *status_place(void)
+const char *status_source_location(void)
 {
-    return place;
+    return source_location;
 }

@@ -1,36 +1,34 @@
-/* How a function says that it failed.
+/* Error codes and the error message.
  *
- * Every fallible function returns an enum status; results leave through out-parameters. The message is
- * recorded once, where the failure arises (FAIL), and callers only pass the status on (TRY). Nothing here
- * prints: main.c does, and turns the status into the exit code. The record is one per process and is not
- * thread-safe. */
+ * Every function that can fail returns an enum status; results are out-parameters. FAIL records the message
+ * once, where the error occurs; callers return the status (TRY). main.c prints the message and converts the
+ * status to the exit code. The process has one message, which is not thread-safe. */
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
 enum status {
     STATUS_OK = 0,
-    STATUS_INTERNAL = 1,     // a broken invariant of our own
+    STATUS_INTERNAL = 1,     // a broken invariant of this program
     STATUS_USAGE = 2,        // bad command line or sweep file
-    STATUS_RESULTS = 3,      // the results file cannot be used: not ours, another sweep's, damaged, in use
-    STATUS_MACHINE = 4,      // stopped by the machine: disk full, I/O error, no memory at start
+    STATUS_RESULTS = 3,      // unusable results file: foreign, of another sweep, damaged, in use
+    STATUS_MACHINE = 4,      // failure of the machine: disk full, I/O error, out of memory at start
     STATUS_RUNS = 5,         // finished, but some runs diverged or failed
-    STATUS_MEMORY = 6,       // memory that cannot be had; a run that meets it becomes a `failed` row
+    STATUS_MEMORY = 6,       // out of memory; a run with this error becomes a `failed` row
     STATUS_INTERRUPTED = 75, // stopped by a signal or the time limit, everything saved
 };
 
-/* The process exit code of a status (the contract's: 0 2 3 4 5 75). */
+/* Exit code of the process for a status: 0, 1, 2, 3, 4, 5 or 75. */
 int status_exit_code(enum status status);
 
-/* Records the message of a failure and returns `status`. A later failure replaces the record. */
+/* Records a message and its source location and returns `status`. A later call replaces both. */
 enum status status_fail(enum status status, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The recorded message, without a trailing newline; "" if nothing was recorded. Valid until the next failure.
- */
+/* The recorded message, without a trailing newline, or "". Valid until the next status_fail. */
 const char *status_message(void);
 
-/* "file.c:123" of the place that recorded the message, for debugging. */
-const char *status_place(void);
+/* Source location that recorded the message, as "file.c:123". */
+const char *status_source_location(void);
 
 #define FAIL(status, ...) return status_fail((status), __FILE__, __LINE__, __VA_ARGS__)
 
@@ -41,7 +39,7 @@ const char *status_place(void);
             return try_status_;                                                                              \
     } while (0)
 
-/* The same where resources are held: sets the local `status` and jumps to the local label `done`. */
+/* FAIL and TRY for functions that hold resources: set the local `status` and jump to the label `done`. */
 #define FAIL_DONE(code, ...)                                                                                 \
     do {                                                                                                     \
         status = status_fail((code), __FILE__, __LINE__, __VA_ARGS__);                                       \

@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <sys/time.h>
 
-static const double timer_longest = 1e8; // seconds: three years
-static const double margin_longest = 10; // for the last rows, the end of the ranks and of their launcher
+static const double max_timer = 1e8; // seconds: three years
+static const double max_margin = 10; // seconds to write the last rows and to end the ranks and their launcher
 
 static volatile sig_atomic_t requested;
-static double end = INFINITY; // on clock_seconds()
-static double margin, longest_look, longest_saving;
+static double end = INFINITY;             // time limit, on clock_seconds()
+static double margin, max_poll, max_save; // seconds
 
 static void on_signal(int number)
 {
@@ -20,22 +20,22 @@ static void on_signal(int number)
     requested = 1;
 }
 
-// oneDNN's kernels use the stack pointer as a register that points into the heap: a signal that came
-// meanwhile would leave its frame there, over whatever lies below. So signals have a stack of their own.
-static void use_own_stack(void)
+// Installs a separate stack for signals. oneDNN's kernels use the stack pointer as a general register that
+// points into the heap, where a signal frame would overwrite data.
+static void set_signal_stack(void)
 {
-    static _Alignas(64) char stack[64 * 1024]; // a frame holds all vector and tile registers, 11 KiB
-    const stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
-    sigaltstack(&own, NULL);
+    static _Alignas(64) char stack[64 * 1024]; // a frame with all vector and tile registers has 11 KiB
+    const stack_t signal_stack = {.ss_sp = stack, .ss_size = sizeof stack};
+    sigaltstack(&signal_stack, NULL);
 }
 
 static void set_timer(void)
 {
     if (isinf(end))
         return;
-    double seconds = end - clock_seconds() - margin - longest_look - longest_saving;
-    seconds = seconds < timer_longest ? seconds : timer_longest;
-    struct itimerval timer = {.it_value.tv_usec = 1}; // 0 would mean never
+    double seconds = end - clock_seconds() - margin - max_poll - max_save;
+    seconds = seconds < max_timer ? seconds : max_timer;
+    struct itimerval timer = {.it_value.tv_usec = 1}; // 0 would disarm the timer
     if (seconds > 1e-6) {
         timer.it_value.tv_sec = (time_t)seconds;
         timer.it_value.tv_usec = (suseconds_t)((seconds - floor(seconds)) * 1e6);
@@ -43,7 +43,7 @@ static void set_timer(void)
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-// A process that nohup started ignores SIGHUP, and goes on doing so.
+// Keeps SIGHUP ignored in a process started by nohup.
 static void catch_hangup(const struct sigaction *action)
 {
     struct sigaction inherited;
@@ -53,7 +53,7 @@ static void catch_hangup(const struct sigaction *action)
 
 void stop_catch_signals(double time_left)
 {
-    use_own_stack();
+    set_signal_stack();
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
@@ -61,28 +61,28 @@ void stop_catch_signals(double time_left)
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
     catch_hangup(&action);
-    signal(SIGPIPE, SIG_IGN); // a reader of our output that ends does not end the training
+    signal(SIGPIPE, SIG_IGN); // the end of a process that reads the output does not end the training
     end = clock_seconds() + time_left;
-    margin = time_left / 5 < margin_longest ? time_left / 5 : margin_longest;
+    margin = time_left / 5 < max_margin ? time_left / 5 : max_margin;
     set_timer();
 }
 
-static void keep_longest(double *longest, double seconds)
+static void update_max(double *max, double seconds)
 {
-    if (seconds <= *longest)
+    if (seconds <= *max)
         return;
-    *longest = seconds;
+    *max = seconds;
     set_timer();
 }
 
 void stop_record_poll(double seconds)
 {
-    keep_longest(&longest_look, seconds);
+    update_max(&max_poll, seconds);
 }
 
 void stop_record_save(double seconds)
 {
-    keep_longest(&longest_saving, seconds);
+    update_max(&max_save, seconds);
 }
 
 void stop_request(void)

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void reserve(struct text *text, size_t more)
+static void reserve(struct text *text, size_t length)
 {
-    if (text->length + more + 1 <= text->capacity)
+    if (text->length + length + 1 <= text->capacity)
         return;
-    size_t capacity = 2 * (text->length + more + 1);
+    size_t capacity = 2 * (text->length + length + 1);
     text->chars = memory_grow(text->chars, capacity);
     text->capacity = capacity;
 }
@@ -43,10 +43,10 @@ void text_format(struct text *text, const char *format, ...)
     va_start(args, format);
     va_copy(again, args);
     reserve(text, 0);
-    size_t room = text->capacity - text->length;
-    int length = vsnprintf(text->chars + text->length, room, format, args);
+    size_t available = text->capacity - text->length;
+    int length = vsnprintf(text->chars + text->length, available, format, args);
     va_end(args);
-    if (length >= 0 && (size_t)length >= room) {
+    if (length >= 0 && (size_t)length >= available) {
         reserve(text, (size_t)length);
         vsnprintf(text->chars + text->length, (size_t)length + 1, format, again);
     }
@@ -62,30 +62,31 @@ char *text_take(struct text *text)
     return chars;
 }
 
-// Bytes of the UTF-8 character that begins here; 0 if none does (RFC 3629: no longer form than needed, no
-// surrogate, up to U+10FFFF).
+// Length in bytes of the UTF-8 character at c; 0 if there is none (RFC 3629: no overlong form, no surrogate,
+// at most U+10FFFF).
 static int utf8_bytes(const unsigned char *c)
 {
     int bytes = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;
     for (int i = 1; i < bytes; i++)
         if ((c[i] & 0xc0) != 0x80)
             return 0;
-    bool wrong = (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] >= 0xa0) || (*c == 0xf0 && c[1] < 0x90) ||
-                 (*c == 0xf4 && c[1] >= 0x90);
-    return wrong ? 0 : bytes;
+    bool invalid = (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] >= 0xa0) ||
+                   (*c == 0xf0 && c[1] < 0x90) || (*c == 0xf4 && c[1] >= 0x90);
+    return invalid ? 0 : bytes;
 }
 
-// Likewise; 0 for a control character, too.
+// Length in bytes of the visible UTF-8 character at c; 0 for a control character or invalid bytes.
 static int visible_bytes(const unsigned char *c)
 {
     bool control = *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
     return control ? 0 : utf8_bytes(c);
 }
 
-static void add_visible(struct text *text, const char *chars, char kept)
+// Appends `chars` with escapes; the character `keep` is appended as it is.
+static void add_visible(struct text *text, const char *chars, char keep)
 {
     for (const char *c = chars; *c;) {
-        int bytes = *c == kept ? 1 : visible_bytes((const unsigned char *)c);
+        int bytes = *c == keep ? 1 : visible_bytes((const unsigned char *)c);
         if (bytes > 0)
             text_add_bytes(text, c, (size_t)bytes);
         else if (*c == '\n' || *c == '\t')
@@ -139,11 +140,11 @@ void text_add_int(struct text *text, int64_t value)
 {
     char digits[24];
     char *first = digits + sizeof digits;
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     do {
-        *--first = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
+        *--first = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude > 0);
     if (value < 0)
         *--first = '-';
     text_add_bytes(text, first, (size_t)(digits + sizeof digits - first));

@@ -1,4 +1,4 @@
-/* A string that grows: for messages, CSV, JSON and YAML. */
+/* A string that is built by appending: for messages, CSV, JSON and YAML. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct text {
-    char *chars; // always ends with '\0'; NULL while nothing was added
+    char *chars; // terminated by '\0'; NULL while empty
     size_t length;
     size_t capacity;
 };
@@ -16,27 +16,26 @@ void text_add(struct text *text, const char *chars);
 void text_add_bytes(struct text *text, const char *bytes, size_t length);
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Hands the characters over ("" if there are none); the caller frees them with free(). */
+/* Returns the characters, "" if there are none, and empties the text; the caller frees them with free(). */
 char *text_take(struct text *text);
 
-/* `value` in decimal: for what is printed a million times, since printf is slow. */
+/* Appends `value` in decimal; faster than text_format, for tables with millions of values. */
 void text_add_int(struct text *text, int64_t value);
 
-/* `chars` for a terminal: text from outside must not move its cursor or begin a line. Control characters
- * become \n, \t or \x1b; so do bytes that are not UTF-8. */
+/* Appends `chars` for a terminal: foreign text must not move the cursor or begin a line. Control characters
+ * and bytes that are not UTF-8 become escapes such as \n, \t or \x1b. */
 void text_add_visible(struct text *text, const char *chars);
 
-/* The same, but lines stay lines. */
+/* Appends `chars` as text_add_visible does, but keeps newlines. */
 void text_add_visible_lines(struct text *text, const char *chars);
 
-/* `length` bytes for a program to read: bytes that are not UTF-8 become U+FFFD, the replacement character. */
+/* Appends `length` bytes; bytes that are not UTF-8 become U+FFFD, the replacement character. */
 void text_add_utf8(struct text *text, const char *bytes, size_t length);
 
-/* `chars` as a JSON string with its quotes; likewise. */
+/* Appends `chars` as a quoted JSON string; bytes that are not UTF-8 become U+FFFD. */
 void text_add_json(struct text *text, const char *chars);
 
-/* `value` in the shortest decimal form that reads back to the same double; NaN and infinities become `nan`.
- */
+/* Appends the shortest decimal form that converts back to `value`; NaN and infinities become `nan`. */
 void text_add_real(struct text *text, double value, const char *nan);
 
 #endif

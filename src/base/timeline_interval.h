@@ -1,12 +1,11 @@
-/* One row of a timeline, as the results file holds it and as the simulation predicts it. */
+/* One row of a timeline, measured in a results file or predicted by the simulation. */
 #ifndef BASE_TIMELINE_INTERVAL_H
 #define BASE_TIMELINE_INTERVAL_H
 
 #include <stdint.h>
 
-/* Ranks with consecutive numbers and the run that they work on. A group whose ranks are not consecutive is
- * several rows; a group that is extended begins new rows. Seconds count from the first start of work on the
- * file and leave out interruptions. */
+/* Consecutive ranks that train a run. A group whose ranks are not consecutive has several rows; an extended
+ * group begins new rows. Times are seconds since the first `run` of the file, without interruptions. */
 struct timeline_interval {
     int64_t run;
     int64_t first_rank, ranks;

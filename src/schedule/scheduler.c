@@ -29,8 +29,7 @@ struct scheduler {
     int64_t count, next;
     int64_t *running; // [running_count]
     int64_t running_count;
-    double estimated,
-        measured; // sums of step_seconds over measured runs; their ratio corrects other estimates
+    double estimated, measured; // sums of step_seconds over measured runs; the ratio corrects other estimates
     struct scheduler_order *orders;
 };
 

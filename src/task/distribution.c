@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-// Phi(z) is uniform for normal z: sqrt 3 (2 Phi(z) - 1), zero mean and unit variance.
+// sqrt 3 (2 Phi(z) - 1): Phi(z) is uniform for normal z; the result has zero mean and unit variance.
 static float uniform_of(float z)
 {
     return (float)(sqrt(3) * erf((double)z * M_SQRT1_2));

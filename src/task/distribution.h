@@ -1,5 +1,4 @@
-/* Other data than a model is trained on: what becomes of the inputs x and the outputs y of held-out
- * generators. */
+/* Distributions of the inputs x, and noise on the outputs y. */
 #ifndef TASK_DISTRIBUTION_H
 #define TASK_DISTRIBUTION_H
 
@@ -8,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Turns N(0, 1) numbers into the distribution's, in place: one by one, so that the sets of one distribution
- * are those of another, stretched.  x [count] */
+/* Maps N(0, 1) values to the distribution, in place and element by element: each distribution uses the same
+ * random numbers.  x [count] */
 void distribution_apply(enum task_inputs inputs, float *x, size_t count);
 
-/* Adds to each generator's `rows` numbers y normal noise of `noise` times the standard deviation of these
- * numbers, drawn for (seed, generator).  y [rows, lanes], work [rows, lanes] */
+/* Adds normal noise to y of generators first to first + sets - 1. The noise of a generator has `noise` times
+ * the standard deviation of its y, and is drawn for (seed, generator).  y, work [rows, lanes] */
 void distribution_add_noise(double noise, int64_t seed, int64_t first, int sets, int rows, int lanes,
                             float *y, float *work);
 

@@ -10,22 +10,22 @@
 #include <math.h>
 #include <stdlib.h>
 
-// All restarts at once, one a lane.
-enum { RESTARTS = FIT_RESTARTS, STEPS_BETWEEN_LOOKS = 20 };
-static const double rate = 0.03; // falls to 0 as a cosine
+// All restarts run at once, one restart per lane.
+enum { RESTARTS = FIT_RESTARTS, STEPS_BETWEEN_POLLS = 20 };
+static const double learning_rate = 0.03;
 _Static_assert(RESTARTS % LANES == 0, "restarts fill whole vectors");
 
 struct fit {
     struct task_spec task;
     int unknowns;
-    // of the descent, a restart a lane
+    // Buffers of fit_descend, one restart per lane.
     float *x, *y;                                      // [n d, RESTARTS], [n o, RESTARTS]
-    float *weights, *first, *second, *gradient, *loss; // [unknowns, RESTARTS], but loss [RESTARTS]
-    float *scratch;                                    // of the generator, [.., LANES]
+    float *weights, *first, *second, *gradient, *loss; // [unknowns, RESTARTS]; loss [RESTARTS]
+    float *scratch;                                    // [generator_scratch, LANES]
     float *memory;
-    // of least squares, column-major
-    double *a, *b, *work; // [n rows, d], [max(n, d) rows, o]
-    double *numbers;
+    // Buffers of fit_least_squares; a, b: column-major.
+    double *a, *b, *work; // [n, d], [max(n, d), o], [least_squares_work]
+    double *doubles;
 };
 
 static enum status alloc_descent(struct fit *fit)
@@ -38,10 +38,10 @@ static enum status alloc_descent(struct fit *fit)
     float **const parts[] = {&fit->x,      &fit->y,        &fit->weights, &fit->first,
                              &fit->second, &fit->gradient, &fit->loss};
     const size_t rows[] = {n * d, n * o, unknowns, unknowns, unknowns, unknowns, 1};
-    float *at = fit->memory;
-    for (int i = 0; i < 7; at += rows[i++] * RESTARTS)
-        *parts[i] = at;
-    fit->scratch = at;
+    float *next = fit->memory;
+    for (int i = 0; i < 7; next += rows[i++] * RESTARTS)
+        *parts[i] = next;
+    fit->scratch = next;
     return STATUS_OK;
 }
 
@@ -49,8 +49,8 @@ static enum status alloc_least_squares(struct fit *fit)
 {
     int n = fit->task.equations, d = fit->task.generator.inputs, o = fit->task.generator.outputs;
     size_t a = (size_t)n * (size_t)d, b = (size_t)(n > d ? n : d) * (size_t)o;
-    TRY(memory_alloc((a + b + least_squares_work(n, d, o)) * sizeof(double), (void **)&fit->numbers));
-    fit->a = fit->numbers;
+    TRY(memory_alloc((a + b + least_squares_work(n, d, o)) * sizeof(double), (void **)&fit->doubles));
+    fit->a = fit->doubles;
     fit->b = fit->a + a;
     fit->work = fit->b + b;
     return STATUS_OK;
@@ -73,7 +73,7 @@ void fit_destroy(struct fit **fit)
     if (!*fit)
         return;
     memory_free((void **)&(*fit)->memory);
-    memory_free((void **)&(*fit)->numbers);
+    memory_free((void **)&(*fit)->doubles);
     free(*fit);
     *fit = NULL;
 }
@@ -104,7 +104,7 @@ static void fill_lanes(float *row, float value)
         row[lane] = value;
 }
 
-static void begin(struct fit *fit, int64_t seed, int64_t index, const float *pairs)
+static void start_descent(struct fit *fit, int64_t seed, int64_t index, const float *pairs)
 {
     int n = fit->task.equations, d = fit->task.generator.inputs, o = fit->task.generator.outputs;
     float *x = fit->x, *y = fit->y;
@@ -125,12 +125,13 @@ CLONES
 static void adam(float *restrict weights, float *restrict first, float *restrict second,
                  const float *restrict gradient, int count, int step)
 {
-    const float now = (float)(rate * (1 + cos(M_PI * step / FIT_STEPS)) / 2 / (1 - pow(0.9, step + 1)));
+    const float step_size =
+        (float)(learning_rate * (1 + cos(M_PI * step / FIT_STEPS)) / 2 / (1 - pow(0.9, step + 1)));
     const float correction = (float)(1 / (1 - pow(0.999, step + 1)));
     for (int i = 0; i < count; i++) {
         first[i] = 0.9f * first[i] + 0.1f * gradient[i];
         second[i] = 0.999f * second[i] + 0.001f * gradient[i] * gradient[i];
-        weights[i] -= now * first[i] / (sqrtf(correction * second[i]) + 1e-8f);
+        weights[i] -= step_size * first[i] / (sqrtf(correction * second[i]) + 1e-8f);
     }
 }
 
@@ -141,11 +142,11 @@ static void compute_loss(struct fit *fit)
 }
 
 void fit_descend(struct fit *fit, int64_t seed, int64_t index, const float *pairs,
-                 bool (*leave)(void *context), void *context, float *weights)
+                 bool (*stop)(void *context), void *context, float *weights)
 {
-    begin(fit, seed, index, pairs);
+    start_descent(fit, seed, index, pairs);
     for (int step = 0; step < FIT_STEPS; step++) {
-        if (step % STEPS_BETWEEN_LOOKS == 0 && leave(context))
+        if (step % STEPS_BETWEEN_POLLS == 0 && stop(context))
             return;
         compute_loss(fit);
         adam(fit->weights, fit->first, fit->second, fit->gradient, fit->unknowns * RESTARTS, step);

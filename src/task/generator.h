@@ -1,22 +1,24 @@
-/* The small networks whose weights are to be inferred, many generators at once.
+/* Outputs and losses of many generators at once.
  *
- * Every array holds number k of all generators together, [k, lanes]; `lanes` is a multiple of LANES. A
- * generator's weights are those of task/description.h. `scratch` [generator_scratch(shape), LANES] is room to
- * work in. */
+ * Every array is [k, lanes], one lane per generator; `lanes` is a multiple of LANES. spec/task_spec.h defines
+ * a generator and the order of its weights. `scratch` [generator_scratch(shape), LANES] is a temporary
+ * buffer. */
 #ifndef TASK_GENERATOR_H
 #define TASK_GENERATOR_H
 
 #include "spec/task_spec.h"
 
-/* Turns N(0, 1) numbers into weights of the shape's initialisation, in place.  weights [unknowns, lanes] */
+/* Scales N(0, 1) values to the shape's initialisation, in place.  weights [unknowns, lanes] */
 void generator_scale_weights(const struct generator_shape *shape, float *weights, int lanes);
 
-/* y = the generators' outputs.  x [points d, lanes], weights [unknowns, lanes], y [points o, lanes] */
+/* Computes the outputs y of the generators.  weights [unknowns, lanes], x [points d, lanes], y [points o,
+ * lanes] */
 void generator_apply(const struct generator_shape *shape, const float *weights, const float *x, int points,
                      int lanes, float *scratch, float *y);
 
-/* loss = mean over the points and outputs of (y of `weights` - target)^2; dweights = `scale` times its
- * gradient. target [points o, lanes], loss [lanes], dweights [unknowns, lanes] */
+/* Computes loss, the mean over points and outputs of (y of `weights` - target)^2, and dweights, `scale` times
+ * its gradient.  weights, dweights [unknowns, lanes], x [points d, lanes], target [points o, lanes], loss
+ * [lanes] */
 void generator_loss(const struct generator_shape *shape, const float *weights, const float *x,
                     const float *target, int points, int lanes, float scale, float *scratch, float *loss,
                     float *dweights);

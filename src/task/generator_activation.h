@@ -1,4 +1,4 @@
-/* Activations of generators, a lane each. */
+/* Activation functions of generators, one generator per lane. */
 #ifndef TASK_GENERATOR_ACTIVATION_H
 #define TASK_GENERATOR_ACTIVATION_H
 
@@ -14,13 +14,13 @@ INLINE float_lanes activation_select(int_lanes mask, float_lanes yes, float_lane
 
 INLINE float_lanes activation_tanh(float_lanes z)
 {
-    float_lanes e = lanes_exp(2 * activation_select(z < 0, z, -z)); // of -|2 z|
+    float_lanes e = lanes_exp(2 * activation_select(z < 0, z, -z)); // exp(-|2 z|)
     float_lanes t = (1 - e) / (1 + e);
     return activation_select(z < 0, -t, t);
 }
 
-// The normal distribution's Phi to 1.5e-7 / 2: Abramowitz and Stegun, Handbook of Mathematical
-// Functions, 7.1.26. `density`: its derivative.
+// Phi of the normal distribution, with an error of at most 7.5e-8: Abramowitz and Stegun, Handbook of
+// Mathematical Functions, 7.1.26. *density: derivative of Phi.
 INLINE float_lanes activation_phi(float_lanes z, float_lanes *density)
 {
     float_lanes size = activation_select(z < 0, -z, z), e = lanes_exp(-0.5f * z * z);
@@ -32,7 +32,7 @@ INLINE float_lanes activation_phi(float_lanes z, float_lanes *density)
     return activation_select(z < 0, tail, 1 - tail);
 }
 
-/* The value and the slope at z; `activation` is a constant where this is inlined. */
+/* Returns the activation of z and its slope; `activation` is a compile-time constant in each caller. */
 INLINE float_lanes activation_of(const enum generator_activation activation, float_lanes z,
                                  float_lanes *slope)
 {

@@ -8,10 +8,10 @@
 
 struct matcher {
     int inputs, units, outputs;
-    double *incoming[2], *outgoing[2]; // of truth and guess: [units, inputs], [units, outputs]
+    double *incoming[2], *outgoing[2]; // [0] truth, [1] guess: u [units, inputs], v [units, outputs]
     double *length[2];                 // |v|, [units]
-    double *cost; // [units, units]: scalar products of truth's and guess's units, negative
-    int *matched; // the guess's unit for each of the truth's
+    double *cost; // [units, units]: negative scalar products of the units of truth and guess
+    int *matched; // [units]: the unit of guess matched to each unit of truth
     void *work;
     double *memory;
 };
@@ -20,9 +20,9 @@ enum status matcher_create(const struct generator_shape *shape, struct matcher *
 {
     struct matcher *matcher = memory_small(sizeof *matcher);
     size_t h = (size_t)shape->hidden.width[0], d = (size_t)shape->inputs, o = (size_t)shape->outputs;
-    size_t a_generator = h * (d + o + 1);
+    size_t generator_doubles = h * (d + o + 1);
     size_t bytes =
-        (2 * a_generator + h * h) * sizeof(double) + assignment_work_bytes((int)h) + h * sizeof(int);
+        (2 * generator_doubles + h * h) * sizeof(double) + assignment_work_bytes((int)h) + h * sizeof(int);
     *out = matcher;
     matcher->inputs = (int)d;
     matcher->units = (int)h;
@@ -32,14 +32,14 @@ enum status matcher_create(const struct generator_shape *shape, struct matcher *
         matcher_destroy(out);
         return status;
     }
-    double *at = matcher->memory;
-    for (int i = 0; i < 2; i++, at += a_generator) {
-        matcher->incoming[i] = at;
-        matcher->outgoing[i] = at + h * d;
-        matcher->length[i] = at + h * (d + o);
+    double *next = matcher->memory;
+    for (int i = 0; i < 2; i++, next += generator_doubles) {
+        matcher->incoming[i] = next;
+        matcher->outgoing[i] = next + h * d;
+        matcher->length[i] = next + h * (d + o);
     }
-    matcher->cost = at;
-    matcher->work = at + h * h;
+    matcher->cost = next;
+    matcher->work = next + h * h;
     matcher->matched = (int *)((char *)matcher->work + assignment_work_bytes((int)h));
     return STATUS_OK;
 }
@@ -53,7 +53,7 @@ void matcher_destroy(struct matcher **matcher)
     *matcher = NULL;
 }
 
-static double product(const double *a, const double *b, int count)
+static double dot(const double *a, const double *b, int count)
 {
     double sum = 0;
     for (int i = 0; i < count; i++)
@@ -61,7 +61,7 @@ static double product(const double *a, const double *b, int count)
     return sum;
 }
 
-// Generator i's units, normalised. Returns the square of the norm of its vector.
+// Normalises the units of generator i (0 truth, 1 guess). Returns the squared norm of its vector.
 static double normalise(struct matcher *matcher, int i, const float *weights, int stride)
 {
     int d = matcher->inputs, h = matcher->units, o = matcher->outputs;
@@ -72,24 +72,24 @@ static double normalise(struct matcher *matcher, int i, const float *weights, in
             u[k] = (double)weights[(size_t)(k * h + j) * (size_t)stride];
         for (int k = 0; k < o; k++)
             v[k] = (double)weights[(size_t)(d * h + j * o + k) * (size_t)stride];
-        double scale = sqrt(product(u, u, d));
+        double scale = sqrt(dot(u, u, d));
         for (int k = 0; k < d; k++)
             u[k] = scale > 0 ? u[k] / scale : 0;
         for (int k = 0; k < o; k++)
             v[k] *= scale;
-        matcher->length[i][j] = sqrt(product(v, v, o));
-        squares += product(v, v, o);
+        matcher->length[i][j] = sqrt(dot(v, v, o));
+        squares += dot(v, v, o);
     }
     return squares;
 }
 
-// Of the truth's unit j and the guess's unit k.
+// Scalar product of the vectors of unit j of truth and unit k of guess.
 static double scalar_product(const struct matcher *matcher, int j, int k)
 {
     int d = matcher->inputs, o = matcher->outputs;
     double lengths = matcher->length[0][j] * matcher->length[1][k];
-    double outgoing = product(matcher->outgoing[0] + j * o, matcher->outgoing[1] + k * o, o);
-    return product(matcher->incoming[0] + j * d, matcher->incoming[1] + k * d, d) * (lengths + outgoing) / 2;
+    double outgoing = dot(matcher->outgoing[0] + j * o, matcher->outgoing[1] + k * o, o);
+    return dot(matcher->incoming[0] + j * d, matcher->incoming[1] + k * d, d) * (lengths + outgoing) / 2;
 }
 
 struct match match_weights(struct matcher *matcher, const float *truth, int truth_stride, const float *guess,
@@ -107,7 +107,7 @@ struct match match_weights(struct matcher *matcher, const float *truth, int trut
     double sum = 0;
     for (int j = 0; j < h; j++)
         sum -= matcher->cost[j * h + matcher->matched[j]];
-    double distance = truth_squares + guess_squares - 2 * sum; // rounding may leave it just below 0
+    double distance = truth_squares + guess_squares - 2 * sum; // may be negative by rounding
     return (struct match){.cosine = sum / sqrt(truth_squares * guess_squares),
                           .error = distance > 0 ? sqrt(distance / truth_squares) : 0};
 }

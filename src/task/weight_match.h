@@ -1,15 +1,15 @@
-/* Whether two generators have the same weights, and not only nearly the same outputs.
+/* Comparison of the weights of two generators, invariant to the symmetries of the network.
  *
- * A generator's hidden units can stand in any order, and a relu or leaky-relu unit's incoming weights can be
- * multiplied by any c > 0 if its outgoing ones are divided by it: neither changes y. So each unit is
- * normalised, its incoming weights to a vector u of unit norm, their scale moved to its outgoing ones, v
- * [outputs]; and units are matched by optimal assignment.
+ * Two operations leave y unchanged: permuting the hidden units, and, for relu and leaky-relu, multiplying a
+ * unit's incoming weights by c > 0 and dividing its outgoing weights by c. Hence each unit is normalised: its
+ * incoming weights u have unit norm, and their scale is moved to its outgoing weights v [outputs]. The units
+ * of the two generators are matched by optimal assignment.
  *
- * What is compared is one vector a unit: |v| u, followed by v_k u for each output k, over sqrt 2. Its length
- * is |v|, as much as the unit contributes to y, and the scalar product of two is |v| |v'| cos(u, u') (1 +
- * cos(v, v')) / 2. With one output, where v is a number, that is v v' cos(u, u') if both have the same sign
- * and 0 if not. A generator's vector is that of all its units, one after the other, in the matched order: the
- * one that makes the scalar product of the two generators' vectors greatest, and so their distance least. */
+ * Each unit has a vector: |v| u, followed by v_k u for each output k, divided by sqrt 2. Its norm is |v|, a
+ * measure of the unit's contribution to y. The scalar product of two such vectors is |v| |v'| cos(u, u') (1 +
+ * cos(v, v')) / 2; with one output it is v v' cos(u, u') if v and v' have the same sign, else 0. A
+ * generator's vector concatenates the vectors of its units in the matched order, which maximises the scalar
+ * product of the two generators' vectors and minimises their distance. */
 #ifndef TASK_WEIGHT_MATCH_H
 #define TASK_WEIGHT_MATCH_H
 
@@ -18,16 +18,17 @@
 
 struct match {
     double cosine; // of the two vectors: 1 if and only if the weights are the same up to one common factor
-    double error;  // |difference of the vectors| / |truth's|: 0 if and only if the weights are the same
+    double error; // |difference of the vectors| / |truth's vector|: 0 if and only if the weights are the same
 };
 
 struct matcher;
 
-/* For generators with one hidden layer. STATUS_MEMORY. */
+/* Allocates buffers for generators of `shape`, which has one hidden layer. STATUS_MEMORY. */
 enum status matcher_create(const struct generator_shape *shape, struct matcher **matcher);
 void matcher_destroy(struct matcher **matcher);
 
-/* Number k of a generator's weights stands at [k * its stride]. NaN where a vector is zero or not finite. */
+/* Compares two generators. Weight k is at [k * stride]. Both results are NaN if a generator's vector is zero
+ * or not finite. */
 struct match match_weights(struct matcher *matcher, const float *truth, int truth_stride, const float *guess,
                            int guess_stride);
 

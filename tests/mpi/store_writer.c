@@ -168,6 +168,6 @@ int main(int argc, char **argv)
             MPI_Finalize();
     }
     if (status != STATUS_OK)
-        fprintf(stderr, "store_writer: %s (%s)\n", status_message(), status_place());
+        fprintf(stderr, "store_writer: %s (%s)\n", status_message(), status_source_location());
     return status_exit_code(status);
 }
