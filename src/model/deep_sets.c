@@ -27,11 +27,11 @@ static void prepare_first_layer(const struct model *model)
     const struct model_spec *d = &model->description;
     int width = d->encoder.width[0], stride = lanes_stride(width);
     const float *weight = model->parameters + layer_weight(model, 0)->offset; // [width, pair_width]
-    float *transposed = workspace_at(model, plan_of(model)->first_weight);
+    float *transposed = plan_of(model)->first_weight;
     for (int j = 0; j < width; j++)
         for (int k = 0; k < d->pair_width; k++)
             transposed[k * stride + j] = weight[j * d->pair_width + k];
-    memcpy(workspace_at(model, plan_of(model)->first_bias), model->parameters + bias_offset(model, 0),
+    memcpy(plan_of(model)->first_bias, model->parameters + bias_offset(model, 0),
            (size_t)width * sizeof(float));
 }
 
@@ -64,7 +64,7 @@ static void pack_weight(const struct model *model, int layer)
     const float *values = model->parameters + weight->offset; // [out, in]
     int out = weight->rows, in = weight->columns;
     enum precision precision = model->description.precision;
-    void *staging = workspace_at(model, plan_of(model)->staging);
+    void *staging = plan_of(model)->staging;
     operand_copy(staging, values, tensor_size(weight), precision);
     gemm_pack(precision, out, in, staging, true, forward_weight(model, layer));
     if (layer == 1 && model_transposes_gradient(&model->description))
@@ -80,7 +80,7 @@ static void set_parameters(struct model *model)
     int last = d->encoder.count - 1;
     prepare_first_layer(model);
     if (last > 0) // else the first layer adds its bias itself, and last_bias stays zero
-        memcpy(workspace_at(model, plan_of(model)->last_bias), parameters + bias_offset(model, last),
+        memcpy(plan_of(model)->last_bias, parameters + bias_offset(model, last),
                (size_t)d->encoder.width[last] * sizeof(float));
     for (int layer = 1; layer < model->table.count / 2; layer++)
         if (is_packed(model, layer))
@@ -96,16 +96,14 @@ void *deep_sets_activation(const struct model *model, int i, int set)
     const struct widths *encoder = &model->description.encoder;
     bool kept = deep_sets_keeps(&model->description, i); // for all sets
     size_t row = kept ? (size_t)set * (size_t)model->description.pairs : 0;
-    return workspace_elements(model, plan_of(model)->activation[i],
-                              row * (size_t)lanes_stride(encoder->width[i]));
+    return element_at(model, plan_of(model)->activation[i], row * (size_t)lanes_stride(encoder->width[i]));
 }
 
 static void first_layer(const struct model *model, const float *pairs, int rows, void *h)
 {
     const struct model_spec *d = &model->description;
-    small_k_relu_forward(h, pairs, workspace_at(model, plan_of(model)->first_weight),
-                         workspace_at(model, plan_of(model)->first_bias), rows, d->pair_width,
-                         lanes_stride(d->encoder.width[0]), d->precision);
+    small_k_relu_forward(h, pairs, plan_of(model)->first_weight, plan_of(model)->first_bias, rows,
+                         d->pair_width, lanes_stride(d->encoder.width[0]), d->precision);
 }
 
 static void encode_tile(struct model *model, int set, int sets, const float *pairs)
@@ -157,7 +155,7 @@ static const float *gather_pairs(const struct model *model, const struct rows *r
     size_t width = (size_t)model->description.pair_width;
     if (!rows->argmax)
         return pairs;
-    float *to = workspace_at(model, plan_of(model)->argmax_pairs);
+    float *to = plan_of(model)->argmax_pairs;
     for (int r = 0; r < rows->gathered; r++)
         memcpy(to + (size_t)r * width, pairs + (size_t)rows->argmax[r] * width, width * sizeof(float));
     return to;
@@ -169,11 +167,11 @@ static const void *gather_activation(const struct model *model, const struct row
     size_t bytes = (size_t)lanes_stride(model->description.encoder.width[i]) *
                    precision_bytes(model->description.precision);
     if (i == 0)
-        return workspace_at(model, plan_of(model)->recomputed_first);
+        return plan_of(model)->recomputed_first;
     const char *from = deep_sets_activation(model, i, set);
     if (!rows->argmax)
         return from;
-    char *to = (char *)workspace_at(model, plan_of(model)->argmax_activation);
+    char *to = (char *)plan_of(model)->argmax_activation;
     for (int r = 0; r < rows->gathered; r++)
         memcpy(to + (size_t)r * bytes, from + (size_t)rows->argmax[r] * bytes, bytes);
     clear_rest(model, rows, to, lanes_stride(model->description.encoder.width[i]));
@@ -220,7 +218,7 @@ static void transpose_pairs(float *restrict x, const float *restrict pairs, int 
 
 static float *first_gradient(const struct model *model)
 {
-    return workspace_at(model, plan_of(model)->first_gradient);
+    return plan_of(model)->first_gradient;
 }
 
 static float *first_bias_gradient(const struct model *model)
@@ -238,9 +236,9 @@ static void encode_tile_backward_transposed(struct model *model, int set, int se
     struct rows all = {.gathered = sets * d->pairs};
     int rows = all.count = model_round_rows(all.gathered, d->precision);
     const float *dz = pooling_of(model)->transposed_gradient(model, set, sets, rows, true); // [out, rows]
-    float *h = workspace_at(model, plan->recomputed_first);                                 // [rows, stride]
-    float *dh = workspace_at(model, plan->gradient[0]);                                     // [in, rows]
-    float *x = workspace_at(model, plan->transposed_pairs); // [pair_width, rows]
+    float *h = plan->recomputed_first;                                                      // [rows, stride]
+    float *dh = plan->gradient[0];                                                          // [in, rows]
+    float *x = plan->transposed_pairs; // [pair_width, rows]
     first_layer(model, pairs, all.gathered, h);
     clear_rest(model, &all, h, stride);
     transpose_pairs(x, pairs, all.gathered, d->pair_width, rows);
@@ -248,8 +246,7 @@ static void encode_tile_backward_transposed(struct model *model, int set, int se
             add);
     gemm_nn(GEMM_FP32, in, rows, out, backward_weight(model, 1), out, dz, rows, dh, rows, false);
     small_k_relu_backward_transposed(first_gradient(model), first_bias_gradient(model), dh, x,
-                                     workspace_at(model, plan->first_weight),
-                                     workspace_at(model, plan->first_bias), rows, d->pair_width, in, stride);
+                                     plan->first_weight, plan->first_bias, rows, d->pair_width, in, stride);
 }
 
 // Gradients of the encoder's hidden layers from a tile. add: add to the gradient of earlier tiles.
@@ -262,13 +259,11 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
         return;
     }
     int last = d->encoder.count - 1, first_stride = lanes_stride(d->encoder.width[0]);
-    void *dz = workspace_at(model, plan_of(model)->gradient[0]),
-         *dh = workspace_at(model, plan_of(model)->gradient[1]);
+    void *dz = plan_of(model)->gradient[0], *dh = plan_of(model)->gradient[1];
     struct rows argmax = pooled_rows(model, set, sets, dz, gradient);
     int rows = argmax.count;
     const float *x = gather_pairs(model, &argmax, pairs);
-    void *first =
-        workspace_at(model, plan_of(model)->recomputed_first); // later tiles have overwritten the activation
+    void *first = plan_of(model)->recomputed_first; // later tiles have overwritten the activation
     first_layer(model, x, argmax.gathered, first);
     clear_rest(model, &argmax, first, first_stride);
     for (int i = last; i > 0; i--) {
@@ -306,15 +301,15 @@ static int tile_from(const struct model *model, int set, int sets)
 // Input of layer k from `set` on, fp32.
 static float *set_input(const struct model *model, int k, int set)
 {
-    return workspace_at(model, plan_of(model)->set_input[k]) +
+    return plan_of(model)->set_input[k] +
            (size_t)set * (size_t)deep_sets_input_stride(&model->description, k);
 }
 
 // Input of layer k from `set` on, as GEMM operand in the model's precision.
 static void *set_operand(const struct model *model, int k, int set)
 {
-    return workspace_elements(model, plan_of(model)->set_operand[k],
-                              (size_t)set * (size_t)deep_sets_input_stride(&model->description, k));
+    return element_at(model, plan_of(model)->set_operand[k],
+                      (size_t)set * (size_t)deep_sets_input_stride(&model->description, k));
 }
 
 static void multiply_sets(const struct model *model, int k, int set, int sets, float *z)
@@ -355,7 +350,7 @@ static const void *gradient_operand(const struct model *model, const float *dz, 
 {
     if (model->description.precision == PRECISION_FP32)
         return dz;
-    void *operand = workspace_at(model, plan_of(model)->set_gradient_operand);
+    void *operand = plan_of(model)->set_gradient_operand;
     operand_copy(operand, dz, count, model->description.precision);
     return operand;
 }
@@ -382,7 +377,7 @@ const float *deep_sets_set_layer_backward(struct model *model, int k, int sets, 
 {
     const struct tensor *weight = layer_weight(model, set_layer(model, k));
     size_t out = (size_t)weight->rows, ld = (size_t)deep_sets_input_stride(&model->description, k);
-    float *dinput = workspace_at(model, plan_of(model)->set_gradient[k % 2]);
+    float *dinput = plan_of(model)->set_gradient[k % 2];
     for (int set = 0, shard = 0, count; set < sets; set += count, shard++) {
         count = shard_from(model, set, sets);
         multiply_sets_backward(model, k, set, count, dz + (size_t)set * out, dinput + (size_t)set * ld,
@@ -398,8 +393,7 @@ static void decode_backward(struct model *model, int sets, const float *output_g
     const float *dz = output_gradient;
     for (int k = deep_sets_set_layers(&model->description) - 1; k > 0; k--)
         dz = deep_sets_set_layer_backward(model, k, sets, dz, gradients);
-    pooling_of(model)->embed_backward(model, sets, workspace_at(model, plan_of(model)->set_gradient[1]),
-                                      gradients);
+    pooling_of(model)->embed_backward(model, sets, plan_of(model)->set_gradient[1], gradients);
 }
 
 // ---- forward and backward ----
@@ -426,14 +420,14 @@ static void finish_gradient(const struct model *model, float *gradient)
 {
     const struct model_spec *d = &model->description;
     int first = d->encoder.width[0], stride = lanes_stride(first), last = d->encoder.count - 1;
-    const float *dw = workspace_at(model, plan_of(model)->first_gradient);
+    const float *dw = plan_of(model)->first_gradient;
     float *weight = gradient + layer_weight(model, 0)->offset;
     for (int j = 0; j < first; j++)
         for (int k = 0; k < d->pair_width; k++)
             weight[j * d->pair_width + k] = dw[k * stride + j];
     memcpy(gradient + bias_offset(model, 0), dw + d->pair_width * stride, (size_t)first * sizeof(float));
     if (last > 0)
-        memcpy(gradient + bias_offset(model, last), workspace_at(model, plan_of(model)->last_bias_gradient),
+        memcpy(gradient + bias_offset(model, last), plan_of(model)->last_bias_gradient,
                (size_t)d->encoder.width[last] * sizeof(float));
 }
 
@@ -443,9 +437,9 @@ static void encode_backward(struct model *model, int first, int end, const float
     const struct model_spec *d = &model->description;
     int first_stride = lanes_stride(d->encoder.width[0]);
     int last_stride = lanes_stride(d->encoder.width[d->encoder.count - 1]);
-    memset(workspace_at(model, plan_of(model)->first_gradient), 0,
+    memset(plan_of(model)->first_gradient, 0,
            (size_t)(d->pair_width + 1) * (size_t)first_stride * sizeof(float));
-    memset(workspace_at(model, plan_of(model)->last_bias_gradient), 0, (size_t)last_stride * sizeof(float));
+    memset(plan_of(model)->last_bias_gradient, 0, (size_t)last_stride * sizeof(float));
     for (int set = first, count; set < end && !stop_requested(); set += count) {
         count = tile_from(model, set, end);
         encode_tile_backward(model, set, count, pairs_of(model, set, pairs), gradient, set > first);
@@ -478,8 +472,8 @@ static void expand_gradient(struct model *model, float *gradient)
 static size_t plan_workspace(struct model *model, int sets, int shards)
 {
     assert(shards == 1 || model_batches_shards(&model->description));
-    deep_sets_workspace_plan(&model->description, sets, shards, &model->plan.deep_sets);
-    return model->plan.deep_sets.total;
+    deep_sets_workspace_plan(&model->description, sets, shards, model->workspace, &model->plan.deep_sets);
+    return model->plan.deep_sets.floats;
 }
 
 const struct network deep_sets_network = {plan_workspace, set_parameters, forward, backward, expand_gradient};

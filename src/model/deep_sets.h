@@ -28,12 +28,12 @@ static inline size_t bias_offset(const struct model *model, int layer)
 
 static inline void *forward_weight(const struct model *model, int layer) // [in, out], packed
 {
-    return workspace_at(model, plan_of(model)->forward_weight[layer]);
+    return plan_of(model)->forward_weight[layer];
 }
 
 static inline void *backward_weight(const struct model *model, int layer) // [out, in], packed
 {
-    return workspace_at(model, plan_of(model)->backward_weight[layer]);
+    return plan_of(model)->backward_weight[layer];
 }
 
 // Types of a GEMM whose result is an activation in the model's precision.
@@ -58,7 +58,7 @@ static inline int last_hidden_stride(const struct model *model)
 static inline uint32_t *deep_sets_signs(const struct model *model, int set)
 {
     size_t row = (size_t)set * (size_t)sum_pooling_words(model->description.pairs);
-    return (uint32_t *)workspace_at(model, plan_of(model)->signs) + row * (size_t)last_hidden_stride(model);
+    return plan_of(model)->signs + row * (size_t)last_hidden_stride(model);
 }
 
 /* Activations of the encoder's hidden layer i in the tile that starts at `set`. */

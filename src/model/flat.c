@@ -32,7 +32,7 @@ static size_t bias_offset(const struct model *model, const struct flat_layer *la
 
 static void *forward_weight(const struct model *model, const struct flat_layer *layer) // [in, out]
 {
-    return workspace_elements(model, plan_of(model)->forward_weights, layer->operand);
+    return element_at(model, plan_of(model)->forward_weights, layer->operand);
 }
 
 // An fp32 weight is its own operand if the GEMM uses all of its columns, no other weight and rows of whole
@@ -46,7 +46,7 @@ static bool is_copied(const struct model *model, const struct flat_gemm *gemm)
 
 static void *copied_weights(const struct model *model, const struct flat_gemm *gemm)
 {
-    return workspace_elements(model, plan_of(model)->backward_weights, gemm->copy);
+    return element_at(model, plan_of(model)->backward_weights, gemm->copy);
 }
 
 // For x-linear, skips the columns that multiply the re-fed input: their gradient is not needed.
@@ -76,7 +76,7 @@ static void pack(const struct model *model, const struct flat_gemm *gemm, const 
 {
     if (is_rounded(model))
         gemm_pack(model->description.precision, gemm->to.width, gemm->from.width, weights, false,
-                  workspace_at(model, gemm->packed));
+                  gemm->packed);
 }
 
 static void set_parameters(struct model *model)
@@ -107,7 +107,7 @@ struct matrix {
 static struct matrix activation(const struct model *model, struct flat_span span)
 {
     const struct flat_workspace *plan = plan_of(model);
-    return (struct matrix){workspace_elements(model, plan->activation[span.buffer], (size_t)span.column),
+    return (struct matrix){element_at(model, plan->activation[span.buffer], (size_t)span.column),
                            plan->stride[span.buffer]};
 }
 
@@ -117,10 +117,9 @@ static struct matrix gradient_at(const struct model *model, struct flat_span spa
 {
     const struct flat_workspace *plan = plan_of(model);
     if (span.buffer == FLAT_OUTPUT)
-        return (struct matrix){is_rounded(model) ? workspace_at(model, plan->output_gradient)
-                                                 : (void *)output_gradient,
+        return (struct matrix){is_rounded(model) ? plan->output_gradient : (void *)output_gradient,
                                span.width};
-    return (struct matrix){workspace_elements(model, plan->gradient[span.buffer], (size_t)span.column),
+    return (struct matrix){element_at(model, plan->gradient[span.buffer], (size_t)span.column),
                            plan->stride[span.buffer]};
 }
 
@@ -147,7 +146,7 @@ static void multiply(const struct model *model, const struct flat_gemm *gemm, en
 {
     int n = gemm->to.width, k = gemm->from.width;
     if (is_rounded(model))
-        gemm_packed(types, rows, n, k, from.at, from.ld, workspace_at(model, gemm->packed), to.at, to.ld);
+        gemm_packed(types, rows, n, k, from.at, from.ld, gemm->packed, to.at, to.ld);
     else
         gemm_nn(types, rows, n, k, from.at, from.ld, weights.at, weights.ld, to.at, to.ld, false);
 }
@@ -176,7 +175,7 @@ static const float *bias_of(const struct model *model, const struct flat_gemm *g
     const float *bias = model->parameters + bias_offset(model, layer);
     if (gemm->layers == 1)
         return bias;
-    float *sum = workspace_at(model, plan_of(model)->bias);
+    float *sum = plan_of(model)->bias;
     memcpy(sum, bias, (size_t)gemm->to.width * sizeof *sum);
     bias_add(sum, model->parameters + bias_offset(model, layer + 1), 1, gemm->to.width, gemm->to.width,
              PRECISION_FP32);
@@ -270,7 +269,7 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
     (void)pairs; // the input is in activation buffer 0
     const struct flat_workspace *plan = plan_of(model);
     if (is_rounded(model))
-        operand_copy(workspace_at(model, plan->output_gradient), output_gradient,
+        operand_copy(plan->output_gradient, output_gradient,
                      (size_t)sets * (size_t)model->description.outputs, model->description.precision);
     for (int i = 0; i < plan->backward_gemms && !stop_requested(); i++)
         multiply_backward(model, &plan->backward[i], sets, output_gradient);
@@ -280,8 +279,8 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
 
 static size_t plan_workspace(struct model *model, int sets, int shards)
 {
-    flat_workspace_plan(&model->description, sets, shards, &model->plan.flat);
-    return model->plan.flat.total;
+    flat_workspace_plan(&model->description, sets, shards, model->workspace, &model->plan.flat);
+    return model->plan.flat.floats;
 }
 
 const struct network flat_network = {plan_workspace, set_parameters, forward, backward, NULL};

@@ -22,7 +22,9 @@ enum status model_create(const struct model_spec *description, int sets, int sha
     model->merged = model_gradient_elements(description) - model->table.parameters;
     size_t floats = model->network->plan_workspace(model, sets, shards);
     enum status status = memory_alloc(floats * sizeof(float), (void **)&model->workspace);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        model->network->plan_workspace(model, sets, shards);
+    else
         model_destroy(&model);
     *out = model;
     return status;

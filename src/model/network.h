@@ -20,8 +20,8 @@ struct model {
     const float *parameters; // of model_set_parameters; not owned
 };
 
-/* The functions of model.h with these names, but for plan_workspace, which sets model->plan and returns the
- * workspace's length in floats. */
+/* The functions of model.h with these names. plan_workspace sets model->plan for the buffers in
+ * model->workspace, which may be NULL, and returns their length in floats. */
 struct network {
     size_t (*plan_workspace)(struct model *model, int sets, int shards);
     void (*set_parameters)(struct model *model); // reads model->parameters
@@ -33,11 +33,6 @@ struct network {
 
 extern const struct network deep_sets_network, flat_network;
 
-static inline float *workspace_at(const struct model *model, size_t offset)
-{
-    return model->workspace + offset;
-}
-
 /* Number of sets from `set` to the end of its shard. A GEMM never has rows of two shards, since
  * the bits of a library's results depend on the number of rows. */
 static inline int shard_from(const struct model *model, int set, int sets)
@@ -47,9 +42,9 @@ static inline int shard_from(const struct model *model, int set, int sets)
 }
 
 /* Element `index` of a buffer that is stored in the model's precision. */
-static inline void *workspace_elements(const struct model *model, size_t offset, size_t index)
+static inline void *element_at(const struct model *model, const void *buffer, size_t index)
 {
-    return (char *)workspace_at(model, offset) + index * precision_bytes(model->description.precision);
+    return (char *)buffer + index * precision_bytes(model->description.precision);
 }
 
 #endif

@@ -50,30 +50,20 @@ static const struct tensor *last_weight(const struct model *model)
     return layer_weight(model, model->description.encoder.count);
 }
 
-static float *at(const struct model *model, size_t offset)
-{
-    return workspace_at(model, offset);
-}
-
-static const void *element_at(const void *array, const struct sizes *s, int index)
-{
-    return (const char *)array + (size_t)index * precision_bytes(s->precision);
-}
-
 // GEMM operands in the model's precision: the parameters themselves, or their rounded copies in plan.rounded.
 static const void *last_operand(const struct model *model, const struct sizes *s)
 {
     if (s->precision == PRECISION_FP32)
         return model->parameters + last_weight(model)->offset;
-    return at(model, plan_of(model)->rounded);
+    return plan_of(model)->rounded;
 }
 
 static const void *operand_of(const struct model *model, const struct sizes *s, enum part part)
 {
     if (s->precision == PRECISION_FP32)
         return model->parameters + offset_of(model, part);
-    int before = s->embedding * s->in + (part == OUTPUT ? s->embedding * s->embedding : 0);
-    return element_at(at(model, plan_of(model)->rounded), s, before);
+    size_t before = (size_t)(s->embedding * s->in + (part == OUTPUT ? s->embedding * s->embedding : 0));
+    return element_at(model, plan_of(model)->rounded, before);
 }
 
 static void round_weights(const struct model *model, const struct sizes *s)
@@ -95,12 +85,12 @@ static void pack_weights(const struct model *model, const struct sizes *s)
     const struct deep_sets_workspace *plan = plan_of(model);
     const void *output = operand_of(model, s, OUTPUT);
     int e = s->embedding;
-    gemm_pack(s->precision, e, s->in, last_operand(model, s), true, at(model, plan->last_packed));
+    gemm_pack(s->precision, e, s->in, last_operand(model, s), true, plan->last_packed);
     if (s->precision != PRECISION_FP32) // the gradients of the queries are fp32 in both precisions
         gemm_pack(PRECISION_FP32, e, s->in, model->parameters + last_weight(model)->offset, true,
-                  at(model, plan->last_packed_fp32));
-    gemm_pack(s->precision, e, e, output, true, at(model, plan->output_forward));
-    gemm_pack(s->precision, e, e, output, false, at(model, plan->output_backward));
+                  plan->last_packed_fp32);
+    gemm_pack(s->precision, e, e, output, true, plan->output_forward);
+    gemm_pack(s->precision, e, e, output, false, plan->output_backward);
 }
 
 static float score_scale(const struct sizes *s)
@@ -119,7 +109,7 @@ static void merge_queries(const struct model *model, const struct sizes *s)
     const struct deep_sets_workspace *plan = plan_of(model);
     const float *query = model->parameters + offset_of(model, QUERY),
                 *key = model->parameters + offset_of(model, KEY);
-    float *key_query = at(model, plan->key_query), *merged = at(model, plan->query);
+    float *key_query = plan->key_query, *merged = plan->query;
     int all = s->queries * s->heads;
     for (int head = 0; head < s->heads; head++)
         gemm_nn(GEMM_FP32, s->queries, s->embedding, s->slice, query + head * s->slice, s->embedding,
@@ -133,14 +123,14 @@ static void merge_queries(const struct model *model, const struct sizes *s)
 static void merge_values(const struct model *model, const struct sizes *s)
 {
     const struct deep_sets_workspace *plan = plan_of(model);
-    float *merged = at(model, plan->merged), *bias = at(model, plan->value_bias);
+    float *merged = plan->merged, *bias = plan->value_bias;
     const float *value = model->parameters + offset_of(model, VALUE),
                 *value_bias = model->parameters + offset_of(model, VALUE_BIAS),
                 *last_bias = model->parameters + bias_offset(model, model->description.encoder.count);
     gemm_nn(to_fp32(model), s->embedding, s->in, s->embedding, operand_of(model, s, VALUE), s->embedding,
             last_operand(model, s), s->in, merged, s->in, false);
-    operand_copy(at(model, plan->value), merged, (size_t)(s->embedding * s->in), s->precision);
-    operand_transpose(at(model, plan->value_forward), merged, s->embedding, s->in, s->precision);
+    operand_copy(plan->value, merged, (size_t)(s->embedding * s->in), s->precision);
+    operand_transpose(plan->value_forward, merged, s->embedding, s->in, s->precision);
     for (int i = 0; i < s->embedding; i++) {
         bias[i] = value_bias[i];
         for (int j = 0; j < s->embedding; j++)
@@ -160,8 +150,7 @@ static void set_parameters(struct model *model)
 static float *weights_of(const struct model *model, int set)
 {
     const struct model_spec *d = &model->description;
-    return at(model, plan_of(model)->weights) +
-           (size_t)(set * deep_sets_queries(d)) * (size_t)lanes_stride(d->pairs);
+    return plan_of(model)->weights + (size_t)(set * deep_sets_queries(d)) * (size_t)lanes_stride(d->pairs);
 }
 
 static size_t pooled_row(const struct model *model, int set)
@@ -174,17 +163,16 @@ static void encode(struct model *model, int set, int sets)
     const struct model_spec *d = &model->description;
     const struct deep_sets_workspace *plan = plan_of(model);
     uint32_t *signs = model_transposes_gradient(d) ? deep_sets_signs(model, set) : NULL;
-    attention_pooling_forward(at(model, plan->set_input[0]) + pooled_row(model, set), weights_of(model, set),
-                              signs, deep_sets_activation(model, d->encoder.count - 1, set),
-                              at(model, plan->last_bias), at(model, plan->query), sets, d->pairs,
-                              deep_sets_queries(d), last_hidden_stride(model), at(model, plan->scratch),
-                              d->precision);
+    attention_pooling_forward(plan->set_input[0] + pooled_row(model, set), weights_of(model, set), signs,
+                              deep_sets_activation(model, d->encoder.count - 1, set), plan->last_bias,
+                              plan->query, sets, d->pairs, deep_sets_queries(d), last_hidden_stride(model),
+                              plan->scratch, d->precision);
 }
 
 // First pooled row of a head. Its rows are heads * stride elements apart: [sets queries, heads, stride].
 static const void *pooled_of(const struct model *model, const struct sizes *s, int head)
 {
-    return element_at(at(model, plan_of(model)->set_operand[0]), s, head * s->stride);
+    return element_at(model, plan_of(model)->set_operand[0], (size_t)(head * s->stride));
 }
 
 static void embed(struct model *model, int sets)
@@ -192,19 +180,17 @@ static void embed(struct model *model, int sets)
     const struct deep_sets_workspace *plan = plan_of(model);
     struct sizes s = sizes_of(model);
     int rows = sets * s.queries, e = s.embedding;
-    float *heads = at(model, plan->heads[0]), *embedding = at(model, plan->set_input[1]);
+    float *heads = plan->heads[0], *embedding = plan->set_input[1];
     if (s.precision != PRECISION_FP32)
-        operand_copy(at(model, plan->set_operand[0]), at(model, plan->set_input[0]), pooled_row(model, sets),
-                     s.precision);
+        operand_copy(plan->set_operand[0], plan->set_input[0], pooled_row(model, sets), s.precision);
     for (int head = 0; head < s.heads; head++)
         gemm_nn(to_fp32(model), rows, s.slice, s.in, pooled_of(model, &s, head), s.heads * s.stride,
-                element_at(at(model, plan->value_forward), &s, head * s.slice), e, heads + head * s.slice, e,
-                false);
-    bias_add(heads, at(model, plan->value_bias), rows, e, e, PRECISION_FP32);
+                element_at(model, plan->value_forward, (size_t)(head * s.slice)), e, heads + head * s.slice,
+                e, false);
+    bias_add(heads, plan->value_bias, rows, e, e, PRECISION_FP32);
     if (s.precision != PRECISION_FP32)
-        operand_copy(at(model, plan->heads_operand), heads, (size_t)(rows * e), s.precision);
-    gemm_packed(to_fp32(model), rows, e, e, at(model, plan->heads_operand), e,
-                at(model, plan->output_forward), embedding, e);
+        operand_copy(plan->heads_operand, heads, (size_t)(rows * e), s.precision);
+    gemm_packed(to_fp32(model), rows, e, e, plan->heads_operand, e, plan->output_forward, embedding, e);
     bias_add(embedding, model->parameters + offset_of(model, OUTPUT_BIAS), rows, e, e, PRECISION_FP32);
 }
 
@@ -236,9 +222,9 @@ static void expand_values(const struct model *model, const struct sizes *s, floa
                 *dbias = gradient + offset_of(model, VALUE_BIAS);
     float *dlast = gradient + last_weight(model)->offset, *dlast_bias = gradient + bias_offset(model, last),
           *dvalue = gradient + offset_of(model, VALUE);
-    void *merged = at(model, plan->merged);
+    void *merged = plan->merged;
     operand_copy(merged, dlast, count, s->precision);
-    gemm_packed(to_fp32(model), e, e, s->in, merged, s->in, at(model, plan->last_packed), dvalue, e);
+    gemm_packed(to_fp32(model), e, e, s->in, merged, s->in, plan->last_packed, dvalue, e);
     gemm_tn(to_fp32(model), e, s->in, e, operand_of(model, s, VALUE), e, merged, s->in, dlast, s->in, false);
     memset(dlast_bias, 0, (size_t)e * sizeof *dlast_bias);
     for (int i = 0; i < e; i++)
@@ -256,26 +242,26 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
     struct sizes s = sizes_of(model);
     int rows = sets * s.queries, e = s.embedding;
     size_t count = (size_t)(rows * e);
-    float *dheads = at(model, plan->heads[1]), *dpooled = at(model, plan->set_gradient[0]);
+    float *dheads = plan->heads[1], *dpooled = plan->set_gradient[0];
     sum_rows(gradient + offset_of(model, OUTPUT_BIAS), dembedding, rows, e);
-    const void *operand = rounded(dembedding, at(model, plan->set_gradient_operand), count, s.precision);
-    gemm_tn(to_fp32(model), e, e, rows, operand, e, at(model, plan->heads_operand), e,
+    const void *operand = rounded(dembedding, plan->set_gradient_operand, count, s.precision);
+    gemm_tn(to_fp32(model), e, e, rows, operand, e, plan->heads_operand, e,
             gradient + offset_of(model, OUTPUT), e, false);
-    gemm_packed(to_fp32(model), rows, e, e, operand, e, at(model, plan->output_backward), dheads, e);
+    gemm_packed(to_fp32(model), rows, e, e, operand, e, plan->output_backward, dheads, e);
     sum_rows(gradient + offset_of(model, VALUE_BIAS), dheads, rows, e);
-    operand = rounded(dheads, at(model, plan->heads_operand), count, s.precision);
+    operand = rounded(dheads, plan->heads_operand, count, s.precision);
     float *dmerged = gradient + last_weight(model)->offset;
     if (s.stride != s.in)
         memset(dpooled, 0, pooled_row(model, sets) * sizeof *dpooled); // clears the padding
     for (int head = 0; head < s.heads; head++) {
-        const void *slice = element_at(operand, &s, head * s.slice);
+        const void *slice = element_at(model, operand, (size_t)(head * s.slice));
         gemm_tn(to_fp32(model), s.slice, s.in, rows, slice, e, pooled_of(model, &s, head), s.heads * s.stride,
                 dmerged + head * s.slice * s.in, s.in, false);
         gemm_nn(to_fp32(model), rows, s.in, s.slice, slice, e,
-                element_at(at(model, plan->value), &s, head * s.slice * s.in), s.in,
+                element_at(model, plan->value, (size_t)(head * s.slice * s.in)), s.in,
                 dpooled + head * s.stride, s.heads * s.stride, false);
     }
-    memset(at(model, plan->query_gradient), 0, (size_t)(s.queries * s.heads * s.stride) * sizeof(float));
+    memset(plan->query_gradient, 0, (size_t)(s.queries * s.heads * s.stride) * sizeof(float));
     size_t own = offset_of(model, VALUE_BIAS), end = offset_of(model, OUTPUT_BIAS) + (size_t)e;
     gradients->finished(gradients->context, 0, last_weight(model)->offset, (size_t)(e * s.in));
     gradients->finished(gradients->context, 0, own, end - own);
@@ -287,12 +273,11 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     const struct model_spec *d = &model->description;
     const struct deep_sets_workspace *plan = plan_of(model);
     (void)gradient, (void)argmax;
-    attention_pooling_backward(dz, at(model, plan->last_bias_gradient), at(model, plan->query_gradient),
-                               at(model, plan->set_gradient[0]) + pooled_row(model, set),
-                               at(model, plan->set_input[0]) + pooled_row(model, set), weights_of(model, set),
-                               deep_sets_activation(model, d->encoder.count - 1, set), at(model, plan->query),
-                               sets, d->pairs, deep_sets_queries(d), last_hidden_stride(model),
-                               at(model, plan->scratch), d->precision);
+    attention_pooling_backward(
+        dz, plan->last_bias_gradient, plan->query_gradient, plan->set_gradient[0] + pooled_row(model, set),
+        plan->set_input[0] + pooled_row(model, set), weights_of(model, set),
+        deep_sets_activation(model, d->encoder.count - 1, set), plan->query, sets, d->pairs,
+        deep_sets_queries(d), last_hidden_stride(model), plan->scratch, d->precision);
     return sets * d->pairs;
 }
 
@@ -302,15 +287,14 @@ static const void *transposed_gradient(struct model *model, int set, int sets, i
     const struct deep_sets_workspace *plan = plan_of(model);
     size_t row = pooled_row(model, set);
     int last = d->encoder.count - 1;
-    float *dz = at(model, plan->transposed_gradient);
+    float *dz = plan->transposed_gradient;
     if (!alone)
         return NULL;
     attention_pooling_backward_transposed(
-        dz, at(model, plan->last_bias_gradient), at(model, plan->query_gradient),
-        at(model, plan->set_gradient[0]) + row, at(model, plan->set_input[0]) + row, weights_of(model, set),
-        deep_sets_signs(model, set), deep_sets_activation(model, last, set), at(model, plan->query), sets,
-        d->pairs, deep_sets_queries(d), last_hidden_stride(model), d->encoder.width[last], rows,
-        at(model, plan->scratch));
+        dz, plan->last_bias_gradient, plan->query_gradient, plan->set_gradient[0] + row,
+        plan->set_input[0] + row, weights_of(model, set), deep_sets_signs(model, set),
+        deep_sets_activation(model, last, set), plan->query, sets, d->pairs, deep_sets_queries(d),
+        last_hidden_stride(model), d->encoder.width[last], rows, plan->scratch);
     return dz;
 }
 
@@ -318,7 +302,7 @@ static const void *transposed_gradient(struct model *model, int set, int sets, i
 static void finish(struct model *model, float *gradient)
 {
     struct sizes s = sizes_of(model);
-    const float *dquery = at(model, plan_of(model)->query_gradient);
+    const float *dquery = plan_of(model)->query_gradient;
     float *to = gradient + model->table.parameters;
     for (int i = 0; i < s.queries * s.heads; i++)
         memcpy(to + (size_t)i * (size_t)s.in, dquery + (size_t)i * (size_t)s.stride,
@@ -332,13 +316,13 @@ static void expand_queries(const struct model *model, const struct sizes *s, flo
     const struct deep_sets_workspace *plan = plan_of(model);
     int all = s->queries * s->heads, e = s->embedding;
     const float *query = model->parameters + offset_of(model, QUERY),
-                *key = model->parameters + offset_of(model, KEY), *key_query = at(model, plan->key_query);
-    float *dmerged = gradient + model->table.parameters, *dkey_query = at(model, plan->key_query_gradient);
+                *key = model->parameters + offset_of(model, KEY), *key_query = plan->key_query;
+    float *dmerged = gradient + model->table.parameters, *dkey_query = plan->key_query_gradient;
     float *dquery = gradient + offset_of(model, QUERY), *dkey = gradient + offset_of(model, KEY);
     scale_rows(dmerged, score_scale(s), all * s->in);
     gemm_tn(GEMM_FP32, e, s->in, all, key_query, e, dmerged, s->in, gradient + last_weight(model)->offset,
             s->in, true);
-    gemm_packed(GEMM_FP32, all, e, s->in, dmerged, s->in, at(model, plan->last_packed_fp32), dkey_query, e);
+    gemm_packed(GEMM_FP32, all, e, s->in, dmerged, s->in, plan->last_packed_fp32, dkey_query, e);
     for (int head = 0; head < s->heads; head++) {
         gemm_nt(GEMM_FP32, s->queries, s->slice, e, dkey_query + head * e, s->heads * e,
                 key + head * s->slice * e, e, dquery + head * s->slice, e, false);

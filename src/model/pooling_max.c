@@ -19,7 +19,7 @@ static void set_parameters(struct model *model)
     const struct tensor *weight = layer_weight(model, last_layer(model));
     size_t stride = (size_t)last_hidden_stride(model), columns = (size_t)weight->columns;
     for (size_t row = 0; row < (size_t)weight->rows; row++)
-        operand_copy(workspace_elements(model, plan_of(model)->last_weight, row * stride),
+        operand_copy(element_at(model, plan_of(model)->last_weight, row * stride),
                      model->parameters + weight->offset + row * columns, columns, d->precision);
 }
 
@@ -30,22 +30,19 @@ static void encode(struct model *model, int set, int sets)
     int rows = sets * d->pairs, in = d->encoder.width[d->encoder.count - 1];
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
     size_t at = (size_t)set * (size_t)stride;
-    void *h = deep_sets_activation(model, d->encoder.count - 1, set),
-         *z = workspace_at(model, plan->embedding);
-    bias_relu(h, workspace_at(model, plan->last_bias), rows, in_stride, in_stride, d->precision);
+    void *h = deep_sets_activation(model, d->encoder.count - 1, set), *z = plan->embedding;
+    bias_relu(h, plan->last_bias, rows, in_stride, in_stride, d->precision);
     gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
                 forward_weight(model, last_layer(model)), z, stride);
-    max_pooling_forward(workspace_at(model, plan->set_input[0]) + at,
-                        (int32_t *)workspace_at(model, plan->argmax) + at, z, sets, d->pairs, stride,
-                        d->precision);
+    max_pooling_forward(plan->set_input[0] + at, plan->argmax + at, z, sets, d->pairs, stride, d->precision);
 }
 
 // The bias is added after pooling: it shifts all pairs equally.
 static void embed(struct model *model, int sets)
 {
     int width = model->description.embed_dim, stride = lanes_stride(width);
-    const float *pooled = workspace_at(model, plan_of(model)->set_input[0]);
-    float *embedding = workspace_at(model, plan_of(model)->set_input[1]);
+    const float *pooled = plan_of(model)->set_input[0];
+    float *embedding = plan_of(model)->set_input[1];
     for (int set = 0; set < sets; set++)
         memcpy(embedding + set * width, pooled + set * stride, (size_t)width * sizeof *pooled);
     bias_add(embedding, model->parameters + bias_offset(model, last_layer(model)), sets, width, width,
@@ -60,7 +57,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
     float *db = gradient + bias_offset(model, last_layer(model));
     memset(db, 0, (size_t)width * sizeof *db);
     bias_gradient(db, dembedding, sets, width, width, PRECISION_FP32);
-    memset(workspace_at(model, plan_of(model)->last_weight_gradient), 0,
+    memset(plan_of(model)->last_weight_gradient, 0,
            (size_t)width * (size_t)last_hidden_stride(model) * sizeof(float));
 }
 
@@ -70,18 +67,14 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     const struct model_spec *d = &model->description;
     const struct deep_sets_workspace *plan = plan_of(model);
     int width = d->embed_dim, stride = lanes_stride(width);
-    struct max_pooling_argmax list = {.row = (int32_t *)workspace_at(model, plan->row),
-                                      .first = (int32_t *)workspace_at(model, plan->first),
-                                      .column = (int32_t *)workspace_at(model, plan->column)};
+    struct max_pooling_argmax list = {.row = plan->row, .first = plan->first, .column = plan->column};
     (void)gradient;
-    max_pooling_list_argmax(&list,
-                            (int32_t *)workspace_at(model, plan->argmax) + (size_t)set * (size_t)stride, sets,
-                            d->pairs, width, stride, (int32_t *)workspace_at(model, plan->count));
-    max_pooling_backward(
-        dz, workspace_at(model, plan->last_weight_gradient), workspace_at(model, plan->last_bias_gradient),
-        &list, workspace_at(model, plan->set_gradient[1]) + (size_t)set * (size_t)width, d->pairs, width,
-        workspace_at(model, plan->last_weight), deep_sets_activation(model, d->encoder.count - 1, set),
-        last_hidden_stride(model), d->precision);
+    max_pooling_list_argmax(&list, plan->argmax + (size_t)set * (size_t)stride, sets, d->pairs, width, stride,
+                            plan->count);
+    max_pooling_backward(dz, plan->last_weight_gradient, plan->last_bias_gradient, &list,
+                         plan->set_gradient[1] + (size_t)set * (size_t)width, d->pairs, width,
+                         plan->last_weight, deep_sets_activation(model, d->encoder.count - 1, set),
+                         last_hidden_stride(model), d->precision);
     *argmax = list.row;
     return list.rows;
 }
@@ -90,7 +83,7 @@ static void finish(struct model *model, float *gradient)
 {
     const struct tensor *weight = layer_weight(model, last_layer(model));
     size_t stride = (size_t)last_hidden_stride(model), columns = (size_t)weight->columns;
-    const float *dw = workspace_at(model, plan_of(model)->last_weight_gradient);
+    const float *dw = plan_of(model)->last_weight_gradient;
     for (size_t row = 0; row < (size_t)weight->rows; row++)
         memcpy(gradient + weight->offset + row * columns, dw + row * stride, columns * sizeof *dw);
 }

@@ -13,10 +13,9 @@ static void encode(struct model *model, int set, int sets)
 {
     const struct model_spec *d = &model->description;
     int stride = last_hidden_stride(model);
-    sum_pooling_forward(workspace_at(model, plan_of(model)->set_input[0]) + (size_t)set * (size_t)stride,
+    sum_pooling_forward(plan_of(model)->set_input[0] + (size_t)set * (size_t)stride,
                         deep_sets_signs(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
-                        workspace_at(model, plan_of(model)->last_bias), mean_scale(model), sets, d->pairs,
-                        stride, d->precision);
+                        plan_of(model)->last_bias, mean_scale(model), sets, d->pairs, stride, d->precision);
 }
 
 // The sum is the mean times the number of pairs, the encoder's last bias included.
@@ -31,7 +30,7 @@ static void scale_embedding(const struct model *model, float *embedding, int set
 
 static void embed(struct model *model, int sets)
 {
-    float *embedding = workspace_at(model, plan_of(model)->set_input[1]);
+    float *embedding = plan_of(model)->set_input[1];
     deep_sets_set_layer(model, 0, sets, embedding);
     scale_embedding(model, embedding, sets);
 }
@@ -48,11 +47,11 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
 {
     const struct model_spec *d = &model->description;
     int stride = last_hidden_stride(model);
-    const float *dpooled = workspace_at(model, plan_of(model)->set_gradient[0]);
+    const float *dpooled = plan_of(model)->set_gradient[0];
     (void)gradient, (void)argmax;
-    sum_pooling_backward(dz, workspace_at(model, plan_of(model)->last_bias_gradient),
-                         dpooled + (size_t)set * (size_t)stride, deep_sets_signs(model, set),
-                         mean_scale(model), sets, d->pairs, stride, d->precision);
+    sum_pooling_backward(dz, plan_of(model)->last_bias_gradient, dpooled + (size_t)set * (size_t)stride,
+                         deep_sets_signs(model, set), mean_scale(model), sets, d->pairs, stride,
+                         d->precision);
     return sets * d->pairs;
 }
 
@@ -60,9 +59,9 @@ static const void *transposed_gradient(struct model *model, int set, int sets, i
 {
     const struct model_spec *d = &model->description;
     int stride = last_hidden_stride(model);
-    const float *dpooled = workspace_at(model, plan_of(model)->set_gradient[0]);
-    void *transposed = workspace_at(model, plan_of(model)->transposed_gradient);
-    float *db = alone ? workspace_at(model, plan_of(model)->last_bias_gradient) : NULL;
+    const float *dpooled = plan_of(model)->set_gradient[0];
+    void *transposed = plan_of(model)->transposed_gradient;
+    float *db = alone ? plan_of(model)->last_bias_gradient : NULL;
     sum_pooling_backward_transposed(transposed, db, dpooled + (size_t)set * (size_t)stride,
                                     deep_sets_signs(model, set), mean_scale(model), sets, d->pairs, stride,
                                     d->encoder.width[d->encoder.count - 1], rows, d->precision);

@@ -16,8 +16,8 @@ static int last_layer(const struct model *model)
 static void *embedding_of(const struct model *model, int set)
 {
     const struct model_spec *d = &model->description;
-    return workspace_elements(model, plan_of(model)->embedding,
-                              (size_t)set * (size_t)d->pairs * (size_t)lanes_stride(d->embed_dim));
+    return element_at(model, plan_of(model)->embedding,
+                      (size_t)set * (size_t)d->pairs * (size_t)lanes_stride(d->embed_dim));
 }
 
 static void encode(struct model *model, int set, int sets)
@@ -26,20 +26,19 @@ static void encode(struct model *model, int set, int sets)
     int rows = sets * d->pairs, in = d->encoder.width[d->encoder.count - 1];
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
     void *h = deep_sets_activation(model, d->encoder.count - 1, set), *z = embedding_of(model, set);
-    bias_relu(h, workspace_at(model, plan_of(model)->last_bias), rows, in_stride, in_stride, d->precision);
+    bias_relu(h, plan_of(model)->last_bias, rows, in_stride, in_stride, d->precision);
     gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
                 forward_weight(model, last_layer(model)), z, stride);
-    moments_pooling_forward(workspace_at(model, plan_of(model)->set_input[0]) +
-                                (size_t)set * 2 * (size_t)stride,
-                            z, sets, d->pairs, stride, d->precision);
+    moments_pooling_forward(plan_of(model)->set_input[0] + (size_t)set * 2 * (size_t)stride, z, sets,
+                            d->pairs, stride, d->precision);
 }
 
 // Copies the padded moments [S, 2, stride] to the decoder's input [S, 2 E].
 static void embed(struct model *model, int sets)
 {
     int width = model->description.embed_dim, stride = lanes_stride(width);
-    const float *moments = workspace_at(model, plan_of(model)->set_input[0]);
-    float *embedding = workspace_at(model, plan_of(model)->set_input[1]);
+    const float *moments = plan_of(model)->set_input[0];
+    float *embedding = plan_of(model)->set_input[1];
     for (int row = 0; row < 2 * sets; row++)
         memcpy(embedding + row * width, moments + row * stride, (size_t)width * sizeof *moments);
     bias_add(embedding, model->parameters + bias_offset(model, last_layer(model)), sets, width, 2 * width,
@@ -51,7 +50,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 {
     float *gradient = gradients->of(gradients->context, 0);
     int width = model->description.embed_dim, stride = lanes_stride(width);
-    float *dmoments = workspace_at(model, plan_of(model)->set_gradient[0]);
+    float *dmoments = plan_of(model)->set_gradient[0];
     float *db = gradient + bias_offset(model, last_layer(model));
     memset(db, 0, (size_t)width * sizeof *db);
     bias_gradient(db, dembedding, sets, width, 2 * width, PRECISION_FP32);
@@ -72,16 +71,14 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     const void *h = deep_sets_activation(model, d->encoder.count - 1, set);
     void *de = embedding_of(model, set);
     (void)argmax;
-    moments_pooling_backward(de, workspace_at(model, plan_of(model)->set_gradient[0]) + at,
-                             workspace_at(model, plan_of(model)->set_input[0]) + at, sets, d->pairs, stride,
-                             d->precision);
+    moments_pooling_backward(de, plan_of(model)->set_gradient[0] + at, plan_of(model)->set_input[0] + at,
+                             sets, d->pairs, stride, d->precision);
     gemm_tn(to_fp32(model), width, in, rows, de, stride, h, in_stride, gradient + weight->offset, in,
             set > 0);
     gemm_packed(to_activation(model), rows, in, width, de, stride, backward_weight(model, last_layer(model)),
                 dz, in_stride);
     relu_backward(dz, h, rows, in_stride, in_stride, d->precision);
-    bias_gradient(workspace_at(model, plan_of(model)->last_bias_gradient), dz, rows, in_stride, in_stride,
-                  d->precision);
+    bias_gradient(plan_of(model)->last_bias_gradient, dz, rows, in_stride, in_stride, d->precision);
     return rows;
 }
 

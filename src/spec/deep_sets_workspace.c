@@ -1,21 +1,7 @@
 #include "spec/deep_sets_workspace.h"
 
-#include "spec/buffer_sizes.h"
+#include "spec/arena.h"
 #include "spec/flat_workspace.h"
-
-// Reserves rows x row elements of four bytes, rounded up to whole vectors; returns their offset in floats.
-static size_t take(size_t *total, size_t rows, size_t row)
-{
-    size_t at = *total;
-    *total += (rows * row + LANES - 1) / LANES * LANES;
-    return at;
-}
-
-static size_t take_elements(size_t *total, size_t rows, size_t row, enum precision precision)
-{
-    size_t bytes = rows * row * precision_bytes(precision);
-    return take(total, 1, (bytes + sizeof(float) - 1) / sizeof(float));
-}
 
 static int widest(const struct widths *widths)
 {
@@ -68,39 +54,39 @@ bool deep_sets_keeps(const struct model_spec *model, int i)
 }
 
 static void take_weights(const struct tensor_table *table, enum precision precision,
-                         struct deep_sets_workspace *workspace, size_t *total)
+                         struct deep_sets_workspace *workspace, struct arena *arena)
 {
     size_t largest = 0;
     for (int layer = 1; layer < table->count / 2; layer++) {
         const struct tensor *weight = &table->tensors[2 * layer];
         size_t packed = gemm_packed_elements(weight->rows, weight->columns);
-        workspace->forward_weight[layer] = take_elements(total, 1, packed, precision);
-        workspace->backward_weight[layer] = take_elements(total, 1, packed, precision);
+        workspace->forward_weight[layer] = arena_elements(arena, 1, packed, precision);
+        workspace->backward_weight[layer] = arena_elements(arena, 1, packed, precision);
         largest = tensor_size(weight) > largest ? tensor_size(weight) : largest;
     }
-    workspace->staging = take_elements(total, 1, largest, precision);
+    workspace->staging = arena_elements(arena, 1, largest, precision);
 }
 
 static void take_set_layers(const struct model_spec *model, size_t sets,
-                            struct deep_sets_workspace *workspace, size_t *total)
+                            struct deep_sets_workspace *workspace, struct arena *arena)
 {
     bool rounded = model->precision != PRECISION_FP32;
     int row = model->outputs;
     for (int k = 0; k < deep_sets_set_layers(model); k++) {
         int stride = deep_sets_input_stride(model, k);
         row = stride > row ? stride : row;
-        workspace->set_input[k] = take(total, sets, (size_t)stride);
+        workspace->set_input[k] = arena_floats(arena, sets, (size_t)stride);
         workspace->set_operand[k] =
-            rounded ? take_elements(total, sets, (size_t)stride, model->precision) : workspace->set_input[k];
+            rounded ? arena_elements(arena, sets, (size_t)stride, model->precision) : workspace->set_input[k];
     }
     for (int i = 0; i < 2; i++)
-        workspace->set_gradient[i] = take(total, sets, (size_t)row);
+        workspace->set_gradient[i] = arena_floats(arena, sets, (size_t)row);
     if (rounded)
-        workspace->set_gradient_operand = take_elements(total, sets, (size_t)row, model->precision);
+        workspace->set_gradient_operand = arena_elements(arena, sets, (size_t)row, model->precision);
 }
 
 static void take_max(const struct model_spec *model, size_t sets, struct deep_sets_workspace *workspace,
-                     size_t *total)
+                     struct arena *arena)
 {
     size_t tile = (size_t)workspace->tile_sets, pairs = (size_t)model->pairs,
            width = (size_t)model->embed_dim;
@@ -108,66 +94,67 @@ static void take_max(const struct model_spec *model, size_t sets, struct deep_se
     size_t rows = tile * (width < pairs ? width : pairs);
     struct widths middle = model->encoder;
     middle.count -= middle.count > 1;
-    workspace->embedding = take_elements(total, tile * pairs, stride, model->precision);
-    workspace->argmax = take(total, sets, stride);
-    workspace->row = take(total, rows, 1);
-    workspace->first = take(total, rows + 1, 1);
-    workspace->column = take(total, tile, width);
-    workspace->count = take(total, pairs + 1, 1);
-    workspace->argmax_pairs = take(total, tile * pairs, (size_t)model->pair_width);
+    workspace->embedding = arena_elements(arena, tile * pairs, stride, model->precision);
+    workspace->argmax = arena_floats(arena, sets, stride);
+    workspace->row = arena_floats(arena, rows, 1);
+    workspace->first = arena_floats(arena, rows + 1, 1);
+    workspace->column = arena_floats(arena, tile, width);
+    workspace->count = arena_floats(arena, pairs + 1, 1);
+    workspace->argmax_pairs = arena_floats(arena, tile * pairs, (size_t)model->pair_width);
     workspace->argmax_activation =
-        take_elements(total, (size_t)model_round_rows((int)(tile * pairs), model->precision),
-                      (size_t)lanes_stride(widest(&middle)), model->precision);
-    workspace->last_weight = take_elements(total, width, last, model->precision);
-    workspace->last_weight_gradient = take(total, width, last);
+        arena_elements(arena, (size_t)model_round_rows((int)(tile * pairs), model->precision),
+                       (size_t)lanes_stride(widest(&middle)), model->precision);
+    workspace->last_weight = arena_elements(arena, width, last, model->precision);
+    workspace->last_weight_gradient = arena_floats(arena, width, last);
 }
 
 static void take_transposed(const struct model_spec *model, size_t sets, size_t tile_rows,
-                            struct deep_sets_workspace *workspace, size_t *total)
+                            struct deep_sets_workspace *workspace, struct arena *arena)
 {
     size_t last = (size_t)lanes_stride(last_width(model));
-    workspace->signs = take(total, sets * (size_t)sum_pooling_words(model->pairs), last);
+    workspace->signs = arena_floats(arena, sets * (size_t)sum_pooling_words(model->pairs), last);
     workspace->transposed_gradient =
-        take_elements(total, 1, last * tile_rows + SUM_POOLING_WORD, model->precision);
-    workspace->transposed_pairs = take(total, (size_t)model->pair_width, tile_rows);
+        arena_elements(arena, 1, last * tile_rows + SUM_POOLING_WORD, model->precision);
+    workspace->transposed_pairs = arena_floats(arena, (size_t)model->pair_width, tile_rows);
 }
 
 static void take_attention(const struct model_spec *model, size_t sets, struct deep_sets_workspace *workspace,
-                           size_t *total)
+                           struct arena *arena)
 {
     size_t width = (size_t)model->embed_dim, in = (size_t)last_width(model);
     size_t last = (size_t)lanes_stride(last_width(model)), queries = (size_t)deep_sets_queries(model);
     size_t padded = (size_t)lanes_stride(model->pairs), rows = sets * (size_t)model->queries;
-    workspace->query = take(total, queries, last);
-    workspace->query_gradient = take(total, queries, last);
-    workspace->key_query = take(total, queries, width);
-    workspace->key_query_gradient = take(total, queries, width);
-    workspace->value = take_elements(total, width, in, model->precision);
-    workspace->value_forward = take_elements(total, width, in, model->precision);
+    workspace->query = arena_floats(arena, queries, last);
+    workspace->query_gradient = arena_floats(arena, queries, last);
+    workspace->key_query = arena_floats(arena, queries, width);
+    workspace->key_query_gradient = arena_floats(arena, queries, width);
+    workspace->value = arena_elements(arena, width, in, model->precision);
+    workspace->value_forward = arena_elements(arena, width, in, model->precision);
     size_t last_packed = gemm_packed_elements(model->embed_dim, last_width(model)),
            output_packed = gemm_packed_elements(model->embed_dim, model->embed_dim);
-    workspace->last_packed = take_elements(total, 1, last_packed, model->precision);
+    workspace->last_packed = arena_elements(arena, 1, last_packed, model->precision);
     workspace->last_packed_fp32 =
-        model->precision == PRECISION_FP32 ? workspace->last_packed : take(total, 1, last_packed);
-    workspace->output_forward = take_elements(total, 1, output_packed, model->precision);
-    workspace->output_backward = take_elements(total, 1, output_packed, model->precision);
-    workspace->value_bias = take(total, width, 1);
-    workspace->merged = take(total, width, in);
+        model->precision == PRECISION_FP32 ? workspace->last_packed : arena_floats(arena, 1, last_packed);
+    workspace->output_forward = arena_elements(arena, 1, output_packed, model->precision);
+    workspace->output_backward = arena_elements(arena, 1, output_packed, model->precision);
+    workspace->value_bias = arena_floats(arena, width, 1);
+    workspace->merged = arena_floats(arena, width, in);
     if (model->precision != PRECISION_FP32)
-        workspace->rounded = take_elements(total, width, in + 2 * width, model->precision);
-    workspace->weights = take(total, sets * queries, padded);
-    workspace->scratch =
-        take(total, 1, attention_pooling_scratch(model->pairs, (int)queries, (int)last, model->precision));
+        workspace->rounded = arena_elements(arena, width, in + 2 * width, model->precision);
+    workspace->weights = arena_floats(arena, sets * queries, padded);
+    workspace->scratch = arena_floats(
+        arena, 1, attention_pooling_scratch(model->pairs, (int)queries, (int)last, model->precision));
     for (int i = 0; i < 2; i++)
-        workspace->heads[i] = take(total, rows, width);
+        workspace->heads[i] = arena_floats(arena, rows, width);
     workspace->heads_operand = model->precision == PRECISION_FP32
                                    ? workspace->heads[0]
-                                   : take_elements(total, rows, width, model->precision);
+                                   : arena_elements(arena, rows, width, model->precision);
 }
 
-void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shards,
+void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
                               struct deep_sets_workspace *workspace)
 {
+    struct arena buffers = {.memory = memory}, *arena = &buffers;
     const struct widths *encoder = &model->encoder;
     enum precision precision = model->precision;
     struct tensor_table table;
@@ -179,52 +166,51 @@ void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shar
     size_t tile_pairs = (size_t)workspace->tile_sets * pairs;
     size_t tile_rows = (size_t)model_round_rows((int)tile_pairs, precision);
 
-    size_t total = 0;
-    take_weights(&table, precision, workspace, &total);
-    workspace->first_weight = take(&total, (size_t)model->pair_width, first);
-    workspace->first_bias = take(&total, 1, first);
-    workspace->last_bias = take(&total, 1, last);
-    workspace->first_gradient = take(&total, (size_t)model->pair_width + 1, first);
-    workspace->last_bias_gradient = take(&total, 1, last);
+    take_weights(&table, precision, workspace, arena);
+    workspace->first_weight = arena_floats(arena, (size_t)model->pair_width, first);
+    workspace->first_bias = arena_floats(arena, 1, first);
+    workspace->last_bias = arena_floats(arena, 1, last);
+    workspace->first_gradient = arena_floats(arena, (size_t)model->pair_width + 1, first);
+    workspace->last_bias_gradient = arena_floats(arena, 1, last);
     for (int i = 0; i < encoder->count; i++) {
         size_t rows = deep_sets_keeps(model, i) ? all * pairs + tile_rows - tile_pairs : tile_rows;
         workspace->activation[i] =
-            take_elements(&total, rows, (size_t)lanes_stride(encoder->width[i]), precision);
+            arena_elements(arena, rows, (size_t)lanes_stride(encoder->width[i]), precision);
     }
     for (int i = 0; i < 2; i++)
         workspace->gradient[i] =
-            take_elements(&total, tile_rows, (size_t)lanes_stride(widest(encoder)), precision);
+            arena_elements(arena, tile_rows, (size_t)lanes_stride(widest(encoder)), precision);
     workspace->recomputed_first = deep_sets_keeps(model, 0)
-                                      ? take_elements(&total, tile_rows, first, precision)
+                                      ? arena_elements(arena, tile_rows, first, precision)
                                       : workspace->activation[0];
-    take_set_layers(model, all, workspace, &total);
+    take_set_layers(model, all, workspace, arena);
     switch (model->pooling) {
     case POOLING_MAX:
-        take_max(model, all, workspace, &total);
+        take_max(model, all, workspace, arena);
         break;
     case POOLING_MOMENTS:
         workspace->embedding =
-            take_elements(&total, all * pairs, (size_t)lanes_stride(model->embed_dim), precision);
+            arena_elements(arena, all * pairs, (size_t)lanes_stride(model->embed_dim), precision);
         break;
     case POOLING_ATTENTION:
-        take_attention(model, all, workspace, &total);
+        take_attention(model, all, workspace, arena);
         if (model_transposes_gradient(model))
-            take_transposed(model, all, tile_rows, workspace, &total);
+            take_transposed(model, all, tile_rows, workspace, arena);
         break;
     default:
-        take_transposed(model, all, tile_rows, workspace, &total);
+        take_transposed(model, all, tile_rows, workspace, arena);
     }
-    workspace->total = total;
+    workspace->floats = arena->floats;
 }
 
 size_t model_workspace_bytes(const struct model_spec *model, int sets, int shards)
 {
     if (model->kind != MODEL_DEEP_SETS) {
         struct flat_workspace flat;
-        flat_workspace_plan(model, sets, shards, &flat);
-        return flat.total * sizeof(float);
+        flat_workspace_plan(model, sets, shards, NULL, &flat);
+        return flat.floats * sizeof(float);
     }
     struct deep_sets_workspace workspace;
-    deep_sets_workspace_plan(model, sets, shards, &workspace);
-    return workspace.total * sizeof(float);
+    deep_sets_workspace_plan(model, sets, shards, NULL, &workspace);
+    return workspace.floats * sizeof(float);
 }

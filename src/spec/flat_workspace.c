@@ -1,6 +1,6 @@
 #include "spec/flat_workspace.h"
 
-#include "spec/buffer_sizes.h"
+#include "spec/arena.h"
 
 static const struct flat_span none = {.buffer = FLAT_NONE};
 
@@ -100,17 +100,10 @@ static void plan_res_linear(const struct model_spec *model, struct flat_workspac
     }
 }
 
-// Reserves `elements` elements of `bytes` bytes, rounded up to whole vectors; returns their offset in floats.
-static size_t take(size_t *total, size_t elements, size_t bytes)
+static void take_packed(struct arena *arena, struct flat_gemm *gemm, enum precision precision)
 {
-    size_t at = *total, floats = (elements * bytes + sizeof(float) - 1) / sizeof(float);
-    *total += (floats + LANES - 1) / LANES * LANES;
-    return at;
-}
-
-static void take_packed(size_t *total, struct flat_gemm *gemm, size_t bytes)
-{
-    gemm->packed = take(total, gemm_packed_elements(gemm->to.width, gemm->from.width), bytes);
+    gemm->packed =
+        arena_elements(arena, 1, gemm_packed_elements(gemm->to.width, gemm->from.width), precision);
 }
 
 int flat_backward_stride(const struct model_spec *model, const struct flat_gemm *gemm)
@@ -118,11 +111,13 @@ int flat_backward_stride(const struct model_spec *model, const struct flat_gemm 
     return model->precision == PRECISION_FP32 ? lanes_stride(gemm->to.width) : gemm->to.width;
 }
 
-void flat_workspace_plan(const struct model_spec *model, int sets, int shards,
+void flat_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
                          struct flat_workspace *workspace)
 {
+    struct arena arena = {.memory = memory};
     struct tensor_table table;
-    size_t total = 0, bytes = precision_bytes(model->precision), rows = (size_t)sets * (size_t)shards;
+    enum precision precision = model->precision;
+    size_t rows = (size_t)sets * (size_t)shards;
     size_t operands = 0, copies = 0;
     model_tensors(model, &table);
     *workspace = (struct flat_workspace){.inputs = model->pairs * model->pair_width};
@@ -139,20 +134,20 @@ void flat_workspace_plan(const struct model_spec *model, int sets, int shards,
         gemm->copy = copies;
         copies += (size_t)gemm->from.width * (size_t)flat_backward_stride(model, gemm);
     }
-    workspace->forward_weights = take(&total, operands, bytes);
-    workspace->backward_weights = take(&total, copies, bytes);
+    workspace->forward_weights = arena_elements(&arena, 1, operands, precision);
+    workspace->backward_weights = arena_elements(&arena, 1, copies, precision);
     if (model->precision != PRECISION_FP32) {
         for (int i = 0; i < workspace->forward_gemms; i++)
-            take_packed(&total, &workspace->forward[i], bytes);
+            take_packed(&arena, &workspace->forward[i], precision);
         for (int i = 0; i < workspace->backward_gemms; i++)
-            take_packed(&total, &workspace->backward[i], bytes);
+            take_packed(&arena, &workspace->backward[i], precision);
     }
     for (int i = 0; i < workspace->buffers; i++)
-        workspace->activation[i] = take(&total, rows * (size_t)workspace->stride[i], bytes);
+        workspace->activation[i] = arena_elements(&arena, rows, (size_t)workspace->stride[i], precision);
     for (int i = 1; i < workspace->buffers; i++)
-        workspace->gradient[i] = take(&total, rows * (size_t)workspace->stride[i], bytes);
-    workspace->bias = take(&total, (size_t)model->hidden.width[0], sizeof(float)); // of res-linear
+        workspace->gradient[i] = arena_elements(&arena, rows, (size_t)workspace->stride[i], precision);
+    workspace->bias = arena_floats(&arena, 1, (size_t)model->hidden.width[0]); // of res-linear
     if (model->precision != PRECISION_FP32)
-        workspace->output_gradient = take(&total, rows * (size_t)model->outputs, bytes);
-    workspace->total = total;
+        workspace->output_gradient = arena_elements(&arena, rows, (size_t)model->outputs, precision);
+    workspace->floats = arena.floats;
 }

@@ -34,35 +34,36 @@ struct flat_gemm {
     struct flat_span from, to;
     // Forward: `to` if a ReLU follows. Backward: the activations of the ReLU that `to` passes. Or FLAT_NONE.
     struct flat_span relu;
-    size_t copy;   // backward: offset of its weights in backward_weights, in elements
-    size_t packed; // packed B; not in fp32
+    size_t copy;  // backward: offset of its weights in backward_weights, in elements
+    void *packed; // packed B; not in fp32
 };
 
-/* Offsets in floats. Buffers marked "p" are stored in the model's precision. Gradients have the same buffers
+/* Buffers marked "p" are stored in the model's precision. Gradients have the same buffers
  * as activations. S: sets of all shards. */
 struct flat_workspace {
     int inputs; // elements of a set's input
     int buffers, layers, forward_gemms, backward_gemms;
     int stride[FLAT_BUFFERS_MAX];
-    size_t activation[FLAT_BUFFERS_MAX]; // p [S, stride]; buffer 0 holds the input
-    size_t gradient[FLAT_BUFFERS_MAX];   // p [S, stride]; none for buffer 0
-    int copies;                          // of the input; the first one is in buffer 0
+    void *activation[FLAT_BUFFERS_MAX]; // p [S, stride]; buffer 0 holds the input
+    void *gradient[FLAT_BUFFERS_MAX];   // p [S, stride]; none for buffer 0
+    int copies;                         // of the input; the first one is in buffer 0
     struct flat_span copy[FLAT_BUFFERS_MAX];
     struct flat_layer layer[FLAT_LAYERS_MAX];
     struct flat_gemm forward[FLAT_LAYERS_MAX], backward[FLAT_LAYERS_MAX]; // in order of execution
-    size_t forward_weights;  // p, each [in, out], at its layer's `operand`
-    size_t backward_weights; // p, each [out, flat_backward_stride], at its GEMM's `copy`
-    size_t bias;             // [widest], sum of the biases of two layers
-    size_t output_gradient;  // p [S, outputs]; not in fp32
-    size_t total;            // length of the workspace
+    void *forward_weights;  // p, each [in, out], at its layer's `operand`
+    void *backward_weights; // p, each [out, flat_backward_stride], at its GEMM's `copy`
+    float *bias;            // [widest], sum of the biases of two layers
+    void *output_gradient;  // p [S, outputs]; not in fp32
+    size_t floats;          // length of the workspace
 };
 
 /* Row stride of a GEMM's backward weights, in elements: padded to whole vectors in fp32, where GEMMs read
  * them in place; dense in bf16, where they are packed. */
 int flat_backward_stride(const struct model_spec *model, const struct flat_gemm *gemm);
 
-/* Lists the GEMMs and computes the offsets for at most `shards` shards of at most `sets` sets. */
-void flat_workspace_plan(const struct model_spec *model, int sets, int shards,
+/* Lists the GEMMs and plans a workspace for at most `shards` shards of at most `sets` sets in `memory`
+ * (arena.h). */
+void flat_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
                          struct flat_workspace *workspace);
 
 #endif
