@@ -436,10 +436,9 @@ static void encode_backward(struct model *model, int first, int end, const float
 {
     const struct model_spec *d = &model->description;
     int first_stride = lanes_stride(d->encoder.width[0]);
-    int last_stride = lanes_stride(d->encoder.width[d->encoder.count - 1]);
     memset(plan_of(model)->first_gradient, 0,
            (size_t)(d->pair_width + 1) * (size_t)first_stride * sizeof(float));
-    memset(plan_of(model)->last_bias_gradient, 0, (size_t)last_stride * sizeof(float));
+    memset(plan_of(model)->last_bias_gradient, 0, (size_t)last_hidden_stride(model) * sizeof(float));
     for (int set = first, count; set < end && !stop_requested(); set += count) {
         count = tile_from(model, set, end);
         encode_tile_backward(model, set, count, pairs_of(model, set, pairs), gradient, set > first);

@@ -48,10 +48,15 @@ static inline enum gemm_types to_fp32(const struct model *model)
     return model->description.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
 }
 
+/* Index of the encoder's last layer, the linear one after its hidden layers. */
+static inline int encoder_last_layer(const struct model *model)
+{
+    return model->description.encoder.count;
+}
+
 static inline int last_hidden_stride(const struct model *model)
 {
-    const struct widths *encoder = &model->description.encoder;
-    return lanes_stride(encoder->width[encoder->count - 1]);
+    return lanes_stride(widths_last(&model->description.encoder));
 }
 
 /* Sign bits of the last hidden layer from `set` on: [words, padded wk] per set. */

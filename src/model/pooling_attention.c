@@ -40,14 +40,14 @@ static struct sizes sizes_of(const struct model *model)
                           .heads = d->heads,
                           .embedding = d->embed_dim,
                           .slice = d->embed_dim / d->heads,
-                          .in = d->encoder.width[d->encoder.count - 1],
+                          .in = widths_last(&d->encoder),
                           .stride = last_hidden_stride(model),
                           .precision = d->precision};
 }
 
 static const struct tensor *last_weight(const struct model *model)
 {
-    return layer_weight(model, model->description.encoder.count);
+    return layer_weight(model, encoder_last_layer(model));
 }
 
 // GEMM operands in the model's precision: the parameters themselves, or their rounded copies in plan.rounded.
@@ -126,7 +126,7 @@ static void merge_values(const struct model *model, const struct sizes *s)
     float *merged = plan->merged, *bias = plan->value_bias;
     const float *value = model->parameters + offset_of(model, VALUE),
                 *value_bias = model->parameters + offset_of(model, VALUE_BIAS),
-                *last_bias = model->parameters + bias_offset(model, model->description.encoder.count);
+                *last_bias = model->parameters + bias_offset(model, encoder_last_layer(model));
     gemm_nn(to_fp32(model), s->embedding, s->in, s->embedding, operand_of(model, s, VALUE), s->embedding,
             last_operand(model, s), s->in, merged, s->in, false);
     operand_copy(plan->value, merged, (size_t)(s->embedding * s->in), s->precision);

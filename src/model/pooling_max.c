@@ -8,15 +8,10 @@
 
 #include <string.h>
 
-static int last_layer(const struct model *model)
-{
-    return model->description.encoder.count;
-}
-
 static void set_parameters(struct model *model)
 {
     const struct model_spec *d = &model->description;
-    const struct tensor *weight = layer_weight(model, last_layer(model));
+    const struct tensor *weight = layer_weight(model, encoder_last_layer(model));
     size_t stride = (size_t)last_hidden_stride(model), columns = (size_t)weight->columns;
     for (size_t row = 0; row < (size_t)weight->rows; row++)
         operand_copy(element_at(model, plan_of(model)->last_weight, row * stride),
@@ -27,13 +22,13 @@ static void encode(struct model *model, int set, int sets)
 {
     const struct model_spec *d = &model->description;
     const struct deep_sets_workspace *plan = plan_of(model);
-    int rows = sets * d->pairs, in = d->encoder.width[d->encoder.count - 1];
+    int rows = sets * d->pairs, in = widths_last(&d->encoder);
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
     size_t at = (size_t)set * (size_t)stride;
     void *h = deep_sets_activation(model, d->encoder.count - 1, set), *z = plan->embedding;
     bias_relu(h, plan->last_bias, rows, in_stride, in_stride, d->precision);
     gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
-                forward_weight(model, last_layer(model)), z, stride);
+                forward_weight(model, encoder_last_layer(model)), z, stride);
     max_pooling_forward(plan->set_input[0] + at, plan->argmax + at, z, sets, d->pairs, stride, d->precision);
 }
 
@@ -45,7 +40,7 @@ static void embed(struct model *model, int sets)
     float *embedding = plan_of(model)->set_input[1];
     for (int set = 0; set < sets; set++)
         memcpy(embedding + set * width, pooled + set * stride, (size_t)width * sizeof *pooled);
-    bias_add(embedding, model->parameters + bias_offset(model, last_layer(model)), sets, width, width,
+    bias_add(embedding, model->parameters + bias_offset(model, encoder_last_layer(model)), sets, width, width,
              PRECISION_FP32);
 }
 
@@ -54,7 +49,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 {
     float *gradient = gradients->of(gradients->context, 0);
     int width = model->description.embed_dim;
-    float *db = gradient + bias_offset(model, last_layer(model));
+    float *db = gradient + bias_offset(model, encoder_last_layer(model));
     memset(db, 0, (size_t)width * sizeof *db);
     bias_gradient(db, dembedding, sets, width, width, PRECISION_FP32);
     memset(plan_of(model)->last_weight_gradient, 0,
@@ -81,7 +76,7 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
 
 static void finish(struct model *model, float *gradient)
 {
-    const struct tensor *weight = layer_weight(model, last_layer(model));
+    const struct tensor *weight = layer_weight(model, encoder_last_layer(model));
     size_t stride = (size_t)last_hidden_stride(model), columns = (size_t)weight->columns;
     const float *dw = plan_of(model)->last_weight_gradient;
     for (size_t row = 0; row < (size_t)weight->rows; row++)

@@ -64,7 +64,7 @@ static const void *transposed_gradient(struct model *model, int set, int sets, i
     float *db = alone ? plan_of(model)->last_bias_gradient : NULL;
     sum_pooling_backward_transposed(transposed, db, dpooled + (size_t)set * (size_t)stride,
                                     deep_sets_signs(model, set), mean_scale(model), sets, d->pairs, stride,
-                                    d->encoder.width[d->encoder.count - 1], rows, d->precision);
+                                    widths_last(&d->encoder), rows, d->precision);
     return transposed;
 }
 

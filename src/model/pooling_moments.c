@@ -6,11 +6,6 @@
 
 #include <string.h>
 
-static int last_layer(const struct model *model)
-{
-    return model->description.encoder.count;
-}
-
 // Embeddings of the pairs from `set` on, kept for the whole shard, without the bias, which only shifts the
 // mean.
 static void *embedding_of(const struct model *model, int set)
@@ -23,12 +18,12 @@ static void *embedding_of(const struct model *model, int set)
 static void encode(struct model *model, int set, int sets)
 {
     const struct model_spec *d = &model->description;
-    int rows = sets * d->pairs, in = d->encoder.width[d->encoder.count - 1];
+    int rows = sets * d->pairs, in = widths_last(&d->encoder);
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
     void *h = deep_sets_activation(model, d->encoder.count - 1, set), *z = embedding_of(model, set);
     bias_relu(h, plan_of(model)->last_bias, rows, in_stride, in_stride, d->precision);
     gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
-                forward_weight(model, last_layer(model)), z, stride);
+                forward_weight(model, encoder_last_layer(model)), z, stride);
     moments_pooling_forward(plan_of(model)->set_input[0] + (size_t)set * 2 * (size_t)stride, z, sets,
                             d->pairs, stride, d->precision);
 }
@@ -41,8 +36,8 @@ static void embed(struct model *model, int sets)
     float *embedding = plan_of(model)->set_input[1];
     for (int row = 0; row < 2 * sets; row++)
         memcpy(embedding + row * width, moments + row * stride, (size_t)width * sizeof *moments);
-    bias_add(embedding, model->parameters + bias_offset(model, last_layer(model)), sets, width, 2 * width,
-             PRECISION_FP32);
+    bias_add(embedding, model->parameters + bias_offset(model, encoder_last_layer(model)), sets, width,
+             2 * width, PRECISION_FP32);
 }
 
 static void embed_backward(struct model *model, int sets, float *dembedding,
@@ -51,7 +46,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
     float *gradient = gradients->of(gradients->context, 0);
     int width = model->description.embed_dim, stride = lanes_stride(width);
     float *dmoments = plan_of(model)->set_gradient[0];
-    float *db = gradient + bias_offset(model, last_layer(model));
+    float *db = gradient + bias_offset(model, encoder_last_layer(model));
     memset(db, 0, (size_t)width * sizeof *db);
     bias_gradient(db, dembedding, sets, width, 2 * width, PRECISION_FP32);
     for (int row = 0; row < 2 * sets; row++) {
@@ -64,7 +59,7 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
                            const int32_t **argmax)
 {
     const struct model_spec *d = &model->description;
-    const struct tensor *weight = layer_weight(model, last_layer(model));
+    const struct tensor *weight = layer_weight(model, encoder_last_layer(model));
     int rows = sets * d->pairs, in = weight->columns, width = d->embed_dim;
     int in_stride = last_hidden_stride(model), stride = lanes_stride(width);
     size_t at = (size_t)set * 2 * (size_t)stride;
@@ -75,8 +70,8 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
                              sets, d->pairs, stride, d->precision);
     gemm_tn(to_fp32(model), width, in, rows, de, stride, h, in_stride, gradient + weight->offset, in,
             set > 0);
-    gemm_packed(to_activation(model), rows, in, width, de, stride, backward_weight(model, last_layer(model)),
-                dz, in_stride);
+    gemm_packed(to_activation(model), rows, in, width, de, stride,
+                backward_weight(model, encoder_last_layer(model)), dz, in_stride);
     relu_backward(dz, h, rows, in_stride, in_stride, d->precision);
     bias_gradient(plan_of(model)->last_bias_gradient, dz, rows, in_stride, in_stride, d->precision);
     return rows;

@@ -4,18 +4,13 @@
 
 int generator_units(const struct generator_shape *shape)
 {
-    int units = 0;
-    for (int layer = 0; layer < shape->hidden.count; layer++)
-        units += shape->hidden.width[layer];
-    return units;
+    return widths_sum(&shape->hidden);
 }
 
 int generator_widest(const struct generator_shape *shape)
 {
-    int widest = shape->outputs;
-    for (int layer = 0; layer < shape->hidden.count; layer++)
-        widest = shape->hidden.width[layer] > widest ? shape->hidden.width[layer] : widest;
-    return widest;
+    int hidden = widths_max(&shape->hidden);
+    return hidden > shape->outputs ? hidden : shape->outputs;
 }
 
 int generator_scratch(const struct generator_shape *shape)

@@ -3,29 +3,15 @@
 #include "spec/arena.h"
 #include "spec/flat_workspace.h"
 
-static int widest(const struct widths *widths)
-{
-    int width = 0;
-    for (int i = 0; i < widths->count; i++)
-        if (widths->width[i] > width)
-            width = widths->width[i];
-    return width;
-}
-
 int deep_sets_set_layers(const struct model_spec *model)
 {
     return model->decoder.count + 2;
 }
 
-static int last_width(const struct model_spec *model)
-{
-    return model->encoder.width[model->encoder.count - 1];
-}
-
 int deep_sets_input_width(const struct model_spec *model, int k)
 {
     if (k == 0)
-        return last_width(model);
+        return widths_last(&model->encoder);
     return k == 1 ? model_embedding_width(model) : model->decoder.width[k - 2];
 }
 
@@ -37,9 +23,9 @@ static int pooled_stride(const struct model_spec *model)
     case POOLING_MOMENTS:
         return 2 * lanes_stride(model->embed_dim);
     case POOLING_ATTENTION:
-        return deep_sets_queries(model) * lanes_stride(last_width(model));
+        return deep_sets_queries(model) * lanes_stride(widths_last(&model->encoder));
     default:
-        return lanes_stride(last_width(model));
+        return lanes_stride(widths_last(&model->encoder));
     }
 }
 
@@ -90,7 +76,8 @@ static void take_max(const struct model_spec *model, size_t sets, struct deep_se
 {
     size_t tile = (size_t)workspace->tile_sets, pairs = (size_t)model->pairs,
            width = (size_t)model->embed_dim;
-    size_t stride = (size_t)lanes_stride(model->embed_dim), last = (size_t)lanes_stride(last_width(model));
+    size_t stride = (size_t)lanes_stride(model->embed_dim),
+           last = (size_t)lanes_stride(widths_last(&model->encoder));
     size_t rows = tile * (width < pairs ? width : pairs);
     struct widths middle = model->encoder;
     middle.count -= middle.count > 1;
@@ -103,7 +90,7 @@ static void take_max(const struct model_spec *model, size_t sets, struct deep_se
     workspace->argmax_pairs = arena_floats(arena, tile * pairs, (size_t)model->pair_width);
     workspace->argmax_activation =
         arena_elements(arena, (size_t)model_round_rows((int)(tile * pairs), model->precision),
-                       (size_t)lanes_stride(widest(&middle)), model->precision);
+                       (size_t)lanes_stride(widths_max(&middle)), model->precision);
     workspace->last_weight = arena_elements(arena, width, last, model->precision);
     workspace->last_weight_gradient = arena_floats(arena, width, last);
 }
@@ -111,7 +98,7 @@ static void take_max(const struct model_spec *model, size_t sets, struct deep_se
 static void take_transposed(const struct model_spec *model, size_t sets, size_t tile_rows,
                             struct deep_sets_workspace *workspace, struct arena *arena)
 {
-    size_t last = (size_t)lanes_stride(last_width(model));
+    size_t last = (size_t)lanes_stride(widths_last(&model->encoder));
     workspace->signs = arena_floats(arena, sets * (size_t)sum_pooling_words(model->pairs), last);
     workspace->transposed_gradient =
         arena_elements(arena, 1, last * tile_rows + SUM_POOLING_WORD, model->precision);
@@ -121,8 +108,9 @@ static void take_transposed(const struct model_spec *model, size_t sets, size_t 
 static void take_attention(const struct model_spec *model, size_t sets, struct deep_sets_workspace *workspace,
                            struct arena *arena)
 {
-    size_t width = (size_t)model->embed_dim, in = (size_t)last_width(model);
-    size_t last = (size_t)lanes_stride(last_width(model)), queries = (size_t)deep_sets_queries(model);
+    size_t width = (size_t)model->embed_dim, in = (size_t)widths_last(&model->encoder);
+    size_t last = (size_t)lanes_stride(widths_last(&model->encoder)),
+           queries = (size_t)deep_sets_queries(model);
     size_t padded = (size_t)lanes_stride(model->pairs), rows = sets * (size_t)model->queries;
     workspace->query = arena_floats(arena, queries, last);
     workspace->query_gradient = arena_floats(arena, queries, last);
@@ -130,7 +118,7 @@ static void take_attention(const struct model_spec *model, size_t sets, struct d
     workspace->key_query_gradient = arena_floats(arena, queries, width);
     workspace->value = arena_elements(arena, width, in, model->precision);
     workspace->value_forward = arena_elements(arena, width, in, model->precision);
-    size_t last_packed = gemm_packed_elements(model->embed_dim, last_width(model)),
+    size_t last_packed = gemm_packed_elements(model->embed_dim, widths_last(&model->encoder)),
            output_packed = gemm_packed_elements(model->embed_dim, model->embed_dim);
     workspace->last_packed = arena_elements(arena, 1, last_packed, model->precision);
     workspace->last_packed_fp32 =
@@ -160,7 +148,7 @@ void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shar
     struct tensor_table table;
     model_tensors(model, &table);
     size_t first = (size_t)lanes_stride(encoder->width[0]);
-    size_t last = (size_t)lanes_stride(encoder->width[encoder->count - 1]);
+    size_t last = (size_t)lanes_stride(widths_last(encoder));
     size_t all = (size_t)sets * (size_t)shards, pairs = (size_t)model->pairs;
     *workspace = (struct deep_sets_workspace){.tile_sets = model_tile_sets(model, sets)};
     size_t tile_pairs = (size_t)workspace->tile_sets * pairs;
@@ -179,7 +167,7 @@ void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shar
     }
     for (int i = 0; i < 2; i++)
         workspace->gradient[i] =
-            arena_elements(arena, tile_rows, (size_t)lanes_stride(widest(encoder)), precision);
+            arena_elements(arena, tile_rows, (size_t)lanes_stride(widths_max(encoder)), precision);
     workspace->recomputed_first = deep_sets_keeps(model, 0)
                                       ? arena_elements(arena, tile_rows, first, precision)
                                       : workspace->activation[0];

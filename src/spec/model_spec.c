@@ -131,18 +131,13 @@ void model_tensors(const struct model_spec *model, struct tensor_table *table)
             false; // the queries are single vectors
 }
 
-static int last_width(const struct widths *widths)
-{
-    return widths->width[widths->count - 1];
-}
-
 size_t model_gradient_elements(const struct model_spec *model)
 {
     struct tensor_table table;
     model_tensors(model, &table);
     if (!attends(model))
         return table.parameters;
-    return table.parameters + (size_t)(model->queries * model->heads) * (size_t)last_width(&model->encoder);
+    return table.parameters + (size_t)(model->queries * model->heads) * (size_t)widths_last(&model->encoder);
 }
 
 // From the encoder's last weight to the value weight. The value bias, merged too, has a gradient of its own.
@@ -171,10 +166,10 @@ static double multiply_adds(int in, const struct widths *widths)
 // Multiply-adds of a set's forward pass: per pair, and per set after pooling.
 static void forward_multiply_adds(const struct model_spec *model, double *pair, double *set)
 {
-    double last = last_width(&model->encoder), width = model->embed_dim;
+    double last = widths_last(&model->encoder), width = model->embed_dim;
     *pair = multiply_adds(model->pair_width, &model->encoder);
     *set = multiply_adds(model_embedding_width(model), &model->decoder) +
-           (double)last_width(&model->decoder) * model->outputs;
+           (double)widths_last(&model->decoder) * model->outputs;
     switch (model->pooling) {
     case POOLING_MAX:
     case POOLING_MOMENTS:
@@ -230,14 +225,6 @@ double model_step_flops(const struct model_spec *model)
     return 2 * ((3 * pair - input_gradient) * model->pairs + 3 * set);
 }
 
-static int sum_widths(const struct widths *widths)
-{
-    int sum = 0;
-    for (int i = 0; i < widths->count; i++)
-        sum += widths->width[i];
-    return sum;
-}
-
 bool model_transposes_gradient(const struct model_spec *model)
 {
     return !model_embeds_pairs(model) && model->encoder.count == 2 && model->precision == PRECISION_FP32;
@@ -248,7 +235,7 @@ int model_tile_sets(const struct model_spec *model, int sets)
     if (model->kind != MODEL_DEEP_SETS)
         return sets; // one row per set
     // Activations and gradients of every pair, in tiles of equal size.
-    double elements = sum_widths(&model->encoder) + (model_embeds_pairs(model) ? model->embed_dim : 0);
+    double elements = widths_sum(&model->encoder) + (model_embeds_pairs(model) ? model->embed_dim : 0);
     double bytes = 2.0 * (double)precision_bytes(model->precision) * elements * model->pairs * sets;
     double tiles = bytes / TILE_BYTES;
     int count = tiles >= sets ? sets : (int)tiles + 1;

@@ -302,19 +302,11 @@ static void check_size(const struct check *check, enum setting_id first, enum se
             max_elements);
 }
 
-static double widest(const struct widths *widths)
-{
-    int width = 0;
-    for (int i = 0; i < widths->count; i++)
-        width = widths->width[i] > width ? widths->width[i] : width;
-    return width;
-}
-
 // Elements of the attention weights and weighted sums of `shard` sets; 0 for other poolings.
 static double attention_elements(const struct model_spec *model, double shard, double pairs)
 {
     return model->pooling == POOLING_ATTENTION
-               ? shard * model->queries * model->heads * (widest(&model->encoder) + pairs)
+               ? shard * model->queries * model->heads * (widths_max(&model->encoder) + pairs)
                : 0;
 }
 
@@ -322,9 +314,9 @@ static double attention_elements(const struct model_spec *model, double shard, d
 static void check_set_sizes(const struct check *check, double shard)
 {
     const struct model_spec *model = &check->run->model;
-    double pairs = model->kind == MODEL_DEEP_SETS ? widest(&check->run->training.extra.set_sizes) : 0;
+    double pairs = model->kind == MODEL_DEEP_SETS ? widths_max(&check->run->training.extra.set_sizes) : 0;
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_ENCODER, "a layer's output for one set",
-               widest(&model->encoder) * pairs);
+               widths_max(&model->encoder) * pairs);
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_BATCH, "the pairs of a shard",
                shard * pairs * model->pair_width);
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_QUERIES, "the attention of a shard",
@@ -338,7 +330,7 @@ static void check_sizes(const struct check *check, const struct tensor_table *ta
     double shard = (double)run->training.batch / run->training.shards; // sets
     check_size(check, SETTING_ENCODER, SETTING_DECODER, "the model", (double)table->parameters);
     check_size(check, SETTING_ENCODER, SETTING_EQUATION_RATIO, "a layer's output for one set",
-               widest(&model->encoder) * model->pairs);
+               (double)widths_max(&model->encoder) * model->pairs);
     check_size(check, SETTING_BATCH, SETTING_EQUATION_RATIO, "the pairs of a shard",
                shard * model->pairs * model->pair_width);
     check_set_sizes(check, shard);
