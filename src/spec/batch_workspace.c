@@ -43,7 +43,7 @@ void batch_workspace_plan(const struct task_spec *task, int sets, struct batch_w
     workspace->total = total;
 }
 
-size_t task_batch_bytes(const struct task_spec *task, int sets)
+size_t batch_workspace_bytes(const struct task_spec *task, int sets)
 {
     struct batch_workspace workspace;
     batch_workspace_plan(task, sets, &workspace);

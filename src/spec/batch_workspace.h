@@ -8,6 +8,8 @@
 
 #include "spec/task_spec.h"
 
+#include <stddef.h>
+
 /* Number of hidden units of a generator. */
 int generator_units(const struct generator_shape *shape);
 /* Width of a generator's widest layer, the output layer included. */
@@ -35,5 +37,8 @@ struct batch_workspace {
 
 /* Computes the offsets for at most `sets` generators. */
 void batch_workspace_plan(const struct task_spec *task, int sets, struct batch_workspace *workspace);
+
+/* Bytes of the workspace of a batch of `sets` generators. */
+size_t batch_workspace_bytes(const struct task_spec *task, int sets);
 
 #endif

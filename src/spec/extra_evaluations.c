@@ -1,5 +1,7 @@
 #include "spec/extra_evaluations.h"
 
+#include "spec/batch_workspace.h"
+
 #include <stdio.h>
 
 enum { FIT_PROBES = 256 }; // evaluation inputs per generator of a direct fit, which has few generators
@@ -186,7 +188,7 @@ size_t extra_evaluations_memory_bytes(const struct training *training, const str
         sets = training->batch / training->shards;
     for (int i = 0; i < count; i++) {
         size_t bytes = model_workspace_bytes(&list[i].model, sets, 1) +
-                       task_batch_bytes(&list[i].task, sets) +
+                       batch_workspace_bytes(&list[i].task, sets) +
                        (size_t)sets * (size_t)model->outputs * sizeof(float) +
                        (size_t)list[i].generators * EXTRA_SCORES_PER_EVALUATION * sizeof(double);
         largest = list[i].defined && bytes > largest ? bytes : largest;

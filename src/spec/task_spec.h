@@ -9,7 +9,6 @@
 #include "base/widths.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum task_kind {
     TASK_MLP_FORWARD,    // one x and the weights of its generator -> y
@@ -83,8 +82,5 @@ int task_max_equations(const struct task_spec *task);
 
 /* Width of the model's output: the weights, or y in mlp-forward. */
 int task_outputs(const struct task_spec *task);
-
-/* Bytes of the workspace of a batch of `sets` generators. */
-size_t task_batch_bytes(const struct task_spec *task, int sets);
 
 #endif

@@ -1,5 +1,7 @@
 #include "spec/training_spec.h"
 
+#include "spec/batch_workspace.h"
+
 // A checkpoint: parameters, two moments, and a few scalars (steps, loss, times).
 enum { STATE_SCALARS_BYTES = 64 };
 
@@ -35,7 +37,7 @@ int training_gradients(int shards)
 
 static size_t batch_bytes(const struct model_spec *model, const struct task_spec *task, int sets, int shards)
 {
-    return model_workspace_bytes(model, sets, shards) + task_batch_bytes(task, sets * shards);
+    return model_workspace_bytes(model, sets, shards) + batch_workspace_bytes(task, sets * shards);
 }
 
 // Max bytes of workspace and batch of the shards that go through the model together, measured between 1 and

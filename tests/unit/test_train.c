@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "reference.h"
+#include "spec/batch_workspace.h"
 
 #include <float.h>
 #include <math.h>
@@ -175,13 +176,13 @@ static void test_memory_grows_by_what_is_held(void **state)
     size_t bytes = training_memory_bytes(&training, &model, &task);
     // parameters, two moments, one gradient, and what is exchanged
     assert_int_equal(bytes, 5 * parameters + outputs + model_workspace_bytes(&model, 16, 1) +
-                                task_batch_bytes(&task, 16) + 100 * sizeof(struct task_score));
+                                batch_workspace_bytes(&task, 16) + 100 * sizeof(struct task_score));
     training.batch *= 2;
     training.shards = 2; // shards of the same size, both in hand, and one more level of the tree
     assert_int_equal(training_memory_bytes(&training, &model, &task),
                      bytes + parameters + outputs + model_workspace_bytes(&model, 16, 2) -
-                         model_workspace_bytes(&model, 16, 1) + task_batch_bytes(&task, 32) -
-                         task_batch_bytes(&task, 16));
+                         model_workspace_bytes(&model, 16, 1) + batch_workspace_bytes(&task, 32) -
+                         batch_workspace_bytes(&task, 16));
 }
 
 // With attention gradients are longer than the parameters.
@@ -204,7 +205,7 @@ static void test_memory_of_attention(void **state)
     // parameters, two moments; two gradients, and what is exchanged
     assert_int_equal(training_memory_bytes(&training, &model, &task),
                      (3 * table.parameters + 3 * numbers + 2 * 16 * 15) * sizeof(float) +
-                         model_workspace_bytes(&model, 16, 1) + task_batch_bytes(&task, 16) +
+                         model_workspace_bytes(&model, 16, 1) + batch_workspace_bytes(&task, 16) +
                          100 * sizeof(struct task_score));
 }
 
