@@ -281,7 +281,7 @@ static enum status print_plan(const struct command *command, const struct option
         print_json(&plan, command->out);
     }
     for (int i = 0; i < options->ranks.count; i++)
-        simulation_free(&forecasts[i].simulation);
+        simulate_free(&forecasts[i].simulation);
     column_table_free(&plan.columns);
     throughput_free(&throughputs);
     return STATUS_OK;

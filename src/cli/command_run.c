@@ -398,8 +398,11 @@ static enum status work(const struct command *command, const struct run_options 
     int64_t *todo = memory_small(runs * sizeof *todo);
     recorder.written = memory_small(runs * sizeof *recorder.written);
     recorder.curve = memory_small((size_t)store_points(store) * sizeof *recorder.curve);
-    struct schedule_job job = {
-        .run = run, .estimate = estimate, .todo = todo, .group = possible_group(options->group, ranks)};
+    struct schedule_job job = {.runs = sweep->runs,
+                               .run = run,
+                               .estimate = estimate,
+                               .todo = todo,
+                               .group = possible_group(options->group, ranks)};
     for (int64_t i = 0; i < sweep->runs; i++) {
         const struct run_spec *spec = &sweep->run[i];
         run[i] = (struct train_run){spec->task, spec->model, spec->training};

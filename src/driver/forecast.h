@@ -16,7 +16,7 @@ struct forecast {
     double seconds;    // of the whole command, its start included
     double efficiency; // work of one rank alone / (seconds of the schedule * ranks)
     double bound_seconds;
-    struct simulation simulation; // the caller frees it with simulation_free
+    struct simulation simulation; // the caller frees it with simulate_free
 };
 
 /* with_timeline: for the two functions below. */

@@ -32,31 +32,6 @@ struct master {
     char failure_message[512];
 };
 
-static int64_t count_runs(const struct schedule_job *job)
-{
-    int64_t last = -1;
-    for (int64_t i = 0; i < job->todo_count; i++)
-        last = job->todo[i] > last ? job->todo[i] : last;
-    return last + 1;
-}
-
-static void create_scheduler(const struct schedule_job *job, int ranks, struct scheduler **scheduler)
-{
-    scheduler_create(job->estimate, count_runs(job), job->todo, job->todo_count, &policy_network, ranks,
-                     job->group, scheduler);
-}
-
-int schedule_ranks_used(const struct schedule_job *job, int ranks)
-{
-    struct scheduler *scheduler;
-    const struct scheduler_order *orders;
-    create_scheduler(job, ranks, &scheduler);
-    scheduler_decide(scheduler, 0, &orders);
-    int used = ranks - scheduler_free_ranks(scheduler);
-    scheduler_destroy(&scheduler);
-    return used;
-}
-
 void master_create(const struct schedule_job *job, const struct schedule_hooks *hooks, struct outbox *outbox,
                    struct master **out)
 {
@@ -64,8 +39,9 @@ void master_create(const struct schedule_job *job, const struct schedule_hooks *
     *master =
         (struct master){.job = job, .hooks = hooks, .outbox = outbox, .world = outbox->comm, .changed = true};
     MPI_Comm_size(master->world, &master->ranks);
-    create_scheduler(job, master->ranks, &master->scheduler);
-    master->mark = memory_small((size_t)count_runs(job) * sizeof *master->mark);
+    scheduler_create(job->estimate, job->runs, job->todo, job->todo_count, &policy_network, master->ranks,
+                     job->group, &master->scheduler);
+    master->mark = memory_small((size_t)job->runs * sizeof *master->mark);
     *out = master;
 }
 

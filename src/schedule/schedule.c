@@ -6,6 +6,7 @@
 #include "schedule/master.h"
 #include "schedule/messages.h"
 #include "schedule/outbox.h"
+#include "schedule/scheduler.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -273,6 +274,18 @@ static enum status run_worker(struct worker *worker)
             free(ranks);
         }
     }
+}
+
+int schedule_ranks_used(const struct schedule_job *job, int ranks)
+{
+    struct scheduler *scheduler;
+    const struct scheduler_order *orders;
+    scheduler_create(job->estimate, job->runs, job->todo, job->todo_count, &policy_network, ranks, job->group,
+                     &scheduler);
+    scheduler_decide(scheduler, 0, &orders);
+    int used = ranks - scheduler_free_ranks(scheduler);
+    scheduler_destroy(&scheduler);
+    return used;
 }
 
 enum status schedule_work(const struct schedule_job *job, const struct schedule_hooks *hooks, MPI_Comm world)

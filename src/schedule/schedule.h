@@ -36,6 +36,7 @@ struct schedule_hooks {
 };
 
 struct schedule_job {
+    int64_t runs;
     const struct train_run *run;       // [runs]
     const struct policy_run *estimate; // [runs]
     const int64_t *todo;               // [todo_count], indices of the runs to do

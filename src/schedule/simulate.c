@@ -171,7 +171,7 @@ void simulate(const struct policy_run *run, int64_t runs, const struct policy_ne
     free(todo);
 }
 
-void simulation_free(struct simulation *simulation)
+void simulate_free(struct simulation *simulation)
 {
     free(simulation->interval);
     simulation->interval = NULL;

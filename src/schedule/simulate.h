@@ -19,9 +19,9 @@ struct simulation {
 };
 
 /* Predicts the runs on `ranks` ranks. run [runs]; group: ranks per run, or 0 to choose. The caller calls
- * simulation_free. */
+ * simulate_free. */
 void simulate(const struct policy_run *run, int64_t runs, const struct policy_network *network, int ranks,
               int group, bool with_intervals, struct simulation *simulation);
-void simulation_free(struct simulation *simulation);
+void simulate_free(struct simulation *simulation);
 
 #endif

@@ -70,7 +70,7 @@ INLINE void forward(const struct operands *op, const enum generator_activation a
         int width = shape->hidden.width[layer];
         for (int j = 0; j < width; j++) {
             float_lanes slope, z = layer_output(in, stride, w, op->lanes, fan_in, width, j);
-            *element(op->units, done + j, LANES) = activation_of(activation, z, &slope);
+            *element(op->units, done + j, LANES) = generator_activation_value(activation, z, &slope);
             if (slopes)
                 *element(op->slopes, done + j, LANES) = slope;
         }

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-struct matcher {
+struct weight_matcher {
     int inputs, units, outputs;
     double *incoming[2], *outgoing[2]; // [0] truth, [1] guess: u [units, inputs], v [units, outputs]
     double *length[2];                 // |v|, [units]
@@ -16,9 +16,9 @@ struct matcher {
     double *memory;
 };
 
-enum status matcher_create(const struct generator_shape *shape, struct matcher **out)
+enum status weight_match_create(const struct generator_shape *shape, struct weight_matcher **out)
 {
-    struct matcher *matcher = memory_small(sizeof *matcher);
+    struct weight_matcher *matcher = memory_small(sizeof *matcher);
     size_t h = (size_t)shape->hidden.width[0], d = (size_t)shape->inputs, o = (size_t)shape->outputs;
     size_t generator_doubles = h * (d + o + 1);
     size_t bytes =
@@ -29,7 +29,7 @@ enum status matcher_create(const struct generator_shape *shape, struct matcher *
     matcher->outputs = (int)o;
     enum status status = memory_alloc(bytes, (void **)&matcher->memory);
     if (status != STATUS_OK) {
-        matcher_destroy(out);
+        weight_match_destroy(out);
         return status;
     }
     double *next = matcher->memory;
@@ -44,7 +44,7 @@ enum status matcher_create(const struct generator_shape *shape, struct matcher *
     return STATUS_OK;
 }
 
-void matcher_destroy(struct matcher **matcher)
+void weight_match_destroy(struct weight_matcher **matcher)
 {
     if (!*matcher)
         return;
@@ -62,7 +62,7 @@ static double dot(const double *a, const double *b, int count)
 }
 
 // Normalises the units of generator i (0 truth, 1 guess). Returns the squared norm of its vector.
-static double normalise(struct matcher *matcher, int i, const float *weights, int stride)
+static double normalise(struct weight_matcher *matcher, int i, const float *weights, int stride)
 {
     int d = matcher->inputs, h = matcher->units, o = matcher->outputs;
     double squares = 0;
@@ -84,7 +84,7 @@ static double normalise(struct matcher *matcher, int i, const float *weights, in
 }
 
 // Scalar product of the vectors of unit j of truth and unit k of guess.
-static double scalar_product(const struct matcher *matcher, int j, int k)
+static double scalar_product(const struct weight_matcher *matcher, int j, int k)
 {
     int d = matcher->inputs, o = matcher->outputs;
     double lengths = matcher->length[0][j] * matcher->length[1][k];
@@ -92,14 +92,14 @@ static double scalar_product(const struct matcher *matcher, int j, int k)
     return dot(matcher->incoming[0] + j * d, matcher->incoming[1] + k * d, d) * (lengths + outgoing) / 2;
 }
 
-struct match match_weights(struct matcher *matcher, const float *truth, int truth_stride, const float *guess,
-                           int guess_stride)
+struct weight_match weight_match_compare(struct weight_matcher *matcher, const float *truth, int truth_stride,
+                                         const float *guess, int guess_stride)
 {
     int h = matcher->units;
     double truth_squares = normalise(matcher, 0, truth, truth_stride),
            guess_squares = normalise(matcher, 1, guess, guess_stride);
     if (!(truth_squares > 0 && guess_squares > 0) || !isfinite(truth_squares) || !isfinite(guess_squares))
-        return (struct match){NAN, NAN};
+        return (struct weight_match){NAN, NAN};
     for (int j = 0; j < h; j++)
         for (int k = 0; k < h; k++)
             matcher->cost[j * h + k] = -scalar_product(matcher, j, k);
@@ -108,6 +108,6 @@ struct match match_weights(struct matcher *matcher, const float *truth, int trut
     for (int j = 0; j < h; j++)
         sum -= matcher->cost[j * h + matcher->matched[j]];
     double distance = truth_squares + guess_squares - 2 * sum; // may be negative by rounding
-    return (struct match){.cosine = sum / sqrt(truth_squares * guess_squares),
-                          .error = distance > 0 ? sqrt(distance / truth_squares) : 0};
+    return (struct weight_match){.cosine = sum / sqrt(truth_squares * guess_squares),
+                                 .error = distance > 0 ? sqrt(distance / truth_squares) : 0};
 }

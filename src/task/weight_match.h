@@ -16,20 +16,20 @@
 #include "base/status.h"
 #include "spec/task_spec.h"
 
-struct match {
+struct weight_match {
     double cosine; // of the two vectors: 1 if and only if the weights are the same up to one common factor
     double error; // |difference of the vectors| / |truth's vector|: 0 if and only if the weights are the same
 };
 
-struct matcher;
+struct weight_matcher;
 
 /* Allocates buffers for generators of `shape`, which has one hidden layer. STATUS_MEMORY. */
-enum status matcher_create(const struct generator_shape *shape, struct matcher **matcher);
-void matcher_destroy(struct matcher **matcher);
+enum status weight_match_create(const struct generator_shape *shape, struct weight_matcher **matcher);
+void weight_match_destroy(struct weight_matcher **matcher);
 
 /* Compares two generators. Weight k is at [k * stride]. Both results are NaN if a generator's vector is zero
  * or not finite. */
-struct match match_weights(struct matcher *matcher, const float *truth, int truth_stride, const float *guess,
-                           int guess_stride);
+struct weight_match weight_match_compare(struct weight_matcher *matcher, const float *truth, int truth_stride,
+                                         const float *guess, int guess_stride);
 
 #endif

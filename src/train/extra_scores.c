@@ -19,7 +19,7 @@ struct evaluator {
     struct task *task, *unrelated;
     struct model *model;
     struct fit *fit;
-    struct matcher *matcher;
+    struct weight_matcher *matcher;
     float *output;  // [chunk, outputs]: predicted weights
     double *values; // [generators, EXTRA_SCORES_PER_EVALUATION]
 };
@@ -30,7 +30,7 @@ static void evaluator_free(struct evaluator *e)
     task_destroy(&e->unrelated);
     model_destroy(&e->model);
     fit_destroy(&e->fit);
-    matcher_destroy(&e->matcher);
+    weight_match_destroy(&e->matcher);
     memory_free((void **)&e->output);
     memory_free((void **)&e->values);
 }
@@ -52,7 +52,7 @@ static enum status evaluator_init(struct evaluator *e)
         TRY(fit_create(&evaluation->task, &e->fit));
     if (evaluation->kind == EXTRA_WEIGHT_MATCH) {
         TRY(task_create(&evaluation->task, sets, &e->unrelated));
-        TRY(matcher_create(&evaluation->task.generator, &e->matcher));
+        TRY(weight_match_create(&evaluation->task.generator, &e->matcher));
     }
     TRY(memory_alloc((size_t)sets * outputs * sizeof(float), (void **)&e->output));
     return memory_alloc((size_t)evaluation->generators * EXTRA_SCORES_PER_EVALUATION * sizeof(double),
@@ -85,9 +85,10 @@ static void score_match(void *context, int first, int sets, double *values)
     const float *weights = task_weights(e->task, &stride),
                 *unrelated = task_weights(e->unrelated, &unrelated_stride);
     for (int set = 0; set < sets; set++, values += EXTRA_SCORES_PER_EVALUATION) {
-        struct match match = match_weights(e->matcher, weights + set, stride, e->output + set * unknowns, 1);
-        struct match chance =
-            match_weights(e->matcher, weights + set, stride, unrelated + set, unrelated_stride);
+        struct weight_match match =
+            weight_match_compare(e->matcher, weights + set, stride, e->output + set * unknowns, 1);
+        struct weight_match chance =
+            weight_match_compare(e->matcher, weights + set, stride, unrelated + set, unrelated_stride);
         memcpy(values,
                (double[EXTRA_SCORES_PER_EVALUATION]){match.cosine, chance.cosine, match.error, chance.error},
                EXTRA_SCORES_PER_EVALUATION * sizeof *values);

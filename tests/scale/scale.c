@@ -27,7 +27,7 @@ static struct {
     double work, computing, messages,
         last;              // seconds: needed; spent in steps and in their messages; the last run's end
     double master_seconds; // of this machine's processor
-    int64_t grown, reports;
+    int64_t extensions, reports;
 } sweep;
 
 // ---- the stand-in for training ----
@@ -41,7 +41,7 @@ struct trainer {
     struct train_scalars scalars;
 };
 
-static void take_part(struct trainer *t, MPI_Comm group)
+static void set_group(struct trainer *t, MPI_Comm group)
 {
     t->group = group;
     MPI_Comm_rank(group, &t->rank);
@@ -58,23 +58,23 @@ static void sleep_for(double seconds)
     nanosleep(&time, NULL);
 }
 
-// The messages of a step, as train.c sends them: losses and wishes, then the gradient's sum.
-static bool share(struct trainer *t, bool grow)
+// The messages of a step, as train.c sends them: losses and votes, then the gradient's sum.
+static bool share(struct trainer *t, bool extend)
 {
     int length = SHARDS / t->ranks + 1;
     double report[2 * SHARDS];
-    report[t->rank * length + length - 1] = grow;
+    report[t->rank * length + length - 1] = extend;
     if (t->ranks == 1)
-        return grow;
+        return extend;
     MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, report, length, MPI_DOUBLE, t->group);
     shard_tree_allreduce(t->gradient, PARAMETERS, t->exchange, t->group);
     return report[length - 1] > 0; // the leader's
 }
 
-static void grow(struct trainer *t)
+static void extend_group(struct trainer *t)
 {
     MPI_Comm larger = t->hooks->extend(t->hooks->context);
-    take_part(t, larger);
+    set_group(t, larger);
     MPI_Bcast(&t->scalars, sizeof t->scalars, MPI_BYTE, 0, larger);
     for (int i = 0; i < 3; i++)
         MPI_Bcast(t->gradient, PARAMETERS, MPI_FLOAT, 0, larger); // parameters and moments
@@ -89,27 +89,27 @@ static void train(struct trainer *t)
         sleep_for(step_seconds / t->ranks);
         double computed = clock_seconds();
         t->hooks->poll(t->hooks->context, &t->scalars);
-        bool growing = share(t, t->rank == 0 && t->hooks->extension_pending(t->hooks->context));
+        bool extending = share(t, t->rank == 0 && t->hooks->extension_pending(t->hooks->context));
         t->scalars.step++;
         t->scalars.wall_seconds += clock_seconds() - start;
         sweep.computing += computed - start;
         sweep.messages += clock_seconds() - computed;
-        if (growing) {
+        if (extending) {
             double before = clock_seconds();
-            grow(t);
+            extend_group(t);
             sweep.messages += (clock_seconds() - before) * t->ranks;
-            sweep.grown += t->rank == 0;
+            sweep.extensions += t->rank == 0;
         }
     }
 }
 
 static enum status begin(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
-                         bool newcomer, struct train_result *result)
+                         bool joining, struct train_result *result)
 {
     struct trainer t = {.run = run, .hooks = hooks};
     *result = (struct train_result){.end = TRAIN_DONE};
-    take_part(&t, group);
-    if (newcomer) {
+    set_group(&t, group);
+    if (joining) {
         MPI_Bcast(&t.scalars, sizeof t.scalars, MPI_BYTE, 0, group);
         for (int i = 0; i < 3; i++)
             MPI_Bcast(t.gradient, PARAMETERS, MPI_FLOAT, 0, group);
@@ -222,19 +222,15 @@ int main(int argc, char **argv)
         make_sweep(ranks);
     MPI_Barrier(MPI_COMM_WORLD);
     double start = clock_seconds();
-    const struct schedule_job job = {sweep.run, sweep.estimate, sweep.todo, sweep.runs, 0};
-    const struct schedule_hooks hooks = {.close = close_run,
-                                         .started = started,
-                                         .extended = extended,
-                                         .progress = progress,
-                                         .finished = finished,
-                                         .tick = tick};
+    const struct schedule_job job = {sweep.runs, sweep.run, sweep.estimate, sweep.todo, sweep.runs, 0};
+    const struct schedule_hooks hooks = {
+        .started = started, .extended = extended, .progress = progress, .finished = finished, .tick = tick};
     enum status status = schedule_work(&job, &hooks, MPI_COMM_WORLD);
     if (rank == 0) {
         double makespan = sweep.last - start, bound = sweep.work / ranks; // no run is that long
-        printf("%5d ranks  %6lld runs  makespan %8.3f s  bound %8.3f s  over it %5.2f %%  growths %5lld\n",
+        printf("%5d ranks  %6lld runs  makespan %8.3f s  bound %8.3f s  over it %5.2f %%  extensions %5lld\n",
                ranks, (long long)sweep.runs, makespan, bound, 100 * (makespan / bound - 1),
-               (long long)sweep.grown);
+               (long long)sweep.extensions);
         printf("             of all ranks' time: steps %.2f %%, messages %.3f %%, nothing to do %.2f %%\n",
                100 * sweep.computing / (makespan * ranks), 100 * sweep.messages / (makespan * ranks),
                100 * (1 - (sweep.computing + sweep.messages) / (makespan * ranks)));

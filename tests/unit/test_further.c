@@ -67,22 +67,22 @@ static void test_the_same_weights_match(void **state)
     float weights[UNKNOWNS], same[UNKNOWNS];
     for (int i = 0; i < UNKNOWNS; i++)
         weights[i] = sinf(1 + 3 * (float)i * (float)i);
-    struct matcher *matcher;
-    assert_int_equal(matcher_create(&two_outputs, &matcher), STATUS_OK);
+    struct weight_matcher *matcher;
+    assert_int_equal(weight_match_create(&two_outputs, &matcher), STATUS_OK);
     rearrange(weights, (const int[]){2, 0, 3, 1}, same);
-    struct match match = match_weights(matcher, weights, 1, same, 1);
+    struct weight_match match = weight_match_compare(matcher, weights, 1, same, 1);
     assert_true(fabs(match.cosine - 1) < rounding && match.error < rounding);
     for (int i = INPUTS * UNITS; i < UNKNOWNS; i++)
         same[i] *= 2; // y doubles: the same direction, as far away again
-    match = match_weights(matcher, weights, 1, same, 1);
+    match = weight_match_compare(matcher, weights, 1, same, 1);
     assert_true(fabs(match.cosine - 1) < rounding && fabs(match.error - 1) < rounding);
     for (int i = INPUTS * UNITS; i < UNKNOWNS; i++)
         same[i] *= -1; // units that do the opposite are not the same
-    match = match_weights(matcher, weights, 1, same, 1);
+    match = weight_match_compare(matcher, weights, 1, same, 1);
     assert_true(match.cosine < 0.7 && match.error > 1);
     memset(same, 0, sizeof same);
-    assert_true(isnan(match_weights(matcher, weights, 1, same, 1).cosine));
-    matcher_destroy(&matcher);
+    assert_true(isnan(weight_match_compare(matcher, weights, 1, same, 1).cosine));
+    weight_match_destroy(&matcher);
 }
 
 // ---- other data ----

@@ -96,7 +96,7 @@ static void test_stretches(void **state)
     for (int i = 0; i < RUNS; i++)
         assert_nearly(done[i], 100);
     assert_true(moved > 0 && busy <= RANKS * simulation.seconds);
-    simulation_free(&simulation);
+    simulate_free(&simulation);
 }
 
 // Costs from 1 to 20 on thousands of ranks: close to what no schedule can beat, and quick to tell.
