@@ -17,7 +17,7 @@ static const struct usage look_usage = {.name = "look"}, completion_usage = {.na
 static const struct subcommand {
     const struct usage *usage;
     enum status (*run)(const struct command *command, int argc, char **argv);
-    bool parallel; // all ranks run it, one prints
+    bool parallel; // runs on all ranks of a launcher; rank 0 prints
 } subcommands[] = {
     {&plan_usage, command_plan, false},     {&run_usage, command_run, true},
     {&status_usage, command_status, false}, {&export_usage, command_export, false},
@@ -60,7 +60,7 @@ static enum status command_completion(const struct command *command, int argc, c
 {
     if (argc != 2 || strcmp(argv[1], "bash") != 0)
         FAIL(STATUS_USAGE,
-             "completion: expected a shell, and only bash is known: weightsweep completion bash");
+             "completion: expected the name of a shell; only bash is supported: weightsweep completion bash");
     const struct usage *usages[SUBCOMMANDS];
     for (int i = 0; i < SUBCOMMANDS; i++)
         usages[i] = subcommands[i].usage;
@@ -70,7 +70,7 @@ static enum status command_completion(const struct command *command, int argc, c
 
 // ---- ranks ----
 
-static int rank; // the launcher's number for this process, later MPI's
+static int rank; // rank according to the launcher; after start_mpi MPI's rank
 
 static MPI_Comm start_mpi(void)
 {
@@ -79,7 +79,7 @@ static MPI_Comm start_mpi(void)
     return MPI_COMM_WORLD;
 }
 
-// The launcher's number for this process, known before MPI starts; -1 without a launcher.
+// Rank of this process according to the launcher, known before MPI starts; -1 without a launcher.
 static int launcher_rank(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
@@ -91,20 +91,14 @@ static int launcher_rank(void)
     return -1;
 }
 
-// A launcher may kill all ranks when the first one ends with a failure: the rank that prints must end first.
-static void let_rank_0_print(void)
-{
-    sleep(1);
-}
-
 // ---- from the command line to the exit code ----
 
 static void print_failure(void)
 {
     struct text message = {0};
-    text_add_visible_lines(&message, status_message()); // it may quote a file
+    text_add_visible_lines(&message, status_message()); // escapes control characters quoted from a file
     text_add(&message, "\n");
-    fputs(message.chars, stderr); // bare: mistakes begin with FILE:LINE, as editors expect
+    fputs(message.chars, stderr); // no prefix, because editors expect FILE:LINE at the beginning of a line
     text_free(&message);
     if (getenv("WEIGHTSWEEP_DEBUG"))
         fprintf(stderr, "(recorded at %s)\n", status_source_location());
@@ -122,14 +116,14 @@ static int run_subcommand(const struct subcommand *subcommand, int argc, char **
                                     .comm = MPI_COMM_NULL};
     enum status status = subcommand->run(&command, argc, argv);
     if (fflush(stdout) != 0 && status == STATUS_OK)
-        status = status_fail(STATUS_MACHINE, __FILE__, __LINE__, "standard output could not be written");
+        status = status_fail(STATUS_MACHINE, __FILE__, __LINE__, "cannot write to standard output");
     if (status != STATUS_OK && rank == 0)
         print_failure();
     MPI_Initialized(&started);
     if (started)
         MPI_Finalize();
     else if (status != STATUS_OK && rank != 0)
-        let_rank_0_print();
+        sleep(1); // rank 0 prints first: a launcher may kill all ranks when the first one ends with a failure
     return status_exit_code(status);
 }
 
@@ -149,6 +143,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "weightsweep: unknown subcommand `%s`; `weightsweep --help` lists them\n", argv[1]);
         return STATUS_USAGE;
     }
-    signal(SIGXFSZ, SIG_IGN); // a write beyond the limit of file sizes fails instead (EFBIG)
+    signal(SIGXFSZ, SIG_IGN); // a write beyond the file size limit fails with EFBIG instead
     return run_subcommand(subcommand, argc - 1, argv + 1);
 }

@@ -47,10 +47,10 @@ const struct usage bench_usage = {
     .options = option_table,
     .example = "weightsweep bench --quick"};
 
-/* One measurement: a name, then what it was measured on, then the figures. */
+/* Output line of one measurement: its name, its conditions, then its figures. */
 struct line {
     struct text json, table;
-    bool wanted; // rank 0 prints
+    bool is_printed; // on rank 0 only
     bool as_json;
     FILE *out;
 };
@@ -86,9 +86,9 @@ static void line_real(struct line *line, const char *key, double value)
 
 static void line_end(struct line *line)
 {
-    if (line->wanted && line->as_json)
+    if (line->is_printed && line->as_json)
         fprintf(line->out, "%s}\n", line->json.chars);
-    else if (line->wanted)
+    else if (line->is_printed)
         fprintf(line->out, "%s\n", line->table.chars);
     fflush(line->out);
     text_free(&line->json);
@@ -104,8 +104,8 @@ struct bench {
     MPI_Comm comm;
     struct line line;
     int rank, ranks;
-    double seconds; // for each measurement
-    double rate[2]; // best product so far, [precision], FLOP/s
+    double seconds;      // per measurement
+    double max_flops[2]; // [precision], best measured GEMM throughput, FLOP/s
 };
 
 // ---- the machine ----
@@ -123,7 +123,7 @@ static void show_machine(struct bench *bench)
     line_end(line);
 }
 
-// ---- products ----
+// ---- matrix products ----
 
 static const char *const product_names[] = {
     [BENCH_PACKED] = "A B, B packed", [BENCH_PLAIN] = "A B", [BENCH_ADDED] = "C + A B"};
@@ -132,8 +132,8 @@ static enum status measure_gemm(struct bench *bench, enum precision precision, c
 {
     double seconds;
     TRY(bench_gemm(precision, shape, bench->seconds, &seconds));
-    double rate = 2.0 * shape->m * shape->n * shape->k / seconds;
-    bench->rate[precision] = fmax(bench->rate[precision], rate);
+    double flops = 2.0 * shape->m * shape->n * shape->k / seconds;
+    bench->max_flops[precision] = fmax(bench->max_flops[precision], flops);
     struct line *line = &bench->line;
     line_begin(line, "gemm");
     line_text(line, "precision", settings_choice(SETTING_PRECISION, (int)precision));
@@ -143,13 +143,13 @@ static enum status measure_gemm(struct bench *bench, enum precision precision, c
     line_int(line, "n", shape->n);
     line_int(line, "k", shape->k);
     line_text(line, "product", product_names[shape->kind]);
-    line_real(line, "gflops", rate / 1e9);
+    line_real(line, "gflops", flops / 1e9);
     line_end(line);
     return STATUS_OK;
 }
 
-// The products of a tile, as the step with mean pooling does them: activations, their gradients, and the
-// gradient of the weights.
+// Measures the GEMMs of a tile in a training step with mean pooling: activations, gradients of the
+// activations, and gradient of the weights.
 static enum status measure_tile(struct bench *bench, enum precision precision, const struct model_spec *model)
 {
     int pairs = model_tile_sets(model, 64) * model->pairs, rows = model_round_rows(pairs, precision);
@@ -170,7 +170,7 @@ static enum status measure_products(struct bench *bench, const struct sweep *swe
         for (int64_t run = 0; run < sweep->runs; run++) {
             struct model_spec model = sweep->run[run].model;
             if (model.pooling != POOLING_MEAN || model.precision != PRECISION_FP32)
-                continue; // the same shapes again
+                continue; // one run per set of shapes
             model.precision = (enum precision)precision;
             TRY(measure_tile(bench, (enum precision)precision, &model));
             if (chosen == GEMM_ONEDNN && precision == PRECISION_FP32) { // the other library, for comparison
@@ -184,14 +184,14 @@ static enum status measure_products(struct bench *bench, const struct sweep *swe
     return STATUS_OK;
 }
 
-// ---- steps ----
+// ---- training steps ----
 
 static enum status measure_step(struct bench *bench, const char *name, const struct run_spec *run)
 {
     struct train_run train = {run->task, run->model, run->training};
     double seconds;
     TRY(bench_step(&train, bench->comm, bench->seconds, &seconds));
-    double flops = run->training.batch * model_step_flops(&run->model); // the needed ones
+    double flops = run->training.batch * model_step_flops(&run->model); // without the optimizer's
     struct line *line = &bench->line;
     line_begin(line, name);
     bool sets = run->model.kind == MODEL_DEEP_SETS;
@@ -208,7 +208,7 @@ static enum status measure_step(struct bench *bench, const char *name, const str
     line_int(line, "ranks", bench->ranks);
     line_real(line, "ms", 1e3 * seconds);
     line_real(line, "gflops", flops / seconds / 1e9);
-    line_real(line, "fraction", flops / seconds / (bench->rate[run->model.precision] * bench->ranks));
+    line_real(line, "fraction", flops / seconds / (bench->max_flops[run->model.precision] * bench->ranks));
     line_end(line);
     return STATUS_OK;
 }
@@ -221,7 +221,7 @@ static enum status measure_steps(struct bench *bench, const char *name, const st
     return STATUS_OK;
 }
 
-// ---- what surrounds them ----
+// ---- checkpoint, random numbers, optimizers, all-reduce, evaluation ----
 
 static enum status measure_checkpoint(struct bench *bench, const struct sweep *sweep)
 {
@@ -235,7 +235,7 @@ static enum status measure_checkpoint(struct bench *bench, const struct sweep *s
     return STATUS_OK;
 }
 
-static enum status measure_rest(struct bench *bench, const struct run_spec *run)
+static enum status measure_parts(struct bench *bench, const struct run_spec *run)
 {
     struct line *line = &bench->line;
     struct tensor_table table;
@@ -280,9 +280,9 @@ static enum status measure_rest(struct bench *bench, const struct run_spec *run)
     return STATUS_OK;
 }
 
-// ---- all of it ----
+// ---- the subcommand ----
 
-// The seed's shapes; `axes` adds to them.
+// Creates a sweep with the shapes of the original experiment. `axes`: further axes in YAML.
 static enum status make_sweep(const char *unknowns, int ratio, const char *axes, struct sweep **sweep)
 {
     char *text =
@@ -315,7 +315,7 @@ static enum status measure_all(struct bench *bench, bool quick)
     TRY_DONE(make_sweep(both, 3, steps, &sweep));
     TRY_DONE(measure_products(bench, sweep));
     TRY_DONE(measure_steps(bench, "step", sweep));
-    TRY_DONE(measure_rest(bench, &sweep->run[0]));
+    TRY_DONE(measure_parts(bench, &sweep->run[0]));
     TRY_DONE(measure_checkpoint(bench, sweep));
     sweep_destroy(&sweep);
     TRY_DONE(make_sweep("[15]", 2, flat, &sweep));
@@ -345,9 +345,10 @@ enum status command_bench(const struct command *command, int argc, char **argv)
                           .seconds = asked.quick ? 0.25 : 1};
     MPI_Comm_rank(bench.comm, &bench.rank);
     MPI_Comm_size(bench.comm, &bench.ranks);
-    bench.line.wanted = bench.rank == 0;
+    bench.line.is_printed = bench.rank == 0;
     if (bench.ranks > 16 || (bench.ranks & (bench.ranks - 1)) != 0)
-        FAIL(STATUS_USAGE, "bench: %d ranks; a step of 16 shards is shared by 1, 2, 4, 8 or 16", bench.ranks);
+        FAIL(STATUS_USAGE, "bench: %d ranks; expected 1, 2, 4, 8 or 16, which share the 16 shards of a step",
+             bench.ranks);
     gemm_setup();
     return measure_all(&bench, asked.quick);
 }

@@ -4,8 +4,7 @@
 #include "cli/output_file.h"
 #include "cli/table.h"
 #include "driver/probe_file.h"
-#include "driver/result_tables.h"
-#include "driver/view_table.h"
+#include "driver/results_view.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,18 +23,20 @@ static const struct option option_table[] = {
     {0, "curves", NULL, "one row per point of each run's curves", option_flag, TARGET(curves)},
     {0, "timeline", NULL, "one row per interval in which a group of ranks worked on a run", option_flag,
      TARGET(timeline)},
-    {0, "format", "csv|json", "of the tables (csv)", option_text, TARGET(format)},
+    {0, "format", "csv|json", "format of the tables (csv)", option_text, TARGET(format)},
     {0, "model", "RUN",
-     "the parameters of a finished run, for NumPy or PyTorch; RUN is the run's id, the beginning of it, or "
-     "conditions that single it out, such as unknowns=15,seed=1",
+     "the parameters of a finished run, for NumPy or PyTorch; RUN is the run's id, the beginning of the id, "
+     "or "
+     "conditions that select one run, such as unknowns=15,seed=1",
      option_text, TARGET(model)},
     {0, "archive", NULL,
-     "the same file without checkpoints, compressed; every reader takes it, `run` cannot continue it",
+     "a compressed copy without checkpoints; all readers accept it, but `run` cannot continue it",
      option_flag, TARGET(archive)},
-    {0, "no-models", NULL, "leave the models out of the archive, too", option_flag, TARGET(no_models)},
+    {0, "no-models", NULL, "write the archive without models", option_flag, TARGET(no_models)},
     {'o', "output", "FILE",
-     "the model or the archive. An earlier output of the same kind is replaced; any other existing file is "
-     "refused (exit code 2)",
+     "file of the model or the archive. An earlier output of the same kind is replaced; any other existing "
+     "file "
+     "is refused (exit code 2)",
      option_text, TARGET(output)},
     {0}};
 
@@ -59,11 +60,11 @@ static enum status print_table(const struct command *command, const struct store
     struct column_table table = {0};
     enum status status = STATUS_OK;
     if (asked->curves)
-        TRY_DONE(export_curves(view, &table));
+        TRY_DONE(results_view_curves(view, &table));
     else if (asked->timeline)
-        TRY_DONE(export_timeline(view, &table));
+        TRY_DONE(results_view_timeline(view, &table));
     else
-        export_runs(view, live, &table);
+        results_view_runs(view, live, &table);
     if (asked->table_format == TABLE_JSON) {
         table_print_json(&table, command->out);
         fputs("\n", command->out);
@@ -75,18 +76,17 @@ done:
     return status;
 }
 
-// Their numbers were left out.
+// STATUS_RESULTS if the file has damaged rows, whose values results_view_runs leaves out.
 static enum status check_damaged(const struct store_view *view)
 {
     int64_t damaged = 0;
     for (int64_t run = 0; run < view->runs; run++)
         damaged += view->damaged[run];
     if (damaged > 0)
-        FAIL(
-            STATUS_RESULTS,
-            "%s is damaged: the numbers of %lld finished run%s do not match their checksum and are left out; "
-            "`weightsweep run` does them again, `weightsweep verify` names them",
-            view->path, (long long)damaged, damaged == 1 ? "" : "s");
+        FAIL(STATUS_RESULTS,
+             "%s is damaged: the values of %lld finished run%s do not match their checksum and are left out; "
+             "`weightsweep run` repeats the runs, `weightsweep verify` lists them",
+             view->path, (long long)damaged, damaged == 1 ? "" : "s");
     return STATUS_OK;
 }
 
@@ -94,8 +94,8 @@ static enum status write_model(const struct store_view *view, const struct optio
 {
     struct store_parameters *parameters = NULL;
     int64_t run;
-    TRY(view_find_run(view, "--model", asked->model, &run));
-    TRY(view_read_model(view, run, &parameters));
+    TRY(results_view_find_run(view, "--model", asked->model, &run));
+    TRY(results_view_model(view, run, &parameters));
     enum status status = model_file_write(asked->output, parameters);
     store_parameters_free(&parameters);
     return status;
@@ -110,7 +110,7 @@ static enum status is_archive(const char *path, bool *archive)
     enum status status = probe_file_open(path, PROBE_COLUMNS, &view);
     *archive = status == STATUS_OK && view->archive;
     store_view_close(&view);
-    return status == STATUS_MACHINE ? status : STATUS_OK; // a damaged file or another one is no archive
+    return status == STATUS_MACHINE ? status : STATUS_OK; // a damaged or foreign file is not an archive
 }
 
 static enum status check_archive(const struct options *asked)
@@ -153,8 +153,7 @@ enum status command_export(const struct command *command, int argc, char **argv)
     if (help)
         return STATUS_OK;
     TRY(check(&asked));
-    bool live =
-        store_lock_held(asked.results); // before the file: a run that ends in between is shown as it was
+    bool live = store_lock_held(asked.results); // tested before the file is read: a run may end in between
     TRY(probe_file_open(asked.results, asked.model || asked.archive ? PROBE_ALL : PROBE_COLUMNS, &view));
     enum status status;
     if (asked.model)

@@ -4,12 +4,13 @@
 #include "kernel/gemm.h"
 #include "kernel/numerics.h"
 
-const struct usage info_usage = {
-    .name = "info",
-    .summary = "print versions, processor and libraries",
-    .synopsis = "weightsweep info",
-    .description = "Prints versions, processor, GEMM library with its kernel and threads, and HDF5 drivers.",
-    .example = "weightsweep info"};
+const struct usage info_usage = {.name = "info",
+                                 .summary = "print versions, processor and libraries",
+                                 .synopsis = "weightsweep info",
+                                 .description =
+                                     "Prints the versions of the program and its libraries, the processor, "
+                                     "the GEMM libraries with their kernels, and the threads.",
+                                 .example = "weightsweep info"};
 
 enum status command_info(const struct command *command, int argc, char **argv)
 {
@@ -22,14 +23,15 @@ enum status command_info(const struct command *command, int argc, char **argv)
     versions_print(&text);
     fputs(text.chars, command->out);
     text_free(&text);
-    fprintf(command->out, "%-14s 1 a rank\n", "threads");
+    fprintf(command->out, "%-14s 1 per rank\n", "threads");
     if (gemm_bf16_fallback_reason())
-        fprintf(command->out, "%-14s computed through fp32, rounded alike but slower: %s\n", "bf16",
+        fprintf(command->out, "%-14s emulated in fp32, same rounding but slower: %s\n", "bf16",
                 gemm_bf16_fallback_reason());
     if (numerics_forced_kernel())
-        fprintf(command->out,
-                "%-14s OPENBLAS_CORETYPE=%s chooses OpenBLAS's kernel; without it the library chooses by the "
-                "processor, often faster\n",
-                "forced", numerics_forced_kernel());
+        fprintf(
+            command->out,
+            "%-14s OPENBLAS_CORETYPE=%s selects OpenBLAS's kernel; without it the library selects one for "
+            "the processor, which is often faster\n",
+            "forced", numerics_forced_kernel());
     return STATUS_OK;
 }

@@ -1,4 +1,4 @@
-/* The child process of probe_file.h: reads a results file and writes a heartbeat with every object. Not
+/* Child process of driver/probe_file.h: reads a results file and writes a heartbeat with each object. Not
  * listed in `weightsweep --help`. */
 #include "cli/commands.h"
 #include "store/store.h"

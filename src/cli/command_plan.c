@@ -16,7 +16,7 @@
 enum {
     ROWS_SHOWN = 40,
     RANKS_LISTED = 64,
-    MOST_RANKS = 1 << 20,
+    MAX_RANKS = 1 << 20,
 };
 
 struct options {
@@ -25,14 +25,14 @@ struct options {
     struct rank_counts {
         int count, ranks[RANKS_LISTED];
     } ranks;
-    const char *throughputs; // a file, or NULL
+    const char *throughputs; // path of --rates, or NULL
     bool timeline;
     enum table_format format;
 };
 
 struct totals {
     int64_t runs, parameters, steps, model_bytes, checkpoint_bytes, file_bytes;
-    int64_t memory_bytes; // of a rank, for the largest run
+    int64_t memory_bytes; // per rank, maximum over the runs
     double flops;
 };
 
@@ -63,9 +63,9 @@ static enum status parse_ranks(const char *argument, void *target)
         char *end;
         errno = 0;
         long number = strtol(c, &end, 10);
-        if (end == c || errno != 0 || number < 1 || number > MOST_RANKS || (*end != '\0' && *end != ','))
+        if (end == c || errno != 0 || number < 1 || number > MAX_RANKS || (*end != '\0' && *end != ','))
             FAIL(STATUS_USAGE, "--ranks %s: expected numbers of ranks from 1 to %d, such as 1,8,64", argument,
-                 MOST_RANKS);
+                 MAX_RANKS);
         if (ranks->count == RANKS_LISTED)
             FAIL(STATUS_USAGE, "--ranks %s: too many numbers; expected at most %d", argument, RANKS_LISTED);
         ranks->ranks[ranks->count++] = (int)number;
@@ -78,15 +78,16 @@ static enum status parse_ranks(const char *argument, void *target)
 #define TARGET(member) offsetof(struct options, member)
 
 static const struct option option_table[] = {
-    {0, "set", "KEY=VALUE", "as if the file said so, VALUE in YAML; a list makes an axis; repeatable",
+    {0, "set", "KEY=VALUE", "override a setting of the file; VALUE in YAML, a list makes an axis; repeatable",
      option_texts, TARGET(set)},
-    {0, "ranks", "N[,N...]", "time and efficiency on N ranks: the scheduler's own policy, simulated",
+    {0, "ranks", "N[,N...]", "predict time and efficiency on N ranks by simulating the scheduler",
      parse_ranks, TARGET(ranks)},
     {0, "rates", "FILE",
-     "the speed of this machine: what `bench --format json` printed, or a results file of similar runs; "
-     "without it 80 GFLOP/s per rank are assumed",
+     "measured throughput: output of `bench --format json`, or a results file of similar runs; default: 80 "
+     "GFLOP/s per rank",
      option_text, TARGET(throughputs)},
-    {0, "timeline", NULL, "which ranks would do what, when (with one N)", option_flag, TARGET(timeline)},
+    {0, "timeline", NULL, "draw which ranks train which run at which time (with one N)", option_flag,
+     TARGET(timeline)},
     {0, "format", "table|csv|json", "csv: the runs; json: runs and totals (table)", option_format,
      TARGET(format)},
     {0}};
@@ -126,21 +127,21 @@ static enum status add_costs(struct plan *plan)
 
 // ---- printing ----
 
-// The first runs: id, what tells them apart, and what they cost in units that one can read.
+// Fills the table that is printed: for the first runs the id, the settings that vary, and the costs.
 static void make_view(const struct plan *plan, struct column_table *view)
 {
     *view = (struct column_table){.rows = plan->columns.rows < ROWS_SHOWN ? plan->columns.rows : ROWS_SHOWN};
     for (int i = 0; i < plan->columns.count; i++) {
         const struct column *column = &plan->columns.columns[i];
         if (strcmp(column->name, "parameters") == 0)
-            break; // the costs begin
+            break; // costs come after the settings
         if (i == 0 || column_varies(column, plan->columns.rows))
             column_copy(view, column);
     }
     int64_t *parameters = column_add(view, "parameters", COLUMN_INT, "1", "parameters of the model")->ints;
-    double *step = column_add(view, "GFLOP/step", COLUMN_REAL, "GFLOP", "GFLOP of a training step")->reals;
+    double *step = column_add(view, "GFLOP/step", COLUMN_REAL, "GFLOP", "GFLOP per training step")->reals;
     double *total = column_add(view, "TFLOP", COLUMN_REAL, "TFLOP", "TFLOP of the run")->reals;
-    double *memory = column_add(view, "MB/rank", COLUMN_REAL, "MB", "memory of a rank")->reals;
+    double *memory = column_add(view, "MB/rank", COLUMN_REAL, "MB", "memory per rank")->reals;
     for (int64_t row = 0; row < view->rows; row++) {
         const struct run_cost *cost = &plan->sweep->cost[row];
         parameters[row] = cost->parameters;
@@ -180,9 +181,9 @@ static void print_forecasts(const struct plan *plan, FILE *out)
         fprintf(out, ", efficiency %.0f %%\n", 100 * forecast[i].efficiency);
     }
     if (plan->options->ranks.count > 0 && plan->options->throughputs)
-        fprintf(out, "(simulated, at the rates in %s)\n", plan->options->throughputs);
+        fprintf(out, "(simulated, with the throughput of %s)\n", plan->options->throughputs);
     else if (plan->options->ranks.count > 0)
-        fprintf(out, "(simulated, assuming %.0f GFLOP/s a rank; --rates takes measured ones)\n",
+        fprintf(out, "(simulated, assuming %.0f GFLOP/s per rank; --rates FILE uses measured throughput)\n",
                 throughput_assumed / 1e9);
 }
 
@@ -208,13 +209,13 @@ static void print_text(const struct plan *plan, FILE *out)
     print_bytes((double)totals->file_bytes, out);
     fputs(", memory at most ", out);
     print_bytes((double)totals->memory_bytes, out);
-    fputs(" a rank\n", out);
+    fputs(" per rank\n", out);
     print_forecasts(plan, out);
     if (plan->options->timeline)
         forecast_draw(&plan->forecasts[0], plan->sweep, out);
     gemm_setup();
     if (has_bf16(plan->sweep) && gemm_bf16_fallback_reason())
-        fprintf(out, "note: bf16 would be computed through fp32 here, rounded alike but slower: %s\n",
+        fprintf(out, "note: bf16 is emulated in fp32 here, same rounding but slower: %s\n",
                 gemm_bf16_fallback_reason());
 }
 
@@ -256,7 +257,7 @@ static void print_csv(const struct plan *plan, const struct command *command)
     } else {
         table_print_csv(&plan->columns, command->out);
     }
-    print_forecasts(plan, command->err); // no place for it among the rows
+    print_forecasts(plan, command->err); // not part of the CSV
 }
 
 static enum status print_plan(const struct command *command, const struct options *options,

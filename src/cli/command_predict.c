@@ -2,7 +2,7 @@
 #include "cli/options.h"
 #include "cli/prediction.h"
 #include "driver/probe_file.h"
-#include "driver/view_table.h"
+#include "driver/results_view.h"
 #include "kernel/gemm.h"
 #include "kernel/lanes.h"
 #include "model/model.h"
@@ -23,15 +23,14 @@ struct options {
 
 static const struct option option_table[] = {
     {0, "run", "RUN",
-     "the run's id, the beginning of it, or conditions that single it out, such as unknowns=15,seed=1",
+     "the run's id, the beginning of the id, or conditions that select one run, such as unknowns=15,seed=1",
      option_text, offsetof(struct options, run)},
     {0, "pairs", "PAIRS.csv",
      "a line of names x1,..,xd,y, then one line per pair; deep-sets takes any number of pairs, a flat model "
      "as "
      "many as in training",
      option_text, offsetof(struct options, pairs)},
-    {0, "format", "table|csv|json", "of what is printed (table)", option_format,
-     offsetof(struct options, format)},
+    {0, "format", "table|csv|json", "output format (table)", option_format, offsetof(struct options, format)},
     {0}};
 
 const struct usage predict_usage = {
@@ -42,15 +41,16 @@ const struct usage predict_usage = {
         "Infers the weights of a network from pairs of its inputs and outputs, with the model of a "
         "finished run.",
     .options = option_table,
-    .notes = "Prints the weights layer by layer, R^2 on the pairs of a network with these weights, and the "
-             "residuals. The units of a hidden layer may stand in any order: the outputs are the same.",
+    .notes =
+        "Prints the weights layer by layer, R^2 on the pairs of a network with these weights, and the "
+        "residuals. The order of the units of a hidden layer is arbitrary: it does not change the outputs.",
     .example = "weightsweep predict quick.h5 --run a18076a9b12a --pairs analysis/examples/pairs.csv",
     .file = "results file",
     .file_target = offsetof(struct options, results)};
 
 // ---- the run and its model ----
 
-// Every setting of the runs, read again from what the file keeps of its sweep.
+// Creates the sweep from the results file's attribute `resolved`, which has all settings.
 static enum status read_sweep(const struct store_view *view, struct sweep **sweep)
 {
     char *name = memory_format("%s, attribute `resolved`", view->path);
@@ -60,12 +60,13 @@ static enum status read_sweep(const struct store_view *view, struct sweep **swee
         return STATUS_OK;
     char *diagnostics = memory_text(status_message());
     status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
-                         "%s: its sweep is not one that this program knows:\n%s", view->path, diagnostics);
+                         "%s: this version cannot read the file's sweep (attribute `resolved`):\n%s",
+                         view->path, diagnostics);
     free(diagnostics);
     return status;
 }
 
-// The sweep's runs are in the order of the file's rows. The first digit of an id differs in older files.
+// Runs and rows have the same order. The first character of an id is a digit in files of schema version 1.
 static enum status find_spec(const struct store_view *view, const struct sweep *sweep, int64_t run,
                              struct run_spec *spec)
 {
@@ -75,15 +76,18 @@ static enum status find_spec(const struct store_view *view, const struct sweep *
         snprintf(spec->id, sizeof spec->id, "%s", id);
         return STATUS_OK;
     }
-    FAIL(STATUS_RESULTS, "%s: its run %s is none of the sweep that it keeps", view->path, id);
+    FAIL(STATUS_RESULTS,
+         "%s: run %s is not in the file's sweep (attribute `resolved`); check the file with "
+         "`weightsweep verify`",
+         view->path, id);
 }
 
 static enum status check_task(const struct run_spec *run)
 {
     if (run->task.kind == TASK_MLP_FORWARD)
         FAIL(STATUS_USAGE,
-             "predict: run %s has learned mlp-forward, y from x and weights; expected a run of mlp-inverse "
-             "or linear-inverse",
+             "predict: the task of run %s is mlp-forward, which predicts y and no weights; expected a run of "
+             "mlp-inverse or linear-inverse",
              run->id);
     return STATUS_OK;
 }
@@ -101,7 +105,8 @@ static enum status check_tensors(const struct store_view *view, const struct run
                (ours->columns ? ours->columns : 1) == theirs->shape[1];
     }
     if (!same)
-        FAIL(STATUS_RESULTS, "%s: the model of run %s has other tensors than its settings call for",
+        FAIL(STATUS_RESULTS,
+             "%s: the tensors of run %s do not match its settings; check the file with `weightsweep verify`",
              view->path, run->id);
     return STATUS_OK;
 }
@@ -116,7 +121,10 @@ static enum status check_count(const struct run_spec *run, const struct pairs *p
     return STATUS_OK;
 }
 
-enum { OFTEN = 2, SAMPLE = 256 }; // how much more or less is far; sets that say what is usual
+enum {
+    MAX_RATIO = 2, // a note is printed for larger ratios to the training data
+    SAMPLE = 256   // sets of training data to compare with
+};
 
 static double root_mean_square(const float *values, int count, int stride)
 {
@@ -126,19 +134,19 @@ static double root_mean_square(const float *values, int count, int stride)
     return sqrt(sum / count);
 }
 
-static void remark_count(const struct run_spec *run, int count, FILE *err)
+static void note_count(const struct run_spec *run, int count, FILE *err)
 {
     const struct widths *range = &run->task.equation_range;
-    int least = range->count ? range->width[0] : run->task.equations, most = task_max_equations(&run->task);
-    if (count * OFTEN <= least || count >= most * OFTEN) {
+    int min = range->count ? range->width[0] : run->task.equations, max = task_max_equations(&run->task);
+    if (count * MAX_RATIO <= min || count >= max * MAX_RATIO) {
         fprintf(err, "note: %d pair%s far from what the run was trained on, %d", count,
-                count == 1 ? " is" : "s are", least);
-        fprintf(err, most > least ? " to %d\n" : "\n", most);
+                count == 1 ? " is" : "s are", min);
+        fprintf(err, max > min ? " to %d\n" : "\n", max);
     }
 }
 
-// Compares the sizes of x and y with those of a batch as the run saw them.
-static enum status remark_sizes(const struct run_spec *run, const struct pairs *pairs, FILE *err)
+// Prints a note for each column whose root mean square differs from that of the run's training data.
+static enum status note_magnitudes(const struct run_spec *run, const struct pairs *pairs, FILE *err)
 {
     struct task *task = NULL;
     TRY(task_create(&run->task, SAMPLE, &task));
@@ -152,7 +160,7 @@ static enum status remark_sizes(const struct run_spec *run, const struct pairs *
         double here = is_x ? root_mean_square(pairs->x + k, pairs->count, pairs->inputs)
                            : root_mean_square(pairs->y + k - pairs->inputs, pairs->count, pairs->outputs);
         pairs_column_name(pairs->inputs, pairs->outputs, k, name);
-        if (here > OFTEN * usual * (is_x ? 1 : OFTEN) || (is_x && here * OFTEN < usual))
+        if (here > MAX_RATIO * usual * (is_x ? 1 : MAX_RATIO) || (is_x && here * MAX_RATIO < usual))
             fprintf(err,
                     "note: %s has a root mean square of %.3g, far from what the run was trained on, %.3g\n",
                     name, here, usual);
@@ -161,15 +169,16 @@ static enum status remark_sizes(const struct run_spec *run, const struct pairs *
     return STATUS_OK;
 }
 
-// ---- the weights, and what they make of x ----
+// ---- inference and fit ----
 
+// Predicts weights [unknowns] from the pairs.
 static enum status infer(const struct run_spec *run, const float *parameters, const struct pairs *pairs,
                          float *weights)
 {
     struct model_spec description = run->model;
     int width = pairs->inputs + pairs->outputs;
     struct model *model = NULL;
-    float *set = NULL; // [count, width], as the model sees it
+    float *set = NULL; // [count, width], input of the model
     enum status status = STATUS_OK;
     description.pairs = pairs->count;
     TRY_DONE(model_create(&description, 1, 1, &model));
@@ -197,6 +206,7 @@ static enum status spread(const float *values, size_t count, float **lanes)
     return STATUS_OK;
 }
 
+// Applies a generator with these weights to the pairs' x: y [count, outputs].
 static enum status apply(const struct generator_shape *shape, const float *weights, const struct pairs *pairs,
                          float *y)
 {
@@ -218,9 +228,9 @@ done:
     return status;
 }
 
-// The variance is that of each output about its own mean. Deviations from the first pair's y are exactly 0
-// where all y are the same; deviations from a rounded mean are not.
-static void judge(struct prediction *prediction)
+// Computes r2 and rms. The variance is about the mean of each output. Deviations are taken from the first
+// pair's y first, so that they are exactly 0 if all y are equal.
+static void compute_fit(struct prediction *prediction)
 {
     const struct pairs *pairs = prediction->pairs;
     double error = 0, variance = 0;
@@ -246,7 +256,7 @@ static void judge(struct prediction *prediction)
     prediction->rms = sqrt(error / ((double)pairs->count * pairs->outputs));
 }
 
-// ---- all of it ----
+// ---- the subcommand ----
 
 static enum status predict(const struct command *command, const struct options *options,
                            const struct store_view *view, const struct sweep *sweep)
@@ -257,16 +267,16 @@ static enum status predict(const struct command *command, const struct options *
     struct pairs pairs = {0};
     struct prediction prediction = {.file = options->pairs, .pairs = &pairs};
     int64_t run;
-    TRY_DONE(view_find_run(view, "--run", options->run, &run));
+    TRY_DONE(results_view_find_run(view, "--run", options->run, &run));
     TRY_DONE(find_spec(view, sweep, run, spec));
     TRY_DONE(check_task(spec));
-    TRY_DONE(view_read_model(view, run, &parameters));
+    TRY_DONE(results_view_model(view, run, &parameters));
     TRY_DONE(check_tensors(view, spec, parameters));
     const struct generator_shape *shape = &spec->task.generator;
     TRY_DONE(pairs_read(options->pairs, shape->inputs, shape->outputs, &pairs));
     TRY_DONE(check_count(spec, &pairs, options->pairs));
-    remark_count(spec, pairs.count, command->err);
-    TRY_DONE(remark_sizes(spec, &pairs, command->err));
+    note_count(spec, pairs.count, command->err);
+    TRY_DONE(note_magnitudes(spec, &pairs, command->err));
 
     const struct column *r2 = column_find(&view->columns, "r2");
     prediction.run = spec;
@@ -275,7 +285,7 @@ static enum status predict(const struct command *command, const struct options *
     prediction.y = memory_small((size_t)pairs.count * (size_t)pairs.outputs * sizeof *prediction.y);
     TRY_DONE(infer(spec, parameters->values, &pairs, prediction.weights));
     TRY_DONE(apply(shape, prediction.weights, &pairs, prediction.y));
-    judge(&prediction);
+    compute_fit(&prediction);
     prediction_print(&prediction, options->format, command->out);
 done:
     free(prediction.y);

@@ -1,5 +1,4 @@
 #include "base/agree.h"
-#include "base/clock.h"
 #include "base/cores.h"
 #include "base/memory.h"
 #include "base/stop.h"
@@ -8,11 +7,11 @@
 #include "cli/run_options.h"
 #include "driver/extend.h"
 #include "driver/probe_file.h"
+#include "driver/recorder.h"
 #include "driver/repair.h"
 #include "driver/results.h"
 #include "driver/selection.h"
 #include "driver/throughput.h"
-#include "driver/timeline.h"
 #include "kernel/gemm.h"
 #include "kernel/numerics.h"
 #include "schedule/schedule.h"
@@ -23,9 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-// ---- the sweep and its file, known to all ranks ----
+// ---- the sweep and its file ----
 
-// Marks what --only selects.
+// Sets options->selected [runs] to the runs that --only selects.
 static enum status select_runs(const struct sweep *sweep, struct run_options *options)
 {
     struct column_table settings;
@@ -58,13 +57,13 @@ done:
     return status;
 }
 
-// Collective. Every rank gets the sweep of rank 0, or the failure `status` that rank 0 has had.
+// Broadcasts the sweep from rank 0, or rank 0's failure `status`. Collective.
 static enum status share_sweep(struct run_options *options, MPI_Comm comm, enum status status,
                                struct sweep **sweep)
 {
     int rank;
     MPI_Comm_rank(comm, &rank);
-    if (rank == 0 && status == STATUS_OK && !*sweep) // the launcher gave number 0 to another rank
+    if (rank == 0 && status == STATUS_OK && !*sweep) // the launcher's rank 0 is not MPI's
         status = read_sweep(options, sweep);
     TRY(agree(rank == 0 ? status : STATUS_OK, comm));
     int length = rank == 0 ? (int)strlen((*sweep)->text) + 1 : 0;
@@ -82,7 +81,7 @@ static enum status share_sweep(struct run_options *options, MPI_Comm comm, enum 
     return status;
 }
 
-// Ranks with different processors or libraries would not sum the same bits.
+// Refuses ranks with different numerics: the sums of their shards would have other bits. Collective.
 static enum status check_numerics(MPI_Comm comm, bool other_numerics)
 {
     char first[256];
@@ -110,15 +109,15 @@ static bool needs_work(const struct run_options *options, enum run_state status)
     return status == RUN_PENDING || status == RUN_RUNNING || (options->retry && is_lost(status));
 }
 
-/* What the file holds of the sweep so far. */
+/* State of the sweep in the results file at the start. All members but `status` are set on rank 0 only. */
 struct past {
-    uint8_t *status;     // [runs], known to all ranks
-    int64_t *steps_done; // [runs], of rank 0, as is the rest
-    bool *damaged;       // [runs]
+    uint8_t *status;     // [runs], on all ranks
+    int64_t *steps_done; // [runs]
+    bool *damaged;       // [runs], the row, curve or model does not match its checksum
     struct timeline_past timeline;
 };
 
-// Rows, curves and models that no longer match their checksums.
+// Sets damaged [runs] for finished runs whose row, curve or model does not match its checksum.
 static enum status find_damage(const struct store_view *view, bool *damaged)
 {
     for (int64_t run = 0; run < view->runs; run++) {
@@ -130,7 +129,7 @@ static enum status find_damage(const struct store_view *view, bool *damaged)
     return STATUS_OK;
 }
 
-// Rank 0: the file is there, ours, and the status of each run is known.
+// Creates, extends or checks the results file and reads the state of each run. Rank 0 only.
 static enum status prepare_file(const struct run_options *options, const struct sweep *sweep,
                                 struct past *past)
 {
@@ -145,7 +144,7 @@ static enum status prepare_file(const struct run_options *options, const struct 
     }
     struct store_view *view = NULL;
     TRY(probe_file_view(options->output, &view));
-    bool work = false; // a file that is finished needs no arithmetic
+    bool work = false; // a finished file may have been computed with other numerics
     for (int64_t run = 0; run < view->runs; run++)
         work |= needs_work(options, (enum run_state)view->status[run]);
     enum status status = results_check(view, sweep, work && !options->other_numerics);
@@ -162,38 +161,17 @@ static enum status prepare_file(const struct run_options *options, const struct 
     return status;
 }
 
-static enum status share_file(const struct run_options *options, const struct sweep *sweep, MPI_Comm comm,
-                              struct past *past)
-{
-    int rank;
-    MPI_Comm_rank(comm, &rank);
-    enum status status = STATUS_OK;
-    if (rank == 0)
-        status = prepare_file(options, sweep, past);
-    TRY(agree(status, comm));
-    MPI_Bcast(past->status, (int)sweep->runs, MPI_UINT8_T, 0, comm);
-    return STATUS_OK;
-}
-
-// ---- which runs ----
+// ---- runs to train ----
 
 static bool to_do(const struct run_options *options, enum run_state status, int64_t run)
 {
     return needs_work(options, status) && (!options->selected || options->selected[run]);
 }
 
-static void note_retry(const struct command *command, int64_t diverged)
-{
-    fprintf(command->err,
-            "note: --retry repeats %lld diverged run%s. Training is deterministic: %s again unless a setting "
-            "changes; --retry helps only after a failure of the machine\n",
-            (long long)diverged, diverged == 1 ? "" : "s",
-            diverged == 1 ? "it will diverge" : "they will diverge");
-}
-
-// --retry: back to pending at once, so that an interruption does not make the next command forget them.
-static enum status put_back(const struct command *command, const struct run_options *options,
-                            const struct sweep *sweep, struct store *store, uint8_t *run_state)
+// Resets diverged and failed runs to pending for --retry. The file is written at once, so that the next
+// command continues them after an interruption, also without --retry. Collective.
+static enum status reset_lost_runs(const struct command *command, const struct run_options *options,
+                                   const struct sweep *sweep, struct store *store, uint8_t *run_state)
 {
     int rank;
     int64_t diverged = 0;
@@ -208,11 +186,15 @@ static enum status put_back(const struct command *command, const struct run_opti
             status = store_write_status(store, run, RUN_PENDING);
     }
     if (rank == 0 && diverged > 0 && options->progress != PROGRESS_NONE)
-        note_retry(command, diverged);
+        fprintf(command->err,
+                "note: --retry repeats %lld diverged run%s. Training is deterministic: %s again unless a "
+                "setting changes; --retry helps only after a failure of the machine\n",
+                (long long)diverged, diverged == 1 ? "" : "s",
+                diverged == 1 ? "it will diverge" : "they will diverge");
     return agree(status, command->comm);
 }
 
-// Runs that have begun: their curves as their checkpoints have them.
+// Restores the curves of unfinished runs from their checkpoints. Collective.
 static enum status restore_curves(const struct sweep *sweep, struct store *store, MPI_Comm comm,
                                   const struct past *past)
 {
@@ -226,110 +208,12 @@ static enum status restore_curves(const struct sweep *sweep, struct store *store
     return agree(status, comm);
 }
 
-// ---- what the schedule needs from outside ----
-
-struct recorder {
-    struct store *store;
-    const struct sweep *sweep;
-    struct column_table outcomes;
-    struct progress *progress; // of rank 0, as is the timeline
-    struct timeline *timeline;
-    uint8_t *run_state;        // [runs], kept by rank 0
-    double *written;           // [runs]: when a run's progress last went to the file
-    struct store_point *curve; // of the run that this rank leads
-};
-
-static enum status on_load(void *context, int64_t run, struct train_state *state, bool *found)
-{
-    struct recorder *recorder = context;
-    return results_load(recorder->store, run, state, recorder->curve, found);
-}
-
-static enum status on_checkpoint(void *context, int64_t run, const struct train_state *state)
-{
-    struct recorder *recorder = context;
-    return results_checkpoint(recorder->store, run, state, recorder->curve);
-}
-
-static struct store_point point_of(const struct train_scalars *scalars)
-{
-    return (struct store_point){(double)scalars->step, scalars->loss_ema, scalars->r2, scalars->wall_seconds};
-}
-
-static void on_curve(void *context, int64_t point, const struct train_scalars *scalars)
-{
-    ((struct recorder *)context)->curve[point] = point_of(scalars);
-}
-
-static enum status on_point(void *context, int64_t run, int64_t point, const struct train_scalars *scalars)
-{
-    const struct store_point values = point_of(scalars);
-    return store_write_curve_point(((struct recorder *)context)->store, run, point, &values);
-}
-
-static enum status on_started(void *context, int64_t run, const int *ranks, int size)
-{
-    struct recorder *recorder = context;
-    recorder->run_state[run] = RUN_RUNNING;
-    progress_started(recorder->progress, run, size);
-    timeline_group(recorder->timeline, run, ranks, size);
-    return store_write_status(recorder->store, run, RUN_RUNNING);
-}
-
-static enum status on_extended(void *context, int64_t run, const int *ranks, int size, int64_t step)
-{
-    struct recorder *recorder = context;
-    progress_started(recorder->progress, run, size);
-    TRY(timeline_end(recorder->timeline, run, step));
-    timeline_group(recorder->timeline, run, ranks, size);
-    return timeline_at(recorder->timeline, run, step);
-}
-
-static const double record_seconds = 5; // between two records of an unfinished run's progress
-
-static enum status on_progress(void *context, int64_t run, const struct train_scalars *scalars)
-{
-    struct recorder *recorder = context;
-    progress_at(recorder->progress, run, scalars->step, scalars->loss_ema, scalars->wall_seconds);
-    double now = clock_seconds();
-    if (now - recorder->written[run] < record_seconds)
-        return STATUS_OK;
-    recorder->written[run] = now;
-    TRY(store_check_name(recorder->store));
-    TRY(timeline_at(recorder->timeline, run, scalars->step));
-    return results_progress(recorder->store, run, scalars);
-}
-
-static enum status on_finished(void *context, int64_t run, enum train_end end,
-                               const struct train_scalars *scalars, const double *scores, const char *message)
-{
-    struct recorder *recorder = context;
-    static const enum run_state statuses[] = {[TRAIN_DONE] = RUN_DONE,
-                                              [TRAIN_DIVERGED] = RUN_DIVERGED,
-                                              [TRAIN_FAILED] = RUN_FAILED,
-                                              [TRAIN_STOPPED] = RUN_PENDING};
-    TRY(timeline_end(recorder->timeline, run, scalars->step));
-    TRY(results_finish(recorder->store, recorder->sweep, &recorder->outcomes, run, end, scalars, scores,
-                       message));
-    recorder->run_state[run] = (uint8_t)statuses[end];
-    if (end == TRAIN_STOPPED)
-        progress_stopped(recorder->progress, run, scalars->step);
-    else
-        progress_finished(recorder->progress, run, end == TRAIN_DONE ? "done" : message, scalars->r2);
-    return STATUS_OK;
-}
-
-static void on_tick(void *context)
-{
-    progress_tick(((struct recorder *)context)->progress);
-}
-
-// ---- the end ----
+// ---- training ----
 
 enum { NAMED_RUNS = 8 };
 
-// STATUS_RUNS, naming them, if runs of the sweep have diverged or failed.
-static enum status count_lost(const char *output, const struct sweep *sweep, const uint8_t *run_state)
+// STATUS_RUNS with the first NAMED_RUNS ids if runs of the sweep have diverged or failed.
+static enum status check_lost(const char *output, const struct sweep *sweep, const uint8_t *run_state)
 {
     int64_t lost = 0;
     struct text names = {0};
@@ -343,25 +227,23 @@ static enum status count_lost(const char *output, const struct sweep *sweep, con
     enum status status = STATUS_OK;
     if (lost > 0)
         status = status_fail(STATUS_RUNS, __FILE__, __LINE__,
-                             "%lld of %lld run%s did not finish: %s%s; the column `message` of %s "
-                             "says why. Training is "
-                             "deterministic: a diverged run diverges again unless a setting changes. --retry "
-                             "repeats the runs; it "
-                             "helps only after a failure of the machine, such as missing memory",
+                             "%lld of %lld run%s did not finish: %s%s; the column `message` of %s says why. "
+                             "Training is deterministic: a diverged run diverges again unless a setting "
+                             "changes. --retry repeats the runs; it helps only after a failure of the "
+                             "machine, such as missing memory",
                              (long long)lost, (long long)sweep->runs, sweep->runs == 1 ? "" : "s",
                              names.chars, lost > NAMED_RUNS ? ", ..." : "", output);
     text_free(&names);
     return status;
 }
 
-static void say_idle_ranks(const struct command *command, const struct schedule_job *job, int ranks)
+static void note_idle_ranks(const struct command *command, const struct schedule_job *job, int ranks)
 {
     int used = schedule_ranks_used(job, ranks);
     if (job->todo_count > 0 && used < ranks)
         fprintf(command->err,
-                "note: %d of %d ranks stay idle: a run takes a power of two of them, at most one a shard, "
-                "and %lld "
-                "run%s left\n",
+                "note: %d of %d ranks stay idle: a run takes a power of two of them, at most one per shard, "
+                "and %lld run%s left\n",
                 ranks - used, ranks, (long long)job->todo_count, job->todo_count == 1 ? " is" : "s are");
 }
 
@@ -373,14 +255,7 @@ static void note_one_rank(const struct command *command, const struct schedule_j
                 schedule_ranks_used(job, cores));
 }
 
-// A file that groups of 4 began may be continued on two ranks.
-static int possible_group(int group, int ranks)
-{
-    while (group > ranks)
-        group /= 2;
-    return group;
-}
-
+// Trains the runs that need work. Collective.
 static enum status work(const struct command *command, const struct run_options *options,
                         const struct sweep *sweep, struct store *store, const struct past *past)
 {
@@ -390,19 +265,16 @@ static enum status work(const struct command *command, const struct run_options 
     size_t runs = (size_t)sweep->runs;
     MPI_Comm_rank(command->comm, &rank);
     MPI_Comm_size(command->comm, &ranks);
-    struct recorder recorder = {.store = store, .sweep = sweep, .run_state = run_state};
-    results_outcomes(sweep, &recorder.outcomes);
+    struct recorder recorder;
+    recorder_init(&recorder, store, sweep, run_state);
     struct train_run *run = memory_small(runs * sizeof *run);
     const struct throughputs unknown = {0}; // the scheduler measures
     struct policy_run *estimate = memory_small(runs * sizeof *estimate);
     int64_t *todo = memory_small(runs * sizeof *todo);
-    recorder.written = memory_small(runs * sizeof *recorder.written);
-    recorder.curve = memory_small((size_t)store_points(store) * sizeof *recorder.curve);
-    struct schedule_job job = {.runs = sweep->runs,
-                               .run = run,
-                               .estimate = estimate,
-                               .todo = todo,
-                               .group = possible_group(options->group, ranks)};
+    struct schedule_job job = {
+        .runs = sweep->runs, .run = run, .estimate = estimate, .todo = todo, .group = options->group};
+    while (job.group > ranks) // --group 4 on two ranks: groups of two
+        job.group /= 2;
     for (int64_t i = 0; i < sweep->runs; i++) {
         const struct run_spec *spec = &sweep->run[i];
         run[i] = (struct train_run){spec->task, spec->model, spec->training};
@@ -416,38 +288,25 @@ static enum status work(const struct command *command, const struct run_options 
         for (int64_t i = 0; i < sweep->runs; i++)
             if (to_do(options, run_state[i], i))
                 progress_begin(recorder.progress, i, steps_done[i], true);
-            else if (!needs_work(options, run_state[i])) // else --only leaves it out
+            else if (!needs_work(options, run_state[i])) // progress excludes runs that --only excludes
                 progress_begin(recorder.progress, i, steps_done[i], false);
         if (options->progress != PROGRESS_NONE) {
-            say_idle_ranks(command, &job, ranks);
+            note_idle_ranks(command, &job, ranks);
             note_one_rank(command, &job);
         }
     }
-    const struct schedule_hooks hooks = {.context = &recorder,
-                                         .checkpoint_every = options->checkpoint_every,
-                                         .load = on_load,
-                                         .checkpoint = on_checkpoint,
-                                         .curve = on_curve,
-                                         .started = on_started,
-                                         .extended = on_extended,
-                                         .progress = on_progress,
-                                         .point = on_point,
-                                         .finished = on_finished,
-                                         .tick = on_tick};
+    const struct schedule_hooks hooks = recorder_hooks(&recorder, options->checkpoint_every);
     enum status status = schedule_work(&job, &hooks, command->comm);
     if (rank == 0 && job.todo_count > 0)
         progress_end(recorder.progress);
-    progress_destroy(&recorder.progress);
-    timeline_destroy(&recorder.timeline);
-    free(recorder.written);
-    free(recorder.curve);
-    column_table_free(&recorder.outcomes);
+    recorder_free(&recorder);
     free(run);
     free(estimate);
     free(todo);
     return status;
 }
 
+// Locks and opens the results file, trains, and closes it. Collective.
 static enum status with_file(const struct command *command, const struct run_options *options,
                              const struct sweep *sweep)
 {
@@ -462,18 +321,21 @@ static enum status with_file(const struct command *command, const struct run_opt
     enum status status = STATUS_OK;
     if (rank == 0)
         status = store_lock_acquire(options->output, &lock);
+    if (rank == 0 && status == STATUS_OK)
+        status = prepare_file(options, sweep, &past);
     TRY_DONE(agree(status, command->comm));
-    TRY_DONE(share_file(options, sweep, command->comm, &past));
+    MPI_Bcast(past.status, (int)sweep->runs, MPI_UINT8_T, 0, command->comm);
     TRY_DONE(store_open(options->output, command->comm, &store));
     TRY_DONE(repair_runs(sweep, store, past.damaged, past.status, command->comm, command->err));
-    TRY_DONE(put_back(command, options, sweep, store, past.status));
+    TRY_DONE(reset_lost_runs(command, options, sweep, store, past.status));
     TRY_DONE(restore_curves(sweep, store, command->comm, &past));
     status = work(command, options, sweep, store, &past);
     if (rank == 0 && status == STATUS_OK)
-        status = count_lost(options->output, sweep, past.status);
+        status = check_lost(options->output, sweep, past.status);
     if (rank == 0 && status == STATUS_INTERRUPTED)
         status = status_fail(STATUS_INTERRUPTED, __FILE__, __LINE__,
-                             "interrupted; all is saved in %s: run the same command again", options->output);
+                             "interrupted; everything is saved in %s: run the same command again",
+                             options->output);
     status = agree(status, command->comm);
 done:
     if (store) {
@@ -489,8 +351,8 @@ done:
     return status;
 }
 
-// Of the command line's limit and SLURM's. An end that has passed was put off: the variable keeps what the
-// job began with.
+// Minimum of --time-limit and the time to the end of the SLURM job, seconds. SLURM does not update the
+// variable when a job's limit is extended: an end in the past is ignored.
 static double time_left(double limit)
 {
     const char *job_end = getenv("SLURM_JOB_END_TIME");
@@ -498,9 +360,9 @@ static double time_left(double limit)
     return left > 0 && left < limit ? left : limit;
 }
 
-/* Every rank checks the options and the launcher's rank 0 the sweep before MPI starts: a mistake is found
- * without MPI. The other ranks cannot know of a bad sweep, so under a launcher rank 0 starts MPI to tell
- * them. */
+/* All ranks check the options, and the launcher's rank 0 checks the sweep, before MPI starts. Without a
+ * launcher an invalid sweep ends the command before MPI starts; with one, rank 0 starts MPI to share the
+ * failure. */
 enum status command_run(const struct command *command, int argc, char **argv)
 {
     struct run_options options;

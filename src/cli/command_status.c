@@ -2,8 +2,9 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/table.h"
+#include "driver/display.h"
 #include "driver/probe_file.h"
-#include "driver/view_table.h"
+#include "driver/results_view.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,17 +31,17 @@ static enum status parse_format(const char *text, void *target)
 
 static const struct option option_table[] = {
     {0, "follow", NULL,
-     "print the status again every two seconds while a process writes the file; on a terminal the picture "
-     "redraws itself and lists the running runs first",
+     "print the status every two seconds while a process writes the file; a terminal shows one picture in "
+     "place, with the running runs first",
      option_flag, offsetof(struct options, follow)},
-    {0, "format", "table|json", "of what is printed (table)", parse_format, offsetof(struct options, format)},
+    {0, "format", "table|json", "output format (table)", parse_format, offsetof(struct options, format)},
     {0}};
 
 const struct usage status_usage = {
     .name = "status",
-    .summary = "show which runs are done, running and left",
+    .summary = "show the state of each run",
     .synopsis = "weightsweep status RESULTS.h5 [--follow] [--format table|json]",
-    .description = "Shows which runs of a sweep are done, running and left, also while the sweep runs.",
+    .description = "Shows the state of each run of a sweep, also while the sweep runs.",
     .options = option_table,
     .example = "weightsweep status quick.h5",
     .file = "results file",
@@ -50,7 +51,7 @@ enum { STATUSES = RUN_FAILED + 1, TABLE_ROWS = 40, FOLLOW_SECONDS = 2 };
 
 struct summary {
     int64_t total, count[STATUSES];
-    double fraction; // of all FLOPs
+    double fraction; // FLOPs done / FLOPs of all runs
 };
 
 static struct summary summarise(const struct store_view *view, bool live)
@@ -61,7 +62,7 @@ static struct summary summarise(const struct store_view *view, bool live)
     const struct column *flops = column_find(&view->columns, "flops_per_step");
     double all = 0, finished = 0;
     for (int64_t run = 0; run < view->runs; run++) {
-        enum run_state status = view_status(view, run, live);
+        enum run_state status = results_view_state(view, run, live);
         summary.count[status]++;
         bool left = status == RUN_PENDING || status == RUN_RUNNING;
         double cost = (flops->type == COLUMN_INT ? (double)flops->ints[run] : flops->reals[run]);
@@ -72,16 +73,16 @@ static struct summary summarise(const struct store_view *view, bool live)
     return summary;
 }
 
-// The runs to show where there is no room for all, in the file's order: those that run, have gone wrong, are
-// to come.
-static int64_t choose_rows(const struct store_view *view, bool live, int64_t most, int64_t *rows)
+// Chooses at most `max` runs by their state (running, diverged, failed, pending, done) and lists them in the
+// file's order. Returns their number.
+static int64_t choose_rows(const struct store_view *view, bool live, int64_t max, int64_t *rows)
 {
     static const enum run_state urgent[] = {RUN_RUNNING, RUN_DIVERGED, RUN_FAILED, RUN_PENDING, RUN_DONE};
     bool *chosen = memory_small((size_t)view->runs * sizeof *chosen);
     int64_t count = 0;
     for (int i = 0; i < STATUSES; i++)
-        for (int64_t run = 0; run < view->runs && count < most; run++)
-            if (view_status(view, run, live) == urgent[i]) {
+        for (int64_t run = 0; run < view->runs && count < max; run++)
+            if (results_view_state(view, run, live) == urgent[i]) {
                 chosen[run] = true;
                 count++;
             }
@@ -92,12 +93,12 @@ static int64_t choose_rows(const struct store_view *view, bool live, int64_t mos
     return count;
 }
 
-static void make_table(const struct store_view *view, bool live, int64_t most, struct column_table *table)
+static void make_table(const struct store_view *view, bool live, int64_t max, struct column_table *table)
 {
     static const char *const names[] = {"run_id", "steps_done", "steps",        "loss_ema",
                                         "r2",     "r2_stderr",  "wall_seconds", "message"};
     int64_t *rows = memory_small((size_t)view->runs * sizeof *rows);
-    table->rows = choose_rows(view, live, most, rows);
+    table->rows = choose_rows(view, live, max, rows);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct column *column = column_find(&view->columns, names[i]);
         if (column)
@@ -106,7 +107,7 @@ static void make_table(const struct store_view *view, bool live, int64_t most, s
             continue;
         char **texts = column_add(table, "status", COLUMN_TEXT, "1", "state of the run")->texts;
         for (int64_t row = 0; row < table->rows; row++)
-            texts[row] = memory_text(view_status_name(view_status(view, rows[row], live)));
+            texts[row] = memory_text(results_view_state_name(results_view_state(view, rows[row], live)));
     }
     free(rows);
 }
@@ -115,7 +116,7 @@ static void print_json(const struct summary *summary, const struct column_table 
 {
     fprintf(out, "{\"total\": %lld", (long long)summary->total);
     for (int status = 0; status < STATUSES; status++)
-        fprintf(out, ", \"%s\": %lld", view_status_name((enum run_state)status),
+        fprintf(out, ", \"%s\": %lld", results_view_state_name((enum run_state)status),
                 (long long)summary->count[status]);
     fprintf(out, ", \"fraction\": %.6f, \"runs\": ", summary->fraction);
     table_print_json(table, out);
@@ -130,7 +131,7 @@ static void print_text(const char *path, const struct summary *summary, const st
     static const enum run_state order[] = {RUN_DONE, RUN_RUNNING, RUN_PENDING, RUN_DIVERGED, RUN_FAILED};
     for (int i = 0; i < STATUSES; i++)
         if (summary->count[order[i]] > 0)
-            fprintf(out, " %lld %s", (long long)summary->count[order[i]], view_status_name(order[i]));
+            fprintf(out, " %lld %s", (long long)summary->count[order[i]], results_view_state_name(order[i]));
     fputs("\n\n", out);
     table_print_text(table, out);
     int64_t more = summary->total - table->rows;
@@ -139,22 +140,10 @@ static void print_text(const char *path, const struct summary *summary, const st
                 more == 1 ? "" : "s", path);
 }
 
-// Over the picture before it, without a flicker; lines that are too long are cut.
-static void redraw(const char *picture, FILE *out)
+// Number of runs that fit on the terminal.
+static int64_t rows_on_terminal(FILE *out)
 {
-    fputs("\033[?7l\033[H", out);
-    for (const char *line = picture; *line;) {
-        size_t length = strcspn(line, "\n");
-        fprintf(out, "%.*s\033[K\n", (int)length, line);
-        line += length + (line[length] == '\n');
-    }
-    fputs("\033[J\033[?7h", out);
-}
-
-// How many runs there is room for on a terminal, with what stands around them.
-static int64_t room_on(FILE *out)
-{
-    enum { AROUND = 5 };
+    enum { AROUND = 5 }; // lines above and below the runs
     struct winsize size = {0};
     ioctl(fileno(out), TIOCGWINSZ, &size);
     return size.ws_row > AROUND + 1 ? size.ws_row - AROUND : TABLE_ROWS;
@@ -171,11 +160,11 @@ static enum status show_text(const struct command *command, const struct store_v
     FILE *out = open_memstream(&picture, &length);
     if (!out)
         FAIL(STATUS_MACHINE, "no memory for a table");
-    make_table(view, live, screen ? room_on(command->out) : TABLE_ROWS, &table);
+    make_table(view, live, screen ? rows_on_terminal(command->out) : TABLE_ROWS, &table);
     print_text(view->path, &summary, &table, out);
     fclose(out);
     if (screen)
-        redraw(picture, command->out);
+        display_draw(&(struct display){.out = command->out, .full_screen = true}, picture);
     else
         fputs(picture, command->out);
     free(picture);
@@ -196,8 +185,7 @@ static enum status show(const struct command *command, const struct options *ask
 {
     struct store_view *view = NULL;
     enum status status = STATUS_OK;
-    *live = store_lock_held(
-        asked->results); // before the file: a run that ends in between is then shown as it was
+    *live = store_lock_held(asked->results); // tested before the file is read: a run may end in between
     TRY(probe_file_open(asked->results, PROBE_COLUMNS, &view));
     if (asked->format == TABLE_JSON)
         show_json(command, view, *live);
@@ -205,7 +193,7 @@ static enum status show(const struct command *command, const struct options *ask
         status = show_text(command, view, asked->follow, *live);
     store_view_close(&view);
     if (fflush(command->out) != 0)
-        FAIL(STATUS_MACHINE, "standard output could not be written"); // whoever read it has gone
+        FAIL(STATUS_MACHINE, "cannot write to standard output"); // for example a closed pipe
     return status;
 }
 

@@ -8,8 +8,8 @@ const struct usage verify_usage = {
     .synopsis = "weightsweep verify RESULTS.h5",
     .description =
         "Checks every checksum and invariant of a results file, and every byte of an archive. Exit code 0, "
-        "or 3 with one line per fault. Lists the attributes, datasets and groups that another program added; "
-        "they are no damage.",
+        "or 3 with one line per fault. Lists attributes, datasets and groups that other programs added; they "
+        "are not faults.",
     .example = "weightsweep verify quick.h5",
     .file = "results file"};
 
@@ -23,7 +23,8 @@ static void print(const struct command *command, const char *results, const stru
     if (verified->foreign.length > 0) {
         struct text visible = {0};
         text_add_visible_lines(&visible, verified->foreign.chars);
-        fprintf(command->out, "Foreign, added by another program and left alone:%s\n", visible.chars);
+        fprintf(command->out, "Foreign objects, added by another program and not checked:%s\n",
+                visible.chars);
         text_free(&visible);
     }
 }

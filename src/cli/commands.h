@@ -1,8 +1,7 @@
-/* The subcommands of the program, one file each.
+/* Subcommands of the program, one file per subcommand.
  *
- * A subcommand reads its own options (argv[0] is its name), prints what was asked for to `out` and
- * everything else to `err`, and returns a status; only main.c turns the status into a message and an exit
- * code. */
+ * A subcommand parses its own options (argv[0] is its name), prints its result to `out` and notes to `err`,
+ * and returns a status. Only main.c prints the message of a status and turns the status into an exit code. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
@@ -14,12 +13,12 @@
 
 struct command {
     FILE *out, *err;
-    /* The launcher's number for this process; 0 without a launcher, and for subcommands that do not start
-     * MPI. All ranks find a mistake in the command line; rank 0 prints it. */
+    /* Rank of this process according to the launcher; 0 without a launcher, and for subcommands that do not
+     * start MPI. All ranks check the command line; rank 0 prints errors. */
     int rank;
-    bool launched;               // a launcher started this process, perhaps with others
+    bool launched;               // a launcher such as mpirun started this process
     MPI_Comm (*start_mpi)(void); // starts MPI and returns the communicator of all ranks; main.c ends MPI
-    MPI_Comm comm;               // the subcommand keeps it here; MPI_COMM_NULL before
+    MPI_Comm comm;               // set by the subcommand after start_mpi; MPI_COMM_NULL before
 };
 
 struct usage; // options.h
@@ -32,7 +31,7 @@ enum status command_plan(const struct command *command, int argc, char **argv);
 extern const struct usage run_usage;
 enum status command_run(const struct command *command, int argc, char **argv);
 
-/* Prints which runs are done, running and left. */
+/* Prints the state of each run of a results file. */
 extern const struct usage status_usage;
 enum status command_status(const struct command *command, int argc, char **argv);
 
@@ -56,7 +55,7 @@ enum status command_bench(const struct command *command, int argc, char **argv);
 extern const struct usage info_usage;
 enum status command_info(const struct command *command, int argc, char **argv);
 
-/* The child process of look.h. */
+/* Child process of a probe (driver/probe_file.h). */
 enum status command_look(const struct command *command, int argc, char **argv);
 
 #endif

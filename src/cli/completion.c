@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-// The words of "auto|1|2|4..." without the dots.
+// Prints the choices of "auto|1|2|4..." separated by blanks, without the dots.
 static void print_choices(FILE *out, const char *argument)
 {
     for (; *argument; argument++)

@@ -1,4 +1,4 @@
-/* Completion of the command line in a shell, from the subcommands' tables of options. */
+/* Shell completion, generated from the subcommands' tables of options. */
 #ifndef CLI_COMPLETION_H
 #define CLI_COMPLETION_H
 
@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* Prints a script for bash, to be sourced.  usages [count]; a subcommand without a summary is left out */
+/* Prints a script for bash to source. usages: [count]; subcommands without a summary are not completed. */
 void completion_print_bash(FILE *out, const struct usage *const *usages, int count);
 
 #endif

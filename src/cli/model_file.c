@@ -19,16 +19,16 @@ static size_t count_of(const struct store_tensor *tensor)
     return (size_t)tensor->shape[0] * (size_t)(tensor->rank == 2 ? tensor->shape[1] : 1);
 }
 
-// The mark of a file that this program made: a .npz's comment, and an entry in a .safetensors' metadata.
+// Marker of files that this program wrote: the comment of a .npz, an entry in the metadata of a .safetensors.
 #define MARK              "weightsweep model"
 #define SAFETENSORS_BEGIN "{\"__metadata__\":{\"format\":\"pt\",\"made_by\":\"" MARK "\"}"
 
 enum {
     MARK_LENGTH = sizeof MARK - 1,
-    END_LENGTH = 22
-}; // END_LENGTH: of a zip's last record, without comment
+    END_LENGTH = 22 // bytes of a zip's last record without the comment
+};
 
-static void add_number(struct text *file, uint64_t value, int bytes)
+static void add_integer(struct text *file, uint64_t value, int bytes)
 {
     text_add_bytes(file, (const char *)&value, (size_t)bytes); // little-endian, as results files are
 }
@@ -46,7 +46,7 @@ static void pad(struct text *file, size_t length, size_t multiple)
         text_add(file, " ");
 }
 
-// ---- .npz: a zip of .npy files, stored as they are ----
+// ---- .npz: a zip of uncompressed .npy files ----
 
 // https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, version 1.0
 static void add_npy(struct text *file, const struct store_parameters *parameters,
@@ -58,10 +58,10 @@ static void add_npy(struct text *file, const struct store_parameters *parameters
     if (tensor->rank == 2)
         text_format(&header, " %lld", (long long)tensor->shape[1]);
     text_add(&header, "), }");
-    pad(&header, 10 + header.length + 1, 64); // so that the values begin at a multiple of 64
+    pad(&header, 10 + header.length + 1, 64); // align the values to 64 bytes
     text_add(&header, "\n");
     text_add_bytes(file, "\x93NUMPY\x01\x00", 8);
-    add_number(file, header.length, 2);
+    add_integer(file, header.length, 2);
     text_add_bytes(file, header.chars, header.length);
     add_values(file, parameters, tensor);
     text_free(&header);
@@ -72,17 +72,18 @@ struct entry {
     uint32_t crc, bytes, offset;
 };
 
-// What a file's header and its line in the directory share: PKWARE's APPNOTE, 4.4; stored, of 1 January 1980.
+// Adds the fields that a file's header and its directory entry share (PKWARE's APPNOTE, 4.4): method
+// "stored", date 1 January 1980.
 static void add_entry(struct text *zip, const struct entry *entry)
 {
     const uint16_t version = 20, flags = 0, stored = 0, time = 0, date = 1 << 5 | 1;
     const uint16_t fields[] = {version, flags, stored, time, date};
     text_add_bytes(zip, (const char *)fields, sizeof fields);
-    add_number(zip, entry->crc, 4);
-    add_number(zip, entry->bytes, 4);
-    add_number(zip, entry->bytes, 4);
-    add_number(zip, strlen(entry->name), 2);
-    add_number(zip, 0, 2); // nothing extra
+    add_integer(zip, entry->crc, 4);
+    add_integer(zip, entry->bytes, 4);
+    add_integer(zip, entry->bytes, 4);
+    add_integer(zip, strlen(entry->name), 2);
+    add_integer(zip, 0, 2); // extra field: empty
 }
 
 static void add_directory(struct text *zip, const struct entry *entries, int count)
@@ -90,21 +91,21 @@ static void add_directory(struct text *zip, const struct entry *entries, int cou
     size_t start = zip->length;
     for (int i = 0; i < count; i++) {
         text_add_bytes(zip, "PK\x01\x02", 4);
-        add_number(zip, 20, 2); // made by version 2.0
+        add_integer(zip, 20, 2); // made by version 2.0
         add_entry(zip, &entries[i]);
-        add_number(zip, 0, 2); // no comment
-        add_number(zip, 0, 4); // first disk, not a text
-        add_number(zip, 0, 4); // no attributes
-        add_number(zip, entries[i].offset, 4);
+        add_integer(zip, 0, 2); // no comment
+        add_integer(zip, 0, 4); // first disk, not a text
+        add_integer(zip, 0, 4); // no attributes
+        add_integer(zip, entries[i].offset, 4);
         text_add(zip, entries[i].name);
     }
     size_t length = zip->length - start;
     text_add_bytes(zip, "PK\x05\x06\0\0\0\0", 8);
-    add_number(zip, (uint64_t)count, 2);
-    add_number(zip, (uint64_t)count, 2);
-    add_number(zip, length, 4);
-    add_number(zip, start, 4);
-    add_number(zip, MARK_LENGTH, 2);
+    add_integer(zip, (uint64_t)count, 2);
+    add_integer(zip, (uint64_t)count, 2);
+    add_integer(zip, length, 4);
+    add_integer(zip, start, 4);
+    add_integer(zip, MARK_LENGTH, 2);
     text_add(zip, MARK);
 }
 
@@ -130,7 +131,7 @@ static void make_npz(struct text *zip, const struct store_parameters *parameters
     free(entries);
 }
 
-// ---- .safetensors: length of the header, header in JSON, values ----
+// ---- .safetensors: length of the header, JSON header, values ----
 
 static void make_safetensors(struct text *file, const struct store_parameters *parameters)
 {
@@ -151,16 +152,16 @@ static void make_safetensors(struct text *file, const struct store_parameters *p
     }
     text_add(&header, "}");
     pad(&header, header.length, 8);
-    add_number(file, header.length, 8);
+    add_integer(file, header.length, 8);
     text_add_bytes(file, header.chars, header.length);
     for (int i = 0; i < model->tensors; i++)
         add_values(file, parameters, &model->tensor[i]);
     text_free(&header);
 }
 
-// ---- either ----
+// ---- both formats ----
 
-// Whether the bytes before and after the mark are those of a .npz.
+// True if the file ends with a zip's last record whose comment is the marker.
 static bool is_npz(int fd, off_t size)
 {
     static const char begin[] = {'P', 'K', '\x05', '\x06'};
@@ -229,9 +230,9 @@ static enum status write_file(const char *part, const void *context)
 
 enum status model_file_write(const char *path, const struct store_parameters *parameters)
 {
-    if (parameters->count > UINT32_MAX / 8) // bytes of a zip are counted with 32 bits
-        FAIL(STATUS_USAGE, "export --model: %zu parameters are more than such a file holds",
-             parameters->count);
+    if (parameters->count > UINT32_MAX / 8) // sizes in a zip have 32 bits
+        FAIL(STATUS_USAGE, "export --model: %zu parameters; such a file holds at most %u", parameters->count,
+             UINT32_MAX / 8);
     struct text bytes = {0};
     format_of(path)->make(&bytes, parameters);
     enum status status = file_create(path, "a model", write_file, &bytes);

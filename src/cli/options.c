@@ -47,7 +47,7 @@ enum status option_format(const char *value, void *target)
 // ---- --help ----
 
 // Prints paragraphs, separated by newlines, in lines of at most HELP_WIDTH columns, each indented by `indent`
-// blanks. `column`: where the first word goes.
+// blanks. The first word is printed at `column`.
 static void print_wrapped(FILE *out, const char *text, int indent, int column)
 {
     while (*text) {
@@ -73,8 +73,8 @@ static void print_wrapped(FILE *out, const char *text, int indent, int column)
     fputc('\n', out);
 }
 
-// "  -o, --output FILE", padded to `width` or, where that is too long, on a line of its own. Returns the
-// column after it.
+// Prints "  -o, --output FILE", padded to `width`, or on a separate line if it is longer. Returns the next
+// column.
 static int print_names(FILE *out, const struct option *option, int width)
 {
     int columns = option->letter ? fprintf(out, "  -%c, ", option->letter) : fprintf(out, "      ");
@@ -124,7 +124,7 @@ static void print_help(const struct usage *usage, FILE *out)
 
 // ---- parsing ----
 
-/* The command line: what was read of it. */
+/* The command line and the position in it. */
 struct reader {
     const struct usage *usage;
     int argc, next; // next: index of the next argument

@@ -1,5 +1,5 @@
-/* The file that a command writes. A file that exists is replaced only if this program made it and it is of
- * the kind that the command writes; a marker in the file says so. */
+/* Output file of a subcommand. An existing file is replaced only if it has the marker of this program for the
+ * kind of file that the subcommand writes. */
 #ifndef CLI_OUTPUT_FILE_H
 #define CLI_OUTPUT_FILE_H
 
@@ -9,15 +9,15 @@
 
 struct output {
     const char *path;
-    const char *input; // the file that the command reads
-    const char *kind;  // "an archive": completes "... is not ... of weightsweep"
-    /* Whether the existing regular file has the marker; *ours is false before. */
+    const char *input; // the file that the subcommand reads
+    const char *kind;  // for messages, such as "an archive"
+    /* Sets *ours to true if the existing regular file has the marker. */
     enum status (*is_ours)(const char *path, bool *ours);
 };
 
-/* STATUS_OK if nothing has the output's name, or an earlier output of the same kind. STATUS_USAGE for any
- * other file, for the input under whatever name, and for a folder or a symbolic link (the rename of the
- * new file would replace the link). */
+/* STATUS_OK if no file has the output's name, or an earlier output of the same kind. STATUS_USAGE for any
+ * other file, for the input file under any name, for a folder, and for a symbolic link (renaming the new file
+ * would replace the link). */
 enum status output_check(const struct output *output);
 
 #endif

@@ -16,14 +16,14 @@
 struct reader {
     const char *path;
     FILE *file;
-    char *text; // the line in hand
-    size_t capacity;
-    int64_t line;
-    int columns;  // d + o
-    int *meaning; // [columns]: which of x1..xd, y each column of the file is
-    bool index;   // pandas' index stands before the columns
-    struct pairs *pairs;
-    int room; // pairs that there is memory for
+    char *text;          // the current line
+    size_t capacity;     // bytes allocated for `text`
+    int64_t line;        // number of the current line, from 1
+    int columns;         // d + o
+    int *meaning;        // [columns], index in x1..xd, y of each column of the file
+    bool index;          // the first column is the index of a pandas DataFrame
+    struct pairs *pairs; // output
+    int capacity_pairs;  // pairs for which memory is allocated
 };
 
 void pairs_column_name(int inputs, int outputs, int k, char name[16])
@@ -47,7 +47,7 @@ static char *all_names(const struct pairs *pairs)
     return text_take(&text);
 }
 
-// The next line that is not blank, without its end; *found = false at the end of the file.
+// Reads the next line that is not blank, without its newline. *found is false at the end of the file.
 static enum status next_line(struct reader *reader, bool *found)
 {
     *found = false;
@@ -69,7 +69,8 @@ static enum status next_line(struct reader *reader, bool *found)
     return STATUS_OK;
 }
 
-// Cuts the next cell off a line, without blanks and quotes around it; NULL when there is none.
+// Returns the next cell without surrounding blanks and quotes, and advances *rest. NULL at the end of the
+// line.
 static char *next_cell(char **rest)
 {
     char *cell = strsep(rest, ",");
@@ -82,7 +83,7 @@ static char *next_cell(char **rest)
     return cell;
 }
 
-// ---- the names ----
+// ---- column names ----
 
 static enum status refuse_names(const struct reader *reader, const char *what, const char *name)
 {
@@ -106,7 +107,8 @@ static int meaning_of(const struct pairs *pairs, const char *cell)
     return pairs->outputs == 1 && strcasecmp(cell, "y1") == 0 ? pairs->inputs : -1;
 }
 
-// DataFrame.to_csv() writes the index first, without a name, and read_csv() then calls it so.
+// pandas: DataFrame.to_csv() writes the index as first column without a name; read_csv() names it "Unnamed:
+// 0".
 static bool is_index(const char *cell)
 {
     return cell[0] == '\0' || strcmp(cell, "Unnamed: 0") == 0;
@@ -132,7 +134,7 @@ static enum status read_names(struct reader *reader)
     TRY(next_line(reader, &there));
     if (!there)
         return refuse_names(reader, "the file is empty", NULL);
-    static const char mark[] = "\xef\xbb\xbf"; // of UTF-8, as spreadsheets write it
+    static const char mark[] = "\xef\xbb\xbf"; // byte order mark in UTF-8, written by spreadsheets
     char *rest = reader->text + (strncmp(reader->text, mark, 3) == 0 ? 3 : 0);
     if (!strchr(rest, ',') && strpbrk(rest, ";\t"))
         return refuse_names(reader, "no comma between the columns", NULL);
@@ -148,12 +150,12 @@ static enum status read_names(struct reader *reader)
         for (int i = 0; i < found; i++)
             if (reader->meaning[i] == meaning)
                 return refuse_names(reader, "a second column", cell);
-        reader->meaning[found] = meaning; // no more than there are columns: each is another
+        reader->meaning[found] = meaning; // in bounds, because all meanings are distinct
     }
     return check_all_there(reader, found);
 }
 
-// ---- the numbers ----
+// ---- values ----
 
 static enum status read_number(const struct reader *reader, const char *cell, int meaning, float *number)
 {
@@ -168,24 +170,25 @@ static enum status read_number(const struct reader *reader, const char *cell, in
     return STATUS_OK;
 }
 
-static void make_room(struct reader *reader)
+static void reserve_pair(struct reader *reader)
 {
     struct pairs *pairs = reader->pairs;
-    if (pairs->count < reader->room)
+    if (pairs->count < reader->capacity_pairs)
         return;
-    reader->room = reader->room ? 2 * reader->room : 64;
-    size_t room = (size_t)reader->room;
-    pairs->x = memory_grow(pairs->x, room * (size_t)pairs->inputs * sizeof *pairs->x);
-    pairs->y = memory_grow(pairs->y, room * (size_t)pairs->outputs * sizeof *pairs->y);
-    pairs->line = memory_grow(pairs->line, room * sizeof *pairs->line);
+    reader->capacity_pairs = reader->capacity_pairs ? 2 * reader->capacity_pairs : 64;
+    size_t capacity = (size_t)reader->capacity_pairs;
+    pairs->x = memory_grow(pairs->x, capacity * (size_t)pairs->inputs * sizeof *pairs->x);
+    pairs->y = memory_grow(pairs->y, capacity * (size_t)pairs->outputs * sizeof *pairs->y);
+    pairs->line = memory_grow(pairs->line, capacity * sizeof *pairs->line);
 }
 
 static enum status read_pair(struct reader *reader)
 {
     struct pairs *pairs = reader->pairs;
     if (pairs->count == INT_MAX / 2 / reader->columns)
-        FAIL(STATUS_USAGE, "%s:%lld: more pairs than can be counted", reader->path, (long long)reader->line);
-    make_room(reader);
+        FAIL(STATUS_USAGE, "%s:%lld: too many pairs; expected at most %d", reader->path,
+             (long long)reader->line, pairs->count);
+    reserve_pair(reader);
     float *x = pairs->x + (size_t)pairs->count * (size_t)pairs->inputs;
     float *y = pairs->y + (size_t)pairs->count * (size_t)pairs->outputs;
     char *rest = reader->text;
@@ -194,7 +197,7 @@ static enum status read_pair(struct reader *reader)
         next_cell(&rest);
     for (char *cell; (cell = next_cell(&rest)); found++) {
         if (found >= reader->columns)
-            continue; // counted below
+            continue; // the number of cells is checked below
         int meaning = reader->meaning[found];
         TRY(read_number(reader, cell, meaning,
                         meaning < pairs->inputs ? &x[meaning] : &y[meaning - pairs->inputs]));
@@ -216,7 +219,7 @@ static enum status read_all(struct reader *reader)
         TRY(next_line(reader, &there));
     }
     if (reader->pairs->count == 0)
-        FAIL(STATUS_USAGE, "%s: no pairs; expected a line of numbers for each behind the first line",
+        FAIL(STATUS_USAGE, "%s: no pairs; expected one line of numbers per pair after the first line",
              reader->path);
     return STATUS_OK;
 }

@@ -1,5 +1,5 @@
-/* A user's own pairs, from a CSV file: a line of column names x1..xd and y (y1..yo where a generator has
- * several outputs), in any order, then a line a pair. */
+/* Pairs from a user's CSV file: a line of column names x1..xd and y (y1..yo if the generator has several
+ * outputs), in any order, then one line per pair. */
 #ifndef CLI_PAIRS_FILE_H
 #define CLI_PAIRS_FILE_H
 
@@ -12,14 +12,15 @@ struct pairs {
     int count;
     float *x;      // [count, d]
     float *y;      // [count, o]
-    int64_t *line; // [count], where each stands in the file
+    int64_t *line; // [count], line of the pair in the file, from 1
 };
 
-/* STATUS_USAGE with FILE:LINE, the column, and what was expected. The caller frees what the struct holds. */
+/* Reads the file. STATUS_USAGE with FILE:LINE, the column and the expected value. The caller frees *pairs
+ * with pairs_free. */
 enum status pairs_read(const char *path, int inputs, int outputs, struct pairs *pairs);
 void pairs_free(struct pairs *pairs);
 
-/* The name of column k of x1..xd, y. */
+/* Writes the name of column k of x1..xd, y; k from 0. */
 void pairs_column_name(int inputs, int outputs, int k, char name[16]);
 
 #endif

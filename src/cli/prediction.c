@@ -28,9 +28,9 @@ static double residual(const struct prediction *prediction, int k)
     return (double)prediction->pairs->y[k] - (double)prediction->y[k];
 }
 
-// ---- for people ----
+// ---- text ----
 
-// Without the sign that printf gives NaN.
+// Prints NaN without a sign, which printf may add.
 static void print_weight(double weight, FILE *out)
 {
     fprintf(out, fabs(weight) < 1e5 ? " %8.4f" : " %8.4g", isnan(weight) ? fabs(weight) : weight);
@@ -41,8 +41,8 @@ static void print_layers(const struct prediction *prediction, FILE *out)
     const struct generator_shape *shape = &prediction->run->task.generator;
     const float *weight = prediction->weights;
     for (int layer = 0; layer < layers_of(shape); layer++) {
-        fprintf(out, "\nlayer %d, weights [%d, %d]: a row for each input, a column for each unit\n",
-                layer + 1, fan_in(shape, layer), fan_out(shape, layer));
+        fprintf(out, "\nlayer %d, weights [%d, %d]: one row per input, one column per unit\n", layer + 1,
+                fan_in(shape, layer), fan_out(shape, layer));
         for (int row = 0; row < fan_in(shape, layer); row++) {
             for (int column = 0; column < fan_out(shape, layer); column++)
                 print_weight((double)*weight++, out);
@@ -103,13 +103,13 @@ static void print_text(const struct prediction *prediction, FILE *out)
         fprintf(out, "; root mean square residual %.4g", prediction->rms);
     fputc('\n', out);
     if (!isnan(prediction->run_r2))
-        fprintf(out, "(the run's own R^2, on generators that it had not seen: %.4f)\n", prediction->run_r2);
+        fprintf(out, "(R^2 of the run on held-out generators: %.4f)\n", prediction->run_r2);
     print_pairs(prediction, out);
 }
 
-// ---- for programs ----
+// ---- CSV and JSON ----
 
-// A float as the shortest decimal that gives it back, not as the seventeen digits of the double beside it.
+// Returns the double of the shortest decimal that reads back to the float, so that it prints in few digits.
 static double short_float(float value)
 {
     char digits[32];
@@ -121,7 +121,7 @@ static double short_float(float value)
     return strtod(digits, NULL);
 }
 
-// One value a row: what it is, and where it belongs.
+// Table of the CSV output: one value per row, with its kind and position.
 struct rows {
     struct column_table table;
     int64_t next;
@@ -130,10 +130,10 @@ struct rows {
 static void add_row(struct rows *rows, const char *what, int layer, int row, int column, double value)
 {
     struct column *columns = rows->table.columns;
-    const int places[] = {layer, row, column};
+    const int position[] = {layer, row, column}; // 0: none
     columns[0].texts[rows->next] = memory_text(what);
     for (int i = 0; i < 3; i++)
-        columns[1 + i].texts[rows->next] = places[i] ? memory_format("%d", places[i]) : memory_text("");
+        columns[1 + i].texts[rows->next] = position[i] ? memory_format("%d", position[i]) : memory_text("");
     columns[4].reals[rows->next++] = value;
 }
 
@@ -143,9 +143,9 @@ static void print_csv(const struct prediction *prediction, FILE *out)
     const struct pairs *pairs = prediction->pairs;
     struct rows rows = {.table.rows =
                             generator_unknowns(shape) + 2 + 2 * (int64_t)pairs->count * pairs->outputs};
-    static const char *const places[] = {"what", "layer", "row", "column"};
+    static const char *const names[] = {"what", "layer", "row", "column"};
     for (int i = 0; i < 4; i++)
-        column_add(&rows.table, places[i], COLUMN_TEXT, "1", places[i]);
+        column_add(&rows.table, names[i], COLUMN_TEXT, "1", names[i]);
     column_add(&rows.table, "value", COLUMN_REAL, "1", "value");
     const float *weight = prediction->weights;
     for (int layer = 0; layer < layers_of(shape); layer++)
@@ -190,7 +190,7 @@ static void add_json_layers(struct text *text, const struct prediction *predicti
 static void print_json(const struct prediction *prediction, FILE *out)
 {
     const struct pairs *pairs = prediction->pairs;
-    int numbers = pairs->count * pairs->outputs;
+    int values = pairs->count * pairs->outputs;
     struct text text = {0};
     text_format(&text, "{\"run_id\": \"%s\", \"pairs\": %d, \"weights\": [", prediction->run->id,
                 pairs->count);
@@ -200,12 +200,12 @@ static void print_json(const struct prediction *prediction, FILE *out)
     text_add(&text, ", \"rms_residual\": ");
     add_json_real(&text, prediction->rms);
     text_add(&text, ", \"predicted\": [");
-    for (int k = 0; k < numbers; k++) {
+    for (int k = 0; k < values; k++) {
         text_add(&text, k > 0 ? ", " : "");
         add_json_real(&text, short_float(prediction->y[k]));
     }
     text_add(&text, "], \"residual\": [");
-    for (int k = 0; k < numbers; k++) {
+    for (int k = 0; k < values; k++) {
         text_add(&text, k > 0 ? ", " : "");
         add_json_real(&text, residual(prediction, k));
     }

@@ -1,4 +1,4 @@
-/* What `predict` found out, and how it is printed. */
+/* Result of `predict`: the inferred weights, and their fit to the pairs. */
 #ifndef CLI_PREDICTION_H
 #define CLI_PREDICTION_H
 
@@ -7,17 +7,18 @@
 #include "spec/run_spec.h"
 
 struct prediction {
-    const char *file; // of the pairs
+    const char *file; // path of the pairs file
     const struct run_spec *run;
-    double run_r2; // the run's own, on generators it has not seen; NaN: not known
+    double run_r2; // the run's R^2 on held-out generators; NaN: unknown
     const struct pairs *pairs;
-    float *weights;        // [unknowns], layer by layer, each [fan in, fan out]
-    float *y;              // [pairs, outputs], of a generator with these weights
-    double r2;             // of y; NaN: not defined
-    double rms;            // of pairs' y - y; not finite where y is not
-    const char *undefined; // why r2 is not defined, or NULL
+    float *weights;        // [unknowns], layer by layer, each [fan_in, fan_out]
+    float *y;              // [pairs, outputs], outputs of a generator with these weights
+    double r2;             // R^2 of y; NaN: undefined
+    double rms;            // root mean square of the residuals pairs->y - y; not finite if y is not
+    const char *undefined; // reason why r2 is undefined, or NULL
 };
 
+/* Prints weights, fit, predicted y and residuals. */
 void prediction_print(const struct prediction *prediction, enum table_format format, FILE *out);
 
 #endif

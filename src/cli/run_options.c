@@ -52,9 +52,10 @@ static enum status parse_quiet(const char *text, void *target)
 
 static const struct option option_table[] = {
     {'o', "output", "FILE", "the results file (required)", option_text, TARGET(output)},
-    {0, "set", "KEY=VALUE", "as if the sweep file said so; repeatable", option_texts, TARGET(set)},
+    {0, "set", "KEY=VALUE", "override a setting of the sweep file; VALUE in YAML; repeatable", option_texts,
+     TARGET(set)},
     {0, "only", "RUN",
-     "train these runs alone: an id, the beginning of one, or conditions such as unknowns=15,seed=1; "
+     "train only these runs: an id, the beginning of an id, or conditions such as unknowns=15,seed=1; "
      "repeatable",
      option_texts, TARGET(only)},
     {0, "group", "auto|1|2|4...", "ranks that share one run (auto)", parse_group, TARGET(group)},
@@ -65,7 +66,7 @@ static const struct option option_table[] = {
     {0, "checkpoint-every", "S", "seconds between two checkpoints of a run (60)", parse_checkpoint_every,
      TARGET(checkpoint_every)},
     {0, "grow", NULL,
-     "add runs to the file, or more steps at a constant rate, when the sweep has become larger", option_flag,
+     "extend the file to a larger sweep: more runs, or more steps at a constant learning rate", option_flag,
      TARGET(grow)},
     {0, "retry", NULL,
      "repeat runs that diverged or failed. Training is deterministic: this helps only after a failure of the "
@@ -74,7 +75,8 @@ static const struct option option_table[] = {
     {0, "allow-other-arithmetic", NULL,
      "continue a file that another GEMM library, kernel or processor began", option_flag,
      TARGET(other_numerics)},
-    {0, "progress", "auto|live|lines|none", "what standard error shows (auto)", parse_progress,
+    {0, "progress", "auto|live|lines|none",
+     "progress on standard error; auto: live on a terminal, else lines (auto)", parse_progress,
      TARGET(progress)},
     {0, "quiet", NULL, "the same as --progress none", parse_quiet, TARGET(progress)},
     {0}};

@@ -1,4 +1,4 @@
-/* The command line of `run`. */
+/* Command line of `run`. */
 #ifndef CLI_RUN_OPTIONS_H
 #define CLI_RUN_OPTIONS_H
 
@@ -10,9 +10,9 @@
 
 struct run_options {
     const char *sweep, *output; // files
-    struct option_texts set;    // KEY=VALUE each
-    struct option_texts only;   // which runs, as in selection.h; none: all
-    bool *selected;             // [runs of the sweep], by `only`; NULL: all
+    struct option_texts set;    // KEY=VALUE
+    struct option_texts only;   // RUN as in selection.h; empty: all runs
+    bool *selected;             // [runs of the sweep], the runs that `only` selects; NULL: all
     int group;                  // 0: auto
     double time_limit;          // seconds; INFINITY: none
     double checkpoint_every;    // seconds
@@ -20,7 +20,7 @@ struct run_options {
     enum progress_kind progress;
 };
 
-/* options_parse for `run`; the caller frees the values of `set` and `only`, also after a failure. */
+/* options_parse for `run`. The caller frees the values of `set` and `only`, also after a failure. */
 enum status run_options_parse(const struct command *command, int argc, char **argv,
                               struct run_options *options, bool *help);
 

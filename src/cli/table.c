@@ -20,7 +20,7 @@ enum status table_format_of(const char *name, enum table_format *format)
     FAIL(STATUS_USAGE, "--format %s: unknown format; expected `table`, `csv` or `json`", name);
 }
 
-// ---- for people ----
+// ---- text ----
 
 static void add_short_real(struct text *text, double value)
 {
@@ -44,7 +44,7 @@ static void add_cell(struct text *text, const struct column *column, int64_t row
     }
 }
 
-// Characters, not bytes.
+// Number of characters of a UTF-8 text.
 static int width_of(const char *text)
 {
     int width = 0;
@@ -53,7 +53,7 @@ static int width_of(const char *text)
     return width;
 }
 
-// Numbers to the right, text to the left and without blanks at a line's end.
+// Aligns numbers to the right and text to the left, without blanks at the end of a line.
 static void add_padded(struct text *line, const char *cell, int width, enum column_type type, bool last)
 {
     bool right = type == COLUMN_INT || type == COLUMN_REAL;
@@ -97,10 +97,10 @@ void table_print_text(const struct column_table *table, FILE *out)
     free(lines);
 }
 
-// ---- for programs ----
+// ---- CSV and JSON ----
 
-// The last real of a column and its text: grids repeat their values, and the shortest decimal takes a while
-// to find.
+// The last real of a column and its text, cached because grids repeat values and the search for the shortest
+// decimal is slow.
 struct last_real {
     double value;
     struct text text;
@@ -151,7 +151,7 @@ static void add_json_list(struct text *row, const char *list)
     text_add(row, "[");
     while (*list) {
         size_t length = strcspn(list, ",");
-        const char *quote = isalpha((unsigned char)*list) ? "\"" : ""; // a name, no number
+        const char *quote = isalpha((unsigned char)*list) ? "\"" : ""; // names are strings
         text_format(row, "%s%.*s%s", quote, (int)length, list, quote);
         list += length;
         if (*list)

@@ -1,4 +1,4 @@
-/* Prints a table of columns for people, for spreadsheets and for programs. */
+/* Prints a table of columns as aligned text, CSV or JSON. */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
 
@@ -9,16 +9,16 @@
 
 enum table_format { TABLE_TEXT, TABLE_CSV, TABLE_JSON };
 
-/* `table`, `csv` or `json`; anything else is STATUS_USAGE with a sentence. */
+/* Parses `table`, `csv` or `json`; STATUS_USAGE for any other name. */
 enum status table_format_of(const char *name, enum table_format *format);
 
-/* Aligned columns under their names, numbers to four digits. */
+/* Prints aligned columns with a line of names; reals have four significant digits. */
 void table_print_text(const struct column_table *table, FILE *out);
 
-/* A line of names, then a line a row; what is not known is empty. */
+/* Prints a line of names, then one line per row; unknown values are empty. */
 void table_print_csv(const struct column_table *table, FILE *out);
 
-/* An array with an object a row; what is not known is null. Without a line's end behind it. */
+/* Prints an array with one object per row, without a newline at its end; unknown values are null. */
 void table_print_json(const struct column_table *table, FILE *out);
 
 #endif

@@ -27,11 +27,11 @@ static double median(double *sample, int count)
     return sample[count / 2];
 }
 
-// Seconds of one call, the median of SAMPLES batches of calls that together take about `seconds`.
+// Returns the seconds of one call: the median over SAMPLES batches of calls, about `seconds` in total.
 static double measure(void (*call)(void *context), void *context, double seconds)
 {
     double sample[SAMPLES], start = clock_seconds();
-    call(context); // warm
+    call(context); // warm-up
     call(context);
     double once = (clock_seconds() - start) / 2;
     int calls = (int)(seconds / SAMPLES / once) + 1;
@@ -44,18 +44,19 @@ static double measure(void (*call)(void *context), void *context, double seconds
     return median(sample, SAMPLES);
 }
 
-static void fill_random(float *numbers, size_t count)
+static void fill_random(float *values, size_t count)
 {
     const struct random_stream stream = {.seed = 1, .purpose = RANDOM_PARAMETERS};
-    random_uniform(numbers, &stream, 0, (int64_t)count);
+    random_uniform(values, &stream, 0, (int64_t)count);
 }
 
-static enum status random_numbers(size_t count, enum precision precision, void **numbers)
+// Allocates `count` random elements of the precision; the caller frees them.
+static enum status random_values(size_t count, enum precision precision, void **values)
 {
     float *uniform;
     TRY(memory_alloc(count * sizeof(float), (void **)&uniform));
     fill_random(uniform, count);
-    *numbers = uniform;
+    *values = uniform;
     if (precision == PRECISION_FP32)
         return STATUS_OK;
     void *rounded;
@@ -63,15 +64,15 @@ static enum status random_numbers(size_t count, enum precision precision, void *
     if (status == STATUS_OK)
         operand_copy(rounded, uniform, count, precision);
     memory_free((void **)&uniform);
-    *numbers = rounded;
+    *values = rounded;
     return status;
 }
 
-// ---- products ----
+// ---- matrix products ----
 
 struct product {
     const struct bench_gemm *shape;
-    enum gemm_types numbers;
+    enum gemm_types types;
     void *a, *b, *packed, *c;
 };
 
@@ -80,20 +81,20 @@ static void multiply(void *context)
     const struct product *p = context;
     const struct bench_gemm *s = p->shape;
     if (s->kind == BENCH_PACKED)
-        gemm_packed(p->numbers, s->m, s->n, s->k, p->a, s->k, p->packed, p->c, s->n);
+        gemm_packed(p->types, s->m, s->n, s->k, p->a, s->k, p->packed, p->c, s->n);
     else
-        gemm_nn(p->numbers, s->m, s->n, s->k, p->a, s->k, p->b, s->n, p->c, s->n, s->kind == BENCH_ADDED);
+        gemm_nn(p->types, s->m, s->n, s->k, p->a, s->k, p->b, s->n, p->c, s->n, s->kind == BENCH_ADDED);
 }
 
 enum status bench_gemm(enum precision precision, const struct bench_gemm *shape, double seconds, double *each)
 {
     size_t m = (size_t)shape->m, n = (size_t)shape->n, k = (size_t)shape->k;
-    struct product product = {.shape = shape, .numbers = GEMM_FP32};
+    struct product product = {.shape = shape, .types = GEMM_FP32};
     if (precision == PRECISION_BF16)
-        product.numbers = shape->kind == BENCH_ADDED ? GEMM_BF16_FP32 : GEMM_BF16;
+        product.types = shape->kind == BENCH_ADDED ? GEMM_BF16_FP32 : GEMM_BF16;
     enum status status = STATUS_OK;
-    TRY_DONE(random_numbers(m * k, precision, &product.a));
-    TRY_DONE(random_numbers(k * n, precision, &product.b));
+    TRY_DONE(random_values(m * k, precision, &product.a));
+    TRY_DONE(random_values(k * n, precision, &product.b));
     TRY_DONE(
         memory_alloc(gemm_packed_elements(shape->n, shape->k) * precision_bytes(precision), &product.packed));
     TRY_DONE(memory_alloc(m * n * sizeof(float), &product.c));
@@ -107,12 +108,12 @@ done:
     return status;
 }
 
-// ---- steps: a run without results that stops itself ----
+// ---- training steps: a run that stores no results ----
 
 struct step_clock {
-    int64_t step; // in hand
-    double start;
-    double sample[STEPS_MAX];
+    int64_t step;             // the current step
+    double start;             // clock at its start
+    double sample[STEPS_MAX]; // [samples], seconds per step
     int samples;
 };
 
@@ -122,7 +123,7 @@ static void on_poll(void *context, const struct train_scalars *now)
     if (now->step == clock->step)
         return;
     double seconds = clock_seconds();
-    if (clock->step > 0 && clock->samples < STEPS_MAX) // the first step also warms up
+    if (clock->step > 0 && clock->samples < STEPS_MAX) // the first step is a warm-up
         clock->sample[clock->samples++] = seconds - clock->start;
     clock->step = now->step;
     clock->start = seconds;
@@ -168,7 +169,7 @@ static enum status time_steps(const struct train_run *run, int64_t steps, MPI_Co
 enum status bench_step(const struct train_run *run, MPI_Comm comm, double seconds, double *each)
 {
     struct step_clock *clock = memory_small(sizeof *clock);
-    enum status status = time_steps(run, 4, comm, clock); // how long is one?
+    enum status status = time_steps(run, 4, comm, clock); // estimates the time of one step
     double once = clock->samples > 0 ? median(clock->sample, clock->samples) : 1;
     MPI_Bcast(&once, 1, MPI_DOUBLE, 0, comm);
     int64_t steps = (int64_t)(seconds / once) + 5;
@@ -180,7 +181,7 @@ enum status bench_step(const struct train_run *run, MPI_Comm comm, double second
     return status;
 }
 
-// ---- what surrounds them ----
+// ---- random numbers, optimizers, all-reduce, evaluation, checkpoint ----
 
 enum { NORMAL_INDICES = 64, NORMAL_COUNT = 256 };
 
@@ -221,7 +222,7 @@ enum status bench_optimizer(enum optimizer_kind kind, enum precision precision,
     TRY_DONE(optimizer_create(kind, precision, table, &u.optimizer));
     TRY_DONE(train_state_alloc(table->parameters, &u.state));
     fill_random(u.state.parameters, table->parameters);
-    TRY_DONE(random_numbers(table->parameters, PRECISION_FP32, (void **)&u.gradient));
+    TRY_DONE(random_values(table->parameters, PRECISION_FP32, (void **)&u.gradient));
     *each = measure(update, &u, seconds);
 done:
     optimizer_destroy(&u.optimizer);
@@ -230,7 +231,7 @@ done:
     return status;
 }
 
-// Every rank must do as many: a fixed number, enough for a median.
+// Fixed, because the number of repetitions must be equal on all ranks.
 enum { REDUCTIONS = 101 };
 
 enum status bench_allreduce(size_t count, MPI_Comm comm, double *each, double *mpi_each)
@@ -238,7 +239,7 @@ enum status bench_allreduce(size_t count, MPI_Comm comm, double *each, double *m
     float *vector = NULL, *exchange = NULL;
     double sample[2][REDUCTIONS];
     enum status status = STATUS_OK;
-    TRY_DONE(random_numbers(count, PRECISION_FP32, (void **)&vector));
+    TRY_DONE(random_values(count, PRECISION_FP32, (void **)&vector));
     TRY_DONE(memory_alloc((count + 1) / 2 * sizeof(float), (void **)&exchange));
     for (int i = 0; i < REDUCTIONS; i++) {
         MPI_Barrier(comm);

@@ -1,5 +1,5 @@
-/* The measurements of `bench`: each returns the median seconds of one of what it repeats, for about
- * `seconds`. */
+/* The measurements of `bench`. Each function repeats an operation for about `seconds` and sets *each to the
+ * median time of one operation in seconds. */
 #ifndef DRIVER_BENCH_MEASURE_H
 #define DRIVER_BENCH_MEASURE_H
 
@@ -7,39 +7,38 @@
 #include "sweep/sweep.h"
 #include "train/train.h"
 
-/* How the training step does a product: with a packed right-hand operand, plain, or plain and added to C. */
+/* Variants of a GEMM in the training step: packed B, plain, or plain and added to C. */
 enum bench_kind { BENCH_PACKED, BENCH_PLAIN, BENCH_ADDED };
 
-/* C [m, n] from operands with k. */
+/* C [m, n] = A [m, k] B [k, n]. */
 struct bench_gemm {
     enum bench_kind kind;
     int m, n, k;
 };
 
-/* On random data; results as the step stores them. */
+/* One GEMM on random data. The type of C is the one that the training step uses. */
 enum status bench_gemm(enum precision precision, const struct bench_gemm *shape, double seconds,
                        double *each);
 
-/* One training step of the run by all ranks of comm. Collective; the same on each rank. */
+/* One training step of the run on all ranks of comm. Collective; *each is the same on all ranks. */
 enum status bench_step(const struct train_run *run, MPI_Comm comm, double seconds, double *each);
 
-/* One normal random number. */
+/* Generation of one normally distributed random number. */
 enum status bench_normals(double seconds, double *each);
 
-/* One update of all parameters. */
+/* One optimizer update of all parameters of the table. */
 enum status bench_optimizer(enum optimizer_kind kind, enum precision precision,
                             const struct tensor_table *table, double seconds, double *each);
 
-/* One sum of `count` floats over the ranks, by the fixed tree and by MPI_Allreduce; a fixed number of
- * times, since all ranks must do as many. Collective. */
+/* One all-reduce of `count` floats: *each by the fixed tree, *mpi_each by MPI_Allreduce. The number of
+ * repetitions is fixed, because it must be equal on all ranks. Collective. */
 enum status bench_allreduce(size_t count, MPI_Comm comm, double *each, double *mpi_each);
 
-/* Scoring one held-out generator, `sets` at a time. */
+/* Evaluation of one held-out generator, in batches of `sets`. */
 enum status bench_evaluation(const struct task_spec *task, const struct model_spec *model, int sets,
                              double seconds, double *each);
 
-/* Writing one checkpoint of the sweep's first run into a results file in the folder for temporary files,
- * synced. */
+/* One synced write of a checkpoint of the sweep's first run, to a results file in $TMPDIR or /tmp. */
 enum status bench_checkpoint(const struct sweep *sweep, double *each);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "driver/probe_file.h"
 #include "driver/results.h"
+#include "driver/results_view.h"
 #include "store/file.h"
 #include "store/store.h"
 #include "sweep/canonical.h"
@@ -22,47 +23,47 @@ struct known_id {
     int64_t run;
 };
 
-/* From the old file to the new one. */
-struct growth {
-    const struct sweep *sweep; // the new one
+/* Copy from the old file to the new one. */
+struct extension {
+    const struct sweep *sweep; // the new sweep
     struct store_view *view;   // the old file
-    struct store *from, *to;
-    struct known_id *known; // [view->runs], sorted
-    int64_t *source;        // [sweep->runs]: the old run that it is, or goes on from; NONE: it is new
-    bool *longer;           // [sweep->runs]: it goes on
+    struct store *from, *to;   // the old and the new file
+    struct known_id *known;    // [view->runs], the old runs sorted by id
+    int64_t *source;           // [sweep->runs], the old run that the run copies or continues; NONE: new run
+    bool *longer;              // [sweep->runs], the run continues the old run with more steps
     int lengths;
-    int64_t *length; // [lengths]: the steps that old runs have, each once, the most first
+    int64_t *length; // [lengths], the distinct numbers of steps of old runs, in descending order
     struct column_table outcomes;
 };
 
-// ---- which run is which ----
+// ---- matching old and new runs ----
 
 static int by_id(const void *a, const void *b)
 {
     return strcmp(((const struct known_id *)a)->id, ((const struct known_id *)b)->id);
 }
 
-static int64_t find(const struct growth *growth, const char *id)
+static int64_t find(const struct extension *extension, const char *id)
 {
     const struct known_id wanted = {.id = id},
-                          *found = bsearch(&wanted, growth->known, (size_t)growth->view->runs,
-                                           sizeof *growth->known, by_id);
+                          *found = bsearch(&wanted, extension->known, (size_t)extension->view->runs,
+                                           sizeof *extension->known, by_id);
     return found ? found->run : NONE;
 }
 
-static const struct column *old_column(const struct growth *growth, const char *name)
+static const struct column *old_column(const struct extension *extension, const char *name)
 {
-    return column_find(&growth->view->columns, name);
+    return column_find(&extension->view->columns, name);
 }
 
-// The longest of the old runs that are this one with fewer steps.
-static int64_t find_shorter(const struct growth *growth, const struct run_spec *spec)
+// The longest old run that differs from `spec` only by fewer steps, or NONE.
+static int64_t find_shorter(const struct extension *extension, const struct run_spec *spec)
 {
-    for (int i = 0; i < growth->lengths; i++) {
+    for (int i = 0; i < extension->lengths; i++) {
         struct run_spec shorter = *spec;
-        shorter.training.steps = growth->length[i];
+        shorter.training.steps = extension->length[i];
         canonical_run_id(&shorter, shorter.id);
-        int64_t found = growth->length[i] < spec->training.steps ? find(growth, shorter.id) : NONE;
+        int64_t found = extension->length[i] < spec->training.steps ? find(extension, shorter.id) : NONE;
         if (found != NONE)
             return found;
     }
@@ -75,143 +76,124 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-static void list_lengths(struct growth *growth)
+static void list_lengths(struct extension *extension)
 {
-    size_t runs = (size_t)growth->view->runs;
-    growth->length = memory_small(runs * sizeof *growth->length);
-    memcpy(growth->length, old_column(growth, "steps")->ints, runs * sizeof *growth->length);
-    qsort(growth->length, runs, sizeof *growth->length, descending);
+    size_t runs = (size_t)extension->view->runs;
+    extension->length = memory_small(runs * sizeof *extension->length);
+    memcpy(extension->length, old_column(extension, "steps")->ints, runs * sizeof *extension->length);
+    qsort(extension->length, runs, sizeof *extension->length, descending);
     for (size_t i = 0; i < runs; i++)
-        if (growth->lengths == 0 || growth->length[growth->lengths - 1] != growth->length[i])
-            growth->length[growth->lengths++] = growth->length[i];
+        if (extension->lengths == 0 || extension->length[extension->lengths - 1] != extension->length[i])
+            extension->length[extension->lengths++] = extension->length[i];
 }
 
-static enum status match(struct growth *growth)
+static enum status match(struct extension *extension)
 {
     enum status status = STATUS_OK;
-    const struct sweep *sweep = growth->sweep;
-    bool *kept = memory_small((size_t)growth->view->runs * sizeof *kept);
+    const struct sweep *sweep = extension->sweep;
+    bool *kept = memory_small((size_t)extension->view->runs * sizeof *kept);
     for (int64_t run = 0; run < sweep->runs; run++) {
-        growth->source[run] = find(growth, sweep->run[run].id);
-        if (growth->source[run] != NONE)
-            kept[growth->source[run]] = true;
+        extension->source[run] = find(extension, sweep->run[run].id);
+        if (extension->source[run] != NONE)
+            kept[extension->source[run]] = true;
     }
     for (int64_t run = 0; run < sweep->runs; run++) {
         const struct run_spec *spec = &sweep->run[run];
-        int64_t shorter = growth->source[run] == NONE ? find_shorter(growth, spec) : NONE;
+        int64_t shorter = extension->source[run] == NONE ? find_shorter(extension, spec) : NONE;
         if (shorter == NONE)
             continue;
         if (spec->training.schedule == SCHEDULE_CONSTANT) {
-            growth->source[run] = shorter;
-            growth->longer[run] = true;
+            extension->source[run] = shorter;
+            extension->longer[run] = true;
             kept[shorter] = true;
         } else if (!kept[shorter]) {
             FAIL_DONE(STATUS_RESULTS,
-                      "--grow: run %s of %s cannot go on to %lld steps, since its learning rate decays over "
-                      "the %lld it "
-                      "was made for; only runs at a constant rate can. Keep its steps in the sweep beside "
-                      "the new ones "
-                      "(they start anew), or give the longer sweep a file of its own with -o",
-                      old_column(growth, "run_id")->texts[shorter], growth->view->path,
-                      (long long)spec->training.steps, (long long)old_column(growth, "steps")->ints[shorter]);
+                      "--grow: run %s of %s cannot continue to %lld steps, because its learning rate decays "
+                      "over %lld steps; only runs at a constant rate can. Keep its steps in the sweep beside "
+                      "the new ones (the new runs start at step 0), or give the longer sweep a file of its "
+                      "own with -o",
+                      old_column(extension, "run_id")->texts[shorter], extension->view->path,
+                      (long long)spec->training.steps,
+                      (long long)old_column(extension, "steps")->ints[shorter]);
         }
     }
-    for (int64_t old = 0; old < growth->view->runs; old++)
+    for (int64_t old = 0; old < extension->view->runs; old++)
         if (!kept[old])
             FAIL_DONE(STATUS_RESULTS,
                       "--grow only adds: run %s of %s is not in this sweep; keep its settings and add to "
-                      "them, or give "
-                      "this sweep a file of its own with -o",
-                      old_column(growth, "run_id")->texts[old], growth->view->path);
+                      "them, or give this sweep a file of its own with -o",
+                      old_column(extension, "run_id")->texts[old], extension->view->path);
 done:
     free(kept);
     return status;
 }
 
-// ---- what a run has ----
+// ---- copying runs ----
 
-// curve [growth->view->points]
-static enum status read_curve(const struct growth *growth, int64_t old, struct store_point *curve,
-                              int64_t *points)
-{
-    enum status status = STATUS_OK;
-    size_t room = (size_t)growth->view->points;
-    int64_t *step = memory_small(room * sizeof *step);
-    double *loss = memory_small(3 * room * sizeof *loss), *r2 = loss + room, *seconds = r2 + room;
-    *points = 0;
-    TRY_DONE(store_view_curves(growth->view, old, step, loss, r2, seconds));
-    for (size_t i = 0; i < room && step[i] >= 0; i++)
-        curve[(*points)++] = (struct store_point){(double)step[i], loss[i], r2[i], seconds[i]};
-done:
-    free(loss);
-    free(step);
-    return status;
-}
-
-static enum status write_curve(struct growth *growth, int64_t run, const struct store_point *curve,
+static enum status write_curve(struct extension *extension, int64_t run, const struct store_point *curve,
                                int64_t points)
 {
     for (int64_t point = 0; point < points; point++)
-        TRY(store_write_curve_point(growth->to, run, point, &curve[point]));
+        TRY(store_write_curve_point(extension->to, run, point, &curve[point]));
     return STATUS_OK;
 }
 
-static enum status copy_checkpoint(struct growth *growth, int64_t run)
+static enum status copy_checkpoint(struct extension *extension, int64_t run)
 {
     enum status status = STATUS_OK;
     struct train_state state = {0};
-    const struct training *training = &growth->sweep->run[run].training;
-    struct store_point *curve = memory_small((size_t)growth->view->points * sizeof *curve);
+    const struct training *training = &extension->sweep->run[run].training;
+    struct store_point *curve = memory_small((size_t)extension->view->points * sizeof *curve);
     bool found = false;
-    TRY_DONE(train_state_alloc((size_t)growth->sweep->cost[run].parameters, &state));
-    TRY_DONE(results_load(growth->from, growth->source[run], &state, curve, &found));
+    TRY_DONE(train_state_alloc((size_t)extension->sweep->cost[run].parameters, &state));
+    TRY_DONE(results_load(extension->from, extension->source[run], &state, curve, &found));
     if (!found)
         goto done;
-    if (growth->longer[run]) { // the point at the old end is none of the longer run's
+    if (extension->longer[run]) { // drop the point of the old run's last step, which the longer run lacks
         int64_t points = 0;
         for (int64_t i = 0; i < state.scalars.points; i++)
             if ((int64_t)curve[i].step % training->evaluate_every == 0)
                 curve[points++] = curve[i];
         state.scalars.points = points;
     }
-    TRY_DONE(write_curve(growth, run, curve, state.scalars.points));
-    TRY_DONE(results_checkpoint(growth->to, run, &state, curve));
-    if (growth->longer[run] || growth->view->status[growth->source[run]] < RUN_DONE)
-        TRY_DONE(results_progress(growth->to, run, &state.scalars));
+    TRY_DONE(write_curve(extension, run, curve, state.scalars.points));
+    TRY_DONE(results_checkpoint(extension->to, run, &state, curve));
+    if (extension->longer[run] || extension->view->status[extension->source[run]] < RUN_DONE)
+        TRY_DONE(results_progress(extension->to, run, &state.scalars));
 done:
     train_state_free(&state);
     free(curve);
     return status;
 }
 
-static double outcome_of(const struct growth *growth, const char *name, int64_t old)
+static double outcome_of(const struct extension *extension, const char *name, int64_t old)
 {
-    const struct column *column = old_column(growth, name);
+    const struct column *column = old_column(extension, name);
     if (!column)
         return NAN;
     return column->type == COLUMN_INT ? (double)column->ints[old] : column->reals[old];
 }
 
-static enum status copy_row(struct growth *growth, int64_t run)
+static enum status copy_row(struct extension *extension, int64_t run)
 {
     enum status status = STATUS_OK;
-    int64_t old = growth->source[run];
-    enum run_state end = (enum run_state)growth->view->status[old];
+    int64_t old = extension->source[run];
+    enum run_state end = (enum run_state)extension->view->status[old];
     struct store_parameters *parameters = NULL;
     int64_t points, model_checksum = -1;
-    struct store_point *curve = memory_small((size_t)growth->view->points * sizeof *curve);
-    double *values = memory_small((size_t)growth->outcomes.count * sizeof *values);
+    struct store_point *curve = memory_small((size_t)extension->view->points * sizeof *curve);
+    double *values = memory_small((size_t)extension->outcomes.count * sizeof *values);
     if (end == RUN_DONE)
-        TRY_DONE(store_view_parameters(growth->view, old, &parameters));
-    TRY_DONE(read_curve(growth, old, curve, &points));
-    TRY_DONE(write_curve(growth, run, curve, points));
+        TRY_DONE(store_view_parameters(extension->view, old, &parameters));
+    TRY_DONE(results_view_curve(extension->view, old, curve, &points));
+    TRY_DONE(write_curve(extension, run, curve, points));
     if (parameters)
-        TRY_DONE(store_write_model(growth->to, run, parameters->values, &model_checksum));
-    for (int i = 0; i < growth->outcomes.count; i++)
-        values[i] = outcome_of(growth, growth->outcomes.columns[i].name, old);
-    TRY_DONE(store_write_row(growth->to, run, end, values, model_checksum,
-                             old_column(growth, "message")->texts[old],
-                             old_column(growth, "arithmetic")->texts[old]));
+        TRY_DONE(store_write_model(extension->to, run, parameters->values, &model_checksum));
+    for (int i = 0; i < extension->outcomes.count; i++)
+        values[i] = outcome_of(extension, extension->outcomes.columns[i].name, old);
+    TRY_DONE(store_write_row(extension->to, run, end, values, model_checksum,
+                             old_column(extension, "message")->texts[old],
+                             old_column(extension, "arithmetic")->texts[old]));
 done:
     store_parameters_free(&parameters);
     free(values);
@@ -219,35 +201,36 @@ done:
     return status;
 }
 
-static enum status copy_run(struct growth *growth, int64_t run)
+static enum status copy_run(struct extension *extension, int64_t run)
 {
-    int64_t old = growth->source[run];
+    int64_t old = extension->source[run];
     if (old == NONE)
         return STATUS_OK;
-    bool lost = growth->view->status[old] == RUN_DIVERGED || growth->view->status[old] == RUN_FAILED;
-    if (growth->longer[run] && lost)
-        return STATUS_OK; // nothing to go on from
-    TRY(copy_checkpoint(growth, run));
-    return !growth->longer[run] && growth->view->status[old] >= RUN_DONE ? copy_row(growth, run) : STATUS_OK;
+    bool lost = extension->view->status[old] == RUN_DIVERGED || extension->view->status[old] == RUN_FAILED;
+    if (extension->longer[run] && lost)
+        return STATUS_OK; // the run starts at step 0
+    TRY(copy_checkpoint(extension, run));
+    return !extension->longer[run] && extension->view->status[old] >= RUN_DONE ? copy_row(extension, run)
+                                                                               : STATUS_OK;
 }
 
-static enum status copy_timeline(struct growth *growth)
+static enum status copy_timeline(struct extension *extension)
 {
     struct timeline_interval *intervals;
     int64_t count, kept = 0;
-    TRY(store_view_timeline(growth->view, &intervals, &count));
-    int64_t *new_run = memory_small((size_t)growth->view->runs * sizeof *new_run);
-    for (int64_t run = growth->sweep->runs - 1; run >= 0;
+    TRY(store_view_timeline(extension->view, &intervals, &count));
+    int64_t *new_run = memory_small((size_t)extension->view->runs * sizeof *new_run);
+    for (int64_t run = extension->sweep->runs - 1; run >= 0;
          run--) // a run itself, rather than what goes on from it
-        if (growth->source[run] != NONE && growth->longer[run])
-            new_run[growth->source[run]] = run;
-    for (int64_t run = 0; run < growth->sweep->runs; run++)
-        if (growth->source[run] != NONE && !growth->longer[run])
-            new_run[growth->source[run]] = run;
+        if (extension->source[run] != NONE && extension->longer[run])
+            new_run[extension->source[run]] = run;
+    for (int64_t run = 0; run < extension->sweep->runs; run++)
+        if (extension->source[run] != NONE && !extension->longer[run])
+            new_run[extension->source[run]] = run;
     enum status status = STATUS_OK;
     for (int64_t i = 0; i < count && status == STATUS_OK; i++) {
         intervals[i].run = new_run[intervals[i].run];
-        status = store_timeline_begin(growth->to, kept++, &intervals[i]);
+        status = store_timeline_begin(extension->to, kept++, &intervals[i]);
     }
     free(new_run);
     free(intervals);
@@ -256,7 +239,7 @@ static enum status copy_timeline(struct growth *growth)
 
 // ---- the file ----
 
-// Mode and owner. Only root may give a file away; anybody else keeps the group where that is allowed.
+// Copies mode and owner of `old` to `next`. Without root's rights the owner stays, and the group if it must.
 static enum status keep_access(const char *old, const char *next)
 {
     struct stat file;
@@ -267,66 +250,66 @@ static enum status keep_access(const char *old, const char *next)
     return kept ? STATUS_OK : file_write_failure(next, "the larger results file", errno);
 }
 
-static enum status fill(struct growth *growth, const char *next)
+static enum status fill(struct extension *extension, const char *next)
 {
     enum status status = STATUS_OK;
-    TRY_DONE(results_create(next, growth->sweep));
-    TRY_DONE(keep_access(growth->view->path, next));
-    TRY_DONE(store_open(growth->view->path, MPI_COMM_SELF, &growth->from));
-    TRY_DONE(store_open(next, MPI_COMM_SELF, &growth->to));
-    for (int64_t run = 0; run < growth->sweep->runs; run++)
-        TRY_DONE(copy_run(growth, run));
-    TRY_DONE(copy_timeline(growth));
+    TRY_DONE(results_create(next, extension->sweep));
+    TRY_DONE(keep_access(extension->view->path, next));
+    TRY_DONE(store_open(extension->view->path, MPI_COMM_SELF, &extension->from));
+    TRY_DONE(store_open(next, MPI_COMM_SELF, &extension->to));
+    for (int64_t run = 0; run < extension->sweep->runs; run++)
+        TRY_DONE(copy_run(extension, run));
+    TRY_DONE(copy_timeline(extension));
 done:
-    if (growth->to) {
-        enum status closed = store_close(&growth->to); // synced
+    if (extension->to) {
+        enum status closed = store_close(&extension->to); // synced
         status = status == STATUS_OK ? closed : status;
     }
-    store_close(&growth->from);
+    store_close(&extension->from);
     return status;
 }
 
-static enum status grow(struct growth *growth)
+static enum status write_extended(struct extension *extension)
 {
     enum status status = STATUS_OK;
-    size_t old_runs = (size_t)growth->view->runs, runs = (size_t)growth->sweep->runs;
-    char *next = memory_format("%s.grown", growth->view->path);
-    growth->known = memory_small(old_runs * sizeof *growth->known);
-    growth->source = memory_small(runs * sizeof *growth->source);
-    growth->longer = memory_small(runs * sizeof *growth->longer);
+    size_t old_runs = (size_t)extension->view->runs, runs = (size_t)extension->sweep->runs;
+    char *next = memory_format("%s.grown", extension->view->path);
+    extension->known = memory_small(old_runs * sizeof *extension->known);
+    extension->source = memory_small(runs * sizeof *extension->source);
+    extension->longer = memory_small(runs * sizeof *extension->longer);
     for (size_t i = 0; i < old_runs; i++)
-        growth->known[i] = (struct known_id){old_column(growth, "run_id")->texts[i], (int64_t)i};
-    qsort(growth->known, old_runs, sizeof *growth->known, by_id);
-    list_lengths(growth);
-    results_outcomes(growth->sweep, &growth->outcomes);
-    TRY_DONE(match(growth));
-    unlink(next); // of a growth that was killed
-    TRY_DONE(fill(growth, next));
-    TRY_DONE(file_rename(next, growth->view->path, "the larger results file"));
+        extension->known[i] = (struct known_id){old_column(extension, "run_id")->texts[i], (int64_t)i};
+    qsort(extension->known, old_runs, sizeof *extension->known, by_id);
+    list_lengths(extension);
+    results_outcomes(extension->sweep, &extension->outcomes);
+    TRY_DONE(match(extension));
+    unlink(next); // left by an extension that was killed
+    TRY_DONE(fill(extension, next));
+    TRY_DONE(file_rename(next, extension->view->path, "the larger results file"));
 done:
     if (status != STATUS_OK)
         unlink(next);
-    column_table_free(&growth->outcomes);
-    free(growth->length);
-    free(growth->longer);
-    free(growth->source);
-    free(growth->known);
+    column_table_free(&extension->outcomes);
+    free(extension->length);
+    free(extension->longer);
+    free(extension->source);
+    free(extension->known);
     free(next);
     return status;
 }
 
 enum status extend_file(const char *path, const struct sweep *sweep, bool other_numerics)
 {
-    struct growth growth = {.sweep = sweep};
-    char *real = realpath(path, NULL); // a link stays one
+    struct extension extension = {.sweep = sweep};
+    char *real = realpath(path, NULL); // the rename replaces the file, not a symbolic link to it
     enum status status = STATUS_OK;
-    TRY_DONE(probe_file_view(real ? real : path, &growth.view));
-    if (results_same_sweep(growth.view, sweep))
+    TRY_DONE(probe_file_view(real ? real : path, &extension.view));
+    if (results_same_sweep(extension.view, sweep))
         goto done;
-    TRY_DONE(results_check_extension(growth.view, sweep, !other_numerics));
-    TRY_DONE(grow(&growth));
+    TRY_DONE(results_check_extension(extension.view, sweep, !other_numerics));
+    TRY_DONE(write_extended(&extension));
 done:
-    store_view_close(&growth.view);
+    store_view_close(&extension.view);
     free(real);
     return status;
 }

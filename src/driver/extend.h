@@ -1,4 +1,4 @@
-/* `run --grow`: the results file of a sweep becomes that of a larger sweep of the same name. */
+/* `run --grow`: extends the results file of a sweep to a larger sweep of the same name. */
 #ifndef DRIVER_EXTEND_H
 #define DRIVER_EXTEND_H
 
@@ -7,10 +7,10 @@
 
 #include <stdbool.h>
 
-/* Makes the new file beside the old one and renames it, so that at any instant one of the two is there,
- * whole. Every run of the old file has to be in the new sweep (it keeps all it has), or the same with more
- * steps at a constant rate (it goes on from its last checkpoint). Anything else is STATUS_RESULTS with a
- * sentence. Does nothing if the sweep is the file's already. One process, which holds the file's lock. */
+/* Writes the new file beside the old one and renames it, so that a complete file exists at any instant. Each
+ * run of the old file must be in the new sweep, unchanged (its results are copied) or with more steps at a
+ * constant learning rate (it continues from its last checkpoint). STATUS_RESULTS for any other difference.
+ * Does nothing if the file already holds the sweep. Not collective; the caller holds the file's lock. */
 enum status extend_file(const char *path, const struct sweep *sweep, bool other_numerics);
 
 #endif

@@ -1,14 +1,14 @@
 #include "driver/forecast.h"
 
 #include "base/memory.h"
-#include "driver/result_tables.h"
+#include "driver/timeline.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-// Measured on one machine: MPI comes up, the file is made (10,000 runs: 4 s).
-static const double start_seconds = 0.5, start_seconds_a_run = 0.0004;
+// Time to start MPI, and to create the results file (10,000 runs: 4 s). Measured on one machine.
+static const double start_seconds = 0.5, start_seconds_per_run = 0.0004;
 
 enum { ROWS = 32, WIDTH = 72 };
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -23,7 +23,7 @@ void forecast_make(const struct sweep *sweep, const struct throughputs *throughp
     simulate(run, sweep->runs, &throughputs->network, ranks, 0, with_timeline, &simulation);
     *forecast = (struct forecast){.ranks = ranks,
                                   .seconds = simulation.seconds + start_seconds +
-                                             start_seconds_a_run * (double)sweep->runs,
+                                             start_seconds_per_run * (double)sweep->runs,
                                   .efficiency = simulation.work_seconds / (simulation.seconds * ranks),
                                   .bound_seconds = simulation.bound_seconds,
                                   .simulation = simulation};
@@ -64,8 +64,7 @@ void forecast_draw(const struct forecast *forecast, const struct sweep *sweep, F
         int begin = (int)(WIDTH * interval->start_seconds / simulation->seconds + 0.5);
         int end = (int)(WIDTH * interval->end_seconds / simulation->seconds + 0.5);
         for (int row = 0; row < rows; row++) {
-            int shown =
-                (int)((int64_t)row * forecast->ranks / rows); // the first rank of a block stands for it
+            int shown = (int)((int64_t)row * forecast->ranks / rows); // the first rank of the block
             if (shown >= interval->first_rank && shown < interval->first_rank + interval->ranks)
                 memset(picture[row] + begin, letters[interval->run % (int64_t)(sizeof letters - 1)],
                        (size_t)(end - begin));

@@ -1,4 +1,4 @@
-/* How long a sweep will take on so many ranks, by simulation, and who will do what when. */
+/* Predicted time and timeline of a sweep, by simulating the scheduler. */
 #ifndef DRIVER_FORECAST_H
 #define DRIVER_FORECAST_H
 
@@ -10,25 +10,25 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Of one number of ranks. */
+/* Predicted cost of the sweep on `ranks` ranks. */
 struct forecast {
     int ranks;
-    double seconds;    // of the whole command, its start included
-    double efficiency; // work of one rank alone / (seconds of the schedule * ranks)
-    double bound_seconds;
+    double seconds;               // of the whole command, start-up included
+    double efficiency;            // seconds of the work on one rank / (seconds of the schedule * ranks)
+    double bound_seconds;         // lower bound of any schedule
     struct simulation simulation; // the caller frees it with simulate_free
 };
 
-/* with_timeline: for the two functions below. */
+/* Simulates the sweep on `ranks` ranks. `with_timeline`: keep the intervals for the two functions below. */
 void forecast_make(const struct sweep *sweep, const struct throughputs *throughputs, int ranks,
                    bool with_timeline, struct forecast *forecast);
 
-/* The timeline as `export --timeline` will print it. The caller frees the table. */
+/* Fills the table with the predicted timeline, in the format of `export --timeline`. The caller frees it. */
 void forecast_timeline(const struct forecast *forecast, const struct sweep *sweep,
                        struct column_table *table);
 
-/* A line for each rank, or for each of at most 32 blocks of ranks: a letter for the run, a dot for nothing to
- * do. */
+/* Draws the predicted timeline: one line per rank, or per block of ranks (at most 32 lines). A letter stands
+ * for a run, a dot for idle time. */
 void forecast_draw(const struct forecast *forecast, const struct sweep *sweep, FILE *out);
 
 #endif

@@ -19,12 +19,13 @@
 #include <time.h>
 #include <unistd.h>
 
-static const double timeout = 60;       // seconds from one heartbeat to the next
-static const double poll_seconds = 0.1; // for which the parent waits at a time
+static const double timeout = 60;       // maximum seconds between two heartbeats
+static const double poll_seconds = 0.1; // timeout of one poll
 
 extern char **environ;
 
-// This process's environment, with variables that keep libraries from starting threads when they are loaded.
+// Returns this process's environment, with variables that keep libraries from starting threads when they are
+// loaded. The caller frees the array.
 static const char **child_environment(void)
 {
     static const char *const quiet[] = {"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1"};
@@ -33,7 +34,7 @@ static const char **child_environment(void)
     while (environ[count])
         count++;
     const char **variables = memory_small((count + QUIET + 1) * sizeof *variables);
-    memcpy(variables, quiet, sizeof quiet); // first: getenv takes the first of two
+    memcpy(variables, quiet, sizeof quiet); // in front, because getenv returns the first match
     memcpy(variables + QUIET, environ, count * sizeof *variables);
     return variables;
 }
@@ -76,28 +77,27 @@ static double processor_seconds(pid_t child)
     return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec;
 }
 
-struct silence {
+struct gap {
     double seconds;   // since the last heartbeat
     double processor; // seconds of processor time that the child has used meanwhile
 };
 
-static void silence_begin(struct silence *silence, pid_t child)
+static void gap_begin(struct gap *gap, pid_t child)
 {
-    *silence = (struct silence){clock_seconds(), processor_seconds(child)};
+    *gap = (struct gap){clock_seconds(), processor_seconds(child)};
 }
 
-static void silence_end(struct silence *silence, pid_t child)
+static void gap_end(struct gap *gap, pid_t child)
 {
-    *silence =
-        (struct silence){clock_seconds() - silence->seconds, processor_seconds(child) - silence->processor};
+    *gap = (struct gap){clock_seconds() - gap->seconds, processor_seconds(child) - gap->processor};
 }
 
-// Gathers the child's message until the child closes the pipe. Returns false after `timeout` without a
-// heartbeat. The function counts polls instead of reading the clock: parent and child may both have been
-// stopped (Ctrl-Z, a suspended job).
-static bool listen_to(int fd, pid_t child, struct text *message, struct silence *silence)
+// Receives the child's message until the child closes the pipe. Returns false after `timeout` without a
+// heartbeat. The function counts polls instead of reading the clock, because parent and child may both have
+// been stopped (Ctrl-Z, a suspended job).
+static bool receive_message(int fd, pid_t child, struct text *message, struct gap *gap)
 {
-    silence_begin(silence, child);
+    gap_begin(gap, child);
     for (double left = timeout; left > 0;) {
         char bytes[4096];
         struct pollfd pipe = {.fd = fd, .events = POLLIN};
@@ -115,15 +115,15 @@ static bool listen_to(int fd, pid_t child, struct text *message, struct silence 
             if (bytes[i]) // not a heartbeat
                 text_add_bytes(message, &bytes[i], 1);
         left = timeout;
-        silence_begin(silence, child);
+        gap_begin(gap, child);
     }
-    silence_end(silence, child);
+    gap_end(gap, child);
     return false;
 }
 
-static const char go_back[] = "it is damaged; go back to a copy of it, or give the sweep a new file with -o";
+static const char advice[] = "it is damaged; go back to a copy of it, or give the sweep a new file with -o";
 
-static enum status no_answer(const char *path)
+static enum status fail_timeout(const char *path)
 {
     FAIL(STATUS_MACHINE,
          "%s: its file system has not responded for %.0f s; run the same command again when the file system "
@@ -131,20 +131,21 @@ static enum status no_answer(const char *path)
          path, timeout);
 }
 
-// A child that computes without end follows damaged metadata in circles. A child that waits has no answer
-// from the file system.
-static enum status judge_silence(const char *path, const struct silence *silence)
+// A child that used processor time since its last heartbeat is in an endless loop, caused by damaged
+// metadata. A child that used none waits for the file system.
+static enum status classify_timeout(const char *path, const struct gap *gap)
 {
-    if (silence->processor > 0.1 * silence->seconds)
-        FAIL(STATUS_RESULTS, "%s: HDF5 computes without end while reading it: %s", path, go_back);
-    return no_answer(path);
+    if (gap->processor > 0.1 * gap->seconds)
+        FAIL(STATUS_RESULTS, "%s: HDF5 computes without end while reading it: %s", path, advice);
+    return fail_timeout(path);
 }
 
-static enum status judge(const char *path, int result, struct text *message)
+// Turns the child's exit into a status of this process.
+static enum status classify_exit(const char *path, int result, struct text *message)
 {
     if (WIFSIGNALED(result))
         FAIL(STATUS_RESULTS, "%s: reading it ended with signal %d (%s): %s", path, WTERMSIG(result),
-             strsignal(WTERMSIG(result)), go_back);
+             strsignal(WTERMSIG(result)), advice);
     enum status status = (enum status)WEXITSTATUS(result);
     if (status == STATUS_OK)
         return STATUS_OK;
@@ -169,23 +170,23 @@ enum status probe_file(const char *path, enum probe what)
         close(ends[0]);
         FAIL(STATUS_MACHINE, "cannot probe %s: cannot start a process: %s", path, strerror(error));
     }
-    struct silence silence;
-    bool exited = listen_to(ends[0], child, &message, &silence);
+    struct gap gap;
+    bool exited = receive_message(ends[0], child, &message, &gap);
     if (!exited)
         kill(child, SIGKILL);
     close(ends[0]);
     if (exited)
         while (waitpid(child, &result, 0) < 0 && errno == EINTR)
             continue;
-    else // for a second: a process that waits for a dead file system cannot be killed
+    else // at most 1 s: a process that waits for a dead file system cannot be killed
         for (int tries = 0; tries < 100 && waitpid(child, &result, WNOHANG) == 0; tries++)
             usleep(10000);
-    status = exited ? judge(path, result, &message) : judge_silence(path, &silence);
+    status = exited ? classify_exit(path, result, &message) : classify_timeout(path, &gap);
     text_free(&message);
     return status;
 }
 
-// ---- the parent's own reading: a thread watches it ----
+// ---- watchdog of the parent's own reads ----
 
 static char *watched; // path
 static atomic_bool is_reading;
@@ -197,7 +198,7 @@ static void count_heartbeat(bool reading)
     heartbeats++;
 }
 
-// A thread, because no signal handler runs while the process waits for a network file system.
+// The watchdog is a thread, because no signal handler runs while a process waits for a network file system.
 static void *watch(void *unused)
 {
     (void)unused;
@@ -209,7 +210,7 @@ static void *watch(void *unused)
         last = heartbeats;
     }
     struct text message = {0};
-    enum status status = no_answer(watched);
+    enum status status = fail_timeout(watched);
     text_add_visible_lines(&message, status_message());
     fprintf(stderr, "%s\n", message.chars);
     _exit(status_exit_code(status));
@@ -225,7 +226,7 @@ static void start_watch(const char *path)
     if (started)
         return;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); // signals are for the thread that reads
+    pthread_sigmask(SIG_SETMASK, &all, &before); // only the reading thread handles signals
     if (pthread_create(&thread, NULL, watch, NULL) == 0)
         store_set_heartbeat(count_heartbeat);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

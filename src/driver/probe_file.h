@@ -1,8 +1,8 @@
-/* A probe of a results file: a process of its own reads the file before this process opens it.
+/* Probe of a results file: a child process reads the file before this process opens it.
  *
- * libhdf5 believes most of what it finds in a file: damaged metadata may crash it, or send it round in
- * circles. Every command that opens an existing file therefore first starts the program anew as `weightsweep
- * look FILE`. The child writes a heartbeat with every object that it reads. Results of the probe:
+ * libhdf5 does not validate all metadata: damaged metadata may crash it or send it into an endless loop.
+ * Every command that opens an existing file therefore first starts the child `weightsweep look FILE`. The
+ * child writes a heartbeat with each object that it reads. Results of the probe:
  *   - STATUS_RESULTS: the child reads wrong bytes, dies of a signal, or computes for 60 s without a
  * heartbeat;
  *   - STATUS_MACHINE: the child meets EIO, or waits for 60 s without a heartbeat (the file system does not
@@ -23,12 +23,12 @@ enum probe {
 /* Probes the file. The failure of the child becomes the failure of this process. Not collective. */
 enum status probe_file(const char *path, enum probe what);
 
-/* store_view_open, and STATUS_RESULTS unless the columns are there that all commands use: steps, steps_done,
+/* store_view_open. STATUS_RESULTS if a column is missing that all commands use: steps, steps_done,
  * flops_per_step. */
 enum status probe_file_view(const char *path, struct store_view **view);
 
-/* probe_file. From then on a read of a results file that makes no progress for 60 s ends the process with
- * STATUS_MACHINE. For commands that only read. */
+/* probe_file, then starts a watchdog: a later read of a results file that makes no progress for 60 s ends the
+ * process with STATUS_MACHINE. For commands that only read. */
 enum status probe_file_before(const char *path, enum probe what);
 
 /* probe_file_before, then probe_file_view. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "driver/display.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,8 +15,8 @@ enum { LIVE_RUNS = 16, LINE_RUNS = 3, BAR_WIDTH = 30 };
 
 struct progress_run {
     int64_t steps;
-    int ranks;                       // 0: not running
-    double loss, wall_seconds, rate; // rate: steps a second
+    int ranks; // 0: not running
+    double loss, wall_seconds, steps_per_second;
 };
 
 struct progress {
@@ -23,13 +24,12 @@ struct progress {
     const struct sweep *sweep;
     FILE *err;
     struct progress_run *run;          // [sweep->runs]
-    char **label;                      // [sweep->runs], what tells the run from the others
+    char **label;                      // [sweep->runs], the id and the settings that vary
     double *cost;                      // [sweep->runs], FLOPs
     double total, done, done_at_start; // FLOPs
-    int64_t runs, finished;            // that count
-    double start, last;                // last: of a picture; 0: it is out of date
-    int lines;                         // of the live display on the screen
-    int width;
+    int64_t runs, finished;            // registered runs, and those that are finished
+    double start, last;                // clock at the start and at the last output; last 0: print at once
+    struct display display;
 };
 
 enum status progress_kind_of(const char *name, enum progress_kind *kind)
@@ -43,7 +43,7 @@ enum status progress_kind_of(const char *name, enum progress_kind *kind)
     FAIL(STATUS_USAGE, "--progress %s: unknown kind; expected `auto`, `live`, `lines` or `none`", name);
 }
 
-// ---- labels: the id and the settings that differ between runs ----
+// ---- labels: the id and the settings that vary between runs ----
 
 static char *value_text(const struct column *column, int64_t row)
 {
@@ -65,7 +65,7 @@ static char **make_labels(const struct sweep *sweep)
     struct text *text = memory_small((size_t)sweep->runs * sizeof *text);
     for (int64_t run = 0; run < sweep->runs; run++)
         text_add(&text[run], sweep->run[run].id);
-    // What follows from other settings, or only says what they cost, tells nothing more.
+    // Columns that follow from other settings.
     static const char *const skipped[] = {"run_id",           "equation_ratio", "generator_inputs",
                                           "generator_hidden", "parameters",     "flops_per_step"};
     for (int i = 0; i < table.count; i++) {
@@ -99,7 +99,7 @@ void progress_create(enum progress_kind kind, const struct sweep *sweep, FILE *e
                                   .err = err,
                                   .start = clock_seconds(),
                                   .last = clock_seconds(),
-                                  .width = columns && atoi(columns) >= 40 ? atoi(columns) : 80};
+                                  .display = {.out = err, .width = columns ? atoi(columns) : 0}};
     size_t runs = (size_t)sweep->runs;
     progress->run = memory_small(runs * sizeof *progress->run);
     progress->cost = memory_small(runs * sizeof *progress->cost);
@@ -125,14 +125,15 @@ void progress_destroy(struct progress **out)
     *out = NULL;
 }
 
-// ---- what happens ----
+// ---- reports ----
 
 static int64_t steps_of(const struct progress *progress, int64_t run)
 {
     return progress->sweep->run[run].training.steps;
 }
 
-static void count(struct progress *progress, int64_t run, int64_t steps)
+// Sets the steps of a run that are done, and adds their FLOPs.
+static void set_steps(struct progress *progress, int64_t run, int64_t steps)
 {
     double share = (double)(steps - progress->run[run].steps) / (double)steps_of(progress, run);
     progress->done += progress->cost[run] * share;
@@ -161,14 +162,15 @@ void progress_at(struct progress *progress, int64_t run, int64_t steps, double l
     struct progress_run *at = &progress->run[run];
     if (wall_seconds > at->wall_seconds && steps > at->steps) {
         double rate = (double)(steps - at->steps) / (wall_seconds - at->wall_seconds);
-        at->rate = at->rate > 0 ? 0.9 * at->rate + 0.1 * rate : rate; // one report covers a few steps only
+        at->steps_per_second = at->steps_per_second > 0 ? 0.9 * at->steps_per_second + 0.1 * rate
+                                                        : rate; // smoothed: a report covers few steps
     }
     at->wall_seconds = wall_seconds;
     at->loss = loss;
-    count(progress, run, steps);
+    set_steps(progress, run, steps);
 }
 
-// ---- pictures ----
+// ---- output ----
 
 static void add_time(struct text *text, double seconds)
 {
@@ -201,54 +203,32 @@ static void add_run(const struct progress *progress, int64_t run, struct text *t
                 (long long)steps_of(progress, run));
     if (isfinite(at->loss))
         text_format(text, ", loss %.4g", at->loss);
-    if (at->rate > 0)
-        text_format(text, ", %.3g steps/s", at->rate);
+    if (at->steps_per_second > 0)
+        text_format(text, ", %.3g steps/s", at->steps_per_second);
     if (at->ranks > 1)
         text_format(text, ", %d ranks", at->ranks);
-}
-
-static void print_line(struct progress *progress, const char *line)
-{
-    fprintf(progress->err, "\r\033[K%.*s\n", progress->width - 1, line);
-    progress->lines++;
-}
-
-static void erase(struct progress *progress)
-{
-    if (progress->lines > 0)
-        fprintf(progress->err, "\033[%dA\r\033[J", progress->lines);
-    progress->lines = 0;
 }
 
 static void draw_live(struct progress *progress)
 {
     struct text text = {0};
-    int filled = (int)(BAR_WIDTH * progress->done / progress->total + 0.5);
-    erase(progress);
+    int filled = (int)(BAR_WIDTH * progress->done / progress->total + 0.5), running = 0;
     text_add(&text, "[");
     for (int i = 0; i < BAR_WIDTH; i++)
         text_add(&text, i < filled ? "#" : ".");
     text_add(&text, "] ");
     add_overall(progress, &text);
-    print_line(progress, text.chars);
-    text_free(&text);
-    int shown = 0, running = 0;
     for (int64_t run = 0; run < progress->sweep->runs; run++) {
-        if (progress->run[run].ranks == 0)
+        if (progress->run[run].ranks == 0 || ++running > LIVE_RUNS)
             continue;
-        if (++running > LIVE_RUNS)
-            continue;
+        text_add(&text, "\n");
         add_run(progress, run, &text);
-        print_line(progress, text.chars);
-        text_free(&text);
-        shown++;
     }
-    if (running > shown) {
-        text_format(&text, "and %d more", running - shown);
-        print_line(progress, text.chars);
-        text_free(&text);
-    }
-    fflush(progress->err);
+    if (running > LIVE_RUNS)
+        text_format(&text, "\nand %d more", running - LIVE_RUNS);
+    text_add(&text, "\n");
+    display_draw(&progress->display, text.chars);
+    text_free(&text);
 }
 
 static void draw_line(const struct progress *progress)
@@ -269,17 +249,17 @@ static void draw_line(const struct progress *progress)
     text_free(&text);
 }
 
-void progress_finished(struct progress *progress, int64_t run, const char *how, double r2)
+void progress_finished(struct progress *progress, int64_t run, const char *outcome, double r2)
 {
     struct progress_run *at = &progress->run[run];
     at->ranks = 0;
     progress->finished++;
-    count(progress, run, steps_of(progress, run)); // nothing is left of it
+    set_steps(progress, run, steps_of(progress, run)); // also of a run that diverged
     if (progress->kind == PROGRESS_NONE)
         return;
     if (progress->kind == PROGRESS_LIVE)
-        erase(progress);
-    fprintf(progress->err, "%s: %s", progress->label[run], how);
+        display_erase(&progress->display);
+    fprintf(progress->err, "%s: %s", progress->label[run], outcome);
     if (isfinite(r2))
         fprintf(progress->err, ", R^2 %.2f %%", 100 * r2);
     fprintf(progress->err, "\n");
@@ -288,7 +268,7 @@ void progress_finished(struct progress *progress, int64_t run, const char *how, 
 
 void progress_stopped(struct progress *progress, int64_t run, int64_t steps)
 {
-    count(progress, run, steps);
+    set_steps(progress, run, steps);
     progress->run[run].ranks = 0;
     progress->last = 0;
 }

@@ -1,4 +1,4 @@
-/* How far a sweep is, on standard error while it runs. */
+/* Progress of a running sweep, printed to standard error. Rank 0 only. */
 #ifndef DRIVER_PROGRESS_H
 #define DRIVER_PROGRESS_H
 
@@ -11,32 +11,34 @@
 enum progress_kind {
     PROGRESS_AUTO,  // live on a terminal, else lines
     PROGRESS_LIVE,  // a display that redraws itself
-    PROGRESS_LINES, // a plain line every so often
+    PROGRESS_LINES, // one line every 10 s
     PROGRESS_NONE,
 };
 
 struct progress;
 
+/* Parses the name of a kind; STATUS_USAGE if it is unknown. */
 enum status progress_kind_of(const char *name, enum progress_kind *kind);
 
-/* The sweep stays the caller's. */
+/* Creates the progress of a sweep. The sweep must outlive it. The caller frees it with progress_destroy. */
 void progress_create(enum progress_kind kind, const struct sweep *sweep, FILE *err,
                      struct progress **progress);
 void progress_destroy(struct progress **progress);
 
-/* What is known before the work begins, for each run that counts: the steps it has done already, and whether
- * anything is left of it. */
+/* Registers a run before training begins. `steps`: the steps that are done; `left`: the run is not finished.
+ * Runs that are not registered do not count. */
 void progress_begin(struct progress *progress, int64_t run, int64_t steps, bool left);
 
+/* Report that `ranks` ranks train the run, and how far they are. wall_seconds: time of the run so far. */
 void progress_started(struct progress *progress, int64_t run, int ranks);
 void progress_at(struct progress *progress, int64_t run, int64_t steps, double loss, double wall_seconds);
-/* how: "done", "diverged", ... */
-void progress_finished(struct progress *progress, int64_t run, const char *how, double r2);
+/* Report the end of a run, or an interruption after `steps` steps. outcome: "done", "diverged", ... */
+void progress_finished(struct progress *progress, int64_t run, const char *outcome, double r2);
 void progress_stopped(struct progress *progress, int64_t run, int64_t steps);
 
-/* Prints when it is time to. */
+/* Prints if the interval between two outputs has passed. Call often. */
 void progress_tick(struct progress *progress);
-/* The last picture. */
+/* Prints the final state. */
 void progress_end(struct progress *progress);
 
 #endif

@@ -7,7 +7,7 @@
 
 enum { NAMED_RUNS = 8 };
 
-static void say(FILE *err, const struct sweep *sweep, const bool *damaged)
+static void print_note(FILE *err, const struct sweep *sweep, const bool *damaged)
 {
     int64_t count = 0;
     struct text names = {0};
@@ -17,8 +17,7 @@ static void say(FILE *err, const struct sweep *sweep, const bool *damaged)
     if (count > 0)
         fprintf(err,
                 "note: %lld finished run%s no longer match%s its checksums (%s%s): done again from the "
-                "newest whole "
-                "checkpoint\n",
+                "newest valid checkpoint\n",
                 (long long)count, count == 1 ? "" : "s", count == 1 ? "es" : "", names.chars,
                 count > NAMED_RUNS ? ", ..." : "");
     text_free(&names);
@@ -36,7 +35,7 @@ enum status repair_runs(const struct sweep *sweep, struct store *store, const bo
             status = store_write_status(store, run, RUN_PENDING);
         }
     if (rank == 0)
-        say(err, sweep, damaged);
+        print_note(err, sweep, damaged);
     MPI_Bcast(run_state, (int)sweep->runs, MPI_UINT8_T, 0, comm);
     return agree(status, comm);
 }

@@ -14,16 +14,16 @@ static const struct column every_run[OUTCOMES] = {
     [OUTCOME_LOSS] = {"loss", "1", "training loss, mean over the last step's batch", COLUMN_REAL, {NULL}},
     [OUTCOME_LOSS_EMA] = {"loss_ema",
                           "1",
-                          "training loss, exponential moving average (decay 0.99 a step)",
+                          "training loss, exponential moving average (decay 0.99 per step)",
                           COLUMN_REAL,
                           {NULL}},
     [OUTCOME_R2] = {"r2", "1", "R^2 on held-out generators", COLUMN_REAL, {NULL}},
     [OUTCOME_R2_STDERR] =
         {"r2_stderr", "1", "standard error of R^2 over the held-out generators", COLUMN_REAL, {NULL}},
     [OUTCOME_WALL_SECONDS] =
-        {"wall_seconds", "s", "time of the run, interruptions left out", COLUMN_REAL, {NULL}},
+        {"wall_seconds", "s", "wall time of the run without interruptions", COLUMN_REAL, {NULL}},
     [OUTCOME_RANK_SECONDS] =
-        {"rank_seconds", "s", "time of the run times the ranks that worked on it", COLUMN_REAL, {NULL}},
+        {"rank_seconds", "s", "wall time of the run times the ranks that trained it", COLUMN_REAL, {NULL}},
 };
 
 static int list_extra_evaluations(const struct run_spec *run,
@@ -57,7 +57,7 @@ void results_outcomes(const struct sweep *sweep, struct column_table *outcomes)
 static void describe_model(const void *context, int64_t run, struct store_model *model)
 {
     const struct sweep *sweep = context;
-    static struct tensor_table table; // the names must outlive this call, until the next
+    static struct tensor_table table; // static: the caller reads the names until the next call
     model_tensors(&sweep->run[run].model, &table);
     model->tensors = table.count;
     for (int i = 0; i < table.count; i++) {
@@ -70,7 +70,7 @@ static void describe_model(const void *context, int64_t run, struct store_model 
     model->checkpoint_bytes = training_state_bytes(&table);
 }
 
-// Creates the file at `path`, or tells its size where that is NULL.
+// Creates the file at `path`. If `path` is NULL, sets *bytes to its size instead.
 static enum status create(const char *path, const struct sweep *sweep, int64_t *bytes)
 {
     struct column_table settings, outcomes;
@@ -107,7 +107,7 @@ enum status results_bytes(const struct sweep *sweep, int64_t *bytes)
     return create(NULL, sweep, bytes);
 }
 
-// The value of `name:` in a resolved sweep, with its quotes.
+// Returns the value of `name:` in a resolved sweep, with quotes. The caller frees it.
 static char *name_in(const char *resolved)
 {
     const char *line = strncmp(resolved, "name: ", 6) == 0 ? resolved : strstr(resolved, "\nname: ");
@@ -120,7 +120,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-// How many of the sweep's runs are in the file.
+// Number of the sweep's runs that are in the file.
 static int64_t count_common(const struct store_view *view, const struct sweep *sweep)
 {
     size_t count = (size_t)view->runs;
@@ -148,9 +148,8 @@ static enum status refuse_sweep(const struct store_view *view, const struct swee
         status = status_fail(
             STATUS_RESULTS, __FILE__, __LINE__,
             "%s holds another sweep by the name of %s: %lld of its %lld run%s in this sweep, of %lld; "
-            "use the settings it was made with (its attribute `resolved`), add what is missing with --grow, "
-            "or "
-            "give this one a file of its own with -o",
+            "use the settings it was made with (its attribute `resolved`), add the missing runs with --grow, "
+            "or give this one a file of its own with -o",
             view->path, name, (long long)count_common(view, sweep), (long long)view->runs,
             view->runs == 1 ? " is" : "s are", (long long)sweep->runs);
     free(name);
@@ -158,8 +157,7 @@ static enum status refuse_sweep(const struct store_view *view, const struct swee
     return status;
 }
 
-// By name and ids, not by `resolved`: a later version's text also names the settings that came since, at
-// their defaults.
+// Compares name and ids, not `resolved`: the text of a later version also has the settings that were added.
 bool results_same_sweep(const struct store_view *view, const struct sweep *sweep)
 {
     char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
@@ -183,8 +181,7 @@ static enum status check_continuable(const struct store_view *view)
     if (view->archive)
         FAIL(STATUS_RESULTS,
              "%s is an archive: it holds no checkpoints, so it can be read but not continued; continue the "
-             "file that it was "
-             "made from, or give the sweep a new one with -o",
+             "file that it was made from, or give the sweep a new one with -o",
              view->path);
     return STATUS_OK;
 }
@@ -199,8 +196,8 @@ static enum status check_numerics(const struct store_view *view, bool same_numer
     }
     enum status status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
                                      "%s was computed with another arithmetic (%s; here it is %s), so the "
-                                     "bits would differ; run on such a "
-                                     "machine again, or mix them with --allow-other-arithmetic",
+                                     "bits would differ; run on such a machine again, or mix them with "
+                                     "--allow-other-arithmetic",
                                      view->path, begun_with, numerics_name());
     free(begun_with);
     return status;
@@ -225,12 +222,12 @@ enum status results_check_extension(const struct store_view *view, const struct 
     return same ? check_numerics(view, same_numerics) : refuse_sweep(view, sweep);
 }
 
-// ---- what a run leaves ----
+// ---- checkpoints and rows ----
 
 enum { SEGMENTS = 4 };
 
-// Part of the file format: a change of it needs a new SLOT_VERSION.
-_Static_assert(sizeof(struct train_scalars) == 64, "a checkpoint begins with these eight numbers");
+// struct train_scalars is part of the file format: a change needs a new SLOT_VERSION.
+_Static_assert(sizeof(struct train_scalars) == 64, "a checkpoint begins with these eight values");
 
 static void state_segments(const struct train_state *state, struct store_segment segments[SEGMENTS])
 {
@@ -286,7 +283,7 @@ static void fill_further(const struct run_spec *run, const struct column_table *
     struct score_column names[EXTRA_SCORES_PER_EVALUATION];
     int count = list_extra_evaluations(run, list);
     for (int i = OUTCOMES; i < outcomes->count; i++)
-        values[i] = NAN; // what other runs ask for
+        values[i] = NAN; // extra evaluations of other runs
     for (int i = 0; i < count; i++) {
         extra_evaluation_columns(&list[i], names);
         for (int k = 0; k < list[i].scores; k++)
@@ -294,7 +291,7 @@ static void fill_further(const struct run_spec *run, const struct column_table *
     }
 }
 
-// The parameters of the run's last checkpoint become its model.
+// Writes the parameters of the run's last checkpoint as its model.
 static enum status write_model(struct store *store, const struct sweep *sweep, int64_t run, int64_t *checksum)
 {
     enum status status = STATUS_OK;

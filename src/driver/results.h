@@ -1,5 +1,5 @@
-/* A sweep and its results file: what the file holds for it, whether a file is this sweep's, and what a run
- * leaves in it. The only place that knows both sides. */
+/* Results file of a sweep: the columns, the check that a file belongs to a sweep, checkpoints and rows. The
+ * only component that depends on both sweep/ and store/. */
 #ifndef DRIVER_RESULTS_H
 #define DRIVER_RESULTS_H
 
@@ -7,7 +7,8 @@
 #include "store/store.h"
 #include "sweep/sweep.h"
 
-/* The results columns of every run, in the file's order; behind them those of further evaluations. */
+/* The outcome columns of every file, in the file's order. The columns of extra evaluations come after them.
+ */
 enum outcome {
     OUTCOME_STEPS_DONE,
     OUTCOME_LOSS,
@@ -19,38 +20,39 @@ enum outcome {
     OUTCOMES,
 };
 
-/* The outcome columns of this sweep's file, without rows: the above, and the scores of further evaluations
- * that any of its runs asks for. The caller frees them with column_table_free. */
+/* Fills the table with the outcome columns of the sweep's file, without rows: enum outcome, then the scores
+ * of the extra evaluations of any run. The caller frees it with column_table_free. */
 void results_outcomes(const struct sweep *sweep, struct column_table *outcomes);
 
-/* Creates the file for this sweep. One process. */
+/* Creates the file for the sweep. Not collective. */
 enum status results_create(const char *path, const struct sweep *sweep);
 
-/* STATUS_RESULTS with a sentence unless the file is this sweep's and, if `same_numerics`, was begun with this
- * process's arithmetic. */
+/* STATUS_RESULTS if the file belongs to another sweep or cannot be continued. With `same_numerics` also if
+ * the numerics of the file differ from those of this process. */
 enum status results_check(const struct store_view *view, const struct sweep *sweep, bool same_numerics);
 
-/* Whether the file holds the runs of this sweep, in its order, under its name. */
+/* True if the file has the name and the runs of the sweep, in the same order. */
 bool results_same_sweep(const struct store_view *view, const struct sweep *sweep);
 
-/* As results_check, for a sweep of the same name that may have other runs. */
+/* results_check for an extension: the sweep must have the same name and may have other runs. */
 enum status results_check_extension(const struct store_view *view, const struct sweep *sweep,
                                     bool same_numerics);
 
-/* Checkpoints: the state of a run and its curve so far, [state->scalars.points]. `curve` has room for
- * store_points, or is NULL where it is not wanted. */
+/* Read and write a checkpoint: the state of a run and its curve. For reading, curve is [store_points] or
+ * NULL; for writing, [state->scalars.points]. *found is false if the run has no valid checkpoint. */
 enum status results_load(struct store *store, int64_t run, struct train_state *state,
                          struct store_point *curve, bool *found);
 enum status results_checkpoint(struct store *store, int64_t run, const struct train_state *state,
                                const struct store_point *curve);
 
-/* The size in bytes of the file for this sweep. */
+/* Sets *bytes to the size of the file that results_create would create. */
 enum status results_bytes(const struct sweep *sweep, int64_t *bytes);
 
-/* How far an unfinished run is. */
+/* Writes the outcomes of an unfinished run. */
 enum status results_progress(struct store *store, int64_t run, const struct train_scalars *scalars);
 
-/* `run_scores`: of the run's extra_evaluations_list; `outcomes`: of results_outcomes. */
+/* Writes the row of a finished run, and its model if the run is done; for TRAIN_STOPPED only the progress.
+ * run_scores: in the order of the run's extra_evaluations_list; outcomes: from results_outcomes. */
 enum status results_finish(struct store *store, const struct sweep *sweep,
                            const struct column_table *outcomes, int64_t run, enum train_end end,
                            const struct train_scalars *scalars, const double *run_scores,

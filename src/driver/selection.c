@@ -34,7 +34,7 @@ static enum status add_id(const struct selection *selection, const char *id, boo
 
 // ---- conditions ----
 
-// The column of a setting that is named as in a sweep file's axis, or by its column.
+// Finds a column by the setting's name in an axis of a sweep file, or by the column's name.
 static const struct column *column_of(const struct column_table *runs, const char *key)
 {
     for (enum setting_id id = 0; id < SETTINGS; id++) {
@@ -57,7 +57,7 @@ static enum status refuse_key(const struct selection *selection, const char *key
          nearest.name[0] ? "`?" : "");
 }
 
-// One number or word of a list; false at its end.
+// Copies the next item of a list to `item` and advances *list. False at the end of the list.
 static bool next_item(const char **list, char item[64])
 {
     *list += strspn(*list, " ,[]");
@@ -73,7 +73,7 @@ static bool same_item(const char *a, const char *b)
     return strcmp(a, b) == 0 || (number_real(a, &x) && number_real(b, &y) && x == y);
 }
 
-// Brackets and blanks say nothing here, and a number may be written in several ways.
+// Compares two lists item by item. Brackets and blanks are ignored, numbers are compared by value.
 static bool same_list(const char *a, const char *b)
 {
     char x[64], y[64];
@@ -117,7 +117,7 @@ static void print_value(const struct column *column, int64_t run, struct text *t
         text_format(text, "[%s]", column->texts[run]);
 }
 
-// Names the values that there are.
+// Fails with a list of the values that runs have.
 static enum status refuse_value(const struct selection *selection, const struct column *column,
                                 const char *key, const char *value)
 {
@@ -147,7 +147,7 @@ static enum status refuse_value(const struct selection *selection, const struct 
     return status;
 }
 
-// Without the blanks around it.
+// Removes blanks at both ends, in place.
 static char *trimmed(char *word)
 {
     word += strspn(word, " ");
@@ -156,8 +156,8 @@ static char *trimmed(char *word)
     return word;
 }
 
-// Clears matches[run] of the runs for which the condition KEY=VALUE does not hold.
-static enum status narrow(const struct selection *selection, char *condition, bool *matches)
+// Clears matches[run] for each run that does not satisfy the condition KEY=VALUE.
+static enum status apply_condition(const struct selection *selection, char *condition, bool *matches)
 {
     char *value = strchr(condition, '=');
     if (!value)
@@ -183,7 +183,7 @@ static enum status narrow(const struct selection *selection, char *condition, bo
     return status;
 }
 
-// Cuts the next condition off: commas in brackets belong to its value. NULL at the end.
+// Returns the next condition and advances *rest. Commas in brackets belong to a value. NULL at the end.
 static char *next_condition(char **rest)
 {
     char *condition = *rest;
@@ -209,20 +209,20 @@ static enum status add_conditions(const struct selection *selection, char *condi
     enum status status = STATUS_OK;
     memset(matches, true, (size_t)runs * sizeof *matches);
     for (char *condition; status == STATUS_OK && (condition = next_condition(&conditions));)
-        status = narrow(selection, condition, matches);
+        status = apply_condition(selection, condition, matches);
     for (int64_t run = 0; run < runs && status == STATUS_OK; run++) {
         chosen[run] |= matches[run];
         found += matches[run];
     }
     if (status == STATUS_OK && found == 0)
         status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                             "%s %s: no run has all of these; each of them has runs of its own",
+                             "%s %s: no run satisfies all conditions; each condition alone selects runs",
                              selection->option, selection->argument);
     free(matches);
     return status;
 }
 
-// ---- both ----
+// ---- selection ----
 
 enum status selection_add(const struct selection *selection, bool *chosen)
 {

@@ -15,52 +15,52 @@
 
 const double throughput_assumed = 80e9;
 
-static void add(struct throughputs *throughputs, const struct rate *rate)
+static void add(struct throughputs *throughputs, const struct throughput *step)
 {
-    if (!(rate->flops > 0) || !(rate->flops_per_second > 0) || !isfinite(rate->flops_per_second))
+    if (!(step->flops > 0) || !(step->flops_per_second > 0) || !isfinite(step->flops_per_second))
         return;
-    throughputs->rate =
-        memory_grow(throughputs->rate, (size_t)(throughputs->count + 1) * sizeof *throughputs->rate);
-    throughputs->rate[throughputs->count++] = *rate;
+    throughputs->step =
+        memory_grow(throughputs->step, (size_t)(throughputs->count + 1) * sizeof *throughputs->step);
+    throughputs->step[throughputs->count++] = *step;
 }
 
 void throughput_free(struct throughputs *throughputs)
 {
-    free(throughputs->rate);
-    throughputs->rate = NULL;
+    free(throughputs->step);
+    throughputs->step = NULL;
     throughputs->count = 0;
 }
 
-// ---- bench: a JSON object per line, or however jq lays them out ----
+// ---- bench: JSON objects, with any white space ----
 
-enum { BENCH_LARGEST = 64 << 20 };
+enum { MAX_BENCH_BYTES = 64 << 20 };
 
-static void text_of(const cJSON *object, const char *key, const char *otherwise, char *text, size_t size)
+static void text_of(const cJSON *object, const char *key, const char *fallback, char *text, size_t size)
 {
     const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
-    snprintf(text, size, "%s", value ? value : otherwise);
+    snprintf(text, size, "%s", value ? value : fallback);
 }
 
-static double number_of(const cJSON *object, const char *key, double otherwise)
+static double number_of(const cJSON *object, const char *key, double fallback)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, key);
-    return cJSON_IsNumber(value) ? value->valuedouble : otherwise;
+    return cJSON_IsNumber(value) ? value->valuedouble : fallback;
 }
 
 static void read_bench_object(const cJSON *object, struct throughputs *throughputs)
 {
-    struct rate rate = {0};
+    struct throughput step = {0};
     char name[32];
     text_of(object, "name", "", name, sizeof name);
     double seconds = number_of(object, "ms", NAN) / 1e3, ranks = number_of(object, "ranks", 1);
     if (strncmp(name, "step", 4) == 0) {
-        text_of(object, "model", "", rate.model, sizeof rate.model);
-        text_of(object, "pooling", "", rate.pooling, sizeof rate.pooling);
-        text_of(object, "precision", "", rate.precision, sizeof rate.precision);
-        text_of(object, "optimizer", "adam", rate.optimizer, sizeof rate.optimizer);
-        rate.flops_per_second = number_of(object, "gflops", NAN) * 1e9 / ranks;
-        rate.flops = number_of(object, "gflops", NAN) * 1e9 * seconds;
-        add(throughputs, &rate);
+        text_of(object, "model", "", step.model, sizeof step.model);
+        text_of(object, "pooling", "", step.pooling, sizeof step.pooling);
+        text_of(object, "precision", "", step.precision, sizeof step.precision);
+        text_of(object, "optimizer", "adam", step.optimizer, sizeof step.optimizer);
+        step.flops_per_second = number_of(object, "gflops", NAN) * 1e9 / ranks;
+        step.flops = number_of(object, "gflops", NAN) * 1e9 * seconds;
+        add(throughputs, &step);
     } else if (strcmp(name, "allreduce") == 0 && ranks >= 2) {
         double sent = 0;
         for (double size = 1; size < ranks; size *= 2)
@@ -70,15 +70,15 @@ static void read_bench_object(const cJSON *object, struct throughputs *throughpu
     }
 }
 
-static int line_of(const char *text, const char *place)
+static int line_of(const char *text, const char *position)
 {
     int line = 1;
-    for (const char *c = text; c < place; c++)
+    for (const char *c = text; c < position; c++)
         line += *c == '\n';
     return line;
 }
 
-// Objects one after the other, or an array of them.
+// Reads a sequence of objects, or an array of objects.
 static enum status read_bench_text(const char *text, const char *path, struct throughputs *throughputs)
 {
     static const char blanks[] = " \t\r\n";
@@ -105,12 +105,12 @@ static enum status read_bench_text(const char *text, const char *path, struct th
 
 static enum status read_bench(FILE *file, const char *path, struct throughputs *throughputs)
 {
-    char *text = memory_small(BENCH_LARGEST + 1);
-    size_t length = fread(text, 1, BENCH_LARGEST, file);
+    char *text = memory_small(MAX_BENCH_BYTES + 1);
+    size_t length = fread(text, 1, MAX_BENCH_BYTES, file);
     enum status status = STATUS_OK;
     if (ferror(file))
         FAIL_DONE(STATUS_USAGE, "--rates %s: cannot be read: %s", path, strerror(errno));
-    if (length == BENCH_LARGEST || memchr(text, '\0', length))
+    if (length == MAX_BENCH_BYTES || memchr(text, '\0', length))
         FAIL_DONE(STATUS_USAGE,
                   "--rates %s: no JSON text; expected what `weightsweep bench --format json` prints", path);
     TRY_DONE(read_bench_text(text, path, throughputs));
@@ -119,7 +119,7 @@ done:
     return status;
 }
 
-// ---- a results file: what its finished runs took ----
+// ---- results file: throughput of its finished runs ----
 
 static void copy_text(const struct store_view *view, const char *column, int64_t run, char *text, size_t size)
 {
@@ -137,18 +137,18 @@ static double number_in(const struct store_view *view, const char *name, int64_t
 
 static void read_run(const struct store_view *view, int64_t run, struct throughputs *throughputs)
 {
-    struct rate rate = {.flops = number_in(view, "flops_per_step", run), .all = true};
-    copy_text(view, "model", run, rate.model, sizeof rate.model);
-    copy_text(view, "pooling", run, rate.pooling, sizeof rate.pooling);
-    copy_text(view, "precision", run, rate.precision, sizeof rate.precision);
-    copy_text(view, "optimizer", run, rate.optimizer, sizeof rate.optimizer);
+    struct throughput step = {.flops = number_in(view, "flops_per_step", run), .all = true};
+    copy_text(view, "model", run, step.model, sizeof step.model);
+    copy_text(view, "pooling", run, step.pooling, sizeof step.pooling);
+    copy_text(view, "precision", run, step.precision, sizeof step.precision);
+    copy_text(view, "optimizer", run, step.optimizer, sizeof step.optimizer);
     double steps = number_in(view, "steps_done", run);
-    // A third of a set's training is its way forward, which is all that an evaluation does.
+    // An evaluation is a forward pass, a third of the FLOPs of a training step per set.
     double evaluated =
         number_in(view, "evaluation_generators", run) / number_in(view, "evaluation_every", run);
-    double flops = rate.flops * (1 + evaluated / number_in(view, "batch", run) / 3);
-    rate.flops_per_second = flops * steps / number_in(view, "rank_seconds", run);
-    add(throughputs, &rate);
+    double flops = step.flops * (1 + evaluated / number_in(view, "batch", run) / 3);
+    step.flops_per_second = flops * steps / number_in(view, "rank_seconds", run);
+    add(throughputs, &step);
 }
 
 static enum status read_results(const char *path, struct throughputs *throughputs)
@@ -188,38 +188,41 @@ enum status throughput_read(const char *path, struct throughputs *throughputs)
     return status;
 }
 
-// ---- the steps that are most like a run's ----
+// ---- the most similar steps ----
 
-static double needed_flops(const struct run_spec *run)
+// FLOPs per step without those of the optimizer.
+static double model_flops(const struct run_spec *run)
 {
     return run->training.batch * model_step_flops(&run->model);
 }
 
-// What costs most to be wrong about weighs most; then the size, as a factor.
-static double unlike(const struct rate *rate, const struct run_spec *run, const struct run_cost *cost)
+// Dissimilarity of a measured step and a step of the run. A property has a larger weight if the throughput
+// depends on it more; the smallest weight has the ratio of the FLOPs per step.
+static double dissimilarity(const struct throughput *step, const struct run_spec *run,
+                            const struct run_cost *cost)
 {
-    double size = rate->all ? cost->flops_per_step : needed_flops(run);
+    double size = step->all ? cost->flops_per_step : model_flops(run);
     return 100 *
-               (strcmp(rate->precision, settings_choice(SETTING_PRECISION, (int)run->model.precision)) != 0) +
-           30 * (strcmp(rate->model, settings_choice(SETTING_MODEL, (int)run->model.kind)) != 0) +
-           10 * (strcmp(rate->pooling, settings_choice(SETTING_POOLING, (int)run->model.pooling)) != 0) +
-           5 * (strcmp(rate->optimizer, settings_choice(SETTING_OPTIMIZER, (int)run->training.optimizer)) !=
+               (strcmp(step->precision, settings_choice(SETTING_PRECISION, (int)run->model.precision)) != 0) +
+           30 * (strcmp(step->model, settings_choice(SETTING_MODEL, (int)run->model.kind)) != 0) +
+           10 * (strcmp(step->pooling, settings_choice(SETTING_POOLING, (int)run->model.pooling)) != 0) +
+           5 * (strcmp(step->optimizer, settings_choice(SETTING_OPTIMIZER, (int)run->training.optimizer)) !=
                 0) +
-           fabs(log(rate->flops / size));
+           fabs(log(step->flops / size));
 }
 
 struct policy_run throughput_estimate(const struct throughputs *throughputs, const struct run_spec *run,
                                       const struct run_cost *cost, int64_t steps_done)
 {
-    const struct rate *best = NULL;
+    const struct throughput *best = NULL;
     for (int i = 0; i < throughputs->count; i++)
-        if (!best || unlike(&throughputs->rate[i], run, cost) < unlike(best, run, cost))
-            best = &throughputs->rate[i];
+        if (!best || dissimilarity(&throughputs->step[i], run, cost) < dissimilarity(best, run, cost))
+            best = &throughputs->step[i];
     double steps = (double)run->training.steps, flops = cost->flops;
-    // A rate that was taken with the same optimizer has the optimizer's time in it, if not its FLOPs.
+    // A throughput measured with the same optimizer includes the optimizer's time, also without its FLOPs.
     if (best && !best->all &&
         strcmp(best->optimizer, settings_choice(SETTING_OPTIMIZER, (int)run->training.optimizer)) == 0)
-        flops -= steps * (cost->flops_per_step - needed_flops(run));
+        flops -= steps * (cost->flops_per_step - model_flops(run));
     return (struct policy_run){.steps = steps - (double)steps_done,
                                .step_seconds =
                                    flops / steps / (best ? best->flops_per_second : throughput_assumed),

@@ -1,37 +1,37 @@
-/* How fast this machine is, as it was measured before: by `bench --format json`, or by the finished runs of a
- * results file. */
+/* Measured throughput of a machine, from `bench --format json` or from the finished runs of a results file.
+ */
 #ifndef DRIVER_THROUGHPUT_H
 #define DRIVER_THROUGHPUT_H
 
 #include "schedule/policy.h"
 #include "spec/run_spec.h"
 
-/* What one core made of steps of one kind. Kinds are called as in the results file's columns; "" where it is
- * not said. */
-struct rate {
+/* Throughput of one kind of training step on one core. The names are those of the results file's columns, ""
+ * if unknown. */
+struct throughput {
     char model[16], pooling[16], precision[8], optimizer[8];
-    double flops;            // of a step
-    double flops_per_second; // of one rank
-    bool all;                // the optimizer's FLOPs are among them, not the needed ones alone
+    double flops;            // FLOPs per step
+    double flops_per_second; // per rank
+    bool all;                // FLOPs include those of the optimizer
 };
 
 struct throughputs {
     int count;
-    struct rate *rate;             // [count]
-    struct policy_network network; // of groups
+    struct throughput *step;       // [count]
+    struct policy_network network; // between the ranks of a group
 };
 
-/* Reads the file; NULL: what is assumed where nothing was measured. STATUS_USAGE with a sentence if it is
- * neither. The caller frees the rates. */
+/* Reads the file. NULL: sets the assumed throughput. STATUS_USAGE if the file is neither output of `bench`
+ * nor a results file with finished runs. The caller frees it with throughput_free. */
 enum status throughput_read(const char *path, struct throughputs *throughputs);
 void throughput_free(struct throughputs *throughputs);
 
-/* What is left of a run after `steps_done` steps, evaluations included, at the rate of the steps that are
- * most like its own. */
+/* Estimates the remaining work of a run after `steps_done` steps, evaluations included, by the throughput of
+ * the most similar measured steps. */
 struct policy_run throughput_estimate(const struct throughputs *throughputs, const struct run_spec *run,
                                       const struct run_cost *cost, int64_t steps_done);
 
-/* FLOP/s of one rank, where nothing was measured. */
+/* FLOP/s per rank if nothing was measured. */
 extern const double throughput_assumed;
 
 #endif

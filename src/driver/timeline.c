@@ -6,18 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The group that works on a run: one row for each interval of ranks that follow each other. */
+/* The group that trains a run. The file has one row per range of consecutive ranks of the group. */
 struct group {
-    int size;   // ranks; 0: nobody works on it
-    int *ranks; // [size], ascending
-    double start;
-    int64_t first_row; // -1: not in the file yet, since the step it began with is not known
+    int size;          // number of ranks; 0: no group
+    int *ranks;        // [size], ascending
+    double start;      // seconds
+    int64_t first_row; // -1: no row yet, because the first step is not known
 };
 
 struct timeline {
     struct store *store;
     int64_t runs, rows;
-    double zero;         // the clock at the file's second 0
+    double zero;         // the clock at second 0 of the file
     struct group *group; // [runs]
 };
 
@@ -73,8 +73,8 @@ void timeline_group(struct timeline *timeline, int64_t run, const int *ranks, in
     qsort(group->ranks, (size_t)size, sizeof *ranks, ascending);
 }
 
-// How many ranks follow each other from the one at `first` on.
-static int stretch_from(const struct group *group, int first)
+// Number of consecutive ranks from ranks[first] on.
+static int consecutive_ranks(const struct group *group, int first)
 {
     int count = 1;
     while (first + count < group->size && group->ranks[first + count] == group->ranks[first] + count)
@@ -87,7 +87,7 @@ static enum status begin_rows(struct timeline *timeline, int64_t run, int64_t st
     struct group *group = &timeline->group[run];
     group->first_row = timeline->rows;
     for (int first = 0, count; first < group->size; first += count) {
-        count = stretch_from(group, first);
+        count = consecutive_ranks(group, first);
         const struct timeline_interval interval = {run,  group->ranks[first], count,        step,
                                                    step, group->start,        now(timeline)};
         TRY(store_timeline_begin(timeline->store, timeline->rows++, &interval));
@@ -103,7 +103,7 @@ enum status timeline_at(struct timeline *timeline, int64_t run, int64_t step)
     if (group->first_row < 0)
         return begin_rows(timeline, run, step);
     int64_t row = group->first_row;
-    for (int first = 0; first < group->size; first += stretch_from(group, first))
+    for (int first = 0; first < group->size; first += consecutive_ranks(group, first))
         TRY(store_timeline_extend(timeline->store, row++, step, now(timeline)));
     return STATUS_OK;
 }
@@ -114,4 +114,30 @@ enum status timeline_end(struct timeline *timeline, int64_t run, int64_t step)
     free(timeline->group[run].ranks);
     timeline->group[run] = (struct group){0};
     return status;
+}
+
+// ---- tables ----
+
+void timeline_columns(struct column_table *table)
+{
+    column_add(table, "run_id", COLUMN_TEXT, "1", "run");
+    column_add(table, "first_rank", COLUMN_INT, "1", "first rank of the range");
+    column_add(table, "ranks", COLUMN_INT, "1", "number of consecutive ranks");
+    column_add(table, "from_step", COLUMN_INT, "steps", "training steps done at the start");
+    column_add(table, "to_step", COLUMN_INT, "steps", "training steps done at the end");
+    column_add(table, "start_seconds", COLUMN_REAL, "s", "start of the interval");
+    column_add(table, "end_seconds", COLUMN_REAL, "s", "end of the interval");
+}
+
+void timeline_row(struct column_table *table, int64_t row, const char *run_id,
+                  const struct timeline_interval *interval)
+{
+    struct column *column = table->columns;
+    column[0].texts[row] = memory_text(run_id);
+    column[1].ints[row] = interval->first_rank;
+    column[2].ints[row] = interval->ranks;
+    column[3].ints[row] = interval->from_step;
+    column[4].ints[row] = interval->to_step;
+    column[5].reals[row] = interval->start_seconds;
+    column[6].reals[row] = interval->end_seconds;
 }

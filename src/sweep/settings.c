@@ -66,7 +66,8 @@ const struct setting settings[SETTINGS] = {
         GROUP_TOP, "seed", "seed", "1", "seed of all random numbers",
         INTEGER(training.seed, "1", 0, 9007199254740992)},
     [SETTING_EQUATION_RANGE] = {
-        GROUP_TOP, "equation_range", "equation_range", "1", "range of equations per set, drawn anew at each training step",
+        GROUP_TOP, "equation_range", "equation_range", "1",
+        "range of equations per set, drawn anew at each training step",
         WIDTHS(task.equation_range, "[]", 2, 1e6), .may_be_empty = true, .range = true},
 
     [SETTING_GENERATOR_INPUTS] = {
@@ -79,7 +80,8 @@ const struct setting settings[SETTINGS] = {
         GROUP_GENERATOR, "init", "generator_init", "1", "distribution of a generator's weights",
         CHOICE(task.generator.init, "lecun", inits)},
     [SETTING_GENERATOR_ACTIVATION] = {
-        GROUP_GENERATOR, "activation", "generator_activation", "1", "activation of a generator's hidden units",
+        GROUP_GENERATOR, "activation", "generator_activation", "1",
+        "activation of a generator's hidden units",
         CHOICE(task.generator.activation, "relu", activations), .tasks = NETWORKS},
     [SETTING_GENERATOR_OUTPUTS] = {
         GROUP_GENERATOR, "outputs", "generator_outputs", "1", "outputs of a generator",
@@ -92,7 +94,8 @@ const struct setting settings[SETTINGS] = {
         GROUP_TRAINING, "batch", "batch", "1", "generators per training step",
         INTEGER(training.batch, "1024", 1, 1 << 24)},
     [SETTING_SHARDS] = {
-        GROUP_TRAINING, "shards", "shards", "1", "micro-batches per batch; also the maximum number of ranks per run",
+        GROUP_TRAINING, "shards", "shards", "1",
+        "micro-batches per batch; also the maximum number of ranks per run",
         INTEGER(training.shards, "16", 1, 65536), .power_of_two = true},
     [SETTING_OPTIMIZER] = {
         GROUP_TRAINING, "optimizer", "optimizer", "1", "optimizer",
@@ -107,10 +110,12 @@ const struct setting settings[SETTINGS] = {
         GROUP_TRAINING, "warmup_steps", "warmup_steps", "steps", "steps in which the learning rate rises",
         INTEGER(training.warmup_steps, "0", 0, 1e12)},
     [SETTING_EVAL_POINTS] = {
-        GROUP_TRAINING, "eval_points", "eval_points", "1", "evaluation inputs per generator in the functional loss",
+        GROUP_TRAINING, "eval_points", "eval_points", "1",
+        "evaluation inputs per generator in the functional loss",
         INTEGER(task.eval_points, "1", 1, 65536)},
     [SETTING_OBJECTIVE] = {
-        GROUP_TRAINING, "objective", "objective", "1", "loss of mlp-inverse: error of the outputs or of the weights",
+        GROUP_TRAINING, "objective", "objective", "1",
+        "loss of mlp-inverse: error of the outputs or of the weights",
         CHOICE(task.objective, "functional", objectives)},
     [SETTING_PRECISION] = {
         GROUP_TRAINING, "precision", "precision", "1", "floating-point precision of matrix products",
@@ -139,10 +144,12 @@ const struct setting settings[SETTINGS] = {
         GROUP_EVALUATION, "generators", "evaluation_generators", "1", "held-out generators per evaluation",
         INTEGER(training.evaluation_generators, "16384", 2, 1 << 24)},
     [SETTING_EVALUATION_INPUTS] = {
-        GROUP_EVALUATION, "inputs", "evaluation_inputs", "1", "other distributions of the inputs x in the final evaluation",
+        GROUP_EVALUATION, "inputs", "evaluation_inputs", "1",
+        "other distributions of the inputs x in the final evaluation",
         CHOICES(training.extra.inputs, "[]", distributions), .may_be_empty = true},
     [SETTING_EVALUATION_SET_SIZES] = {
-        GROUP_EVALUATION, "set_sizes", "evaluation_set_sizes", "1", "other numbers of equations per set in the final evaluation",
+        GROUP_EVALUATION, "set_sizes", "evaluation_set_sizes", "1",
+        "other numbers of equations per set in the final evaluation",
         WIDTHS(training.extra.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true, .models = SETS},
     [SETTING_EVALUATION_NOISE] = {
         GROUP_EVALUATION, "noise", "evaluation_noise", "1",

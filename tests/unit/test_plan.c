@@ -109,7 +109,7 @@ static void test_ranks(void **state)
                              "3 ranks: 73 s, efficiency 98 %\n"
                              "6 ranks: 37.2 s, efficiency 97 %\n"
                              "64 ranks: 24.4 s, efficiency 14 %\n" // four each: there are four shards
-                             "(simulated, assuming 80 GFLOP/s a rank; --rates takes measured ones)\n");
+                             "(simulated, assuming 80 GFLOP/s per rank; --rates FILE uses measured throughput)\n");
     free_printed(&printed);
     assert_int_equal(PLAN(&printed, "tests/unit/plan.yaml", "--ranks", "2", "--format", "csv"), STATUS_OK);
     assert_null(strstr(printed.out, "efficiency"));

@@ -1,0 +1,129 @@
+#include "driver/results_view.h"
+
+#include "base/memory.h"
+#include "driver/selection.h"
+#include "driver/timeline.h"
+
+#include <stdlib.h>
+
+enum run_state results_view_state(const struct store_view *view, int64_t run, bool live)
+{
+    enum run_state state = (enum run_state)view->status[run];
+    return state == RUN_RUNNING && !live ? RUN_PENDING : state;
+}
+
+const char *results_view_state_name(enum run_state state)
+{
+    static const char *const names[] = {"pending", "running", "done", "diverged", "failed"};
+    return names[state];
+}
+
+enum status results_view_find_run(const struct store_view *view, const char *option, const char *argument,
+                                  int64_t *run)
+{
+    struct column_table settings = view->columns;
+    settings.count = view->settings;
+    char *lister = memory_format("weightsweep status %s", view->path);
+    enum status status = selection_find(&(struct selection){&settings, option, argument, lister}, run);
+    free(lister);
+    return status;
+}
+
+enum status results_view_model(const struct store_view *view, int64_t run,
+                               struct store_parameters **parameters)
+{
+    enum run_state state = (enum run_state)view->status[run];
+    const struct column *done = column_find(&view->columns, "steps_done"),
+                        *steps = column_find(&view->columns, "steps");
+    if (state != RUN_DONE)
+        FAIL(STATUS_RESULTS,
+             "run %s of %s is %s after %lld of %lld steps: only a run that is done has a model",
+             column_find(&view->columns, "run_id")->texts[run], view->path, results_view_state_name(state),
+             (long long)(done ? done->ints[run] : 0), (long long)(steps ? steps->ints[run] : 0));
+    return store_view_parameters(view, run, parameters);
+}
+
+enum status results_view_curve(const struct store_view *view, int64_t run, struct store_point *curve,
+                               int64_t *points)
+{
+    enum status status = STATUS_OK;
+    size_t count = (size_t)view->points;
+    int64_t *step = memory_small(count * sizeof *step);
+    double *loss = memory_small(3 * count * sizeof *loss), *r2 = loss + count, *seconds = r2 + count;
+    *points = 0;
+    TRY_DONE(store_view_curves(view, run, step, loss, r2, seconds));
+    for (size_t i = 0; i < count && step[i] >= 0; i++)
+        curve[(*points)++] = (struct store_point){(double)step[i], loss[i], r2[i], seconds[i]};
+done:
+    free(loss);
+    free(step);
+    return status;
+}
+
+// ---- tables ----
+
+static void copy_column(struct column_table *table, const struct store_view *view, const char *name)
+{
+    const struct column *from = column_find(&view->columns, name);
+    if (from)
+        column_copy(table, from);
+}
+
+void results_view_runs(const struct store_view *view, bool live, struct column_table *table)
+{
+    table->rows = view->runs;
+    for (int i = 0; i < view->settings; i++)
+        copy_column(table, view, view->columns.columns[i].name);
+    struct column *column = column_add(table, "status", COLUMN_TEXT, "1", "state of the run");
+    for (int64_t run = 0; run < table->rows; run++)
+        column->texts[run] = memory_text(results_view_state_name(results_view_state(view, run, live)));
+    for (int i = view->settings; i < view->settings + view->outcomes; i++)
+        copy_column(table, view, view->columns.columns[i].name);
+    copy_column(table, view, "message");
+    copy_column(table, view, "arithmetic");
+}
+
+enum status results_view_curves(const struct store_view *view, struct column_table *table)
+{
+    enum status status = STATUS_OK;
+    int64_t *count = memory_small((size_t)view->runs * sizeof *count), points = 0, row = 0;
+    struct store_point *curve = NULL; // the curves of all runs, one after the other
+    for (int64_t run = 0; run < view->runs; run++) {
+        curve = memory_grow(curve, (size_t)(points + view->points) * sizeof *curve);
+        TRY_DONE(results_view_curve(view, run, &curve[points], &count[run]));
+        points += count[run];
+    }
+    table->rows = points;
+    char **id = column_add(table, "run_id", COLUMN_TEXT, "1", "run")->texts;
+    int64_t *step = column_add(table, "curve_step", COLUMN_INT, "steps", "training step")->ints;
+    double *loss =
+        column_add(table, "curve_loss", COLUMN_REAL, "1", "training loss, exponential moving average")->reals;
+    double *r2 = column_add(table, "curve_r2", COLUMN_REAL, "1", "R^2 on held-out generators")->reals;
+    double *seconds =
+        column_add(table, "curve_seconds", COLUMN_REAL, "s", "time since the run's first step")->reals;
+    const struct column *ids = column_find(&view->columns, "run_id");
+    for (int64_t run = 0; run < view->runs; run++)
+        for (int64_t i = 0; i < count[run]; i++, row++) {
+            id[row] = memory_text(ids->texts[run]);
+            step[row] = (int64_t)curve[row].step;
+            loss[row] = curve[row].loss;
+            r2[row] = curve[row].r2;
+            seconds[row] = curve[row].seconds;
+        }
+done:
+    free(curve);
+    free(count);
+    return status;
+}
+
+enum status results_view_timeline(const struct store_view *view, struct column_table *table)
+{
+    struct timeline_interval *intervals;
+    TRY(store_view_timeline(view, &intervals, &table->rows));
+    timeline_columns(table);
+    const struct column *ids = column_find(&view->columns, "run_id");
+    for (int64_t row = 0; row < table->rows; row++)
+        timeline_row(table, row, ids->texts[intervals[row].run], &intervals[row]);
+    free(intervals);
+    return STATUS_OK;
+}
