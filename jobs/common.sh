@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the scripts of this folder and by tests/run.
 #
-# home: the checkout. Whatever these functions say goes to standard error; standard output is for what was asked for.
+# home: the checkout. Messages of these functions go to standard error, results to standard output.
 
 home=${home:-$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)}
 
@@ -13,10 +13,10 @@ fail() { # fail CODE SENTENCE
   exit "$code"
 }
 
-# make takes ':' for the end of a target, and PYTHONPATH for the end of a folder.
+# ':' separates targets in make and folders in PYTHONPATH.
 case $home in *:*) fail 2 "the path '$home' contains ':', which make and Python cannot handle: move or rename that folder" ;; esac
 if [ -n "${TMPDIR:-}" ] && { [ ! -d "$TMPDIR" ] || [ ! -w "$TMPDIR" ]; }; then
-  say "${0##*/}: TMPDIR names no folder for temporary files: '$TMPDIR'. Using /tmp."
+  say "${0##*/}: TMPDIR is not a writable folder: '$TMPDIR'. Using /tmp."
   export TMPDIR=/tmp
 fi
 
@@ -24,13 +24,13 @@ fi
 usage() { sed -n '2,/^set -eu/{/^#SBATCH/d;/^#/s/^# \{0,1\}//p}' "$0"; }
 
 # parse_arguments ARGUMENTS...: a command line SWEEP.yaml... [OPTION [VALUE]]... [-- OPTIONS OF weightsweep run...]. The caller lists
-# its options in takes_value and flags; the outcome is in sweeps, option[NAME] (a flag's is 1) and run_options.
+# its options in takes_value and flags; the results are in sweeps, option[NAME] (1 for a flag) and run_options.
 takes_value=()
 flags=()
 sweeps=()
 run_options=()
 declare -A option=()
-# shellcheck disable=SC2034 # they are for the caller
+# shellcheck disable=SC2034 # the caller uses these variables
 parse_arguments() {
   while [ $# -gt 0 ]; do
     case $1 in
@@ -57,7 +57,7 @@ parse_arguments() {
     esac
   done
 }
-# The results file is these scripts' own: they look at it, too.
+# The scripts read the results file, so its name is an option of the scripts, not of run.
 check_run_options() {
   local word
   for word in ${run_options+"${run_options[@]}"}; do
@@ -77,7 +77,7 @@ listed() { # listed WORD WORDS...: whether it is one of them
 # one_sweep EXAMPLE: the only sweep file of the command line, in sweep.
 one_sweep() {
   [ ${#sweeps[@]} != 0 ] || fail 2 "which sweep? For example: $1 (--help shows the usage)"
-  [ ${#sweeps[@]} = 1 ] || fail 2 "one sweep file at a time: '${sweeps[0]}' or '${sweeps[1]}'?"
+  [ ${#sweeps[@]} = 1 ] || fail 2 "expected one sweep file, not '${sweeps[0]}' and '${sweeps[1]}'"
   sweep=${sweeps[0]}
   check_readable "$sweep"
 }
@@ -102,7 +102,7 @@ cpu_quotas() {
   done <"${1:-/proc/self/cgroup}"
 }
 
-# Cores that this process may use: physical ones, at most as many as its CPU affinity and its control groups allow.
+# Number of physical cores that this process may use, limited by its CPU affinity and its control groups.
 core_count() {
   local cores allowed quota period
   allowed=$(nproc)
@@ -116,16 +116,16 @@ core_count() {
   echo "$cores"
 }
 
-# Environment of every launcher and its ranks. The program needs one thread per rank: the numerics depend on it. Open MPI starts for
-# root only with these variables; Hydra (MPICH, Intel MPI, MVAPICH) and srun need none.
+# Environment of every launcher and its ranks. The numerics need one thread per rank. Open MPI starts as root only with these variables;
+# Hydra (MPICH, Intel MPI, MVAPICH) and srun need none.
 mpi_environment() {
   export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
   if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 }
 
-# The same for ranks on this machine alone, which may be in use: allow more ranks than cores; do not bind ranks to cores, since two
-# mpirun at once would bind to the same cores; let a waiting rank yield its core, else a step that two ranks share takes many times as
-# long on busy cores. OMPI_MCA_rmaps_*, hwloc_* and plm_* are Open MPI 4's, PRTE_MCA_* Open MPI 5's. Hydra does all this by default.
+# Environment for ranks on this machine only, which may have other load: allow more ranks than cores; do not bind ranks to cores, since
+# two mpirun at once would bind to the same cores; a waiting rank yields its core, else a step that two ranks share takes many times as
+# long on busy cores. OMPI_MCA_rmaps_*, hwloc_* and plm_* are for Open MPI 4, PRTE_MCA_* for Open MPI 5. These are Hydra's defaults.
 mpi_environment_local() {
   mpi_environment
   export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1
@@ -134,8 +134,8 @@ mpi_environment_local() {
   if ! command -v ssh >/dev/null; then export OMPI_MCA_plm_rsh_agent=/bin/false PRTE_MCA_plm_ssh_agent=/bin/false; fi
 }
 
-# local_launcher RANKS: the command that starts ranks on this machine, in launch: the mpirun of PATH, or the one that MPIRUN names.
-# Passes all variables on. Open MPI 4 is told (-q) not to comment the program's exit code; the others have no such option.
+# local_launcher RANKS: sets launch to the command that starts ranks on this machine: the mpirun of PATH, or the one that MPIRUN names.
+# All variables are passed to the ranks. With -q Open MPI 4 does not comment on the exit code; the others have no such option.
 local_launcher() {
   local mpirun=${MPIRUN:-mpirun}
   mpi_environment_local
@@ -145,7 +145,7 @@ local_launcher() {
   esac
 }
 
-# quietly LOG COMMAND...: runs it with its output in LOG, which is shown if it fails.
+# quietly LOG COMMAND...: runs the command with its output in LOG; prints the end of LOG if the command fails.
 quietly() {
   local log=$1 code=0
   shift
@@ -153,7 +153,7 @@ quietly() {
   "$@" >"$log" 2>&1 </dev/null || code=$?
   if [ "$code" != 0 ]; then
     tail -n 40 "$log" >&2
-    say "${0##*/}: this failed (all of it is in $log): $*"
+    say "${0##*/}: this command failed (its output is in $log): $*"
   fi
   return "$code"
 }
@@ -171,7 +171,7 @@ program() {
 check_program() { # check_program PROGRAM: it is there
   local remedy='build it first (jobs/install && cmake --preset release && cmake --build --preset release)'
   if installed; then remedy='install weightsweep again, or name another program in WEIGHTSWEEP'; fi
-  [ -x "$1" ] || fail 2 "no program $1: $remedy"
+  [ -x "$1" ] || fail 2 "$1 is not an executable program: $remedy"
 }
 
 # Builds the program, unless it is installed or WEIGHTSWEEP names one. Takes a fraction of a second when it is up to date.
@@ -190,13 +190,13 @@ build_program() {
   (cd "$home" && quietly "$build/build.log" cmake --build --preset release --target weightsweep --parallel "$(nproc)") || return 1
 }
 
-# Where the results of a sweep file go unless said.
+# Default results file of a sweep file.
 default_results() {
   local name=${1##*/}
   printf 'results/%s.h5\n' "${name%.y*ml}"
 }
 
-# A command line that can be pasted into a shell.
+# Quotes a command line for a shell.
 quoted() {
   local word line=
   for word in "$@"; do
@@ -208,8 +208,8 @@ quoted() {
   printf '%s\n' "${line# }"
 }
 
-# plan_json SWEEP [run options...]: what is to be run; a bad sweep file is refused with the program's own exit code. Of the options
-# only --set matters.
+# plan_json SWEEP [run options...]: the plan of the sweep as JSON, or the exit code of the program for a wrong sweep file. Uses only --set
+# among the options.
 plan_json() {
   local sweep=$1 code=0
   local -a set=()
@@ -229,20 +229,20 @@ plan_check() {
   known_run_options "${@:2}"
 }
 
-# known_run_options OPTIONS...: what the program would refuse when the job begins is refused now.
+# known_run_options OPTIONS...: refuses options that the program would refuse when the job begins.
 known_run_options() {
   local word help
   [ $# != 0 ] || return 0
-  help=$("$(program)" run --help) || return 0 # it will say itself what it lacks
+  help=$("$(program)" run --help) || return 0 # the program itself reports why it cannot start
   for word in "$@"; do
     case $word in
-      --*) [[ $help =~ (^|[[:space:]])"${word%%=*}"([[:space:]]|$) ]] || fail 2 "'${word%%=*}' after --: 'weightsweep run' knows no such option; see weightsweep run --help" ;;
+      --*) [[ $help =~ (^|[[:space:]])"${word%%=*}"([[:space:]]|$) ]] || fail 2 "'${word%%=*}' after --: unknown option of 'weightsweep run'; see weightsweep run --help" ;;
     esac
   done
 }
 
-# end_without_ranks LAUNCHER: ends an mpirun whose children have all been dead for ten seconds. Open MPI's own can lock itself up at its
-# end when a rank was killed while it connected (seen in 4.1.4 with PMIx 4.2.2); it would stay until the job's time is over.
+# end_without_ranks LAUNCHER: kills an mpirun whose children have all been dead for ten seconds. Open MPI's mpirun can deadlock at its
+# end if a rank was killed while it connected (seen in 4.1.4 with PMIx 4.2.2); it would run until the job's time limit.
 end_without_ranks() {
   local dead=0 child state states
   while [ "$dead" -lt 5 ]; do
@@ -254,11 +254,11 @@ end_without_ranks() {
     done
     if [[ $states =~ ^Z+$ ]]; then dead=$((dead + 1)); else dead=0; fi
   done
-  say "All ranks have ended, but the launcher has not: ending it."
+  say "All ranks have ended, but the launcher has not: killing it."
   kill -KILL "$1" 2>/dev/null || true
 }
 
-# run_ranks COMMAND...: its exit code, in code. Signals that the caller traps are handled while it waits; its pid is in ranks.
+# run_ranks COMMAND...: runs the command, its pid in ranks, and sets code to its exit code. Traps of the caller run while it waits.
 ranks=
 signals=0 # the traps count them: a signal ends `wait` early
 run_ranks() {
@@ -274,28 +274,28 @@ run_ranks() {
   kill "$watch" 2>/dev/null || true
 }
 
-# explain CODE RESULTS: what an exit code of the ranks that leaves work to do means. The program itself has explained 2, 3 and 75.
+# explain CODE RESULTS: explains an exit code of the ranks that leaves work to do. The program itself has explained 2, 3 and 75.
 explain() {
   case $1 in
     75) ;; # the program has said so
     4) say "Stopped by the machine (see above); $2 holds all up to the last checkpoints." ;;
-    5) say "Done, but some runs diverged or failed: the table says which, and -- --retry in the next command tries them again." ;;
+    5) say "Done, but some runs diverged or failed (see the table); -- --retry in the next command repeats them." ;;
     2 | 3) say "Not started: see above." ;;
     *) say "The ranks ended early ($(ended_by "$1")). If $2 exists, it holds all up to the last checkpoints." ;;
   esac
 }
 ended_by() {
   case $1 in
-    137) echo "exit code 137: one was killed, or its node ran out of memory" ;;
+    137) echo "exit code 137: a rank was killed, or its node ran out of memory" ;;
     126 | 127) echo "exit code $1: the launcher or the program could not be started" ;;
     129 | 1[3-8]? | 19[0-2]) echo "exit code $1: signal $(kill -l "$1")" ;;
     *) echo "exit code $1" ;;
   esac
 }
 
-# draw RESULTS: the table on standard output, the plots beside the results. A plot that fails is said, and changes no exit code.
+# draw RESULTS: prints the table and draws the figures in the folder of the results. A failed figure is reported and changes no exit code.
 draw() {
   "$home/jobs/python" -m weightsweep table "$1" || say "The table could not be made; the results are in $1."
   "$home/jobs/python" -m weightsweep plot "$1" || say "The plots could not be made; the results are in $1."
-  say "All of it as one page for a browser: $(quoted "$(if installed; then echo "$home/"; fi)jobs/python" -m weightsweep report "$1")"
+  say "For one page with everything: $(quoted "$(if installed; then echo "$home/"; fi)jobs/python" -m weightsweep report "$1")"
 }

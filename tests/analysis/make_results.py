@@ -1,4 +1,4 @@
-"""A made-up results file with the layout of a real one, so that the analysis can be tested without training anything.
+"""A synthetic results file with the layout of a real one, to test the analysis without training.
 
 python3 make_results.py FILE.h5    six cells, 15 and 50 unknowns, losses and R^2 near the published ones
 """
@@ -92,7 +92,7 @@ def loss_at(run: Run, step: np.ndarray) -> np.ndarray:
 
 
 def make_results(path: Path, runs: list[Run], ranks: int = 0) -> None:
-    """`ranks`: also the further evaluations, and a timeline of the runs, one after the other on each of so many ranks."""
+    """`ranks`: also the further evaluations, and a timeline of the runs, one after the other on each of `ranks` ranks."""
     points = max(-(-run["steps"] // run["evaluation_every"]) for run in runs)
     with h5py.File(path, "w", libver=("earliest", "v108")) as file:
         file.attrs.create("sweep", "name: made-up\n", dtype=TEXT)

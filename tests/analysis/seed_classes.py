@@ -1,4 +1,4 @@
-"""The models as the original experiment wrote them, widths and all, and nothing of weightsweep. Needs PyTorch alone."""
+"""The model classes of the original experiment, with its widths and no code of weightsweep. Imports only PyTorch."""
 
 import torch
 from torch import Tensor, nn

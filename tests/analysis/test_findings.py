@@ -1,4 +1,4 @@
-"""The page of findings: made from the archives, with their numbers, and not older than they are."""
+"""The page of findings is up to date with the archives and has their values."""
 
 import re
 import shutil

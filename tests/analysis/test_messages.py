@@ -1,5 +1,5 @@
-"""What a user meets: sentences and the contract's exit codes instead of tracebacks, whatever the file, its name, the terminal and the
-working folder are."""
+"""Errors of the Python commands: a message and the contract's exit codes instead of a traceback, for any file, file
+name, terminal and working folder."""
 
 import os
 import subprocess
@@ -50,8 +50,8 @@ def test_files_that_are_no_results(path: Path, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     os.mkfifo(tmp_path / "pipe")
     cases = [("table", name) for name in ("none.h5", "truncated", "empty", "loop", "pipe", ".", "r.h5/r.h5")]
-    for verb, name in [*cases, ("plot", "truncated"), ("report", "."), ("watch", "none.h5")]:
-        done = run(verb, tmp_path / name, timeout=60)
+    for subcommand, name in [*cases, ("plot", "truncated"), ("report", "."), ("watch", "none.h5")]:
+        done = run(subcommand, tmp_path / name, timeout=60)
         assert done.returncode == 3 and done.stderr.count("\n") == 1 and done.stdout == "", (name, done.stderr)
 
 
@@ -120,8 +120,8 @@ def test_output_that_cannot_be_written(path: Path) -> None:
 def test_no_run_is_done(tmp_path: Path, status: str) -> None:
     path = tmp_path / "none.h5"
     make_results(path, [each | {"status": status} for each in grid(equation_ratio=[1.33, 2.0], learning_rate=[1e-3, 1.0])])
-    for verb in ("table", "plot", "report"):
-        assert run(verb, path).returncode == 0, verb
+    for subcommand in ("table", "plot", "report"):
+        assert run(subcommand, path).returncode == 0, subcommand
 
 
 def test_a_sweep_without_runs(path: Path) -> None:
@@ -139,8 +139,8 @@ def test_a_sweep_without_runs(path: Path) -> None:
                 item.dims[place].attach_scale(file[scale])
         del file["run"]
         file.move("no_run", "run")
-    for verb in ("table", "plot", "report"):
-        assert run(verb, path).returncode in (0, 3)
+    for subcommand in ("table", "plot", "report"):
+        assert run(subcommand, path).returncode in (0, 3)
 
 
 # Modules that the commands import, and modules that Python's start imports: these are out of reach without jobs/python (-P).

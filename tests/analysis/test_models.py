@@ -1,4 +1,4 @@
-"""Trained models outside the program: as arrays, and as PyTorch modules that compute the same. The sweep is the real program's."""
+"""Trained models as arrays and as PyTorch modules: the modules compute what the program computed. The sweeps are real."""
 
 import json
 import os
@@ -153,7 +153,7 @@ def test_arrays_and_program_predict_the_same(trained: dict[str, Path], name: str
 
 @pytest.fixture(scope="module")
 def in_torch(trained: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[dict, dict]]]:
-    """What torch_check.py says of each run that `export --model` wrote, beside its row: of each sweep."""
+    """Per sweep: the results of torch_check.py for each model that `export --model` wrote, and the rows of the runs."""
     try:
         python = torch_python(None)
     except BenchError:

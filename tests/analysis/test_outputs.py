@@ -1,4 +1,4 @@
-"""Output files of the analysis package: what is replaced, what is refused, and what a document keeps."""
+"""Output files of the analysis package: replaced and refused files, and the unchanged parts of a document."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""The report and the live page as a reader meets them: in headless Chromium, without a network."""
+"""The report and the live page in headless Chromium, without a network."""
 
 import json
 import os

@@ -1,6 +1,6 @@
-"""Runs where PyTorch is; needs nothing else. Takes folders, a model each (settings.json, model.npz, pairs.npy), and says, a JSON line
-each, what the module predicts, which R^2 it has on fresh generators, the error there, and the error after it was trained further.
-Those behind --classes are loaded by the original experiment's classes, and said is what these predict.
+"""Checks exported models with PyTorch. For each folder with a model (settings.json, model.npz, pairs.npy) it prints one JSON line: the
+prediction of the module, its R^2 on new generators, its loss there, and its loss after further training. For folders after --classes it
+prints the prediction of the original experiment's classes.
 
 torch_check.py FOLDER... --classes FOLDER..."""
 
@@ -24,7 +24,7 @@ RATE_AFTER_COSINE = 1e-4  # of what has come to rest; a constant rate goes on
 
 
 def fresh(settings: Settings, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """What the model sees of so many new generators, their weights, and one probe of each."""
+    """Input of the model for `count` new generators, their weights, and one evaluation input of each."""
     weights = draw_weights(settings, count)
     probes = torch.randn(count, 1, settings["generator_inputs"])
     if settings["task"] == "mlp-forward":

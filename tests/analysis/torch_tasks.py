@@ -1,4 +1,4 @@
-"""The generators and the tasks in PyTorch, as plainly as they can be written. Needs PyTorch alone."""
+"""Straightforward PyTorch implementations of the generators and the tasks. Imports only PyTorch."""
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -31,7 +31,7 @@ def draw_weights(settings: Settings, count: int) -> Tensor:
 
 
 def outputs(settings: Settings, weights: Tensor, x: Tensor) -> Tensor:
-    """What generators of these weights answer to x [count, points, inputs]: y [count, points, outputs]"""
+    """Outputs y [count, points, outputs] of generators with these weights at x [count, points, inputs]."""
     shapes = layers(settings)
     parts = weights.split([a * b for a, b in shapes], 1)
     for place, (part, (a, b)) in enumerate(zip(parts, shapes)):
@@ -46,7 +46,7 @@ def truth(settings: Settings, weights: Tensor, probes: Tensor) -> Tensor:
 
 
 def answer(settings: Settings, prediction: Tensor, probes: Tensor) -> Tensor:
-    """What a model's prediction says in their place."""
+    """Outputs computed from a model's prediction."""
     return outputs(settings, prediction, probes).flatten(1) if settings["task"] == "mlp-inverse" else prediction
 
 

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""The same training step in PyTorch, from the original experiment's own program to the fastest one that was found.
+"""The training step in PyTorch, from the program of the original experiment to the fastest variant found.
 
-    tests/bench/pytorch_step.py --seed-program           one JSON object: the median of many steps, in ms
+    tests/bench/pytorch_step.py --seed-program           one JSON object: median time per step, in ms
     tests/bench/pytorch_step.py --best-bf16 --threads 2
-    tests/bench/pytorch_step.py --table                  every program below, one JSON object a line
+    tests/bench/pytorch_step.py --table                  every program below, one JSON object per line
     tests/bench/pytorch_step.py --best-bf16 --optimizer muon --batch 256 --schedule cosine --train 1500
-                                                         trains that long, evaluates once, adds r2 and wall_seconds
+                                                         trains 1,500 steps, evaluates once, adds r2 and wall_seconds
 
-Deep sets on mlp-inverse, mean pooling. Each program is the one before it and one thing more; all compute the same function:
+Deep sets on mlp-inverse with mean pooling. Each program adds one change to the previous one; all compute the same function:
 
-    --seed-program     as the experiment had it: every layer of the encoder on every pair, then the mean
-    --pool-first       the mean before the encoder's last layer, which is linear too
-    --tcmalloc         and libtcmalloc preloaded: big activations otherwise page-fault in every step
-    --micro-batch 256  and gradients summed over micro-batches, whose activations stay nearer to the cores
-    --precision bf16   and the network under bf16 autocast; labels and loss stay fp32
-    --compile          and torch.compile
+    --seed-program     the original program: every layer of the encoder on every pair, then the mean
+    --pool-first       mean before the encoder's last layer, which is linear
+    --tcmalloc         libtcmalloc preloaded, without which large activations page-fault in every step
+    --micro-batch 256  gradients summed over micro-batches, whose activations fit into the caches
+    --precision bf16   network under bf16 autocast; labels and loss stay fp32
+    --compile          torch.compile
 
---best-fp32 and --best-bf16 stand for the first four and for the first five. `--optimizer muon` is torch.optim.Muon for the hidden
-matrices and Adam for the rest. Needs PyTorch (`pip install torch`; Muon came with 2.9); nothing else of this project does.
+--best-fp32 combines the first four programs, --best-bf16 the first five. `--optimizer muon` is torch.optim.Muon for the hidden
+matrices and Adam for the rest. Needs PyTorch (`pip install torch`; 2.9 for Muon).
 """
 
 import argparse
@@ -30,7 +30,7 @@ import subprocess
 import sys
 import time
 
-TABLE = {  # every program, by the options that make it
+TABLE = {  # program -> its options
     "seed-program": ["--seed-program"],
     "pool-first": ["--pool-first"],
     "tcmalloc": ["--pool-first", "--tcmalloc"],
@@ -58,7 +58,7 @@ SHOWN = (
 def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     program = parser.add_mutually_exclusive_group()
-    program.add_argument("--seed-program", action="store_true", help="as written: the default")
+    program.add_argument("--seed-program", action="store_true", help="the original program (default)")
     program.add_argument("--best-fp32", action="store_true", help="--pool-first --tcmalloc --micro-batch 256")
     program.add_argument("--best-bf16", action="store_true", help="the same and --precision bf16")
     program.add_argument("--table", action="store_true", help="measure every program, one after the other")
@@ -72,16 +72,16 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--unknowns", type=int, default=15)
     parser.add_argument("--equations", type=int, default=45)
     parser.add_argument("--embed-dim", type=int, default=128)
-    parser.add_argument("--eval-points", type=int, default=1, help="fresh inputs a generator on which the loss is taken")
+    parser.add_argument("--eval-points", type=int, default=1, help="evaluation inputs per generator in the loss")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--schedule", choices=["constant", "cosine"], default="constant")
     parser.add_argument("--warmup-steps", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=40, help="steps that are timed")
-    parser.add_argument("--warm-up", type=int, default=5, help="steps before those")
+    parser.add_argument("--steps", type=int, default=40, help="timed steps")
+    parser.add_argument("--warm-up", type=int, default=5, help="untimed steps before them")
     parser.add_argument("--train", type=int, metavar="STEPS", help="train to the end and evaluate, instead of timing a few steps")
-    parser.add_argument("--generators", type=int, default=16384, help="held-out generators of that evaluation")
+    parser.add_argument("--generators", type=int, default=16384, help="held-out generators of the evaluation")
     return parser
 
 
@@ -101,7 +101,7 @@ def resolve(arguments: argparse.Namespace) -> argparse.Namespace:
 
 
 def preload_tcmalloc() -> None:
-    """Starts this process over with the library in front, unless it is already there."""
+    """Restarts this process with libtcmalloc preloaded, unless it is loaded already."""
     if "libtcmalloc" in os.environ.get("LD_PRELOAD", ""):
         return
     library = ctypes.util.find_library("tcmalloc_minimal") or ctypes.util.find_library("tcmalloc")

@@ -1,4 +1,4 @@
-"""Results files that many tests read: made once, never changed."""
+"""Results files that several tests share and do not change."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,4 +39,4 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
     with start(2, sweep.yaml, sweep.results, "--quiet", "--checkpoint-every", "0.2") as job:
         wait_for_training(sweep.results, job)
         yield sweep
-        assert job.process.poll() is None, "whoever looked at the file has stopped the job"
+        assert job.process.poll() is None, "another test has opened the file and stopped the job"

@@ -1,7 +1,7 @@
-"""What the black-box tests share: the program and mpirun as a user starts them, sweep files, and what a results file holds.
+"""Shared by the black-box tests: the program and mpirun as a user starts them, sweep files, and the content of results files.
 
-Every process has a time limit, and whatever it leaves behind is ended by its own id. WEIGHTSWEEP names the program, else it
-is the release build's."""
+Every process has a time limit, and its remaining children are ended by their process ids. WEIGHTSWEEP names the program; the
+default is the release build."""
 
 import json
 import os
@@ -234,7 +234,7 @@ TINY: dict[str, Any] = {
     "network": {"encoder": [16, 24], "decoder": [16]},
     "evaluation": {"every": 10, "generators": 256},
 }
-LONG = {"steps": 5_000_000}  # of training: until somebody stops it
+LONG = {"steps": 5_000_000}  # of training: until the test stops it
 
 
 def yaml(value: Any) -> str:
@@ -299,7 +299,7 @@ NOT_PROMISED = {"row_checksum", "curve_checksum"}
 
 
 def promised_bits(results: Path) -> dict[str, bytes]:
-    """What must be the same however it was computed: every column but times, every model."""
+    """The data that do not depend on ranks or interruptions: every column except times, every model."""
     with h5py.File(results) as file:
         kept = [name for name, item in file.items() if isinstance(item, h5py.Dataset) and not is_dimension(item)]
         kept = [name for name in kept if name not in NOT_PROMISED and not name.startswith("timeline_")]

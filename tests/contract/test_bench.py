@@ -1,4 +1,4 @@
-"""bench: one JSON object a line, under the contract's names, and fractions that follow from the lines above them."""
+"""bench: one JSON object per line, with the contract's names; fractions follow from the GEMM rates."""
 
 import json
 

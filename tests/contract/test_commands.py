@@ -1,4 +1,4 @@
-"""The verbs, but for what `run` does: options, output, exit codes."""
+"""The subcommands except `run`: options, output, exit codes."""
 
 import json
 import time
@@ -10,7 +10,7 @@ import pytest
 from conftest import Sweep
 from harness import Result, columns, csv_rows, plan, run, status, weightsweep, write_sweep
 
-VERBS = ["plan", "run", "status", "export", "verify", "predict", "info"]
+SUBCOMMANDS = ["plan", "run", "status", "export", "verify", "predict", "info"]
 SEED = {"name": "seed", "unknowns": 15, "equation_ratio": 2}
 
 
@@ -31,17 +31,17 @@ def as_in_file(values: list[Any], column: Any) -> list[Any]:
 def test_help() -> None:
     result = weightsweep("--help")
     assert result.code == 0 and not result.err
-    for verb in VERBS:
-        assert f"\n  {verb}" in result.out
+    for subcommand in SUBCOMMANDS:
+        assert f"\n  {subcommand}" in result.out
     assert "example: weightsweep " in result.out
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_of_a_verb(verb: str) -> None:
-    result = weightsweep(verb, "--help")
+@pytest.mark.parametrize("subcommand", SUBCOMMANDS)
+def test_help_of_a_subcommand(subcommand: str) -> None:
+    result = weightsweep(subcommand, "--help")
     assert result.code == 0 and not result.err
     example = result.out.lower().partition("example: ")[2].splitlines()[0]
-    assert f"weightsweep {verb}" in example and len(result.out.splitlines()) >= 5
+    assert f"weightsweep {subcommand}" in example and len(result.out.splitlines()) >= 5
 
 
 def test_version() -> None:
@@ -49,19 +49,19 @@ def test_version() -> None:
     assert result.code == 0 and result.out.startswith("weightsweep ") and result.out.split()[1] in weightsweep("info").out
 
 
-def test_no_verb() -> None:
+def test_no_subcommand() -> None:
     assert weightsweep().code == 2
     assert usage_mistake(weightsweep("plam", "x.yaml"), "plam")
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_unknown_option(verb: str) -> None:
-    assert usage_mistake(weightsweep(verb, "--frobnicate"), "--frobnicate")
+@pytest.mark.parametrize("subcommand", SUBCOMMANDS)
+def test_unknown_option(subcommand: str) -> None:
+    assert usage_mistake(weightsweep(subcommand, "--frobnicate"), "--frobnicate")
 
 
-@pytest.mark.parametrize("verb", ["plan", "run", "status", "export", "verify", "predict"])
-def test_no_file(verb: str) -> None:
-    assert usage_mistake(weightsweep(verb), verb)
+@pytest.mark.parametrize("subcommand", ["plan", "run", "status", "export", "verify", "predict"])
+def test_no_file(subcommand: str) -> None:
+    assert usage_mistake(weightsweep(subcommand), subcommand)
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_no_file(verb: str) -> None:
     ids=" ".join,
 )
 def test_bad_values(finished: Sweep, arguments: list[str]) -> None:
-    verb, *rest = arguments
-    file = finished.yaml if verb in ("plan", "run") else finished.results
+    subcommand, *rest = arguments
+    file = finished.yaml if subcommand in ("plan", "run") else finished.results
     words = [word for word in rest if word.startswith("--") and word not in ("--runs", "--curves")]
-    result = weightsweep(verb, file, *rest, cwd=finished.yaml.parent) if rest != ["--set"] else weightsweep(verb, file, "--set")
+    result = weightsweep(subcommand, file, *rest, cwd=finished.yaml.parent) if rest != ["--set"] else weightsweep(subcommand, file, "--set")
     assert usage_mistake(result, *words), result
     assert not (finished.yaml.parent / "x.h5").exists()
 
@@ -168,7 +168,7 @@ def test_plan_timeline(finished: Sweep) -> None:
 
 
 def test_plan_rates(finished: Sweep, tmp_path: Path) -> None:
-    """What was measured before: by the same runs, or by bench."""
+    """--rates: throughput measured by earlier runs, or by bench."""
     file = columns(finished.results)
     (measured,) = plan(finished.yaml, "--ranks", "1", "--rates", str(finished.results))["totals"]["ranks"]
     assert measured["seconds"] == pytest.approx(file["rank_seconds"].sum() + 0.5, rel=0.2)
@@ -183,7 +183,7 @@ def test_plan_rates(finished: Sweep, tmp_path: Path) -> None:
 
 
 def test_plan_rates_laid_out_by_other_programs(finished: Sweep, tmp_path: Path) -> None:
-    """What `jq -c .`, `jq .` and `jq -s .` make of the lines of bench."""
+    """The lines of bench as `jq -c .`, `jq .` and `jq -s .` print them."""
     lines = [
         {"name": "gemm", "precision": "fp32", "note": 'a "quoted": }{ text', "gflops": 90},
         {"name": "step", "model": "deep-sets", "pooling": "mean", "precision": "fp32", "ms": 1, "gflops": 2.5, "fraction": None},
@@ -228,7 +228,7 @@ def test_rates_of_a_folder(finished: Sweep, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("changes", [{}, {"axes": {"seed": list(range(300))}}, {"axes": {"embed_dim": [8, 512]}}], ids=["seed", "many", "sizes"])
 def test_plan_predicts_the_size_of_the_file(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """Of 300 runs 128 are made, the others are counted."""
+    """128 of 300 runs are created, the others are only counted."""
     sweep = write_sweep(tmp_path / "seed.yaml", SEED, training={"steps": 1, "batch": 16}, evaluation={"generators": 16}, **changes)
     results = tmp_path / "seed.h5"
     assert run(1, sweep, results, "--quiet", "--only", plan(sweep)["runs"][0]["run_id"]).code == 0
@@ -243,7 +243,7 @@ def test_plan_of_100000_runs(tmp_path: Path) -> None:
         result = weightsweep("plan", sweep, "--ranks", "64", "--format", format)
         seconds = time.monotonic() - start
         print(f"100,000 runs as {format}: {seconds:.2f} s")
-        assert result.code == 0 and seconds < 4  # 1 s where nobody else computes
+        assert result.code == 0 and seconds < 4  # 1 s on an idle machine
     assert len(json.loads(result.out)["runs"]) == 100_000
 
 
@@ -262,7 +262,7 @@ def test_status(finished: Sweep) -> None:
     assert table.code == 0 and not table.err and "4 done" in table.out
     assert all(run_id in table.out for run_id in file["run_id"])
     followed = weightsweep("status", finished.results, "--follow", "--format", "table")
-    assert followed.out == table.out, "nobody writes: nothing to follow"
+    assert followed.out == table.out, "no writer, so there is nothing to follow"
 
 
 def test_export_runs(finished: Sweep) -> None:
@@ -280,7 +280,7 @@ def test_export_runs(finished: Sweep) -> None:
 
 
 def test_export_timeline(finished: Sweep) -> None:
-    """Every step of every run was somebody's, and no rank did two things at once."""
+    """Every step of every run has ranks, and no rank trained two runs at once."""
     rows = csv_rows(weightsweep("export", finished.results, "--timeline").out)
     objects = json.loads(weightsweep("export", finished.results, "--timeline", "--format", "json").out)
     assert list(rows[0]) == list(objects[0]) == ["run_id", "first_rank", "ranks", "from_step", "to_step", "start_seconds", "end_seconds"]
@@ -335,13 +335,13 @@ def test_one_run_is_no_runs(tmp_path: Path) -> None:
     assert result.code == 5 and result.says("1 of 1 run did not finish"), result.err
 
 
-@pytest.mark.parametrize("verb", [["status"], ["export", "--runs"], ["export", "--curves"], ["export", "--timeline"], ["verify"]], ids=" ".join)
+@pytest.mark.parametrize("subcommand", [["status"], ["export", "--runs"], ["export", "--curves"], ["export", "--timeline"], ["verify"]], ids=" ".join)
 @pytest.mark.parametrize("content", [None, b"", b"no HDF5, but text\n" * 100], ids=["missing", "empty", "text"])
-def test_unreadable_results(tmp_path: Path, verb: list[str], content: bytes | None) -> None:
+def test_unreadable_results(tmp_path: Path, subcommand: list[str], content: bytes | None) -> None:
     results = tmp_path / "x.h5"
     if content is not None:
         results.write_bytes(content)
-    result = weightsweep(*verb, results)
+    result = weightsweep(*subcommand, results)
     assert result.code == 3 and result.says("x.h5") and not result.out
 
 

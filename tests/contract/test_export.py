@@ -1,4 +1,4 @@
-"""What `export` writes as files: archives and models, whoever reads them."""
+"""Files that `export` writes, archives and models, as other programs read them."""
 
 import gzip
 import json
@@ -184,7 +184,7 @@ def test_archive_of_a_sweep_that_runs(live: Sweep, tmp_path: Path) -> None:
     assert weightsweep("export", live.results, "--archive", "-o", copy).code == 0
     assert weightsweep("verify", copy).code == 0
     found = status(copy)
-    assert (found["total"], found["running"], found["pending"]) == (3, 0, 3), "nobody writes the copy"
+    assert (found["total"], found["running"], found["pending"]) == (3, 0, 3), "the copy has no writer"
 
 
 def test_archive_that_cannot_be_written(part: Sweep, tmp_path: Path) -> None:

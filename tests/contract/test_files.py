@@ -1,4 +1,4 @@
-"""Where files are made and who may read them: in the output's folder alone, with the rights that the user's umask leaves."""
+"""Files are created only in the output's folder, with the permissions of the user's umask."""
 
 import os
 import stat
@@ -45,8 +45,8 @@ def test_only_the_output_s_folder(tmp_path: Path) -> None:
     elsewhere = {"cwd": folder["start"], "env": {"HOME": str(folder["home"]), "TMPDIR": str(folder["tmp"])}}
     assert run(2, sweep, results, "--time-limit", "0.000001", **elsewhere).code == 75
     assert run(2, sweep, results, **elsewhere).code == 0
-    for verb in (["plan", sweep], ["status", results], ["verify", results], ["export", results, "--runs"], ["info"]):
-        assert weightsweep(*verb, **elsewhere).code == 0
+    for subcommand in (["plan", sweep], ["status", results], ["verify", results], ["export", results, "--runs"], ["info"]):
+        assert weightsweep(*subcommand, **elsewhere).code == 0
     assert {name: everything(folder[name]) for name in before} == before
     assert [path.name for path in folder["results"].iterdir()] == ["four.h5"]
     assert not [path for path in folder["tmp"].rglob("*") if path.is_file()], "temporary files are left"

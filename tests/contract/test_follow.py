@@ -17,7 +17,7 @@ HEIGHT, WIDTH = 12, 60
 
 
 def follow(results: Path, seconds: float) -> tuple[bytes, int | None]:
-    """What a small terminal receives in so long, and the exit code if it ends by itself."""
+    """Output on a small terminal within `seconds`, and the exit code if the program ends."""
     master, terminal = os.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
     process = subprocess.Popen([PROGRAM, "status", results, "--follow"], stdout=terminal, stdin=subprocess.DEVNULL)
@@ -54,14 +54,14 @@ def test_nothing_to_follow(finished: Sweep) -> None:
 
 
 def test_what_runs_comes_first(tmp_path: Path) -> None:
-    """Of twenty runs two are being trained, the last of them; six lines have room for them."""
+    """The last two of twenty runs are being trained; six lines are enough for them."""
     sweep, results = write_sweep(tmp_path / "many.yaml", axes={"seed": list(range(20))}, training=LONG), tmp_path / "many.h5"
     ids = [line.partition(",")[0] for line in weightsweep("plan", sweep, "--format", "csv").out.splitlines()[1:]]
     with start(2, sweep, results, "--quiet", "--group", "1", "--only", ",".join(ids[-2:])) as job:
         wait_for_training(results, job)
         received, code = follow(results, 5)
     found = pictures(received)
-    assert code is None and len(found) >= 2, "again every two seconds, until somebody ends it"
+    assert code is None and len(found) >= 2, "repeated every two seconds until it is stopped"
     for picture in found:
         assert len(picture) < HEIGHT and "more runs" in picture[-1]
     assert [line.split()[0] for line in found[-1][3:] if " running " in line] == ids[-2:]

@@ -1,4 +1,4 @@
-"""What another program adds to a results file is no damage: `verify` names it, every other command leaves it alone."""
+"""Additions of other programs to a results file are no damage: `verify` lists them, every other subcommand ignores them."""
 
 import shutil
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The scripts of jobs/ on this machine: command lines, settings, folders and limits of a machine as they come."""
+"""The scripts of jobs/ on this machine: command lines, settings, folders and limits of the machine."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ def script(name: str, *arguments: str | Path, **variables: str) -> Result:
 
 
 def shell(text: str, *arguments: str | Path) -> str:
-    """What a command prints that has the functions of common.sh."""
+    """Standard output of a shell command with the functions of common.sh."""
     return call("bash", "-euc", f'. "{JOBS}/common.sh"; {text}', "bash", *arguments).out
 
 
@@ -154,7 +154,7 @@ def test_interruption_is_announced_once(sweep: Path, tmp_path: Path) -> None:
         job.process.send_signal(signal.SIGINT)
         result = job.wait()
     assert result.code == 75
-    assert result.err.count("saved in") == 1 and result.err.count("To go on: ") == 1
+    assert result.err.count("saved in") == 1 and result.err.count("To continue: ") == 1
 
 
 @pytest.mark.parametrize(

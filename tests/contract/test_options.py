@@ -1,4 +1,4 @@
-"""The command line: exact names, --help from the tables of options, completion for bash, and what needs no MPI."""
+"""The command line: exact names, --help from the tables of options, completion for bash, and subcommands without MPI."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""`predict` against plain numpy that applies the file's own model and the generator as the design describes them."""
+"""`predict` against a straightforward numpy implementation of the model and the generator."""
 
 import json
 from pathlib import Path
@@ -259,7 +259,7 @@ def test_r2_of_constant_y_is_not_defined(good: Sweep, tmp_path: Path, y: str, co
 
 @pytest.mark.parametrize("x", ["1e15", "1e25", "3e38"])
 def test_huge_x(good: Sweep, tmp_path: Path, x: str) -> None:
-    """What the weights make of them overflows: said as such, and nowhere a NaN with a sign."""
+    """Outputs of the predicted weights overflow: the message says so, and no NaN is printed with a sign."""
     path = tmp_path / "huge.csv"
     path.write_text(f"x1,x2,y\n0.1,0.2,0.3\n{x},0.5,1\n0.3,0.1,0.2\n")
     result = predict(good.results, path)

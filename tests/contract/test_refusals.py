@@ -1,5 +1,5 @@
-"""When `run` must not write: a results file that cannot be used (3) and a machine that cannot go on (4). Each with a sentence
-that names the file and says what to do, and with nothing lost."""
+"""`run` refuses a results file that cannot be used (3) and stops on a failure of the machine (4). The message names the file and what to
+do, and no data are lost."""
 
 import os
 import shutil
@@ -89,8 +89,8 @@ def test_damaged_text(finished: Sweep, tmp_path: Path, words: bytes) -> None:
     results = copy_of(finished, tmp_path)
     flip(results, results.read_bytes().index(words) + 3)
     assert refused(run(2, finished.yaml, results), "copy.h5", "damaged")
-    for verb in (["verify"], ["status"]):
-        assert weightsweep(*verb, results).code == 3
+    for subcommand in (["verify"], ["status"]):
+        assert weightsweep(*subcommand, results).code == 3
 
 
 def test_damaged_text_heap(finished: Sweep, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_path_that_leads_nowhere(finished: Sweep, tmp_path: Path, where: str) 
     assert refused(run(2, finished.yaml, tmp_path / where), str(tmp_path / where).removesuffix("/."))
 
 
-# ---- another arithmetic ----
+# ---- other numerics ----
 
 
 def test_another_arithmetic(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The results file: attributes, dimensions, columns, curves, models, and every reader, also while it is being written."""
+"""The results file: attributes, dimensions, columns, curves and models, for every reader, also during a run."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What `run` does: its options, how it continues, how it is stopped, and what it returns."""
+"""`run`: options, continuation, interruption, exit codes."""
 
 import hashlib
 import os
@@ -185,7 +185,7 @@ def test_checkpoint_every(tmp_path: Path) -> None:
             wait_for_training(results, job)
             time.sleep(1)
     assert checkpoint(often, run_id)[0] >= 3 and checkpoint(often, run_id)[1] > 0
-    assert checkpoint(seldom, run_id) == (0, 0), "60 s unless said"
+    assert checkpoint(seldom, run_id) == (0, 0), "the default is 60 s"
     with start(1, sweep, often, "--quiet") as job:  # goes on from there
         wait_for_training(often, job)
         send(*job.ranks(1), signal.SIGTERM)
@@ -328,7 +328,7 @@ def test_local_announces_an_interruption_once(tmp_path: Path) -> None:
         wait_for_training(results, job)
         send(job.process.pid, signal.SIGINT)
         result = job.wait()
-    assert result.code == 75 and result.says("To go on: ", "x.h5"), result.err
+    assert result.code == 75 and result.says("To continue: ", "x.h5"), result.err
     assert result.err.lower().count("interrupted") == 1, result.err
 
 

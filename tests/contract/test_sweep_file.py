@@ -1,4 +1,4 @@
-"""The sweep file, as `plan` reads it: axes, exclude, defaults, --set, the shape rule, run ids, and every mistake's sentence."""
+"""The sweep file, read by `plan`: axes, exclude, defaults, --set, the shape rule, run ids, and the message of every error."""
 
 import re
 import time
@@ -103,7 +103,7 @@ def test_defaults(tmp_path: Path, setting: tuple[str, str, Any, Any]) -> None:
     left_out = only_run(sweep)
     assert left_out[column] == default
     if key != "network.hidden":  # of the flat models
-        assert only_run(smallest(tmp_path, **fixed(key, default))) == left_out, "the default may be said"
+        assert only_run(smallest(tmp_path, **fixed(key, default))) == left_out, "a default may be written"
 
 
 @pytest.mark.parametrize("missing", ["name", "unknowns", "equation_ratio"])
@@ -156,7 +156,7 @@ def test_ids_do_not_depend_on_how_the_sweep_is_written(tmp_path: Path) -> None:
     changed = {"training": {"steps": 40, "learning_rate": 0.002}, "network": {"encoder": [16, 24]}}
     expected = only_run(smallest(tmp_path, **changed))["run_id"]
     text = """
-        # another name, order and layout; defaults said
+        # another name, order and layout; defaults written
         evaluation:
             generators: 16384
         network:
@@ -221,7 +221,7 @@ def test_set_makes_axes(tmp_path: Path) -> None:
     assert {(run["seed"], *run["encoder"]) for run in runs} == {(1, 32, 16), (1, 64), (2, 32, 16), (2, 64)}
 
 
-def test_set_is_as_if_the_file_said_so(tmp_path: Path) -> None:
+def test_set_equals_the_setting_in_the_file(tmp_path: Path) -> None:
     assert plan(smallest(tmp_path), "--set", "steps=[10, 20]", "--set", "seed=3") == plan(smallest(tmp_path, seed=3, axes={"steps": [10, 20]}))
 
 
@@ -242,7 +242,7 @@ def test_a_mistake_in_set_names_it(tmp_path: Path, argument: str, words: list[st
     assert result.code == 2 and result.says(*words) and not result.out, result.err
 
 
-# ---- mistakes ----
+# ---- errors ----
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
-"""Text from a file never reaches a terminal as it is: no control character in any message, and no line that
-the file made up."""
+"""Text from a file is escaped before it is printed: messages have no control characters and no lines from the file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The tools that people have at hand read a results file and an archive: h5ls, h5dump, h5diff, pandas, and help2man the help."""
+"""Common tools read a results file and an archive: h5ls, h5dump, h5diff and pandas; help2man reads the help."""
 
 import io
 import re
@@ -67,15 +67,15 @@ def test_pandas(file: Path) -> None:
 
 
 def test_manual(tmp_path: Path) -> None:
-    """A page for the program and one for each verb, each with what the help says."""
+    """One page for the program and one per subcommand, with the content of --help."""
     if not shutil.which("help2man"):
         pytest.skip("help2man is not installed")
     subprocess.run([HOME / "src" / "manual", PROGRAM, tmp_path], check=True, timeout=60, env=environment())
-    verbs = re.findall(r"^  ([a-z]+) ", weightsweep("--help").out, re.MULTILINE)
-    assert {page.name for page in tmp_path.iterdir()} == {"weightsweep.1", *(f"weightsweep-{verb}.1" for verb in verbs)}
-    for verb in verbs:
-        page = (tmp_path / f"weightsweep-{verb}.1").read_text().replace("\\-", "-").replace("\\&", "")
-        assert f"weightsweep-{verb} \\- " in (tmp_path / f"weightsweep-{verb}.1").read_text()
+    subcommands = re.findall(r"^  ([a-z]+) ", weightsweep("--help").out, re.MULTILINE)
+    assert {page.name for page in tmp_path.iterdir()} == {"weightsweep.1", *(f"weightsweep-{subcommand}.1" for subcommand in subcommands)}
+    for subcommand in subcommands:
+        page = (tmp_path / f"weightsweep-{subcommand}.1").read_text().replace("\\-", "-").replace("\\&", "")
+        assert f"weightsweep-{subcommand} \\- " in (tmp_path / f"weightsweep-{subcommand}.1").read_text()
         assert page.count(".SH SYNOPSIS") == page.count(".SH EXAMPLE") == 1
-        for option in re.findall(r"^ +(?:-., )?(--[a-z-]+)", weightsweep(verb, "--help").out, re.MULTILINE):
-            assert option in page, f"{verb} {option}"
+        for option in re.findall(r"^ +(?:-., )?(--[a-z-]+)", weightsweep(subcommand, "--help").out, re.MULTILINE):
+            assert option in page, f"{subcommand} {option}"

@@ -194,7 +194,7 @@ static ssize_t put_here(int fd, const struct iovec *parts, int count)
     return written;
 }
 
-// Of the folder nothing is read.
+// No name is read from the folder.
 static bool cannot_read(int fd, int64_t offset, const struct iovec *parts, int count)
 {
     int64_t length = 0;
@@ -318,7 +318,7 @@ int ftruncate64(int fd, off_t length)
     return ftruncate(fd, length);
 }
 
-// What it allocates reads as zeros, as a hole does.
+// Allocated blocks read as zeros, like a hole.
 int fallocate(int fd, int mode, off_t offset, off_t length)
 {
     if (fails("allocate", target_of(fd), offset, length))

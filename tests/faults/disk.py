@@ -1,6 +1,6 @@
-"""The bad disk of disk.c as tests use it: the environment that puts a results file on it, and the trace that it leaves.
+"""Environment and trace of the failing disk of disk.c.
 
-DISK_LIBRARY names the library, else it is the release build's."""
+DISK_LIBRARY names the library; the default is the release build."""
 
 import os
 import struct

@@ -1,7 +1,7 @@
-"""Damage: whatever is cut off a results file or flipped in it, every verb ends by itself with 0 or 3, no finished run shows a wrong
-number, and `run` refuses the file or goes on to the bits of an undisturbed run.
+"""Damage: with bytes cut off or flipped in a results file, every subcommand ends with 0 or 3, no finished run shows a wrong
+number, and `run` refuses the file or continues to the bits of an undisturbed run.
 
-CAMPAIGN=1000 does so many files instead of a dozen."""
+CAMPAIGN=1000 damages 1000 files instead of a dozen."""
 
 import os
 import random
@@ -101,15 +101,15 @@ def test_damage(original: Original, tmp_path: Path, seed: int) -> None:
     what, content = damage(random.Random(seed), original)
     file = tmp_path / "damaged.h5"
     file.write_bytes(content)
-    for verb in (["status"], ["verify"], ["export", "--runs"], ["export", "--curves"], ["export", "--timeline"]):
-        result = weightsweep(verb[0], file, *verb[1:])
-        assert result.code in (0, 3), (what, verb, result)
-        assert result.code == 0 or "damaged.h5" in result.err, (what, verb, result)
-        if verb[-1] == "--runs":
-            assert all(row in original.runs for row in rows(result.out)), (what, verb)
-        if verb[-1] == "--curves" and result.code == 0:
+    for subcommand in (["status"], ["verify"], ["export", "--runs"], ["export", "--curves"], ["export", "--timeline"]):
+        result = weightsweep(subcommand[0], file, *subcommand[1:])
+        assert result.code in (0, 3), (what, subcommand, result)
+        assert result.code == 0 or "damaged.h5" in result.err, (what, subcommand, result)
+        if subcommand[-1] == "--runs":
+            assert all(row in original.runs for row in rows(result.out)), (what, subcommand)
+        if subcommand[-1] == "--curves" and result.code == 0:
             shown = curves_by_run(result.out)
-            assert all(shown.get(run) == points for run, points in original.curves.items() if run in shown), (what, verb)
+            assert all(shown.get(run) == points for run, points in original.curves.items() if run in shown), (what, subcommand)
     result = weightsweep("run", original.yaml, "-o", file, "--quiet")
     ours = content[:8] == original.bytes[:8]  # else it is no results file, which `run` must not replace
     assert result.code in ((0, 3) if ours else (2,)), (what, result)

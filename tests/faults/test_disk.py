@@ -1,7 +1,7 @@
-"""A disk that is full, turns read-only or fails, at each place that is written: the job says so and ends with 4, the file opens
-and `verify` passes, and the same command goes on, to the bits of an undisturbed run.
+"""A disk that is full, becomes read-only or fails, at each write: the job reports it and ends with 4, the file opens, `verify` passes,
+and the same command continues to the bits of an undisturbed run.
 
-CAMPAIGN=500 also fails so many calls picked at random instead of a dozen."""
+CAMPAIGN=500 also fails 500 random calls instead of a dozen."""
 
 import os
 import random

@@ -1,5 +1,5 @@
-"""A disk that fails while a file becomes another one: `export --archive`, `export --model` and `run --grow` say so and end with 4, what was
-there before is what it was, nothing half-made is left, and the same command succeeds once the disk can be written."""
+"""A disk that fails while a file is copied or extended: `export --archive`, `export --model` and `run --grow` report it and end with 4, the
+existing files are unchanged, no partial file remains, and the same command succeeds on a working disk."""
 
 import os
 from collections.abc import Callable

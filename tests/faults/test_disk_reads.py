@@ -1,7 +1,7 @@
-"""A disk that cannot give what it holds: every verb says so and ends with 4, rather than take the file for a damaged one, leave something
-out, or do a run again; once the disk can be read, the same command goes on, to the bits of an undisturbed run.
+"""Read errors of a disk: every subcommand reports them and ends with 4, rather than report a damaged file, omit data or
+repeat a run; when the disk works again, the same command continues to the bits of an undisturbed run.
 
-CAMPAIGN=500 fails so many reads picked at random instead of some."""
+CAMPAIGN=500 fails 500 random reads instead of a few."""
 
 import os
 import random
@@ -69,10 +69,10 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("verb", READERS)
-def test_readers(sweep: Sweep, tmp_path: Path, verb: str) -> None:
-    chance, met = random.Random(verb), 0
-    name, *options = READERS[verb]
+@pytest.mark.parametrize("subcommand", READERS)
+def test_readers(sweep: Sweep, tmp_path: Path, subcommand: str) -> None:
+    chance, met = random.Random(subcommand), 0
+    name, *options = READERS[subcommand]
     sound = weightsweep(name, sweep.half, *options, cwd=tmp_path)
     assert sound.code == 0
     for _ in range(max(5, CASES // 6)):
@@ -87,35 +87,35 @@ def test_readers(sweep: Sweep, tmp_path: Path, verb: str) -> None:
     assert met > 0
 
 
-def words_of(sweep: Sweep, verb: str, folder: Path) -> list[str]:
+def words_of(sweep: Sweep, subcommand: str, folder: Path) -> list[str]:
     """The command line, with the results file last where no option follows it."""
     (folder / "pairs.csv").write_text("x1,x2,y\n" + "0.5,1,2\n1,0.5,1\n" * 10)
-    name, *options = (READERS | OTHERS).get(verb, [verb])
-    if verb == "run":
+    name, *options = (READERS | OTHERS).get(subcommand, [subcommand])
+    if subcommand == "run":
         return ["run", str(sweep.yaml), "--quiet", "-o", str(sweep.half)]
     options = [option.format(run=sweep.runs[0], yaml=sweep.yaml) for option in options]
-    return [name, *options, str(sweep.half)] if verb == "rates" else [name, str(sweep.half), *options]
+    return [name, *options, str(sweep.half)] if subcommand == "rates" else [name, str(sweep.half), *options]
 
 
-@pytest.mark.parametrize("verb", [*READERS, *OTHERS, "run"])
-def test_no_answer_is_no_damage(sweep: Sweep, tmp_path: Path, verb: str) -> None:
+@pytest.mark.parametrize("subcommand", [*READERS, *OTHERS, "run"])
+def test_no_answer_is_no_damage(sweep: Sweep, tmp_path: Path, subcommand: str) -> None:
     """A read that never returns ends the command with 4 after 60 s without progress. The test divides this time by 60."""
     before = sweep.half.read_bytes()
     env = bad_disk(sweep.half, error="HANG", calls="read", nth=20, haste=60)
-    result = weightsweep(*words_of(sweep, verb, tmp_path), cwd=tmp_path, env=env)
+    result = weightsweep(*words_of(sweep, subcommand, tmp_path), cwd=tmp_path, env=env)
     assert result.code == 4 and result.says(sweep.half.name, "has not responded for 60 s", "run the same command again"), result
     assert "damaged" not in result.err and "copy" not in result.err
     assert sweep.half.read_bytes() == before
 
 
-@pytest.mark.parametrize("verb", ["verify", "curves", "archive"])
-def test_no_answer_after_the_probe(sweep: Sweep, tmp_path: Path, verb: str) -> None:
+@pytest.mark.parametrize("subcommand", ["verify", "curves", "archive"])
+def test_no_answer_after_the_probe(sweep: Sweep, tmp_path: Path, subcommand: str) -> None:
     """The probe does not read curves."""
     with h5py.File(sweep.half) as file:
         begin, size = file["curve_r2"].id.get_offset(), file["curve_r2"].nbytes
     env = bad_disk(sweep.half, error="HANG", calls="read", haste=60, **{"from": begin, "to": begin + size})
     assert weightsweep("status", sweep.half, env=env).code == 0
-    result = weightsweep(*words_of(sweep, verb, tmp_path), cwd=tmp_path, env=env)
+    result = weightsweep(*words_of(sweep, subcommand, tmp_path), cwd=tmp_path, env=env)
     assert result.code == 4 and result.says(sweep.half.name, "has not responded for 60 s", "run the same command again"), result
 
 
@@ -140,7 +140,7 @@ def test_endless_computing_is_damage(sweep: Sweep) -> None:
     assert result.code == 3 and result.says(sweep.half.name, "damaged", "without end"), result
 
 
-# What is read late, by the byte: a file may open and fail then.
+# Bytes that are read late: opening the file succeeds, the later read fails.
 PLACES = {
     "a finished run's model": (0, "models/{}/encoder.net.0.weight"),
     "its checkpoint": (1, "checkpoints/{}/slots"),

@@ -1,5 +1,5 @@
-"""No hang: when a rank is gone, all are within seconds, and one message names it, its host and the cause. Ranks whose mpirun was
-killed end by themselves, and the same command, given at once, waits for them."""
+"""No hang: after the loss of a rank all ranks end within seconds, and one message names the rank, its host and the cause. Ranks whose mpirun
+was killed end within seconds, and the same command waits for their end."""
 
 import os
 import signal

@@ -1,5 +1,5 @@
-"""What a network file system asks of the writers: within one start no two ranks write into one 4 KiB page of the results file, and a rank's
-opens, stats and locks do not grow with the number of columns. From the recorded calls of a sweep on four ranks (disk.c)."""
+"""Writers on a network file system: within one start no two ranks write into one 4 KiB page of the results file, and a rank's
+opens, stats and locks do not depend on the number of columns. From the recorded calls of a sweep on four ranks (disk.c)."""
 
 import os
 from collections import Counter

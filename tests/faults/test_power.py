@@ -1,8 +1,8 @@
-"""Power cuts, as far as they can be played: what had been synced is on the disk, and of what was written since, any part may be,
-in pieces of a page. Whatever is left, `verify` passes, and the same command goes on, to the bits of an undisturbed run.
+"""Simulated power cuts: synced data are on the disk, and of the data written since the last sync any subset of pages may be. Afterwards
+`verify` passes, and the same command continues to the bits of an undisturbed run.
 
-The writes and syncs of real jobs are recorded (disk.c) and replayed up to a moment. CAMPAIGN=500 plays so many cuts of each job
-beside those right after each sync, instead of eight."""
+The writes and syncs of real jobs are recorded (disk.c) and replayed up to the power cut. CAMPAIGN=500 replays 500 power cuts per
+job instead of eight, besides those right after each sync."""
 
 import os
 import random
@@ -96,7 +96,7 @@ def pieces(call: Call) -> Iterator[Call]:
 
 
 def after_cut(calls: list[Call], moment: int, chance: random.Random, likely: float) -> bytes:
-    """What was not synced survives with this likelihood, each piece by itself."""
+    """Probability that an unsynced write survives, independent per write."""
     whole = durable(calls, moment)
     disk = bytearray(replay(calls, range(whole)))
     for call in calls[whole : moment + 1]:
@@ -147,7 +147,7 @@ def test_any_part_of_the_rest(jobs: dict[int, Job], tmp_path: Path, ranks: int, 
 
 
 def test_before_it_has_its_name(jobs: dict[int, Job], tmp_path: Path) -> None:
-    """What lies about as .part is no obstacle."""
+    """A leftover .part file does not matter."""
     chance, job, results = random.Random(1), jobs[1], tmp_path / "results.h5"
     for moment in (0, job.made() // 2, job.made() - 1):
         results.unlink(missing_ok=True)

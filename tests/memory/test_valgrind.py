@@ -1,7 +1,7 @@
-"""Every verb under valgrind's memcheck: nothing is read before it is written, nothing outside its block, no byte that was never set
-goes into a file or a message, and all that was got is freed. What MPI and PMIx do by themselves is in valgrind.supp.
+"""Every subcommand under valgrind's memcheck: no uninitialised or out-of-bounds access, no uninitialised byte in a file or a message, and no
+leak. valgrind.supp has the suppressions for MPI and PMIx.
 
-valgrind 3.19 knows AVX2 but neither AVX-512 nor AMX and tells programs so; the libraries are told, too, in case one looks elsewhere."""
+valgrind 3.19 supports AVX2 but neither AVX-512 nor AMX, and its CPUID says so; the variables limit libraries that detect them otherwise."""
 
 import os
 import shutil
@@ -122,8 +122,8 @@ def test_refusals(done: Path, tmp_path: Path) -> None:
     checked("plan", sweep, "--set", "stepz=3", code=2)
     checked("run", sweep, "-o", done, "--quiet", "--set", "steps=5", code=3)
     (tmp_path / "cut.h5").write_bytes(done.read_bytes()[:40000])
-    for verb in ("look", "status", "verify"):
-        checked(verb, tmp_path / "cut.h5", code=3)
+    for subcommand in ("look", "status", "verify"):
+        checked(subcommand, tmp_path / "cut.h5", code=3)
 
 
 def test_it_finds_what_is_wrong(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ int policy_start(const struct policy_run *queue, int queued, const struct policy
     (void)queue, (void)network, (void)group;
     static int all; // ranks: they are free at first
     all = free_ranks > all ? free_ranks : all;
-    bool idle = free_ranks == all; // then nobody would ask again
+    bool idle = free_ranks == all; // then no rank would ask again
     int started = 0;
     for (; started < queued && started < free_ranks && (once_in(4) || (idle && started == 0)); started++)
         size[started] = 1;

@@ -1,5 +1,5 @@
 // Drives the store alone, for test_store_kill.py and for measuring:
-//   store_writer create FILE RUNS     a file of RUNS runs of the seed's model
+//   store_writer create FILE RUNS     a file of RUNS runs of the default model
 //   mpirun store_writer write FILE    writes everything that a sweep writes, run after run and round after
 //   round, until it is killed store_writer verify FILE
 #include "base/clock.h"
@@ -74,7 +74,7 @@ static enum status create(const char *path, int64_t runs)
     return status;
 }
 
-// What a run's checkpoint holds after `step` steps: every float tells the step, so that a torn one shows.
+// Content of a run's checkpoint after `step` steps: every float encodes the step, so that a torn write is detected.
 static void fill(float *values, size_t count, int64_t step)
 {
     for (size_t i = 0; i < count; i++)

@@ -1,5 +1,5 @@
-"""Kill -9 at random moments while three ranks write into one results file: it always opens, with every reader, and
-verify passes. The same file all along, so that each round also resumes what the one before left.
+"""kill -9 at random moments while three ranks write into one results file: the file always opens with every reader, and
+verify passes. All rounds use the same file, so each round also resumes the state of the previous one.
 
 Usage: test_store_kill.py STORE_WRITER"""
 

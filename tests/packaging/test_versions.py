@@ -1,4 +1,4 @@
-"""The papers and the packages' recipes name CMake's version, and the recipes are Python, YAML and definitions without a mistake."""
+"""Documents and package recipes name the version in CMakeLists.txt, and the recipes are Python, YAML and definitions without a syntax error."""
 
 import ast
 import re

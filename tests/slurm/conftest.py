@@ -1,4 +1,4 @@
-"""A real SLURM for the tests, on this machine alone: up in seconds, and gone afterwards, whatever happened."""
+"""Starts a real SLURM on this machine for the tests and stops it afterwards, also after a failure."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from harness import PROGRAM, call, wait_until
-from jobs import PATIENCE, Slurm, Undisturbed, Work, undisturbed
+from jobs import TIMEOUT, Slurm, Undisturbed, Work, undisturbed
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def work(slurm: Slurm, tmp_path: Path) -> Iterator[Work]:
     """A sweep of a second; afterwards no job is left, whatever happened."""
     yield Work(slurm, tmp_path)
     call("scancel", "--user", "root")
-    wait_until(lambda: call("squeue", "--noheader").out == "", "an empty queue", PATIENCE)
+    wait_until(lambda: call("squeue", "--noheader").out == "", "an empty queue", TIMEOUT)
 
 
 @pytest.fixture(scope="session")

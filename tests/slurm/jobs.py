@@ -1,4 +1,4 @@
-"""What the tests under a real SLURM share: the cluster, sweeps of a known length, jobs and how they end."""
+"""Shared by the tests under a real SLURM: the cluster, sweeps of a known length, jobs and their results."""
 
 import subprocess
 import time
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness import HOME, PROGRAM, Result, call, checkpoint, differences, promised_bits, run, status, wait_until, weightsweep, write_sweep
 
-PATIENCE = 240  # seconds: what takes longer hangs. Two cores may be shared with many
-GOING_ON = ("", "PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "REQUEUED", "PREEMPTED", "NODE_FAIL")  # "": SLURM is busy
+TIMEOUT = 240  # seconds until a wait counts as a hang; the cores may be busy
+ACTIVE = ("", "PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "REQUEUED", "PREEMPTED", "NODE_FAIL")  # "": SLURM does not respond yet
 NETWORK = {"encoder": [64, 64], "decoder": [64]}
 # No shared runs either: ranks that wait for each other at each step take many times as long where others use the cores, too.
 OFTEN = ("--checkpoint-every", "0.5", "--group", "1")
@@ -22,8 +22,8 @@ class Slurm:
     folder: Path
     hurried: set[tuple[str, str]] = field(default_factory=set)  # job and round
 
-    def control(self, verb: str, *words: str) -> None:
-        subprocess.run([HOME / "tests" / "slurm" / "cluster", verb, self.folder, *words], check=True)
+    def control(self, action: str, *words: str) -> None:
+        subprocess.run([HOME / "tests" / "slurm" / "cluster", action, self.folder, *words], check=True)
 
     def field(self, job: str, name: str) -> str:
         for word in call("scontrol", "show", "job", "-o", job).out.split():
@@ -44,8 +44,8 @@ class Slurm:
 
     def end(self, job: str) -> str:
         """Waits until it has ended for good: COMPLETED, FAILED, CANCELLED."""
-        end = time.monotonic() + PATIENCE
-        while (state := self.state(job)) in GOING_ON:
+        end = time.monotonic() + TIMEOUT
+        while (state := self.state(job)) in ACTIVE:
             assert time.monotonic() < end, f"job {job} is still {state}: {call('scontrol', 'show', 'job', job).out}"
             time.sleep(0.2)
         return state
@@ -92,7 +92,7 @@ class Work:
             return sum(checkpoint(self.results, each["run_id"])[0] for each in status(self.results)["runs"]) if self.results.exists() else 0
 
         def trained() -> bool:
-            assert self.slurm.state(job) in GOING_ON, self.log(job)
+            assert self.slurm.state(job) in ACTIVE, self.log(job)
             return newest() > before
 
         before = newest()
@@ -102,14 +102,14 @@ class Work:
         """Until the job's log has them so often."""
 
         def said() -> bool:
-            assert self.slurm.state(job) in GOING_ON or self.log(job).count(words) >= count, self.log(job)
+            assert self.slurm.state(job) in ACTIVE or self.log(job).count(words) >= count, self.log(job)
             return self.log(job).count(words) >= count
 
         self.wait_until(said, f"'{words}' ({count})", job)
 
     def wait_until(self, condition: Callable[[], bool], what: str, job: str) -> None:
         try:
-            wait_until(condition, what, PATIENCE)
+            wait_until(condition, what, TIMEOUT)
         except AssertionError as failure:
             raise AssertionError(f"{failure}; job {job}:\n{self.log(job)}") from None
 

@@ -1,11 +1,11 @@
-"""jobs/submit under a real SLURM when something is taken away: a rank, a node, the whole job."""
+"""jobs/submit under a real SLURM after the loss of a rank, a node, or the whole job."""
 
 import signal
 import time
 
 import pytest
 from harness import call, send, wait_until, weightsweep
-from jobs import PATIENCE, Slurm, Undisturbed, Work
+from jobs import TIMEOUT, Slurm, Undisturbed, Work
 
 LAUNCHERS = pytest.mark.parametrize("launcher", ["mpirun", "srun --mpi=pmix"])
 
@@ -20,9 +20,9 @@ def test_a_killed_rank(slurm: Slurm, work: Work, some_seconds: Undisturbed, laun
     assert len(ranks) == 3
     send(ranks[-1], signal.SIGKILL)
     begin = time.monotonic()
-    work.wait_for("Going on in a new round", job)
+    work.wait_for("Continuing in a new round", job)
     assert time.monotonic() - begin < 20
-    for words in ("137: one was killed", "holds all up to the last checkpoints", f"see what {launcher.split()[0]} says above"):
+    for words in ("137: a rank was killed", "holds all up to the last checkpoints", f"The output of {launcher.split()[0]} above"):
         assert words in work.log(job)
     named = ("on node node", "exited on signal 9") if launcher == "mpirun" else ("srun: error: node", "Killed")
     assert all(words in work.log(job) for words in named), work.log(job)
@@ -52,7 +52,7 @@ def test_preemption(slurm: Slurm, work: Work, some_seconds: Undisturbed, launche
     job = work.submit("--nodes", "2")
     work.wait_for_training(job)
     urgent = call("sbatch", "--parsable", "--partition=urgent", "--nodes=3", "--exclusive", "--output=/dev/null", "--wrap=sleep 2").out.strip()
-    wait_until(lambda: slurm.field(job, "Restarts") == "1", "SLURM to requeue it", PATIENCE)
+    wait_until(lambda: slurm.field(job, "Restarts") == "1", "SLURM to requeue it", TIMEOUT)
     wait_until(lambda: not work.ranks(), "the end of the ranks", 20)
     assert weightsweep("verify", work.results).code == 0
     assert slurm.end(urgent) == "COMPLETED"
@@ -75,4 +75,4 @@ def test_a_lost_node(slurm: Slurm, work: Work, some_seconds: Undisturbed, lost: 
         assert work.rounds(job) == 2
     finally:
         slurm.control("start-node", lost)
-        wait_until(lambda: call("sinfo", "--noheader", "--partition=debug", "--format=%t").out.split() == ["idle"], "three nodes", PATIENCE)
+        wait_until(lambda: call("sinfo", "--noheader", "--partition=debug", "--format=%t").out.split() == ["idle"], "three nodes", TIMEOUT)

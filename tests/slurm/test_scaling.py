@@ -1,4 +1,4 @@
-"""jobs/scaling under a real SLURM: one sweep at several sizes, and the figure when all are done."""
+"""jobs/scaling under a real SLURM: one sweep on several numbers of ranks, and the figure."""
 
 import h5py
 from harness import call

@@ -1,4 +1,4 @@
-"""jobs/submit under a real SLURM: a job that goes on until its sweep is done, and what ends it."""
+"""jobs/submit under a real SLURM: a job continues until its sweep is done or makes no progress."""
 
 import re
 import signal
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from harness import HOME, PROGRAM, call, differences, promised_bits, send, status, wait_until, weightsweep
-from jobs import OFTEN, PATIENCE, Slurm, Undisturbed, Work
+from jobs import OFTEN, TIMEOUT, Slurm, Undisturbed, Work
 
 
 def give_usr1(job: str) -> None:
-    """What SLURM sends the batch script before the time limit."""
+    """Sends the signal that SLURM sends to the batch script before the time limit."""
     call("scancel", "--signal=USR1", "--batch", job)
 
 
@@ -28,7 +28,7 @@ def test_time_limit(slurm: Slurm, work: Work, some_seconds: Undisturbed) -> None
         send(rank, signal.SIGCONT)
     work.check_done(job, some_seconds.results)
     assert work.rounds(job) == 2
-    for words in ("interrupted; all is saved", "Going on in a new round"):
+    for words in ("interrupted; all is saved", "Continuing in a new round"):
         assert words in work.log(job)
 
 
@@ -42,7 +42,7 @@ def test_saved_and_requeued(slurm: Slurm, work: Work, some_seconds: Undisturbed,
         work.wait_for(f", round {number}, ", job)
         work.wait_for_training(job)
         give_usr1(job)
-        work.wait_for("Going on in a new round", job, number)
+        work.wait_for("Continuing in a new round", job, number)
         assert slurm.state(other) == "PENDING"
     work.check_done(job, some_seconds.results)
     assert work.rounds(job) == 3
@@ -73,7 +73,7 @@ def test_a_bad_sweep_is_refused_at_once(work: Work) -> None:
         (["--time"], "--time"),
         (["--time", "0:00:10"], "lead"),
         (["-o", "/tmp"], "is a folder"),
-        (["--", "--bogus"], "knows no such option"),
+        (["--", "--bogus"], "unknown option of"),
         (["--", "-o", "other.h5"], "name the results file before it"),
     ],
 )
@@ -98,7 +98,7 @@ def test_settings(work: Work) -> None:
     work.settings = "launcher='sh -c id'\n"
     assert work.call("submit", work.yaml).says("launcher", "sh -c id")
     work.settings = "SPACK=/opt/spack\npartion=long\n"
-    assert work.call("submit", work.yaml).says("no setting 'partion'", "partition")
+    assert work.call("submit", work.yaml).says("unknown setting 'partion'", "partition")
 
 
 def test_names_with_spaces_and_worse(slurm: Slurm, tmp_path: Path, work: Work) -> None:
@@ -113,7 +113,7 @@ def test_names_with_spaces_and_worse(slurm: Slurm, tmp_path: Path, work: Work) -
 
 
 def test_chain(slurm: Slurm, work: Work, some_seconds: Undisturbed) -> None:
-    """One after the other: each starts when the one before has ended well, not when it has been requeued."""
+    """--chain: each job starts after the previous one has ended with 0, not when it was requeued."""
     sweeps = [Work(slurm, work.folder, steps, name=name) for steps, name in ((some_seconds.steps, "first"), (30, "second"), (30, "third"))]
     result = work.call("submit", *(each.yaml for each in sweeps), "--chain", "--tasks", "2", "--", *OFTEN)
     jobs = result.out.split()
@@ -146,7 +146,7 @@ def test_array_of_three(slurm: Slurm, work: Work, some_seconds: Undisturbed) -> 
     tasks = [f"{result.out.strip()}_{index}" for index in range(3)]
     name = "one-and-2-more"
     logs = [work.folder / "results" / f"{name}-{task}.log" for task in tasks]
-    wait_until(lambda: all(each.results.exists() and status(each.results)["running"] > 0 for each in sweeps), "three sweeps at once", PATIENCE)
+    wait_until(lambda: all(each.results.exists() and status(each.results)["running"] > 0 for each in sweeps), "three sweeps at once", TIMEOUT)
     sweeps[2].wait_for_training(tasks[2])  # the one whose number is also the array's
     give_usr1(tasks[2])
     assert [slurm.end(task) for task in tasks] == ["COMPLETED"] * 3
@@ -165,7 +165,7 @@ def test_no_progress_ends_the_job(slurm: Slurm, work: Work, monkeypatch: pytest.
     assert slurm.end(job) == "FAILED"
     assert slurm.field(job, "ExitCode") == "4:0"
     assert work.rounds(job) == 1
-    assert "got no further than the one before" in work.log(job)
+    assert "This round made no progress" in work.log(job)
 
 
 def test_diverged_runs(slurm: Slurm, work: Work) -> None:

@@ -1,4 +1,4 @@
-"""run --grow: the file keeps what is done and gets the rest, with the bits of a file that was made for the larger sweep at once."""
+"""run --grow: the file keeps its finished runs and gets the others, with the bits of a file created for the larger sweep."""
 
 import hashlib
 import os

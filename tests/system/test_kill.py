@@ -1,7 +1,7 @@
-"""Promise 2: nothing is lost. Whoever is killed, whenever: the file opens, `verify` passes, the same command goes on, on any
-number of ranks, and ends with the bits of an undisturbed run.
+"""Promise 2: nothing is lost. After a kill of any process at any time the file opens, `verify` passes, the same command continues on any
+number of ranks and ends with the bits of an undisturbed run.
 
-CAMPAIGN=200 does so many rounds instead of ten."""
+CAMPAIGN=200 does 200 rounds instead of ten."""
 
 import os
 import random
@@ -75,7 +75,7 @@ def kill_somebody(chance: random.Random, job: Job) -> int:
 
 
 def check(results: Path) -> None:
-    """What a user does who finds the file after the crash."""
+    """Commands of a user who finds the file after the crash."""
     if not results.exists():
         return  # killed before it was there: nothing half-made bears its name
     result = weightsweep("verify", results)

@@ -1,7 +1,7 @@
 """Ranks that join a group between two of its steps change no bit. RESTLESS_PROGRAM is weightsweep with a policy that moves ranks at
-random moments; the bits that count are those of one rank under the real one.
+random moments; the expected bits are those of one rank with the real policy.
 
-CAMPAIGN=200 does so many rounds of stops and kills instead of two."""
+CAMPAIGN=200 does 200 rounds of stops and kills instead of two."""
 
 import os
 import random
@@ -61,7 +61,7 @@ def test_moves_change_no_bit(alone: tuple[Path, dict[str, bytes]], tmp_path: Pat
         check(results, bits)
         if moves(results) > 0:
             return
-    pytest.fail("nobody has moved")
+    pytest.fail("no rank has moved")
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("CAMPAIGN", "2"))))

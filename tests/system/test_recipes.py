@@ -1,6 +1,6 @@
-"""The recipes of src/README.md, followed: one more pooling, model and task in a copy of the source, which is built, tested and run.
+"""Follows the recipes of src/README.md: adds a pooling, a model and a task to a copy of the source, builds, tests and runs it.
 
-Each is as small as one can be. Only files that a recipe names may be touched, so a recipe that forgets one fails here."""
+Each addition is minimal and changes only files that its recipe names, so a recipe that omits a file fails here."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Promise 1: one number, however it was computed. The same bits on any number of ranks and in any grouping."""
+"""Promise 1: the same bits on any number of ranks and in any grouping."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-/* What the numerical tests hold the program to: naive forms in double, and how far float may be from them. */
+/* Reference of the numerical tests: straightforward implementations in double, and tolerances for float. */
 #ifndef TESTS_REFERENCE_H
 #define TESTS_REFERENCE_H
 

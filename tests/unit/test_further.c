@@ -1,5 +1,4 @@
-// What a trained model is asked at its run's end: matched weights, other data, and the answers found without
-// a model.
+// Extra evaluations at the end of a run: matched weights, other data, and the solutions without a model.
 #include "spec/extra_evaluations.h"
 
 #include "base/memory.h"

@@ -178,14 +178,14 @@ static void test_gemm(void **state)
 
 // ---- narrow layers ----
 
-// Zeroes what lies behind `width` in each row.
+// Sets the elements after `width` in each row to zero.
 static void clear_padding(float *rows, int count, int width, int stride)
 {
     for (int i = 0; i < count; i++)
         memset(rows + i * stride + width, 0, (size_t)(stride - width) * sizeof *rows);
 }
 
-// The way back from x [rows, in] and dh [rows, stride], both transposed and filled up.
+// Backward pass with x [rows, in] and dh [rows, stride], both transposed and padded.
 static void narrow_back_transposed(float *dw, float *db, const float *dh, const float *x, const float *w,
                                    const float *b, int rows, int in, int width)
 {

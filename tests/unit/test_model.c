@@ -87,7 +87,7 @@ static const struct {
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
-// The seed's predictor at 15 unknowns, 45 equations.
+// The predictor of the original experiment at 15 unknowns, 45 equations.
 static const struct model_spec seed = {
     MODEL_DEEP_SETS, POOLING_MEAN, 3, 45, 128, {2, {128, 256}}, {2, {256, 128}}, .outputs = 15,
 };
@@ -195,7 +195,7 @@ static void test_flops_are_the_needed_ones(void **state)
     attention.pooling = POOLING_ATTENTION;
     attention.heads = 4;
     attention.queries = 1;
-    int scores = 4 * 256, after = (256 + 128) * 128; // folded values, output
+    int scores = 4 * 256, after = (256 + 128) * 128; // merged values, output
     assert_true(model_step_flops(&attention) == 2 * (45 * (99072.0 + 3 * scores) + 3 * (decoder + after)));
 }
 
@@ -632,7 +632,7 @@ static void test_gradient_of_every_task(void **state)
     }
 }
 
-// What a model made for larger sets makes of smaller ones, down to a single pair.
+// A model with a workspace for larger sets, applied to smaller sets, down to a single pair.
 static void test_smaller_sets(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// Who gets how many ranks: examples, and what must hold for any queue.
+// Ranks per group: examples, and properties that hold for any queue.
 #include "schedule/policy.h"
 
 #include "reference.h"
@@ -105,9 +105,9 @@ static void test_any_queue(void **state)
         }
         assert_true(used <= free_ranks);
         for (int i = 0; i < started; i++) {
-            // Nobody could still grow with the ranks that stay free,
+            // No group could be extended by the ranks that stay free,
             assert_true(size[i] > free_ranks - used || 2 * size[i] > queue[i].max_ranks);
-            // and nobody was given a second half that a slower run needed more.
+            // and no group got ranks that a slower run needed more.
             for (int j = 0; j < started && size[i] > 1; j++)
                 if (2 * size[j] <= queue[j].max_ranks && size[j] <= size[i] / 2)
                     assert_true(left(&queue[i]) / (size[i] / 2) >= left(&queue[j]) / size[j] * (1 - 1e-9));

@@ -38,9 +38,10 @@ static void test_by_hand(void **state)
     (void)state;
     const struct policy_run run[] = {run_of(10, 16), run_of(60, 16), run_of(20, 16)};
     assert_nearly(seconds_of(run, 3, 1, 0), 90);
-    assert_nearly(seconds_of(run, 3, 2, 0), 45); // 60 | 20, 10, then both: 30 s left of it are 15
-    assert_nearly(seconds_of(run, 3, 3, 0), 35); // at 10 s: 50 are 25, with nobody's help
-    assert_nearly(seconds_of(run, 3, 2, 1), 60); // groups that stay as they are
+    assert_nearly(seconds_of(run, 3, 2, 0), 45); // 60 | 20, 10, then both ranks: the remaining 30 s take 15 s
+    assert_nearly(seconds_of(run, 3, 3, 0),
+                  35); // at 10 s both others have ended: the remaining 50 s take 25 s on two ranks
+    assert_nearly(seconds_of(run, 3, 2, 1), 60); // groups of fixed size
     assert_nearly(seconds_of(run, 3, 4, 2), 30); // 60/2 | 20/2, 10/2
     assert_nearly(seconds_of(run, 3, 48, 0), 60. / 16);
     assert_nearly(seconds_of(run, 0, 4, 0), 0);

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-// The kernels of oneDNN point the stack register into the heap: a frame there would lie over somebody's
-// numbers.
+// Signal handlers run on a stack of their own: kernels of oneDNN use the stack register for heap addresses,
+// and a signal frame there would overwrite data.
 static void test_own_stack(void **state)
 {
     (void)state;
@@ -31,7 +31,8 @@ static void test_own_stack(void **state)
     assert_false(stop_requested());
 }
 
-// Of 100 s ten are the margin; what was measured to take long leaves a moment of the rest.
+// With a limit of 100 s, 10 s are the margin, and the longest poll (40 s) and save (49.9 s) leave a fraction
+// of a second.
 static void test_time_limit(void **state)
 {
     (void)state;
@@ -49,7 +50,7 @@ static void test_time_limit(void **state)
     assert_true(action.sa_flags & SA_ONSTACK);
 }
 
-// What is wished for stays so: hence the last test.
+// A requested stop cannot be undone, so this test is the last one.
 static void test_signal(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// One writer at a time, for as long as it lives.
+// The lock of a results file: at most one writer at a time, until its process ends.
 #include "base/clock.h"
 #include "base/memory.h"
 #include "store_fixture.h"
@@ -75,7 +75,7 @@ static void another_process_is_refused_until_the_holder_dies(void **state)
 
     kill(holder, SIGKILL);
     waitpid(holder, NULL, 0);
-    assert_true(lock_file_exists(path_of(state))); // what it leaves hinders nobody
+    assert_true(lock_file_exists(path_of(state))); // a leftover lock file does not block another writer
     assert_false(store_lock_held(path_of(state)));
     assert_status(store_lock_acquire(path_of(state), &lock), STATUS_OK);
     store_lock_release(path_of(state), &lock);

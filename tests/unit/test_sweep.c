@@ -231,7 +231,7 @@ static void test_exclude(void **state)
     sweep_destroy(&sweep);
 }
 
-// What is excluded need not make sense.
+// Excluded combinations need not be valid.
 static void test_exclude_comes_before_checks(void **state)
 {
     (void)state;
@@ -487,7 +487,8 @@ static void test_set_generators(void **state)
     sweep_destroy(&sweep);
 }
 
-// An exclusion that --set made idle is no mistake: the file is right, and the user wants a part of it.
+// An exclusion without effect because of --set is no error: the file is valid, and --set selects a part of
+// it.
 static void test_set_may_make_exclusions_idle(void **state)
 {
     (void)state;
@@ -690,8 +691,7 @@ static void test_columns(void **state)
     sweep_destroy(&sweep);
 }
 
-// The seed's step in numbers that were counted by hand: 99,072 multiply-adds a pair, and the layers after
-// pooling.
+// FLOPs of the default step, counted by hand: 99,072 multiply-adds per pair, and the layers after pooling.
 static void test_costs(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// Every mistake that a sweep file can hold: the line that tells it, and that nothing else is told.
+// Every error of a sweep file: the reported line and message, and no other report.
 #include "base/status.h"
 #include "base/text.h"
 #include "sweep/equation_ratio.h"
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-// What is needed and nothing else: a case adds its lines from line 4 on.
+// The required settings only: a case adds its lines from line 4 on.
 #define BASE "name: t\nunknowns: 15\nequation_ratio: 2\n"
 
 struct mistaken {
@@ -36,7 +36,7 @@ static void expect_message(const char *text, const char *set, const char *messag
     if (status != STATUS_USAGE || strncmp(status_message(), message, strlen(message)) != 0 ||
         lines_of(status_message()) != 1)
         fail_msg("for\n%s--set %s\nexpected\n%s\ngot\n%s", text, set ? set : "-", message,
-                 status == STATUS_OK ? "no mistake" : status_message());
+                 status == STATUS_OK ? "no error" : status_message());
     assert_null(sweep);
 }
 
@@ -367,7 +367,7 @@ static void test_task_and_model(void **state)
                            "has none; expected `linear`, `x-linear` or `res-linear`"));
 }
 
-// What only some tasks, models and generators can have.
+// Settings that only some tasks, models and generators use.
 static void test_tasks(void **state)
 {
     (void)state;
@@ -398,8 +398,7 @@ static void test_tasks(void **state)
          "1000000"},
         {BASE "equation_range: [45, 20]\n", NULL,
          "f.yaml:4: equation_range: a list starts above its end; expected"},
-        {BASE "equation_range: 20\n", NULL,
-         "f.yaml:4: equation_range: `20` is no list; expected [min, max]"},
+        {BASE "equation_range: 20\n", NULL, "f.yaml:4: equation_range: `20` is no list; expected [min, max]"},
         {BASE "equation_range: [0, 20]\n", NULL, "f.yaml:4: equation_range: `0` is too small; expected"},
         {BASE "equation_range: [20, 45]\nmodel: linear\n", NULL,
          "f.yaml:4: equation_range: `linear` reads a fixed number of pairs; expected model `deep-sets`, or "
@@ -416,7 +415,7 @@ static void test_tasks(void **state)
     EXPECT_ALL(cases);
 }
 
-// What is said once for the file is not said again for each of its runs.
+// An error of the file is reported once, not once per run.
 static void test_told_once(void **state)
 {
     (void)state;
@@ -551,10 +550,12 @@ static void test_set_sizes_count(void **state)
     (void)state;
     static const struct mistaken cases[] = {
         {BASE "training: {batch: 16384, shards: 1}\nevaluation: {set_sizes: [10, 1000000]}\n", NULL,
-         "f.yaml:5: evaluation.set_sizes: the pairs of a shard would have 4.92e+10 elements; expected at most "
+         "f.yaml:5: evaluation.set_sizes: the pairs of a shard would have 4.92e+10 elements; expected at "
+         "most "
          "2147483647"},
         {BASE "network: {encoder: [4096]}\nevaluation: {set_sizes: [1000000]}\n", NULL,
-         "f.yaml:5: evaluation.set_sizes: a layer's output for one set would have 4.1e+09 elements; expected"},
+         "f.yaml:5: evaluation.set_sizes: a layer's output for one set would have 4.1e+09 elements; "
+         "expected"},
     };
     EXPECT_ALL(cases);
 }

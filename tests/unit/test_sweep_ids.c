@@ -126,7 +126,7 @@ static void test_shapes_of_equal_size_differ(void **state)
     assert_string_not_equal(one, other);
 }
 
-// What the id is the hash of: sorted, without defaults, without the ratio and the rule.
+// The text that the id hashes: sorted, without defaults, without equation_ratio and the shape rule.
 static void test_canonical_text(void **state)
 {
     (void)state;

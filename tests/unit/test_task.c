@@ -41,7 +41,7 @@ static const struct task_spec cases[] = {
     {TASK_MLP_FORWARD, {2, {1, {5}}, 1, ACTIVATION_RELU, INIT_NORMAL}, 1, .eval_points = 1},
     {TASK_MLP_FORWARD, {3, {2, {4, 3}}, 2, ACTIVATION_GELU, INIT_LECUN}, 1, .eval_points = 1},
 };
-enum { CASES = sizeof cases / sizeof *cases, MOST_OUTPUTS = 64 };
+enum { CASES = sizeof cases / sizeof *cases, MAX_OUTPUTS = 64 };
 
 static struct task *task_of(const struct task_spec *of, int sets)
 {
@@ -79,8 +79,8 @@ static void test_labels(void **state)
 static void check_loss_and_gradient(const struct task_spec *of)
 {
     const float scale = 0.25f;
-    float predicted[SETS * MOST_OUTPUTS], gradient[SETS * MOST_OUTPUTS];
-    double wide[SETS * MOST_OUTPUTS], want[SETS * MOST_OUTPUTS];
+    float predicted[SETS * MAX_OUTPUTS], gradient[SETS * MAX_OUTPUTS];
+    double wide[SETS * MAX_OUTPUTS], want[SETS * MAX_OUTPUTS];
     struct task *task = task_of(of, SETS);
     struct reference_batch batch;
     int count = SETS * task_outputs(of);
@@ -131,11 +131,11 @@ static void test_true_weights_have_no_loss(void **state)
     task_destroy(&task);
 }
 
-// What is scored: y on the probes, or the weights.
+// The scored quantity: y at the evaluation inputs, or the weights.
 static void check_scores(const struct task_spec *of)
 {
-    float predicted[SETS * MOST_OUTPUTS], mean[SETS], square[SETS];
-    double wide[SETS * MOST_OUTPUTS], mean_want[SETS] = {0}, square_want[SETS] = {0}, sum = 0;
+    float predicted[SETS * MAX_OUTPUTS], mean[SETS], square[SETS];
+    double wide[SETS * MAX_OUTPUTS], mean_want[SETS] = {0}, square_want[SETS] = {0}, sum = 0;
     struct task_score score[SETS];
     struct task *task = task_of(of, SETS);
     struct reference_batch batch;

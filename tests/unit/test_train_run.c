@@ -36,7 +36,7 @@ static const struct train_run tiny = {
                  .evaluation_generators = 10},
 };
 
-// What a results file would hold.
+// The values that a results file would hold.
 struct shelf {
     struct train_state checkpoint[STEPS + 1]; // the last of each step
     struct train_scalars curve[POINTS];

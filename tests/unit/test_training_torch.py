@@ -78,7 +78,7 @@ def records(data: bytes) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def runs(data: bytes) -> Iterator[dict[str, np.ndarray]]:
-    """What the trace says of each run: tensors [steps + 1, ...], loss [steps], and the batches, pairs.0, ..., pairs.19, ..."""
+    """The trace of each run: tensors [steps + 1, ...], loss [steps], and the batches, pairs.0, ..., pairs.19, ..."""
     found: list[dict[str, list[np.ndarray]]] = []
     for name, values in records(data):
         if name == "run":

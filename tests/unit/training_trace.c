@@ -2,7 +2,7 @@
 //
 //   training_trace SWEEP.yaml > RECORDS
 //
-// A record is a line "name dimension dimension ..." and so many native floats. Of each run: `run` (the number
+// A record is a line "name dimension dimension ..." and that number of native floats. Of each run: `run` (the number
 // of its parameters), the tensors at its start, and then for each step the batch as a whole (pairs, weights,
 // probes), the loss, and the tensors after it.
 #include "kernel/gemm.h"
@@ -42,7 +42,7 @@ static void put_tensors(const struct trace *trace, const float *parameters)
     }
 }
 
-// What PyTorch needs for the same step: the tasks tell all but their probes.
+// The inputs of the same step in PyTorch; evaluation inputs are not part of the batch.
 static void put_batch(const struct trace *trace, int64_t step)
 {
     const struct train_run *run = trace->run;
