@@ -30,7 +30,8 @@ enum status memory_alloc(size_t bytes, void **out)
 {
     *out = NULL;
     if (bytes > SIZE_MAX - HUGE_PAGE) // rounding up would overflow
-        FAIL(STATUS_MEMORY, "no memory for %zu bytes, more than the address space; use a smaller batch", bytes);
+        FAIL(STATUS_MEMORY, "no memory for %zu bytes, more than the address space; use a smaller batch",
+             bytes);
     size_t size = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
     if (size == 0)
         size = CACHE_LINE;

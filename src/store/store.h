@@ -142,9 +142,9 @@ struct store_view {
     uint8_t *status;        // [runs], enum run_state
     bool *damaged; // [runs]: finished, but its numbers do not match their checksum; here it is pending, what
                    // it left is unknown, and its message says why
-    bool archive; // made by store_archive: no checkpoints
-    bool models;  // false in an archive without them
-    int64_t file; // HDF5's handle
+    bool archive;  // made by store_archive: no checkpoints
+    bool models;   // false in an archive without them
+    int64_t file;  // HDF5's handle
 };
 
 /* STATUS_RESULTS with a sentence: no such file, not HDF5, not ours, another schema, damaged. What

@@ -1,16 +1,16 @@
 // clang-format off
 /* Batches, losses and scores of the tasks.
  *
- * Every batch draws new generators, inputs and probes as a function of (seed, purpose, step, generator index):
- * a generator is the same on any rank and in any batch that holds it.
+ * Every batch draws new generators, inputs and probes as a function of (seed, purpose, step, generator
+ * index): a generator is the same on any rank and in any batch that holds it.
  *
- *                   input of the model         output               loss                            score
- *   mlp-forward     one probe x, weights       y                    error of y                      the same
- *   linear-inverse  n pairs                    weights              error of the weights            the same
- *   mlp-inverse     n pairs                    weights              functional: error of y, of      functional,
- *                                                                   predicted against true          whatever the
- *                                                                   weights, on eval_points         objective
- *                                                                   probes; or error of the weights
+ *                   input of the model     output      loss                          score
+ *   mlp-forward     one probe x, weights   y           error of y                    as the loss
+ *   linear-inverse  n pairs                weights     error of the weights          as the loss
+ *   mlp-inverse     n pairs                weights     functional: error of y at     functional, for
+ *                                                      eval_points probes, of        both objectives
+ *                                                      predicted and true weights;
+ *                                                      weights: error of the weights
  *
  * An error is the mean square per generator, over points and outputs or over weights. */
 // clang-format on

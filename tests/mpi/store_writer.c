@@ -74,7 +74,8 @@ static enum status create(const char *path, int64_t runs)
     return status;
 }
 
-// Content of a run's checkpoint after `step` steps: every float encodes the step, so that a torn write is detected.
+// Content of a run's checkpoint after `step` steps: every float encodes the step, so that a torn write is
+// detected.
 static void fill(float *values, size_t count, int64_t step)
 {
     for (size_t i = 0; i < count; i++)

@@ -2,9 +2,9 @@
 //
 //   training_trace SWEEP.yaml > RECORDS
 //
-// A record is a line "name dimension dimension ..." and that number of native floats. Of each run: `run` (the number
-// of its parameters), the tensors at its start, and then for each step the batch as a whole (pairs, weights,
-// probes), the loss, and the tensors after it.
+// A record is a line "name dimension dimension ..." and that number of native floats. Of each run: `run` (the
+// number of its parameters), the tensors at its start, and then for each step the batch as a whole (pairs,
+// weights, probes), the loss, and the tensors after it.
 #include "kernel/gemm.h"
 #include "kernel/random.h"
 #include "model/model.h"
