@@ -120,7 +120,7 @@ def test_verify_finds_a_damaged_model(finished: Sweep, tmp_path: Path) -> None:
 
 def test_verify_finds_a_damaged_checkpoint(tmp_path: Path) -> None:
     sweep, results = write_sweep(tmp_path / "some.yaml", training={"steps": 10_000_000}), tmp_path / "some.h5"
-    assert run(1, sweep, results, "--quiet", "--time-limit", "0.5").code == 75
+    assert run(1, sweep, results, "--quiet", "--time-limit", "3").code == 75
     (run_id,) = columns(results)["run_id"]
     sequence, _ = checkpoint(results, run_id)
     assert sequence == 1 and weightsweep("verify", results).code == 0

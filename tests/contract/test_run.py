@@ -421,7 +421,7 @@ def test_retry(diverging: Path, tmp_path: Path) -> None:
     assert run(2, diverging, results, "--quiet").code == 5
     before = columns(results)
     result = run(2, diverging, results, "--retry")
-    assert result.code == 5 and "6 of 4" not in result.err and "3 of 4" in result.err
+    assert result.code == 5 and "6 of 4" not in result.err and "4 of 4 runs" in result.err
     after = columns(results)
     wild = before["learning_rate"] == 100
     assert (after["wall_seconds"] != before["wall_seconds"])[wild].all(), "they were done again"
