@@ -197,7 +197,8 @@ done:
     return status;
 }
 
-// Generators are computed many at once, one a lane; here it is one, in the first.
+// Copies values [count] to lane 0 of lanes [count, LANES], the layout of generator_apply, which computes
+// LANES generators at once. NULL: all zero.
 static enum status spread(const float *values, size_t count, float **lanes)
 {
     TRY(memory_alloc(count * LANES * sizeof **lanes, (void **)lanes));

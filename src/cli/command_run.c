@@ -93,7 +93,7 @@ static enum status check_numerics(MPI_Comm comm, bool other_numerics)
     if (!other_numerics && strcmp(first, numerics_name()) != 0)
         status = status_fail(
             STATUS_RESULTS, __FILE__, __LINE__,
-            "the ranks of this job compute with different arithmetic (rank 0: %s; rank %d: %s), so the bits "
+            "the ranks of this job compute with different numerics (rank 0: %s; rank %d: %s), so the bits "
             "would differ; use nodes of one kind, or mix them with --allow-other-arithmetic",
             first, rank, numerics_name());
     return agree(status, comm);

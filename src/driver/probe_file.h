@@ -17,7 +17,7 @@
 enum probe {
     PROBE_COLUMNS, // the datasets of the root
     PROBE_ALL,     // also the model and checkpoints of each run
-    PROBE_OUTPUT,  // as PROBE_ALL; a file that is no results file is STATUS_USAGE
+    PROBE_OUTPUT,  // as PROBE_ALL; STATUS_USAGE for a file that is not a results file
 };
 
 /* Probes the file. The failure of the child becomes the failure of this process. Not collective. */

@@ -195,7 +195,7 @@ static enum status check_numerics(const struct store_view *view, bool same_numer
         return STATUS_OK;
     }
     enum status status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
-                                     "%s was computed with another arithmetic (%s; here it is %s), so the "
+                                     "%s was computed with other numerics (%s; here it is %s), so the "
                                      "bits would differ; run on such a machine again, or mix them with "
                                      "--allow-other-arithmetic",
                                      view->path, begun_with, numerics_name());

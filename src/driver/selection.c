@@ -52,7 +52,7 @@ static enum status refuse_key(const struct selection *selection, const char *key
     struct nearest nearest = {.word = key};
     for (int i = 0; i < selection->runs->count; i++)
         nearest_try(&nearest, selection->runs->columns[i].name);
-    FAIL(STATUS_USAGE, "%s %s: `%s` is no setting of these runs%s%s%s", selection->option,
+    FAIL(STATUS_USAGE, "%s %s: `%s` is not a setting of these runs%s%s%s", selection->option,
          selection->argument, key, nearest.name[0] ? "; did you mean `" : "", nearest.name,
          nearest.name[0] ? "`?" : "");
 }
@@ -161,7 +161,7 @@ static enum status apply_condition(const struct selection *selection, char *cond
 {
     char *value = strchr(condition, '=');
     if (!value)
-        FAIL(STATUS_USAGE, "%s %s: `%s` is no condition; expected KEY=VALUE pairs joined by commas",
+        FAIL(STATUS_USAGE, "%s %s: `%s` is not a condition; expected KEY=VALUE pairs joined by commas",
              selection->option, selection->argument, condition);
     *value = '\0';
     const char *key = trimmed(condition);

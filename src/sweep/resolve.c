@@ -225,8 +225,9 @@ static void check_shards(const struct check *check)
     if (!is_valid(check, SETTING_BATCH) || !is_valid(check, SETTING_SHARDS) ||
         training->batch % training->shards == 0)
         return;
-    ADD(check, SETTING_BATCH, SETTING_SHARDS, "a batch of %d is no multiple of %d shards; expected, say, %d",
-        training->batch, training->shards, (training->batch / training->shards + 1) * training->shards);
+    ADD(check, SETTING_BATCH, SETTING_SHARDS,
+        "a batch of %d is not a multiple of %d shards; expected, say, %d", training->batch, training->shards,
+        (training->batch / training->shards + 1) * training->shards);
 }
 
 static void check_points(const struct check *check)

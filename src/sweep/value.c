@@ -88,13 +88,13 @@ static bool parse_integer(enum setting_id id, const struct node *node, struct di
 {
     const struct setting *setting = &settings[id];
     if (node->type != NODE_SCALAR || node->quoted || !number_integer(node->scalar, integer))
-        return refuse(id, node, diagnostics, "is no integer");
+        return refuse(id, node, diagnostics, "is not an integer");
     if (*integer > (int64_t)setting->max)
         return refuse(id, node, diagnostics, "is too large");
     if (*integer < (int64_t)setting->min)
         return refuse(id, node, diagnostics, "is too small");
     if (setting->power_of_two && !is_power_of_two(*integer))
-        return refuse(id, node, diagnostics, "is no power of two");
+        return refuse(id, node, diagnostics, "is not a power of two");
     return true;
 }
 
@@ -115,7 +115,7 @@ static bool parse_real(enum setting_id id, const struct node *node, struct diagn
     if (node->type == NODE_SCALAR && !node->quoted && is_not_finite(node->scalar))
         return refuse(id, node, diagnostics, "is not finite");
     if (node->type != NODE_SCALAR || node->quoted || !number_real(node->scalar, real))
-        return refuse(id, node, diagnostics, "is no number");
+        return refuse(id, node, diagnostics, "is not a number");
     if (*real > setting->max)
         return refuse(id, node, diagnostics, "is too large");
     if (*real <= setting->min)
@@ -128,7 +128,7 @@ static bool parse_choice(enum setting_id id, const struct node *node, struct dia
 {
     const char *const *choices = settings[id].choices;
     if (node->type != NODE_SCALAR || node->scalar[0] == '\0')
-        return refuse(id, node, diagnostics, "is no name");
+        return refuse(id, node, diagnostics, "is not a name");
     struct nearest nearest = {.word = node->scalar};
     for (int i = 0; choices[i]; i++) {
         if (strcmp(choices[i], node->scalar) == 0) {
@@ -153,7 +153,7 @@ static bool check_list(enum setting_id id, const struct node *node, struct diagn
 {
     const struct setting *setting = &settings[id];
     if (node->type != NODE_LIST)
-        return refuse(id, node, diagnostics, "is no list");
+        return refuse(id, node, diagnostics, "is not a list");
     if (node->count == 0 && !setting->may_be_empty)
         return refuse(id, node, diagnostics, "is empty");
     if (setting->max_widths > 0 && node->count > setting->max_widths)

@@ -161,14 +161,14 @@ def test_a_path_that_leads_nowhere(finished: Sweep, tmp_path: Path, where: str) 
 # ---- other numerics ----
 
 
-def test_another_arithmetic(tmp_path: Path) -> None:
+def test_file_with_other_numerics_is_refused(tmp_path: Path) -> None:
     core = next(core for core in ("Haswell", "Sandybridge") if core not in weightsweep("info").out)
     other = {"OPENBLAS_CORETYPE": core, "DNNL_MAX_CPU_ISA": "AVX2"}  # whichever library multiplies
     if arithmetic(other) == arithmetic({}):
         pytest.skip("these libraries have one kernel only")
     sweep, results = write_sweep(tmp_path / "four.yaml", axes=FOUR), tmp_path / "four.h5"
     first, *_ = (each["run_id"] for each in status_of_new(sweep, results))
-    assert refused(run(2, sweep, results, env=other), "four.h5", "arithmetic", "--allow-other-arithmetic")
+    assert refused(run(2, sweep, results, env=other), "four.h5", "other numerics", "--allow-other-arithmetic")
     assert status(results)["done"] == 1
     assert run(2, sweep, results, "--quiet", "--allow-other-arithmetic", env=other).code == 0
     file = columns(results)
@@ -176,14 +176,14 @@ def test_another_arithmetic(tmp_path: Path) -> None:
     assert first == file["run_id"][0] and weightsweep("verify", results).code == 0
 
 
-def test_ranks_of_different_arithmetic(tmp_path: Path) -> None:
+def test_ranks_with_different_numerics_are_refused(tmp_path: Path) -> None:
     other = {"OPENBLAS_CORETYPE": "Sandybridge", "DNNL_MAX_CPU_ISA": "AVX2"}
     if arithmetic(other) == arithmetic({}):
         pytest.skip("these libraries have one kernel only")
     sweep, results = write_sweep(tmp_path / "four.yaml", axes=FOUR), tmp_path / "four.h5"
     alike = mpirun(1, sweep, "-o", results, "--quiet")
     unlike = ["-n", "1", "env", *(f"{name}={value}" for name, value in other.items()), *alike[3:]]
-    assert refused(call(*alike, ":", *unlike), "different arithmetic", "rank 1", "--allow-other-arithmetic")
+    assert refused(call(*alike, ":", *unlike), "different numerics", "rank 1", "--allow-other-arithmetic")
     assert not results.exists()
     assert call(*alike, "--allow-other-arithmetic", ":", *unlike, "--allow-other-arithmetic").code == 0
 

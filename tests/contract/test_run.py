@@ -133,7 +133,7 @@ def test_only_by_conditions(finished: Sweep, tmp_path: Path, only: list[str], ch
         ("unknowns=6,equations=45", ["no run has"]),
         ("encoder=[16]", ["expected [16,24]"]),
         ("pooling=", ["pooling=", "expected mean"]),
-        ("unknowns=6,a1", ["`a1` is no condition", "KEY=VALUE"]),
+        ("unknowns=6,a1", ["`a1` is not a condition", "KEY=VALUE"]),
         ("", ["no run ``"]),
         ("best", ["no run `best`"]),
     ],

@@ -139,7 +139,7 @@ static void test_values(void **state)
          "f.yaml:4: evaluation.inputs: unknown value `uniforn`; expected a list of `uniform`, `wide` or "
          "`shifted`; did you mean `uniform`?"},
         {BASE "evaluation: {inputs: wide}\n", NULL,
-         "f.yaml:4: evaluation.inputs: `wide` is no list; expected"},
+         "f.yaml:4: evaluation.inputs: `wide` is not a list; expected"},
         {BASE "evaluation: {noise: [0.1, 0]}\n", NULL,
          "f.yaml:4: evaluation.noise: `0` is too small; expected a list of up to 8 numbers above 0 and at "
          "most "
@@ -148,13 +148,17 @@ static void test_values(void **state)
          "f.yaml:4: evaluation.set_sizes: `0` is too small; expected a list of 0 to 8 integers from 1 to "
          "1000000"},
         {BASE "training: {steps: -5}\n", NULL, "f.yaml:4: training.steps: `-5` is too small; expected"},
-        {BASE "training: {steps: many}\n", NULL, "f.yaml:4: training.steps: `many` is no integer; expected"},
-        {BASE "training: {steps: 1.5}\n", NULL, "f.yaml:4: training.steps: `1.5` is no integer; expected"},
-        {BASE "training: {steps: 1e-3}\n", NULL, "f.yaml:4: training.steps: `1e-3` is no integer; expected"},
+        {BASE "training: {steps: many}\n", NULL,
+         "f.yaml:4: training.steps: `many` is not an integer; expected"},
+        {BASE "training: {steps: 1.5}\n", NULL,
+         "f.yaml:4: training.steps: `1.5` is not an integer; expected"},
+        {BASE "training: {steps: 1e-3}\n", NULL,
+         "f.yaml:4: training.steps: `1e-3` is not an integer; expected"},
         {BASE "training: {steps: 1e400}\n", NULL, "f.yaml:4: training.steps: `1e400` is too large; expected"},
-        {BASE "training: {steps: 0x10}\n", NULL, "f.yaml:4: training.steps: `0x10` is no integer; expected"},
+        {BASE "training: {steps: 0x10}\n", NULL,
+         "f.yaml:4: training.steps: `0x10` is not an integer; expected"},
         {BASE "training: {learning_rate: 0x1p-3}\n", NULL,
-         "f.yaml:4: training.learning_rate: `0x1p-3` is no number; expected"},
+         "f.yaml:4: training.learning_rate: `0x1p-3` is not a number; expected"},
         {BASE "pooling: \"max\\0imum\"\n", NULL, "f.yaml:4: a text with a NUL byte in it; expected"},
         {BASE "\"pool\\0ing\": max\n", NULL, "f.yaml:4: a text with a NUL byte in it; expected"},
         {BASE "# caf\xe9-i\n", NULL,
@@ -162,11 +166,11 @@ static void test_values(void **state)
         {BASE "# \xff\n", NULL,
          "f.yaml:4: not valid YAML: a character that is not UTF-8; expected text in UTF-8"},
         {BASE "training: {steps: \"5\"}\n", NULL,
-         "f.yaml:4: training.steps: `\"5\"` is no integer; expected"},
+         "f.yaml:4: training.steps: `\"5\"` is not an integer; expected"},
         {BASE "training:\n  steps:\n", NULL,
-         "f.yaml:5: training.steps: an empty value is no integer; expected"},
+         "f.yaml:5: training.steps: an empty value is not an integer; expected"},
         {BASE "training: {steps: {a: 1}}\n", NULL,
-         "f.yaml:4: training.steps: a mapping is no integer; expected"},
+         "f.yaml:4: training.steps: a mapping is not an integer; expected"},
         {BASE "training: {steps: [5, 6]}\n", NULL,
          "f.yaml:4: training.steps: a list; expected one value here; several make an axis, under `axes:`"},
         {BASE "seed: 99999999999999999999\n", NULL,
@@ -177,9 +181,10 @@ static void test_values(void **state)
         {BASE "training: {batch: 3000000000}\n", NULL,
          "f.yaml:4: training.batch: `3000000000` is too large; expected"},
         {BASE "training: {shards: 12}\n", NULL,
-         "f.yaml:4: training.shards: `12` is no power of two; expected a power of two from 1 to 65536"},
+         "f.yaml:4: training.shards: `12` is not a power of two; expected a power of two from 1 to 65536"},
         {BASE "training: {learning_rate: fast}\n", NULL,
-         "f.yaml:4: training.learning_rate: `fast` is no number; expected a number above 0 and at most 100"},
+         "f.yaml:4: training.learning_rate: `fast` is not a number; expected a number above 0 and at most "
+         "100"},
         {BASE "training: {learning_rate: 0}\n", NULL,
          "f.yaml:4: training.learning_rate: `0` is too small; expected"},
         {BASE "training: {learning_rate: .nan}\n", NULL,
@@ -193,7 +198,8 @@ static void test_values(void **state)
         {BASE "training: {optimizer: [adam]}\n", NULL,
          "f.yaml:4: training.optimizer: a list; expected one value"},
         {BASE "network: {encoder: 128}\n", NULL,
-         "f.yaml:4: network.encoder: `128` is no list; expected a list of 1 to 8 integers from 1 to 65536"},
+         "f.yaml:4: network.encoder: `128` is not a list; expected a list of 1 to 8 integers from 1 to "
+         "65536"},
         {BASE "network: {encoder: []}\n", NULL, "f.yaml:4: network.encoder: a list is empty; expected"},
         {BASE "network: {encoder: [1, 2, 3, 4, 5, 6, 7, 8, 9]}\n", NULL,
          "f.yaml:4: network.encoder: a list is too long; expected"},
@@ -269,7 +275,7 @@ static void test_exclude(void **state)
         {BASE "axes: {seed: [1, 2]}\nexclude:\n  - {sede: 1}\n", NULL,
          "f.yaml:6: sede: unknown setting; expected"},
         {BASE "axes: {seed: [1, 2]}\nexclude:\n  - {seed: one}\n", NULL,
-         "f.yaml:6: seed: `one` is no integer"},
+         "f.yaml:6: seed: `one` is not an integer"},
         {BASE "axes: {seed: [1, 2]}\nexclude:\n  - {}\n", NULL,
          "f.yaml:6: exclude: a mapping; expected a mapping such"},
         {BASE "axes: {seed: [1, 2]}\nexclude:\n  - 5\n", NULL,
@@ -317,11 +323,11 @@ static void test_what_does_not_fit(void **state)
     (void)state;
     static const struct mistaken cases[] = {
         {BASE "training:\n  batch: 1000\n", NULL,
-         "f.yaml:5: training.batch: a batch of 1000 is no multiple of 16 shards; expected, say, 1008"},
+         "f.yaml:5: training.batch: a batch of 1000 is not a multiple of 16 shards; expected, say, 1008"},
         {BASE "training:\n  shards: 2048\n", NULL,
-         "f.yaml:5: training.shards: a batch of 1024 is no multiple of 2048 shards; expected, say, 2048"},
+         "f.yaml:5: training.shards: a batch of 1024 is not a multiple of 2048 shards; expected, say, 2048"},
         {BASE "training:\n  shards: 8\naxes:\n  batch: [64,\n    100]\n", NULL,
-         "f.yaml:8: training.batch: a batch of 100 is no multiple of 8 shards; expected, say, 104"},
+         "f.yaml:8: training.batch: a batch of 100 is not a multiple of 8 shards; expected, say, 104"},
         {BASE "network:\n  hidden: [64]\n", NULL,
          "f.yaml:5: network.hidden: is not used by `deep-sets`; expected it only with model `linear`, "
          "`x-linear`"},
@@ -398,7 +404,8 @@ static void test_tasks(void **state)
          "1000000"},
         {BASE "equation_range: [45, 20]\n", NULL,
          "f.yaml:4: equation_range: a list starts above its end; expected"},
-        {BASE "equation_range: 20\n", NULL, "f.yaml:4: equation_range: `20` is no list; expected [min, max]"},
+        {BASE "equation_range: 20\n", NULL,
+         "f.yaml:4: equation_range: `20` is not a list; expected [min, max]"},
         {BASE "equation_range: [0, 20]\n", NULL, "f.yaml:4: equation_range: `0` is too small; expected"},
         {BASE "equation_range: [20, 45]\nmodel: linear\n", NULL,
          "f.yaml:4: equation_range: `linear` reads a fixed number of pairs; expected model `deep-sets`, or "
@@ -424,7 +431,8 @@ static void test_told_once(void **state)
     for (int seed = 1; seed < 1000; seed++)
         text_format(&text, ", %d", seed);
     text_add(&text, "]\n");
-    expect_message(text.chars, NULL, "f.yaml:4: training.batch: a batch of 1000 is no multiple of 16 shards");
+    expect_message(text.chars, NULL,
+                   "f.yaml:4: training.batch: a batch of 1000 is not a multiple of 16 shards");
     text_free(&text);
 }
 
@@ -490,13 +498,13 @@ static void test_set(void **state)
         {BASE, "stps=5",
          "--set stps: unknown setting; expected one that `weightsweep plan --help` lists; did you"},
         {BASE, "hidden=[5]", "--set hidden: more than one group has this key; expected `generator.hidden`"},
-        {BASE, "steps=", "--set steps: an empty value is no integer; expected"},
+        {BASE, "steps=", "--set steps: an empty value is not an integer; expected"},
         {BASE, "steps=[", "--set steps: not valid YAML: "},
         {BASE, "steps=[]", "--set steps: an empty axis; expected"},
         {BASE, "steps=[5, 5]", "--set steps: `5` is in the axis twice"},
-        {BASE, "training.batch=1000", "--set training.batch: a batch of 1000 is no multiple of 16 shards"},
+        {BASE, "training.batch=1000", "--set training.batch: a batch of 1000 is not a multiple of 16 shards"},
         {BASE, "unknowns=7", "--set unknowns: no generator has 7 unknowns"},
-        {BASE, "encoder=128", "--set encoder: `128` is no list; expected"},
+        {BASE, "encoder=128", "--set encoder: `128` is not a list; expected"},
         {BASE, "name=x", "--set name: unknown setting"},
         {BASE, "generator={inputs: 0, hidden: [5]}",
          "--set generator: generator.inputs: `0` is too small; expected"},
