@@ -136,10 +136,12 @@ mpi_environment_local() {
 
 # local_launcher RANKS: sets launch to the command that starts ranks on this machine: the mpirun of PATH, or the one that MPIRUN names.
 # All variables are passed to the ranks. With -q Open MPI 4 does not comment on the exit code; the others have no such option.
+# MPIRUN_MESSAGES=1 leaves -q out: Open MPI then names the rank that was killed.
 local_launcher() {
   local mpirun=${MPIRUN:-mpirun}
   mpi_environment_local
   launch=("$mpirun" -n "$1")
+  if [ -n "${MPIRUN_MESSAGES:-}" ]; then return; fi
   case $("$mpirun" --version 2>&1 </dev/null) in
     *'(Open MPI) '[1-4].* | *'(OpenRTE) '[1-4].*) launch=("$mpirun" -q -n "$1") ;;
   esac

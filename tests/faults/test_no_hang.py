@@ -29,7 +29,7 @@ def seconds_until_gone(job: Job) -> float:
 @pytest.mark.parametrize("victim", [0, 2])
 def test_a_rank_fails(long: Path, tmp_path: Path, victim: int, number: signal.Signals) -> None:
     """Two of three ranks train, the third waits for work."""
-    with start(3, long, tmp_path / "x.h5", "--quiet", "--group", "1") as job:
+    with start(3, long, tmp_path / "x.h5", "--quiet", "--group", "1", env={"MPIRUN_MESSAGES": "1"}) as job:
         wait_for_training(tmp_path / "x.h5", job)
         send(job.ranks(3)[victim], number)
         begun = time.monotonic()
