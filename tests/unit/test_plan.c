@@ -104,12 +104,13 @@ static void test_ranks(void **state)
     (void)state;
     struct printed printed;
     assert_int_equal(PLAN(&printed, "tests/unit/plan.yaml", "--ranks", "1,2,3,6,64"), STATUS_OK);
-    expect_part(printed.out, "1 rank: 3.56 min, efficiency 100 %\n"
-                             "2 ranks: 107 s, efficiency 100 %\n" // 7.45 | 5.45 + 4.12, and both on the last
-                             "3 ranks: 73 s, efficiency 98 %\n"
-                             "6 ranks: 37.2 s, efficiency 97 %\n"
-                             "64 ranks: 24.4 s, efficiency 14 %\n" // four each: there are four shards
-                             "(simulated, assuming 80 GFLOP/s per rank; --rates FILE uses measured throughput)\n");
+    expect_part(printed.out,
+                "1 rank: 3.56 min, efficiency 100 %\n"
+                "2 ranks: 107 s, efficiency 100 %\n" // 7.45 | 5.45 + 4.12, and both on the last
+                "3 ranks: 73 s, efficiency 98 %\n"
+                "6 ranks: 37.2 s, efficiency 97 %\n"
+                "64 ranks: 24.4 s, efficiency 14 %\n" // four each: there are four shards
+                "(simulated, assuming 80 GFLOP/s per rank; --rates FILE uses measured throughput)\n");
     free_printed(&printed);
     assert_int_equal(PLAN(&printed, "tests/unit/plan.yaml", "--ranks", "2", "--format", "csv"), STATUS_OK);
     assert_null(strstr(printed.out, "efficiency"));
