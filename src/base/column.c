@@ -41,7 +41,7 @@ struct column *column_find(const struct column_table *table, const char *name)
     return NULL;
 }
 
-void column_copy_rows(struct column_table *table, const struct column *from, const int64_t *rows)
+void column_copy(struct column_table *table, const struct column *from, const int64_t *rows)
 {
     struct column *to = column_add(table, from->name, from->type, from->units, from->long_name);
     for (int64_t row = 0; row < table->rows; row++) {
@@ -53,11 +53,6 @@ void column_copy_rows(struct column_table *table, const struct column *from, con
         else
             to->texts[row] = memory_text(from->texts[source] ? from->texts[source] : "");
     }
-}
-
-void column_copy(struct column_table *table, const struct column *from)
-{
-    column_copy_rows(table, from, NULL);
 }
 
 static bool same(const struct column *column, int64_t row, int64_t other)

@@ -40,11 +40,9 @@ struct column *column_add(struct column_table *table, const char *name, enum col
 /* Returns the column named `name`, or NULL. */
 struct column *column_find(const struct column_table *table, const char *name);
 
-/* Adds a copy of the first table->rows rows of another table's column. */
-void column_copy(struct column_table *table, const struct column *from);
-
-/* Adds a copy of the given rows of another table's column; NULL means the first rows.  rows [table->rows] */
-void column_copy_rows(struct column_table *table, const struct column *from, const int64_t *rows);
+/* Adds a copy of another table's column. rows [table->rows]: the rows to copy; NULL: the first table->rows
+ * rows. */
+void column_copy(struct column_table *table, const struct column *from, const int64_t *rows);
 
 /* Whether the first `rows` values are not all equal. */
 bool column_varies(const struct column *column, int64_t rows);

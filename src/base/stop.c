@@ -43,24 +43,17 @@ static void set_timer(void)
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-// Keeps SIGHUP ignored in a process started by nohup.
-static void catch_hangup(const struct sigaction *action)
-{
-    struct sigaction inherited;
-    if (sigaction(SIGHUP, NULL, &inherited) == 0 && inherited.sa_handler != SIG_IGN)
-        sigaction(SIGHUP, action, NULL);
-}
-
 void stop_catch_signals(double time_left)
 {
     set_signal_stack();
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
+    struct sigaction inherited, action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
-    catch_hangup(&action);
+    if (sigaction(SIGHUP, NULL, &inherited) == 0 && inherited.sa_handler != SIG_IGN) // nohup ignores SIGHUP
+        sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN); // the end of a process that reads the output does not end the training
     end = clock_seconds() + time_left;
     margin = time_left / 5 < max_margin ? time_left / 5 : max_margin;

@@ -136,7 +136,7 @@ static void make_view(const struct plan *plan, struct column_table *view)
         if (strcmp(column->name, "parameters") == 0)
             break; // costs come after the settings
         if (i == 0 || column_varies(column, plan->columns.rows))
-            column_copy(view, column);
+            column_copy(view, column, NULL);
     }
     int64_t *parameters = column_add(view, "parameters", COLUMN_INT, "1", "parameters of the model")->ints;
     double *step = column_add(view, "GFLOP/step", COLUMN_REAL, "GFLOP", "GFLOP per training step")->reals;

@@ -102,7 +102,7 @@ static void make_table(const struct store_view *view, bool live, int64_t max, st
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct column *column = column_find(&view->columns, names[i]);
         if (column)
-            column_copy_rows(table, column, rows);
+            column_copy(table, column, rows);
         if (i > 0)
             continue;
         char **texts = column_add(table, "status", COLUMN_TEXT, "1", "state of the run")->texts;

@@ -49,7 +49,7 @@ void results_outcomes(const struct sweep *sweep, struct column_table *outcomes)
 {
     *outcomes = (struct column_table){0};
     for (int i = 0; i < OUTCOMES; i++)
-        column_copy(outcomes, &every_run[i]);
+        column_copy(outcomes, &every_run[i], NULL);
     for (int64_t run = 0; run < sweep->runs; run++)
         add_further(&sweep->run[run], outcomes);
 }

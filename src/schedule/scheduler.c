@@ -188,12 +188,6 @@ static struct policy_run corrected_run(const struct scheduler *scheduler, const 
     return run;
 }
 
-static bool may_extend(const struct scheduler *scheduler, const struct group *group)
-{
-    return group->wanted == group->size && group->size <= scheduler->free &&
-           2 * group->size <= group->run.max_ranks;
-}
-
 static int extend_groups(struct scheduler *scheduler, double now)
 {
     if (scheduler->free == 0 || scheduler->running_count == 0 || scheduler->fixed_size > 0)
@@ -204,7 +198,8 @@ static int extend_groups(struct scheduler *scheduler, double now)
     int *size = memory_small(max_count * sizeof *size), count = 0, ordered = 0;
     for (int64_t i = 0; i < scheduler->running_count; i++) {
         struct group *group = &scheduler->group[scheduler->running[i]];
-        if (!may_extend(scheduler, group))
+        if (group->wanted > group->size || group->size > scheduler->free ||
+            2 * group->size > group->run.max_ranks)
             continue;
         advance(scheduler, group, now);
         candidate[count] = scheduler->running[i];

@@ -12,16 +12,6 @@ enum { ITERATIONS = 5 };
 static const float a = 3.4445f, b = -4.7750f, c = 2.0315f;
 static const float momentum = 0.95f;
 
-static int shorter(const struct tensor *tensor)
-{
-    return tensor->rows < tensor->columns ? tensor->rows : tensor->columns;
-}
-
-static int longer(const struct tensor *tensor)
-{
-    return tensor->rows < tensor->columns ? tensor->columns : tensor->rows;
-}
-
 CLONES
 void muon_momentum(float *restrict m, const float *restrict g, size_t count)
 {
@@ -84,13 +74,13 @@ static const void *operand(const float *matrix, size_t count, enum precision pre
 void muon_step(const struct tensor *tensor, enum precision precision, double rate, float *p, const float *g,
                float *m, float *work)
 {
-    int r = shorter(tensor), n = longer(tensor);
+    bool tall = tensor->rows > tensor->columns; // u is transposed: r rows, n columns, r <= n
+    int r = tall ? tensor->columns : tensor->rows, n = tall ? tensor->rows : tensor->columns;
     size_t size = tensor_size(tensor), square_size = (size_t)r * (size_t)r;
     float *u = work, *next = u + size, *gram = next + size, *square = gram + square_size;
     void *buffer = square + square_size,
          *square_buffer = (float *)buffer + training_muon_operand_floats(size, precision);
     enum gemm_types types = precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
-    bool tall = tensor->rows > tensor->columns;
 
     muon_momentum(m, g, size);
     nesterov(tall ? next : u, m, g, size);

@@ -74,24 +74,18 @@ static int start_muon(struct optimizer *optimizer, double rate, float *parameter
         size_t at = tensor->offset;
         if (!tensor->hidden_matrix)
             continue;
-        if (matrices++ % optimizer->ranks == optimizer->rank)
+        int owner = matrices % optimizer->ranks;
+        if (owner == optimizer->rank)
             muon_step(tensor, optimizer->precision, rate, parameters + at, gradient + at, momentum + at,
                       optimizer->work);
         else
             muon_momentum(momentum + at, gradient + at, tensor_size(tensor));
-    }
-    if (optimizer->ranks == 1)
-        return 0;
-    matrices = 0;
-    for (int i = 0; i < optimizer->table->count; i++) {
-        const struct tensor *tensor = &optimizer->table->tensors[i];
-        if (!tensor->hidden_matrix)
-            continue;
-        MPI_Ibcast(parameters + tensor->offset, (int)tensor_size(tensor), MPI_FLOAT,
-                   matrices % optimizer->ranks, optimizer->comm, &request[matrices]);
+        if (optimizer->ranks > 1)
+            MPI_Ibcast(parameters + at, (int)tensor_size(tensor), MPI_FLOAT, owner, optimizer->comm,
+                       &request[matrices]);
         matrices++;
     }
-    return matrices;
+    return optimizer->ranks > 1 ? matrices : 0;
 }
 
 void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, float *parameters,

@@ -45,12 +45,6 @@ static enum status write_checkpoint(struct trainer *t)
     return status;
 }
 
-// Only the leader's clock decides: only the leader writes checkpoints.
-static bool checkpoint_due(struct trainer *t)
-{
-    return t->rank == 0 && clock_seconds() - t->checkpoint_clock >= t->hooks->checkpoint_every;
-}
-
 // Extends the group by the joining ranks, unless one of them has no memory.
 static void extend_group(struct trainer *t)
 {
@@ -173,7 +167,7 @@ static enum status train(struct trainer *t, struct train_result *result)
         case STEP_DONE:
             if (t->vote == EXTEND)
                 extend_group(t);
-            if (checkpoint_due(t))
+            if (t->rank == 0 && clock_seconds() - t->checkpoint_clock >= t->hooks->checkpoint_every)
                 t->checkpoint_status = write_checkpoint(t);
         }
     }
