@@ -54,8 +54,8 @@ TASK: Edits = [  # mlp-double: pairs of a generator -> twice its weights, by the
     ("src/sweep/settings.c", '"mlp-inverse", NULL};', '"mlp-inverse", "mlp-double", NULL};'),
     (
         "src/task/task.c",
-        "            float error = guess[i] - target[i];",
-        "            float error = guess[i] - (task->description.kind == TASK_MLP_DOUBLE ? 2 : 1) * target[i];",
+        "            float error = prediction[i] - target[i];",
+        "            float error = prediction[i] - (task->spec.kind == TASK_MLP_DOUBLE ? 2 : 1) * target[i];",
     ),
     (
         "tests/unit/reference.c",
