@@ -66,7 +66,7 @@ static void copy_column(struct column_table *table, const struct store_view *vie
 {
     const struct column *from = column_find(&view->columns, name);
     if (from)
-        column_copy(table, from);
+        column_copy(table, from, NULL);
 }
 
 void results_view_runs(const struct store_view *view, bool live, struct column_table *table)

@@ -74,8 +74,8 @@ static void score_model(void *context, int first, int sets, double *values)
     task_scores(e->task, e->output, (struct task_score *)values);
 }
 
-// Compares each generator's weights with the prediction, and for the level of chance with those of an
-// unrelated generator: index + generators, which is not held out.
+// Compares each generator's weights with the prediction, and, for the level of chance, with the weights of an
+// unrelated generator, whose index is larger by `generators`.
 static void score_match(void *context, int first, int sets, double *values)
 {
     struct evaluator *e = context;

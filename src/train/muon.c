@@ -74,7 +74,7 @@ static const void *operand(const float *matrix, size_t count, enum precision pre
 void muon_step(const struct tensor *tensor, enum precision precision, double rate, float *p, const float *g,
                float *m, float *work)
 {
-    bool tall = tensor->rows > tensor->columns; // u is transposed: r rows, n columns, r <= n
+    bool tall = tensor->rows > tensor->columns; // then u is transposed; u [r, n] with r <= n
     int r = tall ? tensor->columns : tensor->rows, n = tall ? tensor->rows : tensor->columns;
     size_t size = tensor_size(tensor), square_size = (size_t)r * (size_t)r;
     float *u = work, *next = u + size, *gram = next + size, *square = gram + square_size;
