@@ -46,7 +46,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
-def test_the_made_up_file_is_netcdf(seed_table: Path, engine: str) -> None:
+def test_synthetic_file_is_netcdf(seed_table: Path, engine: str) -> None:
     if engine == "netcdf4":
         pytest.importorskip("netCDF4")
     dataset = xr.load_dataset(seed_table, engine=engine)
@@ -285,7 +285,7 @@ def test_legends_cover_nothing(tmp_path: Path) -> None:
             assert legends and not any(figures.style.covers(axes.get_legend(), axes) for axes in legends), name
 
 
-def test_a_map_wants_two_axes(tmp_path: Path) -> None:
+def test_heatmap_needs_two_axes(tmp_path: Path) -> None:
     path = tmp_path / "one.h5"
     make_results(path, [run | {"status": "pending"} for run in grid(equation_ratio=[1.33, 2.0])])
     refused = run("plot", path, "--figure", "heatmap")

@@ -21,19 +21,19 @@ def without_pictures(text: str) -> str:
     return re.sub(r"\n!\[.*\n", "", text)
 
 
-def test_page_is_what_the_archives_say(tmp_path):
+def test_page_is_up_to_date_with_the_archives(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(findings.PAGE.read_text())
     findings.fill(page, compare.ARCHIVES, None)
     assert page.read_text() == without_pictures(findings.PAGE.read_text()), "stale: jobs/python -m weightsweep findings -o analysis/figures"
 
 
-def test_pictures_are_there():
+def test_figures_exist():
     shown = re.findall(r"!\[.*\]\((.*)\)", findings.PAGE.read_text())
     assert shown and all((findings.PAGE.parent / picture).is_file() for picture in shown)
 
 
-def test_numbers_are_the_files(tmp_path):
+def test_values_are_those_of_the_archives(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("<!-- finding best:begin -->\n<!-- finding best:end -->\n")
     findings.fill(page, compare.ARCHIVES, tmp_path / "figures")
@@ -87,7 +87,7 @@ def test_weights_figure_skips_runs_that_have_no_match():
     assert labels and not any("tanh" in label for label in labels)
 
 
-def test_settings_that_go_along_with_another_are_shown_and_idle_ones_are_not():
+def test_dependent_settings_are_shown_and_unused_ones_are_not():
     """The archive's attention has 4 heads and 1 query, or 8 and 8; the other poolings have neither."""
     head, cells = findings.rows(open_runs(compare.ARCHIVES / "pooling.h5"))
     told = {(row[head.index("pooling")], row[head.index("heads")], row[head.index("queries")]) for row in cells}
@@ -100,7 +100,7 @@ def test_settings_that_go_along_with_another_are_shown_and_idle_ones_are_not():
     assert [row[head.index("generator_outputs")] for row in cells if row[head.index("generator_hidden")] == "3"] == ["4"]
 
 
-def test_ratios_are_of_runs_that_differ_in_nothing_else():
+def test_ratios_compare_runs_that_differ_only_in_the_model():
     archives = compare.read(compare.ARCHIVES)
     head, cells = compare.ratios(archives)
     forward = [row for row in cells if row[0] == "x-linear / linear, mlp-forward, 10,000 steps"]
@@ -109,7 +109,7 @@ def test_ratios_are_of_runs_that_differ_in_nothing_else():
     assert {row[head.index("ours")] for row in forward} == expected and {row[head.index("published")] for row in forward} == {"0.35"}
 
 
-def test_published_ratios_of_what_is_alike() -> None:
+def test_published_ratios_compare_equal_settings() -> None:
     archives = compare.read(compare.ARCHIVES)
     case = next(case for case in published.cases() if case.model == "res-linear" and case.task == "mlp-forward")
     settings = [each.setting for each in compare.ours(case, archives)]

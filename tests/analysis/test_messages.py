@@ -77,7 +77,7 @@ def test_damaged_bytes_are_results_errors(small: Path, tmp_path: Path) -> None:
     assert refused > 20
 
 
-def test_an_error_of_the_machine_is_no_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_io_error_is_not_reported_as_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_: object) -> None:
         raise OSError("Can't read data (file read failed: errno = 5, error message = 'Input/output error')")
 

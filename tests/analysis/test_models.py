@@ -186,7 +186,7 @@ def test_pytorch_predicts_the_same(trained: dict[str, Path], in_torch: dict[str,
 
 
 @pytest.mark.parametrize("name", ["sets", "flat", "half"])
-def test_pytorch_goes_on(in_torch: dict[str, list[tuple[dict, dict]]], name: str) -> None:
+def test_pytorch_continues_training(in_torch: dict[str, list[tuple[dict, dict]]], name: str) -> None:
     """R^2 on PyTorch's own fresh generators is the file's, and training goes on from there."""
     for row, answer in in_torch[name]:
         which = f"{row['task']} {row['model']} {row['pooling']}"

@@ -100,7 +100,7 @@ def opened(browser: Any, page: Path) -> float:
     return browser.execute_script("return performance.timing.loadEventEnd - performance.timing.navigationStart") / 1000
 
 
-def test_opens_quickly_and_asks_for_nothing(browser: Any, page: Path) -> None:
+def test_page_opens_quickly_without_requests(browser: Any, page: Path) -> None:
     assert min(opened(browser, page) for _ in range(3)) < SECONDS_TO_OPEN
     assert len(column(browser, "run_id")) == 1000
     assert browser.find_element("id", "shown").text == "1,000 of 1,000 runs"
@@ -320,7 +320,7 @@ def test_watch_shows_columns_as_they_appear(browser: Any, tmp_path: Path) -> Non
         server.wait()
 
 
-def test_watch_refuses_what_is_not_there(tmp_path: Path) -> None:
+def test_watch_refuses_missing_files(tmp_path: Path) -> None:
     server = weightsweep("watch", tmp_path / "none.h5", "--port", 0)
     _, errors = server.communicate(timeout=60)
     assert server.returncode == 3 and "no such file" in errors

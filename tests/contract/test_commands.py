@@ -215,7 +215,7 @@ def test_plan_rates_laid_out_by_other_programs(finished: Sweep, tmp_path: Path) 
         ('{"name": "st\0ep"}', ["no JSON text"]),
     ],
 )
-def test_rates_that_are_none(finished: Sweep, tmp_path: Path, text: str, words: list[str]) -> None:
+def test_invalid_rates_are_refused(finished: Sweep, tmp_path: Path, text: str, words: list[str]) -> None:
     (tmp_path / "rates.json").write_text(text)
     result = weightsweep("plan", finished.yaml, "--rates", tmp_path / "rates.json")
     assert result.code == 2 and result.says("rates.json", *words), result.err
@@ -325,7 +325,7 @@ def test_only_run_needs_mpirun(finished: Sweep, tmp_path: Path) -> None:
         assert weightsweep(*arguments, env=nowhere).code == 0
 
 
-def test_one_run_is_no_runs(tmp_path: Path) -> None:
+def test_singular_for_one_run(tmp_path: Path) -> None:
     sweep, results = write_sweep(tmp_path / "one.yaml"), tmp_path / "one.h5"
     result = run(1, sweep, results, "--progress", "lines")
     assert result.code == 0 and result.says("1 of 1 run ") and "1 runs" not in result.err, result.err

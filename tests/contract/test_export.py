@@ -46,7 +46,7 @@ def table(part: Sweep) -> Path:
 # ---- archives ----
 
 
-def test_archive_says_what_it_is(archive: Path, table: Path) -> None:
+def test_archive_attribute(archive: Path, table: Path) -> None:
     with h5py.File(archive) as file, h5py.File(table) as other:
         assert file.attrs["archive"] == "without checkpoints" and "checkpoints" not in file and "models" in file
         assert other.attrs["archive"] == "without checkpoints and models" and "models" not in other
@@ -126,7 +126,7 @@ def test_archive_replaces_archives_alone(part: Sweep, archive: Path, tmp_path: P
         assert result.code == 2 and result.says("notes.h5", "not an archive") and notes.read_bytes() == content
 
 
-def test_output_that_is_the_input(part: Sweep, archive: Path, tmp_path: Path) -> None:
+def test_output_equal_to_input_is_refused(part: Sweep, archive: Path, tmp_path: Path) -> None:
     """Under whatever name; an archive, too, is not written onto itself."""
     for source in (part.results, archive):
         before = source.read_bytes()
@@ -165,7 +165,7 @@ def test_model_replaces_models_alone(part: Sweep, ending: str, tmp_path: Path) -
         assert result.code == 2 and result.says(other.name, f"not a {ending} of weightsweep") and other.read_bytes() == content, result.err
 
 
-def test_every_byte_of_an_archive_counts(table: Path, archive: Path, tmp_path: Path) -> None:
+def test_verify_detects_a_change_of_any_byte_of_an_archive(table: Path, archive: Path, tmp_path: Path) -> None:
     """A flipped bit is found at opening, wherever it is."""
     copy = tmp_path / "flipped.h5"
     for source in (table, archive):

@@ -52,7 +52,7 @@ def test_only_the_output_s_folder(tmp_path: Path) -> None:
     assert not [path for path in folder["tmp"].rglob("*") if path.is_file()], "temporary files are left"
 
 
-def test_a_file_that_is_taken_away_is_missed(tmp_path: Path) -> None:
+def test_removed_file_ends_the_run(tmp_path: Path) -> None:
     """Rather than say that all is saved in a file that has another name by now, or none."""
     results = tmp_path / "long.h5"
     with start(1, write_sweep(tmp_path / "long.yaml", training=LONG), results, "--quiet") as job:

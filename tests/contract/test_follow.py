@@ -53,7 +53,7 @@ def test_nothing_to_follow(finished: Sweep) -> None:
     assert code == 0 and picture == weightsweep("status", finished.results).out.splitlines()
 
 
-def test_what_runs_comes_first(tmp_path: Path) -> None:
+def test_running_runs_come_first(tmp_path: Path) -> None:
     """The last two of twenty runs are being trained; six lines are enough for them."""
     sweep, results = write_sweep(tmp_path / "many.yaml", axes={"seed": list(range(20))}, training=LONG), tmp_path / "many.h5"
     ids = [line.partition(",")[0] for line in weightsweep("plan", sweep, "--format", "csv").out.splitlines()[1:]]
@@ -68,7 +68,7 @@ def test_what_runs_comes_first(tmp_path: Path) -> None:
     assert sum(" pending " in line for line in found[-1][3:]) == HEIGHT - 5 - 2
 
 
-def test_a_long_table_shows_what_went_wrong(tmp_path: Path) -> None:
+def test_long_table_shows_failed_runs(tmp_path: Path) -> None:
     sweep = write_sweep(tmp_path / "wild.yaml", axes={"seed": list(range(22)), "learning_rate": [1e-3, 100]}, training={"steps": 3})
     assert run(2, sweep, tmp_path / "wild.h5", "--quiet").code == 5
     out = weightsweep("status", tmp_path / "wild.h5").out

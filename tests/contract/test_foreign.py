@@ -77,7 +77,7 @@ def half(finished: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("addition", ADDITIONS)
-def test_an_addition_is_no_damage(finished: Sweep, half: Path, tmp_path: Path, addition: Callable[[h5py.File], None]) -> None:
+def test_addition_is_not_damage(finished: Sweep, half: Path, tmp_path: Path, addition: Callable[[h5py.File], None]) -> None:
     results, archive = Path(shutil.copy(half, tmp_path / "x.h5")), tmp_path / "a.h5"
     runs = weightsweep("export", results, "--runs").out
     first = columns(results)["run_id"][0]

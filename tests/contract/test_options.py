@@ -74,7 +74,7 @@ def test_completion(tmp_path: Path) -> None:
 # ---- without MPI ----
 
 
-def test_mistakes_need_no_mpi(tmp_path: Path) -> None:
+def test_usage_errors_need_no_mpi(tmp_path: Path) -> None:
     sweep = write_sweep(tmp_path / "tiny.yaml")
     bad = write_sweep(tmp_path / "bad.yaml", training={"steps": 0})
     output = ("-o", tmp_path / "x.h5")
@@ -107,7 +107,7 @@ def mentions(result: Result, words: str) -> int:
     return len(re.findall(words, result.err))
 
 
-def test_mistakes_under_a_launcher(tmp_path: Path) -> None:
+def test_one_rank_reports_usage_errors(tmp_path: Path) -> None:
     bad = write_sweep(tmp_path / "bad.yaml", training={"steps": 0})
     results = tmp_path / "x.h5"
     for arguments, words in (([bad, "-o", results], "training.steps: `0`"), ([bad, "--frobnicate"], "unknown option"), ([tmp_path / "none.yaml", "-o", results], "cannot be opened")):

@@ -118,7 +118,7 @@ def test_every_generator(tmp_path: Path, settings: dict[str, Any], widths: list[
     check(results, tmp_path, widths)
 
 
-def test_as_good_as_the_run_says(good: Sweep, tmp_path: Path) -> None:
+def test_prediction_has_the_r2_of_the_run(good: Sweep, tmp_path: Path) -> None:
     """Known generators, one file each: together their R^2 is that of the run, within its error."""
     random, x, y, outputs = np.random.default_rng(7), [], [], []
     for _ in range(48):
@@ -207,7 +207,7 @@ def test_remarks(good: Sweep, tmp_path: Path) -> None:
     ],
     ids=["plain", "spreadsheet", "other order, blanks and quotes", "y1 and no end", "pandas' index", "its index read again", "R's row names"],
 )
-def test_ways_to_write_it(good: Sweep, tmp_path: Path, text: str) -> None:
+def test_equivalent_csv_files(good: Sweep, tmp_path: Path, text: str) -> None:
     plain, other = tmp_path / "plain.csv", tmp_path / "other.csv"
     plain.write_text("x1,x2,y\n1,2,3\n4,5,6\n")
     other.write_bytes(text.encode())
@@ -239,7 +239,7 @@ def test_ways_to_write_it(good: Sweep, tmp_path: Path, text: str) -> None:
     ],
     ids=lambda value: repr(value) if isinstance(value, str) else "",
 )
-def test_mistakes_in_the_pairs(good: Sweep, tmp_path: Path, text: str, words: list[str]) -> None:
+def test_errors_in_the_pairs_file(good: Sweep, tmp_path: Path, text: str, words: list[str]) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text(text)
     result = predict(good.results, path)
@@ -258,7 +258,7 @@ def test_r2_of_constant_y_is_not_defined(good: Sweep, tmp_path: Path, y: str, co
 
 
 @pytest.mark.parametrize("x", ["1e15", "1e25", "3e38"])
-def test_huge_x(good: Sweep, tmp_path: Path, x: str) -> None:
+def test_x_of_large_magnitude(good: Sweep, tmp_path: Path, x: str) -> None:
     """Outputs of the predicted weights overflow: the message says so, and no NaN is printed with a sign."""
     path = tmp_path / "huge.csv"
     path.write_text(f"x1,x2,y\n0.1,0.2,0.3\n{x},0.5,1\n0.3,0.1,0.2\n")
@@ -271,7 +271,7 @@ def test_huge_x(good: Sweep, tmp_path: Path, x: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["unknowns=6,equation_ratio=2", "equations=12", "unknowns=6,equation_ratio=2.0,encoder=[16, 24]"])
-def test_a_run_by_its_conditions(finished: Sweep, tmp_path: Path, form: str) -> None:
+def test_run_selected_by_conditions(finished: Sweep, tmp_path: Path, form: str) -> None:
     path, _, _ = some_pairs(tmp_path, [2, 2, 1], 12)
     file = columns(finished.results)
     (run_id,) = (run_id for run_id, n in zip(file["run_id"], file["equations"]) if n == 12)
@@ -319,7 +319,7 @@ def test_an_archive_predicts_the_same(good: Sweep, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", ["linear", "x-linear", "res-linear"])
-def test_flat_models_want_their_number(tmp_path: Path, model: str) -> None:
+def test_flat_models_need_their_number_of_pairs(tmp_path: Path, model: str) -> None:
     sweep, results = write_sweep(tmp_path / "flat.yaml", model=model, embed_dim=None, network=None), tmp_path / "flat.h5"
     assert run(1, sweep, results, "--quiet").code == 0
     path, _, _ = some_pairs(tmp_path, [2, 2, 1], 12)
@@ -329,7 +329,7 @@ def test_flat_models_want_their_number(tmp_path: Path, model: str) -> None:
     assert result.code == 2 and result.says("13 pairs", "exactly 12")
 
 
-def test_forward_runs_infer_nothing(tmp_path: Path) -> None:
+def test_predict_refuses_forward_runs(tmp_path: Path) -> None:
     sweep = write_sweep(tmp_path / "forward.yaml", task="mlp-forward", model="linear", embed_dim=None, network=None, equation_ratio=None)
     results = tmp_path / "forward.h5"
     result = run(1, sweep, results, "--quiet")

@@ -37,7 +37,7 @@ def test_another_sweep_s_file(finished: Sweep, tmp_path: Path, changes: dict[str
     assert results.read_bytes() == before
 
 
-def test_the_same_sweep_written_otherwise(finished: Sweep, tmp_path: Path) -> None:
+def test_equivalent_sweep_file_continues(finished: Sweep, tmp_path: Path) -> None:
     results, sweep = copy_of(finished, tmp_path), tmp_path / "same.yaml"
     lines = finished.yaml.read_text().splitlines()
     sweep.write_text("# a comment\n" + "\n".join(reversed(lines)) + "\nseed: 1\n")
@@ -68,7 +68,7 @@ def test_not_ours(finished: Sweep, tmp_path: Path) -> None:
     assert results.read_bytes() == before
 
 
-def test_a_schema_to_come(finished: Sweep, tmp_path: Path) -> None:
+def test_newer_schema_is_refused(finished: Sweep, tmp_path: Path) -> None:
     results = copy_of(finished, tmp_path)
     with h5py.File(results, "r+") as file:
         file.attrs["schema_version"] = 99
@@ -153,7 +153,7 @@ def test_plan_takes_rates_from_a_probed_file(finished: Sweep, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("where", ["none/x.h5", "text/x.h5"])
-def test_a_path_that_leads_nowhere(finished: Sweep, tmp_path: Path, where: str) -> None:
+def test_path_without_target_is_refused(finished: Sweep, tmp_path: Path, where: str) -> None:
     (tmp_path / "text").write_text("")
     assert refused(run(2, finished.yaml, tmp_path / where), str(tmp_path / where).removesuffix("/."))
 
@@ -281,7 +281,7 @@ def test_in_use_by_another_name(live: Sweep, tmp_path: Path) -> None:
 # ---- long names ----
 
 
-def test_name_up_to_the_limit_of_the_file_system(tmp_path: Path) -> None:
+def test_file_name_of_maximum_length(tmp_path: Path) -> None:
     """Beside a name of 250 bytes there is room for its .lock and its .part. Of longer ones nothing is written."""
     sweep = write_sweep(tmp_path / "sweep.yaml")
     folder = tmp_path / ("d" * 99) / ("e" * 99)

@@ -265,7 +265,7 @@ def test_rates(tmp_path: Path) -> None:
 # ---- what is not there yet ----
 
 
-def test_what_is_not_known_yet(tmp_path: Path, finished: Sweep) -> None:
+def test_unknown_values_are_nan(tmp_path: Path, finished: Sweep) -> None:
     first, *others = columns(finished.results)["run_id"]
     results = tmp_path / "part.h5"
     assert run(1, finished.yaml, results, "--quiet", "--only", first).code == 0
@@ -282,7 +282,7 @@ def test_what_is_not_known_yet(tmp_path: Path, finished: Sweep) -> None:
     assert len(weightsweep("export", results, "--curves").out.splitlines()) == 1 + 3
 
 
-def test_checkpoints_are_there(finished: Sweep) -> None:
+def test_checkpoints_exist(finished: Sweep) -> None:
     for run_id in columns(finished.results)["run_id"]:
         sequence, step = checkpoint(finished.results, run_id)
         assert sequence >= 1 and step == 30

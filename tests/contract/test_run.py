@@ -54,7 +54,7 @@ def test_standard_output_is_empty(finished: Sweep, tmp_path: Path) -> None:
     assert differences(promised_bits(finished.results), promised_bits(tmp_path / "x.h5")) == []
 
 
-def test_a_mistake_is_told_once_and_nothing_starts(tmp_path: Path) -> None:
+def test_error_is_reported_once_and_nothing_starts(tmp_path: Path) -> None:
     sweep, results = write_sweep(tmp_path / "bad.yaml", training={"steps": 0}), tmp_path / "x.h5"
     result = run(3, sweep, results)
     assert result.code == 2 and not result.out and result.err.count("bad.yaml:5: training.steps: ") == 1
@@ -196,7 +196,7 @@ def test_checkpoint_every(tmp_path: Path) -> None:
 # ---- continuing ----
 
 
-def test_a_finished_file_is_left_alone(finished: Sweep, tmp_path: Path) -> None:
+def test_finished_file_is_not_changed(finished: Sweep, tmp_path: Path) -> None:
     before = digest(finished.results)
     for ranks in (1, 3):
         assert run(ranks, finished.yaml, finished.results).code == 0
@@ -204,7 +204,7 @@ def test_a_finished_file_is_left_alone(finished: Sweep, tmp_path: Path) -> None:
     assert not finished.results.with_name("four.h5.lock").exists()
 
 
-def test_time_limit_again_and_again(tmp_path: Path) -> None:
+def test_repeated_time_limits(tmp_path: Path) -> None:
     sweep = write_sweep(tmp_path / "some.yaml", training=SOME, axes={"seed": [1, 2]}, evaluation={"every": 500})
     results, undisturbed = tmp_path / "some.h5", tmp_path / "undisturbed.h5"
     assert run(2, sweep, undisturbed, "--quiet").code == 0
@@ -231,7 +231,7 @@ def test_the_end_of_a_slurm_job(long: Path, tmp_path: Path) -> None:
     assert time.monotonic() - begun > 1
 
 
-def test_stopped_in_the_further_evaluations(tmp_path: Path) -> None:
+def test_stopped_during_extra_evaluations(tmp_path: Path) -> None:
     """All steps are done and kept; what was dropped is computed again, to the same bits."""
     sweep = write_sweep(tmp_path / "fits.yaml", evaluation={"direct_fit": 600})
     results, undisturbed = tmp_path / "fits.h5", tmp_path / "undisturbed.h5"

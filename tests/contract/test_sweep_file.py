@@ -237,7 +237,7 @@ def test_set_equals_the_setting_in_the_file(tmp_path: Path) -> None:
         ("seed=[1", ["--set seed: ", "YAML"]),
     ],
 )
-def test_a_mistake_in_set_names_it(tmp_path: Path, argument: str, words: list[str]) -> None:
+def test_error_in_set_names_the_option(tmp_path: Path, argument: str, words: list[str]) -> None:
     result = weightsweep("plan", smallest(tmp_path), "--set", argument)
     assert result.code == 2 and result.says(*words) and not result.out, result.err
 
@@ -267,7 +267,7 @@ def test_a_mistake_in_set_names_it(tmp_path: Path, argument: str, words: list[st
         ("name: again", ["a second time"]),
     ],
 )
-def test_mistakes(tmp_path: Path, line: str, words: list[str]) -> None:
+def test_errors_are_reported(tmp_path: Path, line: str, words: list[str]) -> None:
     sweep = smallest(tmp_path)
     with sweep.open("a") as file:
         file.write(f"{line}\n")
@@ -279,7 +279,7 @@ def test_mistakes(tmp_path: Path, line: str, words: list[str]) -> None:
     assert seconds < 1
 
 
-def test_all_mistakes_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_together(tmp_path: Path) -> None:
     sweep = smallest(tmp_path, unknowns=7, training={"steps": 0, "stps": 1}, seed="one")
     result = weightsweep("plan", sweep)
     assert result.code == 2 and result.says(":2: unknowns", ":4: training.steps", ":4: training.stps", ":5: seed")

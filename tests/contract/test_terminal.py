@@ -11,7 +11,7 @@ def tame(text: str) -> bool:
     return all(character in "\n" or character.isprintable() for character in text)
 
 
-def test_mistakes(tmp_path: Path) -> None:
+def test_errors_are_reported(tmp_path: Path) -> None:
     for changes in ({WILD: 1}, {"name": r'"a\x9b31m\x7f"'}, {"name": WILD}, {"training": {WILD: 1}}, {"pooling": WILD}, {"axes": {"pooling": ["mean", WILD]}}, {"exclude": f"[{{seed: {WILD}}}]"}):
         sweep = write_sweep(tmp_path / "bad.yaml", **changes)
         result = weightsweep("plan", sweep)

@@ -121,7 +121,7 @@ def test_damage(original: Original, tmp_path: Path, seed: int) -> None:
     shutil.rmtree(tmp_path)
 
 
-def test_both_ways_were_met() -> None:
+def test_damage_leads_to_both_exit_codes_of_run() -> None:
     if sum(outcomes.values()) < 12:
         pytest.skip("too few cases in this session")
     print(outcomes)

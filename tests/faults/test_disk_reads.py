@@ -98,7 +98,7 @@ def words_of(sweep: Sweep, subcommand: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("subcommand", [*READERS, *OTHERS, "run"])
-def test_no_answer_is_no_damage(sweep: Sweep, tmp_path: Path, subcommand: str) -> None:
+def test_unresponsive_file_is_not_reported_as_damage(sweep: Sweep, tmp_path: Path, subcommand: str) -> None:
     """A read that never returns ends the command with 4 after 60 s without progress. The test divides this time by 60."""
     before = sweep.half.read_bytes()
     env = bad_disk(sweep.half, error="HANG", calls="read", nth=20, haste=60)
@@ -109,7 +109,7 @@ def test_no_answer_is_no_damage(sweep: Sweep, tmp_path: Path, subcommand: str) -
 
 
 @pytest.mark.parametrize("subcommand", ["verify", "curves", "archive"])
-def test_no_answer_after_the_probe(sweep: Sweep, tmp_path: Path, subcommand: str) -> None:
+def test_unresponsive_file_after_the_probe(sweep: Sweep, tmp_path: Path, subcommand: str) -> None:
     """The probe does not read curves."""
     with h5py.File(sweep.half) as file:
         begin, size = file["curve_r2"].id.get_offset(), file["curve_r2"].nbytes
@@ -119,7 +119,7 @@ def test_no_answer_after_the_probe(sweep: Sweep, tmp_path: Path, subcommand: str
     assert result.code == 4 and result.says(sweep.half.name, "has not responded for 60 s", "run the same command again"), result
 
 
-def test_a_slow_file_is_no_failure(sweep: Sweep, tmp_path: Path) -> None:
+def test_slow_file_is_not_a_failure(sweep: Sweep, tmp_path: Path) -> None:
     """Each read takes one of 150 parts of the timeout, all reads of the probe together more than the timeout."""
     begun = time.monotonic()
     result = weightsweep("status", sweep.half, env=bad_disk(sweep.half, error="SLOW", calls="read", haste=40))
@@ -135,7 +135,7 @@ def test_the_python_package(sweep: Sweep) -> None:
     assert codes == {0, 4}
 
 
-def test_endless_computing_is_damage(sweep: Sweep) -> None:
+def test_endless_loop_is_reported_as_damage(sweep: Sweep) -> None:
     result = weightsweep("status", sweep.half, env=bad_disk(sweep.half, error="SPIN", calls="read", nth=20, haste=60))
     assert result.code == 3 and result.says(sweep.half.name, "damaged", "without end"), result
 
@@ -182,7 +182,7 @@ def test_run(sweep: Sweep, tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.parametrize("words", [["run"], ["export", "--archive"]], ids=["run", "archive"])
-def test_a_file_that_does_not_answer_is_not_taken_for_absent(sweep: Sweep, tmp_path: Path, words: list[str]) -> None:
+def test_unresponsive_file_is_not_reported_as_missing(sweep: Sweep, tmp_path: Path, words: list[str]) -> None:
     """A network file system that fails over says EIO when it is asked whether the file is there: nothing may be put in its place."""
     file = tmp_path / "results.h5"
     file.write_bytes(sweep.half.read_bytes())

@@ -65,7 +65,7 @@ def test_the_same_command_at_once(long: Path, tmp_path: Path) -> None:
         assert not session(job.process.pid)
 
 
-def test_a_launcher_that_stays_when_its_ranks_are_dead(tmp_path: Path) -> None:
+def test_launcher_without_ranks_is_killed(tmp_path: Path) -> None:
     """mpirun can lock itself up at its end (Open MPI 4.1); here is one that certainly does. The jobs' scripts end it."""
     stuck = tmp_path / "stuck.py"
     stuck.write_text("import os, time\nfor _ in range(3):\n    os.fork() or os._exit(0)\ntime.sleep(300)\n")

@@ -128,7 +128,7 @@ def cut(job: Job, results: Path, moment: int, chance: random.Random, likely: flo
 
 
 @pytest.mark.parametrize("ranks", RANKS)
-def test_nothing_but_what_was_synced(jobs: dict[int, Job], tmp_path: Path, ranks: int) -> None:
+def test_only_synced_data_survive(jobs: dict[int, Job], tmp_path: Path, ranks: int) -> None:
     """Each sync, or some of them."""
     job = jobs[ranks]
     moments = job.synced()
@@ -139,14 +139,14 @@ def test_nothing_but_what_was_synced(jobs: dict[int, Job], tmp_path: Path, ranks
 
 @pytest.mark.parametrize("ranks", RANKS)
 @pytest.mark.parametrize("seed", range(CASES))
-def test_any_part_of_the_rest(jobs: dict[int, Job], tmp_path: Path, ranks: int, seed: int) -> None:
+def test_any_subset_of_unsynced_writes(jobs: dict[int, Job], tmp_path: Path, ranks: int, seed: int) -> None:
     chance = random.Random(seed)
     job = jobs[ranks]
     moment = chance.randint(job.made(), len(job.calls) - 1)
     cut(job, tmp_path / "results.h5", moment, chance, chance.choice([0.1, 0.5, 0.9]))
 
 
-def test_before_it_has_its_name(jobs: dict[int, Job], tmp_path: Path) -> None:
+def test_leftover_part_file_is_ignored(jobs: dict[int, Job], tmp_path: Path) -> None:
     """A leftover .part file does not matter."""
     chance, job, results = random.Random(1), jobs[1], tmp_path / "results.h5"
     for moment in (0, job.made() // 2, job.made() - 1):

@@ -68,7 +68,7 @@ def test_training(tmp_path: Path, name: str, ranks: int) -> None:
 # ---- going on ----
 
 
-def test_stopped_grown_and_gone_on(tmp_path: Path) -> None:
+def test_stopped_extended_and_continued(tmp_path: Path) -> None:
     """Ranks without work join those that have some; the file is made, left, opened again and copied into a larger one."""
     results = tmp_path / "x.h5"
     small = write_sweep(tmp_path / "small.yaml", {"name": "grows"}, **SETS | {"training": SMALL["training"] | {"steps": 60}, "axes": {"seed": [1, 2, 3]}})
@@ -78,7 +78,7 @@ def test_stopped_grown_and_gone_on(tmp_path: Path) -> None:
     checked("run", larger, "-o", results, "--quiet", "--grow", ranks=2)
 
 
-def test_diverged_and_tried_again(tmp_path: Path) -> None:
+def test_run_diverges_and_retry(tmp_path: Path) -> None:
     sweep = write_sweep(tmp_path / "lost.yaml", training={"steps": 10, "learning_rate": 100})
     checked("run", sweep, "-o", tmp_path / "lost.h5", "--quiet", code=5)
     checked("run", sweep, "-o", tmp_path / "lost.h5", "--quiet", "--retry", code=5)
@@ -126,7 +126,7 @@ def test_refusals(done: Path, tmp_path: Path) -> None:
         checked(subcommand, tmp_path / "cut.h5", code=3)
 
 
-def test_it_finds_what_is_wrong(tmp_path: Path) -> None:
+def test_valgrind_finds_errors(tmp_path: Path) -> None:
     """A program that leaks, and one that asks what was never set."""
     for name, body in {"leaks": "malloc(100);", "asks": "return *(char *)malloc(1) ? 3 : 4;"}.items():
         source = tmp_path / f"{name}.c"

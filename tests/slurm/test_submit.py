@@ -50,7 +50,7 @@ def test_saved_and_requeued(slurm: Slurm, work: Work, some_seconds: Undisturbed,
     assert work.rounds(other) == 1
 
 
-def test_a_bad_sweep_is_refused_at_once(work: Work) -> None:
+def test_invalid_sweep_is_refused_before_submission(work: Work) -> None:
     work.yaml.write_text(work.yaml.read_text().replace("steps", "stepz"))
     begin = time.monotonic()
     result = work.call("submit", work.yaml, "--tasks", "2")
@@ -101,7 +101,7 @@ def test_settings(work: Work) -> None:
     assert work.call("submit", work.yaml).says("unknown setting 'partion'", "partition")
 
 
-def test_names_with_spaces_and_worse(slurm: Slurm, tmp_path: Path, work: Work) -> None:
+def test_names_with_spaces_and_special_characters(slurm: Slurm, tmp_path: Path, work: Work) -> None:
     """Nothing of a name is ever run or lost."""
     work = Work(slurm, tmp_path / "a folder, 100% mine", name="it's $(touch oops); `touch oops` & more")
     work.yaml.write_text(work.yaml.read_text().replace("name: tiny", 'name: "$(touch oops) && `touch oops`"'))

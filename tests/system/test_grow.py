@@ -72,7 +72,7 @@ def test_refusals(tmp_path: Path) -> None:
     assert differences(fresh(tmp_path), promised_bits(results)) == []
 
 
-def test_unfinished_runs_go_on(tmp_path: Path) -> None:
+def test_unfinished_runs_continue(tmp_path: Path) -> None:
     results = tmp_path / "grows.h5"
     training = {"steps": 3000}
     small = write_sweep(tmp_path / "small.yaml", training=training, axes={"seed": [1, 2, 3]})

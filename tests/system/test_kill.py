@@ -96,7 +96,7 @@ met = []  # for each kill: whether a run had a checkpoint and was not done
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
-def test_kill_and_go_on(undisturbed: Sweep, tmp_path: Path, seed: int) -> None:
+def test_continues_after_kill(undisturbed: Sweep, tmp_path: Path, seed: int) -> None:
     chance, results = random.Random(seed), tmp_path / "results.h5"
     for _ in range(KILLS):
         ranks, every = chance.randint(1, 4), chance.choice(["0.2", "0.01"])
@@ -115,7 +115,7 @@ def in_training(results: Path) -> bool:
     return any(checkpoint(results, run_id)[1] > 0 for run_id, status in zip(file["run_id"], file["status"]) if status != 2)
 
 
-def test_the_kills_met_what_they_are_for() -> None:
+def test_half_of_the_kills_leave_runs_with_checkpoints() -> None:
     if not met:
         pytest.skip("no kills in this session")
     print(f"{sum(met)} of {len(met)} kills left runs with a checkpoint and not done")
@@ -141,7 +141,7 @@ def test_kill_while_the_file_is_made(tmp_path: Path) -> None:
     finish(chance, Sweep(sweep, whole), results)
 
 
-def test_a_kill_is_no_success(undisturbed: Sweep, tmp_path: Path) -> None:
+def test_kill_is_not_reported_as_success(undisturbed: Sweep, tmp_path: Path) -> None:
     with start(2, undisturbed.yaml, tmp_path / "results.h5", "--quiet") as job:
         send(job.ranks(2)[1], signal.SIGKILL)
         assert job.wait().code in (1, KILLED, signal.SIGKILL)  # Hydra ends with the signal's number

@@ -65,7 +65,7 @@ def test_any_ranks_any_grouping(tmp_path: Path, name: str) -> None:
         assert differences(alone, make(tmp_path, SWEEPS[name], ranks, *more)) == [], (ranks, more)
 
 
-def test_another_seed_is_another_number(tmp_path: Path) -> None:
+def test_other_seed_gives_other_values(tmp_path: Path) -> None:
     """The comparison can fail."""
     one, other = (make(tmp_path / str(seed), {"seed": seed}, 1) for seed in folders(tmp_path, 1, 2))
     assert differences(one, other) != []

@@ -244,7 +244,7 @@ static void check_narrow(int rows, int in, int width, enum precision precision)
     FREE_ALL(x, w, b, h, h_stored, dh, dh_stored, dw, db, dw_too, db_too, want, dw_want, db_want);
 }
 
-static void test_narrow(void **state)
+static void test_small_k_dense(void **state)
 {
     (void)state;
     for (int p = 0; p < 2; p++) {
@@ -410,7 +410,7 @@ int main(void)
         cmocka_unit_test(test_rounding_to_bf16),
         cmocka_unit_test(test_transpose),
         cmocka_unit_test(test_gemm),
-        cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_small_k_dense),
         cmocka_unit_test(test_pooling),
         cmocka_unit_test(test_activation),
         cmocka_unit_test(test_nan_passes),

@@ -51,7 +51,7 @@ static void test_fixed_groups(void **state)
     expect_sizes(queue, 4, 7, 8, 0, NULL);
 }
 
-static void test_one_rank_a_run_while_runs_are_plenty(void **state)
+static void test_one_rank_per_run_while_the_queue_is_long(void **state)
 {
     (void)state;
     const struct policy_run queue[] = {run_of(9, 16), run_of(3, 16), run_of(1, 16)};
@@ -59,7 +59,7 @@ static void test_one_rank_a_run_while_runs_are_plenty(void **state)
     expect_sizes(queue, 3, 3, CHOOSE, 3, (int[]){1, 1, 1});
 }
 
-static void test_shared_out_by_cost(void **state)
+static void test_ranks_are_distributed_by_cost(void **state)
 {
     (void)state;
     const struct policy_run equal[] = {run_of(10, 16), run_of(10, 16)},
@@ -127,7 +127,7 @@ static void expect_growth(const struct policy_run *run, int runs, const struct p
         assert_int_equal(size[i], want[i]);
 }
 
-static void test_the_longest_grows(void **state)
+static void test_longest_run_is_extended_first(void **state)
 {
     (void)state;
     const struct policy_run run[] = {run_of(30, 16), run_of(100, 16), run_of(20, 16)};
@@ -142,7 +142,7 @@ static void test_the_longest_grows(void **state)
 }
 
 // A step of 1 ms and 4 MB of gradients at 4 GB/s: 1 ms for the first doubling, 0.5 ms for the next.
-static void test_no_group_grows_that_would_get_slower(void **state)
+static void test_no_group_is_extended_if_it_gets_slower(void **state)
 {
     (void)state;
     const struct policy_network network = {0, 4e9};
@@ -159,7 +159,7 @@ static void test_no_group_grows_that_would_get_slower(void **state)
     expect_growth(&run, 1, &slow, 15, (int[]){1}, (int[]){1});
 }
 
-static void test_nobody_moves_for_the_last_moment(void **state)
+static void test_no_rank_moves_in_last_seconds(void **state)
 {
     (void)state;
     const struct policy_run run = run_of(0.05, 16);
@@ -171,12 +171,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_to_do),
         cmocka_unit_test(test_fixed_groups),
-        cmocka_unit_test(test_one_rank_a_run_while_runs_are_plenty),
-        cmocka_unit_test(test_shared_out_by_cost),
+        cmocka_unit_test(test_one_rank_per_run_while_the_queue_is_long),
+        cmocka_unit_test(test_ranks_are_distributed_by_cost),
         cmocka_unit_test(test_any_queue),
-        cmocka_unit_test(test_the_longest_grows),
-        cmocka_unit_test(test_no_group_grows_that_would_get_slower),
-        cmocka_unit_test(test_nobody_moves_for_the_last_moment),
+        cmocka_unit_test(test_longest_run_is_extended_first),
+        cmocka_unit_test(test_no_group_is_extended_if_it_gets_slower),
+        cmocka_unit_test(test_no_rank_moves_in_last_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,7 +87,7 @@ static void test_normals_are_box_muller(void **state)
     }
 }
 
-static void test_same_number_in_any_company(void **state)
+static void test_random_number_does_not_depend_on_the_batch(void **state)
 {
     (void)state;
     enum { COUNT = 37, INDICES = 200, STRIDE = 224 };
@@ -209,7 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_philox_known_answers),
         cmocka_unit_test(test_normals_are_box_muller),
-        cmocka_unit_test(test_same_number_in_any_company),
+        cmocka_unit_test(test_random_number_does_not_depend_on_the_batch),
         cmocka_unit_test(test_streams_differ),
         cmocka_unit_test(test_moments_of_normals),
         cmocka_unit_test(test_uniform),

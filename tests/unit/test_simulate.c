@@ -50,7 +50,7 @@ static void test_by_hand(void **state)
 }
 
 // No rank does two things at once, and every step of every run is done once, by a group of a power of two.
-static void test_stretches(void **state)
+static void test_intervals(void **state)
 {
     (void)state;
     enum { RUNS = 40, RANKS = 13 };
@@ -132,7 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_stretches),
+        cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,7 +125,7 @@ static void test_defaults(void **state)
     assert_null(sweep);
 }
 
-static void test_every_setting_can_be_said(void **state)
+static void test_every_setting_can_be_set(void **state)
 {
     (void)state;
     struct sweep *sweep =
@@ -507,7 +507,7 @@ static void test_set_may_make_exclusions_idle(void **state)
 
 // ---- resolved ----
 
-static void test_resolved_says_everything(void **state)
+static void test_resolved_has_every_setting(void **state)
 {
     (void)state;
     struct sweep *sweep = create("name: \"a \\\"name\\\"\"\n"
@@ -586,7 +586,7 @@ static void test_resolved_reads_back(void **state)
     }
 }
 
-static void test_resolved_depends_on_meaning_alone(void **state)
+static void test_resolved_does_not_depend_on_spelling(void **state)
 {
     (void)state;
     static const struct {
@@ -760,7 +760,7 @@ int main(void)
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_line_ends),
         cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_setting_can_be_said),
+        cmocka_unit_test(test_every_setting_can_be_set),
         cmocka_unit_test(test_the_last_axis_is_fastest),
         cmocka_unit_test(test_any_setting_can_be_an_axis),
         cmocka_unit_test(test_exclude),
@@ -779,9 +779,9 @@ int main(void)
         cmocka_unit_test(test_set_is_repeatable),
         cmocka_unit_test(test_set_generators),
         cmocka_unit_test(test_set_may_make_exclusions_idle),
-        cmocka_unit_test(test_resolved_says_everything),
+        cmocka_unit_test(test_resolved_has_every_setting),
         cmocka_unit_test(test_resolved_reads_back),
-        cmocka_unit_test(test_resolved_depends_on_meaning_alone),
+        cmocka_unit_test(test_resolved_does_not_depend_on_spelling),
         cmocka_unit_test(test_columns),
         cmocka_unit_test(test_costs),
         cmocka_unit_test(test_files_of_the_repository),

@@ -318,7 +318,7 @@ static void test_generators(void **state)
     EXPECT_ALL(cases);
 }
 
-static void test_what_does_not_fit(void **state)
+static void test_unused_settings_are_errors(void **state)
 {
     (void)state;
     static const struct mistaken cases[] = {
@@ -423,7 +423,7 @@ static void test_tasks(void **state)
 }
 
 // An error of the file is reported once, not once per run.
-static void test_told_once(void **state)
+static void test_error_of_the_file_is_reported_once(void **state)
 {
     (void)state;
     struct text text = {0};
@@ -437,7 +437,7 @@ static void test_told_once(void **state)
 }
 
 // All at once, in the order of the lines, those of --set last.
-static void test_all_at_once(void **state)
+static void test_all_errors_are_reported_together(void **state)
 {
     (void)state;
     const char *text = "name: t\n"
@@ -593,11 +593,11 @@ int main(void)
         cmocka_unit_test(test_a_grid_too_large),
         cmocka_unit_test(test_exclude),
         cmocka_unit_test(test_generators),
-        cmocka_unit_test(test_what_does_not_fit),
+        cmocka_unit_test(test_unused_settings_are_errors),
         cmocka_unit_test(test_task_and_model),
         cmocka_unit_test(test_tasks),
-        cmocka_unit_test(test_told_once),
-        cmocka_unit_test(test_all_at_once),
+        cmocka_unit_test(test_error_of_the_file_is_reported_once),
+        cmocka_unit_test(test_all_errors_are_reported_together),
         cmocka_unit_test(test_thousands_are_cut_short),
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_muon_without_hidden_matrices),

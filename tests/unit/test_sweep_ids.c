@@ -32,7 +32,7 @@ static void expect_id(const char *text, const char *expected)
 #define SEED_CELL  "db99bc622a61" // 15 unknowns, 20 equations, all else at its default
 #define QUICK_CELL "b8854636993b" // the first run of sweeps/quick.yaml
 
-static void test_pinned(void **state)
+static void test_ids_are_constant(void **state)
 {
     (void)state;
     expect_id("name: t\nunknowns: 15\nequation_ratio: 1.33\n", SEED_CELL);
@@ -151,7 +151,7 @@ static void test_canonical_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pinned),
+        cmocka_unit_test(test_ids_are_constant),
         cmocka_unit_test(test_same_run_same_id),
         cmocka_unit_test(test_ids_begin_with_a_letter),
         cmocka_unit_test(test_every_setting_counts),

@@ -253,7 +253,7 @@ static double in_pieces(int room, int sets, float *pairs, const float *predicted
     return loss;
 }
 
-static void test_same_batch_in_any_pieces(void **state)
+static void test_same_batch_in_any_partition(void **state)
 {
     (void)state;
     static float predicted[64 * UNKNOWNS], gradient[2][64 * UNKNOWNS], pairs[2][64 * 5 * PAIR];
@@ -279,7 +279,7 @@ int main(void)
         cmocka_unit_test(test_scores),
         cmocka_unit_test(test_equation_range),
         cmocka_unit_test(test_variance_of_the_output),
-        cmocka_unit_test(test_same_batch_in_any_pieces),
+        cmocka_unit_test(test_same_batch_in_any_partition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

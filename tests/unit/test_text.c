@@ -34,7 +34,7 @@ static void test_control_characters(void **state)
     expect(text_add_visible_lines, "one\ntwo\033\n", "one\ntwo\\x1b\n");
 }
 
-static void test_what_is_not_utf8(void **state)
+static void test_bytes_that_are_not_utf8_are_escaped(void **state)
 {
     (void)state;
     expect(text_add_visible, "\233 31m", "\\x9b 31m"); // the same in one byte
@@ -62,8 +62,9 @@ static void test_programs_read_utf8(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain_text_stays), cmocka_unit_test(test_control_characters),
-        cmocka_unit_test(test_what_is_not_utf8), cmocka_unit_test(test_programs_read_utf8)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain_text_stays),
+                                       cmocka_unit_test(test_control_characters),
+                                       cmocka_unit_test(test_bytes_that_are_not_utf8_are_escaped),
+                                       cmocka_unit_test(test_programs_read_utf8)};
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }

@@ -135,7 +135,7 @@ static void test_sizes(void **state)
     assert_int_equal(training_points(&(struct training){.steps = 3, .evaluate_every = 500}), 1);
 }
 
-static void test_how_many_shards_together(void **state)
+static void test_shards_per_pass(void **state)
 {
     (void)state;
     struct task_spec task = {.kind = TASK_MLP_INVERSE,
@@ -247,7 +247,7 @@ static void test_carry_is_the_pairwise_sum(void **state)
 }
 
 // Pieces of the vector, each over all shards before the next, as a model finishes its layers.
-static void test_carry_by_pieces(void **state)
+static void test_carry_in_parts(void **state)
 {
     (void)state;
     enum { PIECE = 5000, PIECES = 3, SHARDS = 8 };
@@ -311,11 +311,11 @@ int main(void)
         cmocka_unit_test(test_r2_is_not_defined_without_variance),
         cmocka_unit_test(test_standard_error_is_the_jackknifes),
         cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_how_many_shards_together),
+        cmocka_unit_test(test_shards_per_pass),
         cmocka_unit_test(test_memory_grows_by_what_is_held),
         cmocka_unit_test(test_memory_of_attention),
         cmocka_unit_test(test_carry_is_the_pairwise_sum),
-        cmocka_unit_test(test_carry_by_pieces),
+        cmocka_unit_test(test_carry_in_parts),
         cmocka_unit_test(test_sum_is_the_pairwise_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

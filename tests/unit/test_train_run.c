@@ -268,7 +268,7 @@ static void test_r2_far_below_0_at_the_last_step_is_divergence(void **state)
 }
 
 // More memory than any machine can address: a result of that run alone.
-static void test_no_memory_fails_the_run(void **state)
+static void test_failed_allocation_fails_the_run(void **state)
 {
     (void)state;
     struct train_run run = tiny;
@@ -341,7 +341,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_resumed_at_any_step),
         cmocka_unit_test(test_divergence_ends_the_run),
         cmocka_unit_test(test_r2_far_below_0_at_the_last_step_is_divergence),
-        cmocka_unit_test(test_no_memory_fails_the_run),
+        cmocka_unit_test(test_failed_allocation_fails_the_run),
         cmocka_unit_test(test_a_hook_that_fails_ends_the_sweep),
         cmocka_unit_test(test_stop_keeps_the_last_finished_step),
     };
