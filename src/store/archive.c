@@ -1,7 +1,8 @@
-// A results file for keeping: without checkpoints, compressed. Attributes, datasets and groups that other
-// programs added are copied, too, except links, references and groups with several names.
+// Archives: compressed copies of a results file without checkpoints. Foreign attributes, datasets and groups
+// are copied, except links, references and groups with several names.
+#include "store/archive.h"
+
 #include "base/memory.h"
-#include "store/archive_bytes.h"
 #include "store/file.h"
 #include "store/file_layout.h"
 #include "store/h5.h"
@@ -18,20 +19,23 @@
 
 enum {
     COMPRESSED_BYTES =
-        4096, // a smaller dataset is written as it is: the index of its chunks would eat up the gain
-    CHUNK_BYTES = 1 << 15, // deflate looks no further back, and a reader of one row unpacks little
-    CHUNK_FANOUT = 4,      // of the index of chunks: few datasets have more of them than ten
+        4096, // smaller datasets stay contiguous: the index of chunks would cost more than it saves
+    CHUNK_BYTES = 1 << 15, // the window of deflate; small enough that reading one row unpacks little
+    CHUNK_FANOUT = 4,      // of the B-tree of chunks: most datasets have fewer than ten chunks
     DEFLATE_LEVEL = 6,
 };
+
+static const char bytes_name[] = LAYOUT_INTERNAL "/" LAYOUT_BYTES;
 
 struct archive {
     const struct store_view *view;
     bool models;
-    const char *path; // of the .part file
+    const char *path; // of the new file, NAME.part
     hid_t file;
 };
 
-// In a function that returns `status` from a label `done`.
+// Check an HDF5 call that writes the archive (COPY) or reads the source file (SOURCE). For functions that
+// return `status` after a label `done`.
 #define COPY(call)                                                                                           \
     do {                                                                                                     \
         if ((call) < 0)                                                                                      \
@@ -44,38 +48,10 @@ struct archive {
             TRY_DONE(h5_read_failure(archive->view->path, what));                                            \
     } while (0)
 
-// ---- values ----
-
-// Everything in a dataset or an attribute, in the file's own type; texts behind pointers.
-struct values {
-    hid_t type, space;
-    void *bytes;
-};
-
-static enum status values_allocate(hid_t type, hid_t space, struct values *values)
-{
-    *values = (struct values){.type = type, .space = space};
-    return memory_alloc((size_t)H5Sget_simple_extent_npoints(space) * H5Tget_size(type), &values->bytes);
-}
-
-static bool has_texts(hid_t type)
-{
-    return H5Tis_variable_str(type) > 0 || H5Tdetect_class(type, H5T_VLEN) > 0;
-}
-
-static void values_free(struct values *values)
-{
-    if (values->bytes && has_texts(values->type))
-        H5Dvlen_reclaim(values->type, values->space, H5P_DEFAULT, values->bytes);
-    memory_free(&values->bytes);
-    h5_close(&values->space);
-    h5_close(&values->type);
-}
-
 // ---- attributes ----
 
-// What ties a dataset to its dimensions holds places in the source.
-static bool is_made_anew(const char *name)
+// Attributes that hold references into the source file or that the archive writes itself.
+static bool is_recreated(const char *name)
 {
     static const char *const names[] = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", LAYOUT_ARCHIVE};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -87,17 +63,16 @@ static bool is_made_anew(const char *name)
 static enum status copy_attribute(const struct archive *archive, hid_t from, hid_t to, const char *name)
 {
     enum status status = STATUS_OK;
-    struct values values = {0};
+    struct h5_values values = {0};
     hid_t source = 0, copy = 0;
     SOURCE(source = H5Aopen(from, name, H5P_DEFAULT), name);
-    TRY_DONE(values_allocate(H5Aget_type(source), H5Aget_space(source), &values));
+    TRY_DONE(h5_values_read(source, archive->view->path, name, &values));
     if (H5Tdetect_class(values.type, H5T_REFERENCE) > 0)
         goto done;
-    SOURCE(H5Aread(source, values.type, values.bytes), name);
     COPY(copy = H5Acreate2(to, name, values.type, values.space, H5P_DEFAULT, H5P_DEFAULT));
     COPY(H5Awrite(copy, values.type, values.bytes));
 done:
-    values_free(&values);
+    h5_values_free(&values);
     h5_close(&copy);
     h5_close(&source);
     return status;
@@ -113,7 +88,7 @@ static enum status copy_attributes(const struct archive *archive, hid_t from, hi
         if (H5Aget_name_by_idx(from, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)i, name, sizeof name,
                                H5P_DEFAULT) < 0)
             return h5_read_failure(archive->view->path, "an attribute's name");
-        if (!is_made_anew(name))
+        if (!is_recreated(name))
             TRY(copy_attribute(archive, from, to, name));
     }
     return STATUS_OK;
@@ -121,15 +96,14 @@ static enum status copy_attributes(const struct archive *archive, hid_t from, hi
 
 // ---- datasets ----
 
-// Whole rows, as many as make up a chunk; a row that is longer is cut.
+// Chunks of whole rows; a row longer than a chunk is divided.
 static void compress(hid_t properties, hid_t space, size_t size)
 {
     hsize_t shape[H5S_MAX_RANK], row = size;
-    int rank = H5Sget_simple_extent_ndims(space);
-    H5Sget_simple_extent_dims(space, shape, NULL);
+    int rank = H5Sget_simple_extent_dims(space, shape, NULL);
     for (int i = rank - 1; i >= 0; i--) {
-        hsize_t most = row < CHUNK_BYTES ? CHUNK_BYTES / row : 1;
-        shape[i] = shape[i] < most ? shape[i] : most;
+        hsize_t max = row < CHUNK_BYTES ? CHUNK_BYTES / row : 1;
+        shape[i] = shape[i] < max ? shape[i] : max;
         row *= shape[i];
     }
     H5Pset_chunk(properties, rank, shape);
@@ -137,39 +111,37 @@ static void compress(hid_t properties, hid_t space, size_t size)
     H5Pset_deflate(properties, DEFLATE_LEVEL);
 }
 
-static hid_t dataset_properties(hid_t type, hid_t space)
+static hid_t dataset_properties(const struct h5_values *values)
 {
     hid_t properties = h5_contiguous();
-    size_t size = H5Tget_size(type);
-    bool worth_it = (hsize_t)H5Sget_simple_extent_npoints(space) * size >= COMPRESSED_BYTES;
-    if (worth_it && !has_texts(type) && H5Sget_simple_extent_ndims(space) > 0)
-        compress(properties, space, size);
+    if (values->count * values->size >= COMPRESSED_BYTES && !h5_values_are_texts(values) &&
+        H5Tdetect_class(values->type, H5T_VLEN) <= 0 && H5Sget_simple_extent_ndims(values->space) > 0)
+        compress(properties, values->space, values->size);
     return properties;
 }
 
-struct tie {
+struct attachment {
     const struct archive *archive;
-    hid_t dataset; // the copy
+    hid_t dataset; // in the archive
 };
 
-// A scale of the source that belongs to a dimension of a dataset: its copy, made before, is tied to the
-// dataset's copy.
-static herr_t tie_scale(hid_t source, unsigned dimension, hid_t scale, void *context)
+// H5DSiterate_scales: attaches the copy of `scale` to dimension `dimension` of the copied dataset.
+static herr_t attach_scale(hid_t source, unsigned dimension, hid_t scale, void *context)
 {
     (void)source;
-    const struct tie *tie = context;
+    const struct attachment *to = context;
     char name[256];
     if (H5Iget_name(scale, name, sizeof name) <= 0)
         return -1;
-    if (H5Lexists(tie->archive->file, name, H5P_DEFAULT) <= 0)
+    if (H5Lexists(to->archive->file, name, H5P_DEFAULT) <= 0)
         return 0; // a foreign scale that was created after the dataset
-    hid_t copy = H5Dopen2(tie->archive->file, name, H5P_DEFAULT);
-    herr_t result = copy < 0 ? -1 : H5DSattach_scale(tie->dataset, copy, dimension);
+    hid_t copy = H5Dopen2(to->archive->file, name, H5P_DEFAULT);
+    herr_t result = copy < 0 ? -1 : H5DSattach_scale(to->dataset, copy, dimension);
     h5_close(&copy);
     return result;
 }
 
-static enum status copy_ties(const struct archive *archive, hid_t from, hid_t to, int rank)
+static enum status copy_scales(const struct archive *archive, hid_t from, hid_t to, int rank)
 {
     enum status status = STATUS_OK;
     if (H5DSis_scale(from) > 0) {
@@ -178,10 +150,10 @@ static enum status copy_ties(const struct archive *archive, hid_t from, hid_t to
         COPY(H5DSset_scale(to, name[0] ? name : NULL));
         return STATUS_OK;
     }
-    struct tie tie = {archive, to};
+    struct attachment attachment = {archive, to};
     for (int i = 0; i < rank; i++)
         if (H5DSget_num_scales(from, (unsigned)i) > 0)
-            COPY(H5DSiterate_scales(from, (unsigned)i, NULL, tie_scale, &tie));
+            COPY(H5DSiterate_scales(from, (unsigned)i, NULL, attach_scale, &attachment));
 done:
     return status;
 }
@@ -189,22 +161,21 @@ done:
 static enum status copy_dataset(const struct archive *archive, hid_t from, hid_t group, const char *name)
 {
     enum status status = STATUS_OK;
-    struct values values = {0};
+    struct h5_values values;
     hid_t to = 0, properties = 0;
-    TRY_DONE(values_allocate(H5Dget_type(from), H5Dget_space(from), &values));
+    TRY_DONE(h5_values_read(from, archive->view->path, name, &values));
     if (H5Tdetect_class(values.type, H5T_REFERENCE) > 0)
         goto done;
-    SOURCE(H5Dread(from, values.type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.bytes), name);
-    properties = dataset_properties(values.type, values.space);
+    properties = dataset_properties(&values);
     COPY(to = H5Dcreate2(group, name, values.type, values.space, H5P_DEFAULT, properties, H5P_DEFAULT));
     COPY(H5Dwrite(to, values.type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.bytes));
-    COPY(H5Dflush(to)); // chunks: to close it would not tell
-    TRY_DONE(copy_ties(archive, from, to, H5Sget_simple_extent_ndims(values.space)));
+    COPY(H5Dflush(to)); // h5_close does not report a failure to write chunks
+    TRY_DONE(copy_scales(archive, from, to, H5Sget_simple_extent_ndims(values.space)));
     TRY_DONE(copy_attributes(archive, from, to));
 done:
     h5_close(&to);
     h5_close(&properties);
-    values_free(&values);
+    h5_values_free(&values);
     return status;
 }
 
@@ -212,7 +183,7 @@ done:
 
 static enum status copy_members(const struct archive *archive, hid_t from, hid_t to, bool root);
 
-// H5Gcreate2 with the list of another group would take over where that group's links are in its file.
+// A new list: that of `from` would also copy the addresses of its links.
 static hid_t group_properties(hid_t from)
 {
     unsigned order = 0;
@@ -237,13 +208,13 @@ done:
     return status;
 }
 
-static bool left_out(const struct archive *archive, const char *name)
+static bool is_left_out(const struct archive *archive, const char *name)
 {
     return strcmp(name, LAYOUT_CHECKPOINTS) == 0 || strcmp(name, LAYOUT_INTERNAL) == 0 ||
            (strcmp(name, LAYOUT_MODELS) == 0 && !archive->models);
 }
 
-// Only hard links lead to something in this file. A group with several names may be its own member.
+// Soft and external links are not copied, nor groups with several names: such a group may contain itself.
 static bool is_copied(hid_t from, const char *name)
 {
     H5L_info_t link;
@@ -269,14 +240,14 @@ done:
     return status;
 }
 
-// In the order of creation: `status` comes before all that a live writer writes first, dimensions before
-// their columns.
+// Copies in the order of creation: `status` is read before the columns that a live writer writes before it,
+// and dimensions exist before their columns.
 static enum status copy_members(const struct archive *archive, hid_t from, hid_t to, bool root)
 {
     struct h5_names names;
     enum status status = h5_names_read(from, archive->view->path, &names);
     for (int i = 0; i < names.count && status == STATUS_OK; i++)
-        if (!root || !left_out(archive, names.name[i]))
+        if (!root || !is_left_out(archive, names.name[i]))
             status = copy_member(archive, from, to, names.name[i]);
     h5_names_free(&names);
     return status;
@@ -298,8 +269,9 @@ done:
     return status;
 }
 
-static enum status copy_file(struct archive *archive, int64_t *bytes)
+static enum status copy_file(struct archive *archive, int64_t *offset)
 {
+    static const int64_t no_bytes[2];
     enum status status = STATUS_OK;
     hid_t access = h5_access(), properties = h5_root(), from = 0, to = 0;
     H5Pset_istore_k(properties, CHUNK_FANOUT);
@@ -309,8 +281,8 @@ static enum status copy_file(struct archive *archive, int64_t *bytes)
     COPY(to = H5Gopen2(archive->file, "/", H5P_DEFAULT));
     TRY_DONE(copy_attributes(archive, from, to));
     TRY_DONE(copy_members(archive, from, to, true));
-    TRY_DONE(immutable_create(archive->file, archive->path, archive->view->datasets));
-    TRY_DONE(archive_bytes_create(archive->file, archive->path, bytes));
+    TRY_DONE(immutable_create(archive->file, archive->path, "an archive", archive->view->datasets));
+    TRY_DONE(h5_pair_create(archive->file, archive->path, "an archive", bytes_name, no_bytes, offset));
 done:
     h5_close(&to);
     h5_close(&from);
@@ -319,13 +291,46 @@ done:
     return h5_settle(h5_close_new(&archive->file, archive->path, "an archive", status), archive->view->path);
 }
 
+// ---- the checksum over all bytes ----
+
+// bytes: size of the file and CRC-32 of the bytes before and after the pair at `offset`.
+static enum status sum_bytes(int fd, const char *path, int64_t offset, int64_t bytes[2])
+{
+    struct stat file;
+    uint32_t crc = 0;
+    if (fstat(fd, &file) != 0)
+        return file_open_failure(path, errno);
+    TRY(file_checksum(fd, path, "its bytes", 0, offset, &crc));
+    TRY(file_checksum(fd, path, "its bytes", offset + 2 * (int64_t)sizeof *bytes, file.st_size, &crc));
+    bytes[0] = file.st_size;
+    bytes[1] = crc;
+    return STATUS_OK;
+}
+
+enum status archive_check_bytes(hid_t file, int fd, const char *path, bool *intact, bool *rewritten)
+{
+    int64_t stored[2], found[2] = {0}, offset;
+    TRY(h5_pair_read(file, path, bytes_name, stored, &offset));
+    TRY(sum_bytes(fd, path, offset < 0 ? 0 : offset, found));
+    *intact = found[0] == stored[0] && found[1] == stored[1];
+    *rewritten = found[0] != stored[0] && found[1] != stored[1];
+    return STATUS_OK;
+}
+
 static enum status make_archive(const char *part, const void *context)
 {
     struct archive archive = *(const struct archive *)context;
-    int64_t bytes;
+    int64_t offset, bytes[2];
     archive.path = part;
-    TRY(copy_file(&archive, &bytes));
-    return archive_bytes_write(part, bytes);
+    TRY(copy_file(&archive, &offset));
+    int fd = open(part, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return file_write_failure(part, "an archive", errno);
+    enum status status = sum_bytes(fd, part, offset, bytes);
+    if (status == STATUS_OK)
+        status = file_write(fd, part, "an archive", bytes, sizeof bytes, offset);
+    close(fd);
+    return status;
 }
 
 enum status store_archive(const struct store_view *view, const char *path, bool models)

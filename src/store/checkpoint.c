@@ -19,22 +19,18 @@ size_t slot_bytes(size_t payload)
 enum status slots_locate(hid_t file, const char *path, int64_t run, const char *run_id, struct slots *slots)
 {
     enum status status = STATUS_OK;
-    hid_t space = 0;
-    hsize_t shape[2] = {0};
     char name[96];
+    hsize_t shape[H5S_MAX_RANK] = {0};
     snprintf(name, sizeof name, LAYOUT_CHECKPOINTS "/%s/" LAYOUT_SLOTS, run_id);
     slots->run = -1;
-    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
-    if (dataset < 0)
-        TRY_DONE(h5_read_failure(path, name));
-    space = H5Dget_space(dataset);
-    if (space < 0 || H5Sget_simple_extent_ndims(space) != 2 ||
-        H5Sget_simple_extent_dims(space, shape, NULL) != 2)
-        FAIL_DONE(STATUS_RESULTS, "%s is damaged: `%s` has another shape than it should", path, name);
-    TRY_DONE(h5_expect(dataset, path, name, 2, (hsize_t[2]){2, shape[1]}, H5T_INTEGER, 1));
+    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(dataset);
+    H5Sget_simple_extent_dims(space, shape, NULL);
+    const struct h5_array array = {name, 2, {2, shape[1]}, H5T_INTEGER, 1};
+    TRY_DONE(h5_array_check(dataset, path, &array));
     if (shape[1] < SLOT_BLOCK || shape[1] % SLOT_BLOCK)
-        FAIL_DONE(STATUS_RESULTS, "%s is damaged: `%s` is not made of whole blocks", path, name);
-    haddr_t offset = H5Dget_offset(dataset); // HADDR_UNDEF, of chunks, is no multiple either
+        FAIL_DONE(STATUS_RESULTS, "%s is damaged: the length of `%s` is not a multiple of %d bytes", path,
+                  name, SLOT_BLOCK);
+    haddr_t offset = H5Dget_offset(dataset); // HADDR_UNDEF (chunked) is not a multiple either
     *slots = (struct slots){.run = run, .stride = shape[1]};
     slots->offset = offset % SLOT_BLOCK ? -1 : (off_t)offset;
     snprintf(slots->run_id, sizeof slots->run_id, "%s", run_id);
@@ -92,22 +88,11 @@ enum status slots_headers(int fd, const char *path, const struct slots *slots, s
 enum status slot_whole(int fd, const char *path, const struct slots *slots, int slot,
                        const struct slot_header *header, bool *whole)
 {
-    enum { PIECE = 1 << 20 };
-    enum status status = STATUS_OK;
-    unsigned char *piece = memory_small(PIECE);
     off_t offset = slot_offset(slots, slot) + SLOT_BLOCK;
     uint32_t crc = 0;
-    for (uint64_t left = header->length; left > 0;) {
-        size_t length = left < PIECE ? (size_t)left : PIECE;
-        TRY_DONE(file_read(fd, path, "a checkpoint", piece, length, offset));
-        crc = hash_crc32(crc, piece, length);
-        offset += (off_t)length;
-        left -= length;
-    }
+    TRY(file_checksum(fd, path, "a checkpoint", offset, offset + (off_t)header->length, &crc));
     *whole = crc == header->payload_crc;
-done:
-    free(piece);
-    return status;
+    return STATUS_OK;
 }
 
 enum status slots_newest_whole(int fd, const char *path, const struct slots *slots,

@@ -1,20 +1,20 @@
-/* What each checksum of the results file covers, for the writer and the verifier alike. All are CRC-32
- * (zlib's), stored as int64. */
+/* The checksums that writer and readers share. All are CRC-32 (zlib's), stored as int64. */
 #ifndef STORE_CHECKSUM_H
 #define STORE_CHECKSUM_H
 
-#include "base/column.h"
+#include "store/store.h"
 
-#include <stdint.h>
+/* Extends `crc` by a text (NULL: an empty one) and its terminating zero, so that "ab", "c" and "a", "bc"
+ * differ. */
+uint32_t checksum_text(uint32_t crc, const char *text);
 
-/* The row of a finished run. `outcomes` [count] are the eight bytes of each value, int64 or float64, in the
- * file's order; message and arithmetic come with the zeros that fill them. */
+/* Checksum of the row of a finished run. outcomes [count]: the eight bytes of each value, int64 or float64,
+ * in the file's order. message [STORE_MESSAGE_LENGTH], arithmetic [STORE_ARITHMETIC_LENGTH]: padded with
+ * zeros. */
 int64_t checksum_row(const char *run_id, uint8_t status, const uint64_t *outcomes, int count,
                      const char *message, const char *arithmetic);
 
-/* Everything that is known at creation: the texts of the root and the first `settings` columns of the table.
- */
-int64_t checksum_attributes(int64_t schema, const char *sweep, const char *resolved, const char *versions,
-                            const char *created, const struct column_table *columns, int settings);
+/* Checksum of schema version 1 over everything known at creation: texts of the root and settings. */
+int64_t checksum_attributes(const struct store_view *view);
 
 #endif

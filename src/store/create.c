@@ -147,7 +147,7 @@ static enum status create_in_memory(struct creation *creation, int memory)
     WRITE(creation->file = H5Fcreate(name, H5F_ACC_TRUNC, properties, access));
     TRY_DONE(columns_create(creation));
     TRY_DONE(create_runs(creation));
-    TRY_DONE(immutable_create(creation->file, creation->path, INT64_MAX));
+    TRY_DONE(immutable_create(creation->file, creation->path, what, INT64_MAX));
 done:
     h5_close(&access);
     h5_close(&properties);

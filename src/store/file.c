@@ -1,5 +1,6 @@
 #include "store/file.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "store/h5.h"
 
@@ -11,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { BLOCK = 1 << 20 }; // bytes read at a time
 
 enum status file_write_failure(const char *path, const char *what, int error)
 {
@@ -61,26 +64,38 @@ enum status file_write(int fd, const char *path, const char *what, const void *b
     return STATUS_OK;
 }
 
+enum status file_checksum(int fd, const char *path, const char *what, off_t from, off_t to, uint32_t *crc)
+{
+    enum status status = STATUS_OK;
+    char *block = memory_small(BLOCK);
+    for (; from < to && status == STATUS_OK; from += BLOCK) {
+        size_t length = to - from < BLOCK ? (size_t)(to - from) : BLOCK;
+        status = file_read(fd, path, what, block, length, from);
+        *crc = hash_crc32(*crc, block, length);
+    }
+    free(block);
+    return status;
+}
+
 enum status file_copy(int from, int to, const char *path, const char *what)
 {
-    enum { PIECE = 1 << 20 };
     enum status status = STATUS_OK;
-    char *piece = memory_small(PIECE);
+    char *block = memory_small(BLOCK);
     struct stat source;
     off_t data = 0, hole;
     if (fstat(from, &source) != 0)
         TRY_DONE(file_write_failure(path, what, errno));
     while ((data = lseek(from, data, SEEK_DATA)) >= 0 && (hole = lseek(from, data, SEEK_HOLE)) >= 0)
         while (data < hole) {
-            size_t length = hole - data < PIECE ? (size_t)(hole - data) : PIECE;
-            TRY_DONE(file_read(from, path, what, piece, length, data));
-            TRY_DONE(file_write(to, path, what, piece, length, data));
+            size_t length = hole - data < BLOCK ? (size_t)(hole - data) : BLOCK;
+            TRY_DONE(file_read(from, path, what, block, length, data));
+            TRY_DONE(file_write(to, path, what, block, length, data));
             data += (off_t)length;
         }
-    if (errno != ENXIO || ftruncate(to, source.st_size) != 0) // ENXIO: behind the last of the data
+    if (errno != ENXIO || ftruncate(to, source.st_size) != 0) // ENXIO: no data after this offset
         TRY_DONE(file_write_failure(path, what, errno));
 done:
-    free(piece);
+    free(block);
     return status;
 }
 

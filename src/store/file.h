@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* `what` completes the sentence "disk full while writing ...". A file that ends early is damaged:
@@ -13,6 +14,9 @@
 enum status file_read(int fd, const char *path, const char *what, void *bytes, size_t length, off_t offset);
 enum status file_write(int fd, const char *path, const char *what, const void *bytes, size_t length,
                        off_t offset);
+
+/* Extends `crc` by the bytes of the file from offset `from` (inclusive) to `to` (exclusive). */
+enum status file_checksum(int fd, const char *path, const char *what, off_t from, off_t to, uint32_t *crc);
 
 /* Opens the file for reading; the caller closes `fd` if it is not negative, also after a failure. A path that
  * leads to no readable file is STATUS_RESULTS, a failure of the file system STATUS_MACHINE. */

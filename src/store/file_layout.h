@@ -1,4 +1,3 @@
-// clang-format off
 /* Where everything is in the results file. README names the same things; nothing else in the program does.
  *
  *   /                                 attributes sweep, resolved, versions, created (text), schema_version
@@ -13,11 +12,10 @@
  * Datasets are contiguous and allocated at creation, so each has a fixed place in the file. An archive
  * (archive.c) has the root attribute `archive`, no checkpoints, perhaps no models, and keeps its larger
  * datasets in compressed chunks. */
-// clang-format on
 #ifndef STORE_FILE_LAYOUT_H
 #define STORE_FILE_LAYOUT_H
 
-#include <stdbool.h>
+#include "base/column.h"
 
 #define LAYOUT_SWEEP               "sweep"
 #define LAYOUT_RESOLVED            "resolved"
@@ -58,16 +56,14 @@
 #define LAYOUT_ROLE_CHECKSUM "checksum"
 #define LAYOUT_FORMAT_LIST   "comma-separated numbers"
 
-/* Version 1: run ids of 12 hex digits. */
+/* Version 1 (weightsweep up to 0.4.0): run ids of 12 hex digits, the root attribute attributes_checksum
+ * instead of /internal/immutable. */
 enum { SCHEMA_VERSION = 2 };
 
 enum curve { CURVE_STEP, CURVE_LOSS, CURVE_R2, CURVE_SECONDS, CURVES };
 
-struct curve_layout {
-    const char *name, *units, *long_name;
-};
-
-extern const struct curve_layout layout_curves[CURVES];
+/* [runs, points]; NaN where the run has not reached the point. */
+extern const struct column layout_curves[CURVES];
 
 enum timeline_column {
     TIMELINE_RUN,
@@ -80,18 +76,10 @@ enum timeline_column {
     TIMELINE_COLUMNS
 };
 
-struct timeline_layout {
-    const char *name, *units, *long_name;
-    bool integer; // int64, -1 where nothing was recorded; else float64, NaN
-};
+/* [segments]: -1 (integers) or NaN where nothing is recorded. */
+extern const struct column layout_timeline[TIMELINE_COLUMNS];
 
-extern const struct timeline_layout layout_timeline[TIMELINE_COLUMNS];
-
-// From this schema on a file has /internal/immutable. Earlier files have the root attribute
-// attributes_checksum instead.
-enum { SCHEMA_IMMUTABLE = 2 };
-
-// What a checksum column holds before its sum is known; no CRC-32 is negative.
+// Value of a checksum column before the checksum is known; no CRC-32 is negative.
 enum { CHECKSUM_NONE = -1 };
 
 // CRCs and checkpoints are taken over the bytes as they lie in memory.

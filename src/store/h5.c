@@ -166,100 +166,171 @@ enum status h5_close_new(hid_t *file, const char *path, const char *what, enum s
     return status;
 }
 
-herr_t h5_read_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
-                    void *values)
-{
-    h5_beat();
-    hid_t file_space = H5Dget_space(dataset);
-    hid_t memory_space = H5Screate_simple(rank, count, NULL);
-    herr_t result = H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL);
-    if (result >= 0)
-        result = H5Dread(dataset, type, memory_space, file_space, H5P_DEFAULT, values);
-    // Closing clears HDF5's error stack, which the caller reads.
-    hid_t stack = result < 0 ? H5Eget_current_stack() : 0;
-    h5_close(&memory_space);
-    h5_close(&file_space);
-    if (stack > 0)
-        H5Eset_current_stack(stack);
-    return result;
-}
+// ---- datasets ----
 
 static bool shape_is(hid_t dataset, int rank, const hsize_t *shape)
 {
     hsize_t dims[H5S_MAX_RANK];
     hid_t space = H5Dget_space(dataset);
-    bool same = space > 0 && H5Sget_simple_extent_ndims(space) == rank &&
-                H5Sget_simple_extent_dims(space, dims, NULL) == rank;
-    for (int i = 0; same && i < rank; i++)
-        same = dims[i] == shape[i];
+    bool same =
+        H5Sget_simple_extent_ndims(space) == rank && H5Sget_simple_extent_dims(space, dims, NULL) == rank;
     h5_close(&space);
-    return same;
+    return same && memcmp(dims, shape, (size_t)rank * sizeof *dims) == 0;
 }
 
 static bool type_is(hid_t dataset, H5T_class_t class, size_t size)
 {
     hid_t type = H5Dget_type(dataset);
-    bool same = type > 0 && H5Tget_class(type) == class;
-    if (same && class == H5T_STRING && (H5Tis_variable_str(type) > 0) != (size == 0))
-        same = false;
-    if (same && size)
-        same = H5Tget_size(type) == size;
+    bool same = type > 0 && H5Tget_class(type) == class &&
+                (size ? H5Tget_size(type) == size : H5Tis_variable_str(type) > 0);
+    if (same && class == H5T_STRING && size)
+        same = H5Tis_variable_str(type) == 0;
     h5_close(&type);
     return same;
 }
 
-static bool is_contiguous(hid_t dataset)
+// Opening the file has checked that the file is as long as its superblock says. HDF5 checks the offsets of
+// chunks when it reads them.
+static bool is_inside_file(hid_t dataset)
 {
-    hid_t properties = H5Dget_create_plist(dataset);
-    bool contiguous = H5Pget_layout(properties) == H5D_CONTIGUOUS;
-    h5_close(&properties);
-    return contiguous;
-}
-
-// Opening the file has checked that it is as long as HDF5's size of it. HDF5 checks the places of chunks when
-// it reads them.
-static bool inside_file(hid_t dataset)
-{
-    if (!is_contiguous(dataset))
-        return true;
     hsize_t size = 0, bytes = H5Dget_storage_size(dataset);
     haddr_t offset = H5Dget_offset(dataset);
     hid_t file = H5Iget_file_id(dataset);
     bool known = H5Fget_filesize(file, &size) >= 0;
     H5Fclose(file);
-    return known && offset != HADDR_UNDEF && offset <= size && bytes <= size - offset;
+    return offset == HADDR_UNDEF || (known && offset <= size && bytes <= size - offset);
 }
 
-enum status h5_expect(hid_t dataset, const char *path, const char *name, int rank, const hsize_t *shape,
-                      H5T_class_t class, size_t size)
+enum status h5_array_check(hid_t dataset, const char *path, const struct h5_array *array)
 {
     h5_beat();
     if (dataset < 0)
-        FAIL(STATUS_RESULTS, "%s is damaged: it has no `%s`", path, name);
-    if (H5Iget_type(dataset) != H5I_DATASET || !shape_is(dataset, rank, shape) ||
-        !type_is(dataset, class, size))
-        FAIL(STATUS_RESULTS, "%s is damaged: `%s` has another type or shape than it should", path, name);
-    if (!inside_file(dataset))
-        FAIL(STATUS_RESULTS, "%s is damaged: `%s` lies outside the file", path, name);
+        FAIL(STATUS_RESULTS, "%s is damaged: it has no `%s`", path, array->name);
+    if (H5Iget_type(dataset) != H5I_DATASET || !shape_is(dataset, array->rank, array->shape) ||
+        !type_is(dataset, array->class, array->size))
+        FAIL(STATUS_RESULTS, "%s is damaged: `%s` has an unexpected type or shape", path, array->name);
+    if (!is_inside_file(dataset))
+        FAIL(STATUS_RESULTS, "%s is damaged: `%s` lies outside the file", path, array->name);
     return STATUS_OK;
+}
+
+enum status h5_array_locate(hid_t parent, const char *path, const struct h5_array *array, int64_t *offset)
+{
+    hid_t dataset = H5Dopen2(parent, array->name, H5P_DEFAULT);
+    enum status status = h5_array_check(dataset, path, array);
+    if (status == STATUS_OK)
+        *offset = (int64_t)H5Dget_offset(dataset); // HADDR_UNDEF is -1
+    h5_close(&dataset);
+    return status;
+}
+
+static hid_t native_type(const struct h5_array *array)
+{
+    if (array->class == H5T_FLOAT)
+        return array->size == 4 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
+    if (array->class == H5T_INTEGER)
+        return array->size == 1 ? H5T_NATIVE_UINT8 : H5T_NATIVE_INT64;
+    return H5T_C_S1;
+}
+
+enum status h5_array_read(hid_t parent, const char *path, const struct h5_array *array, int64_t row,
+                          void *values)
+{
+    hid_t dataset = H5Dopen2(parent, array->name, H5P_DEFAULT), space = H5S_ALL, memory = H5S_ALL;
+    enum status status = h5_array_check(dataset, path, array);
+    if (status == STATUS_OK && row >= 0) {
+        const hsize_t start[2] = {(hsize_t)row, 0}, count[2] = {1, array->shape[1]};
+        space = H5Dget_space(dataset);
+        memory = H5Screate_simple(array->rank, count, NULL);
+        H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
+    }
+    if (status == STATUS_OK && H5Dread(dataset, native_type(array), memory, space, H5P_DEFAULT, values) < 0)
+        status = h5_read_failure(path, array->name);
+    h5_close(&memory);
+    h5_close(&space);
+    h5_close(&dataset);
+    return status;
+}
+
+bool h5_values_are_texts(const struct h5_values *values)
+{
+    return H5Tis_variable_str(values->type) > 0;
+}
+
+enum status h5_values_read(hid_t object, const char *path, const char *name, struct h5_values *values)
+{
+    bool attribute = H5Iget_type(object) == H5I_ATTR;
+    h5_beat();
+    *values = (struct h5_values){.type = attribute ? H5Aget_type(object) : H5Dget_type(object),
+                                 .space = attribute ? H5Aget_space(object) : H5Dget_space(object)};
+    if (values->type < 0 || values->space < 0)
+        return h5_read_failure(path, name);
+    values->count = (size_t)H5Sget_simple_extent_npoints(values->space);
+    values->size = H5Tget_size(values->type);
+    TRY(memory_alloc(values->count * values->size, &values->bytes));
+    herr_t result = attribute ? H5Aread(object, values->type, values->bytes)
+                              : H5Dread(object, values->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values->bytes);
+    return result < 0 ? h5_read_failure(path, name) : STATUS_OK;
+}
+
+void h5_values_free(struct h5_values *values)
+{
+    if (values->bytes && (h5_values_are_texts(values) || H5Tdetect_class(values->type, H5T_VLEN) > 0))
+        H5Dvlen_reclaim(values->type, values->space, H5P_DEFAULT, values->bytes);
+    memory_free(&values->bytes);
+    h5_close(&values->space);
+    h5_close(&values->type);
+}
+
+enum status h5_pair_create(hid_t file, const char *path, const char *what, const char *name,
+                           const int64_t pair[2], int64_t *offset)
+{
+    hid_t properties = h5_contiguous(), space = H5Screate_simple(1, (hsize_t[]){2}, NULL);
+    hid_t dataset = H5Dcreate2(file, name, H5T_NATIVE_INT64, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    enum status status = STATUS_OK;
+    if (dataset < 0 || H5Dwrite(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, pair) < 0)
+        status = h5_write_failure(path, what);
+    else
+        *offset = (int64_t)H5Dget_offset(dataset);
+    h5_close(&dataset);
+    h5_close(&space);
+    h5_close(&properties);
+    return status;
+}
+
+enum status h5_pair_read(hid_t file, const char *path, const char *name, int64_t pair[2], int64_t *offset)
+{
+    const struct h5_array array = {name, 1, {2}, H5T_INTEGER, sizeof *pair};
+    TRY(h5_array_locate(file, path, &array, offset));
+    return h5_array_read(file, path, &array, -1, pair);
+}
+
+// ---- attributes, dimensions, names ----
+
+// Opens an attribute of one element of this class; returns 0 if the object has none.
+static hid_t open_attribute(hid_t object, const char *name, H5T_class_t class)
+{
+    h5_beat();
+    if (H5Aexists(object, name) <= 0)
+        return 0;
+    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    if (H5Tget_class(type) != class || H5Sget_simple_extent_npoints(space) != 1 ||
+        (class == H5T_STRING && H5Tis_variable_str(type) <= 0))
+        h5_close(&attribute);
+    h5_close(&space);
+    h5_close(&type);
+    return attribute;
 }
 
 char *h5_attribute_text(hid_t object, const char *name)
 {
     char *text = NULL, *copy = NULL;
-    h5_beat();
-    if (H5Aexists(object, name) <= 0)
-        return NULL;
-    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
-    hid_t stored = H5Aget_type(attribute), space = H5Aget_space(attribute), type = h5_text_type();
-    if (stored > 0 && H5Tis_variable_str(stored) > 0 && space > 0 &&
-        H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, type, &text) >= 0) {
+    hid_t attribute = open_attribute(object, name, H5T_STRING), type = h5_text_type();
+    if (attribute > 0 && H5Aread(attribute, type, &text) >= 0)
         copy = memory_text(text ? text : "");
-        H5free_memory(text);
-    }
+    H5free_memory(text);
     h5_close(&type);
-    h5_close(&space);
-    h5_close(&stored);
     h5_close(&attribute);
     return copy;
 }
@@ -267,28 +338,20 @@ char *h5_attribute_text(hid_t object, const char *name)
 int64_t h5_attribute_int(hid_t object, const char *name, int64_t otherwise)
 {
     int64_t value = otherwise;
-    if (H5Aexists(object, name) <= 0)
-        return otherwise;
-    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
-    hid_t stored = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    if (stored > 0 && H5Tget_class(stored) == H5T_INTEGER && space > 0 &&
-        H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, H5T_NATIVE_INT64, &value) < 0)
+    hid_t attribute = open_attribute(object, name, H5T_INTEGER);
+    if (attribute > 0 && H5Aread(attribute, H5T_NATIVE_INT64, &value) < 0)
         value = otherwise;
-    h5_close(&space);
-    h5_close(&stored);
     h5_close(&attribute);
     return value;
 }
 
 int64_t h5_dimension(hid_t file, const char *name)
 {
-    hsize_t length = 0;
-    hid_t scale = H5Dopen2(file, name, H5P_DEFAULT), space = scale < 0 ? scale : H5Dget_space(scale);
-    bool sound = space > 0 && H5Sget_simple_extent_ndims(space) == 1 &&
-                 H5Sget_simple_extent_dims(space, &length, NULL) == 1;
+    hid_t scale = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(scale);
+    int64_t length = H5Sget_simple_extent_ndims(space) == 1 ? H5Sget_simple_extent_npoints(space) : -1;
     h5_close(&space);
     h5_close(&scale);
-    return sound && length <= INT64_MAX ? (int64_t)length : -1;
+    return length;
 }
 
 static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *context)

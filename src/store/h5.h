@@ -1,71 +1,104 @@
-/* What HDF5 makes awkward, done once: access lists, types, small reads, and our sentences for its failures.
- */
+/* Helpers around the HDF5 library: property lists, checked reads, and messages for failures. */
 #ifndef STORE_H5_H
 #define STORE_H5_H
 
 #include "base/status.h"
 
 #include <hdf5.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Before other calls: HDF5 stops printing its error stack, and the store's heartbeat begins. h5_settle ends
- * the heartbeat. */
+/* Call before any other HDF5 function. Stops HDF5 from printing its error stack and starts the store's
+ * heartbeat, which h5_settle stops. */
 void h5_begin(void);
 
-/* Progress: call with every dataset, attribute, list of names and part of the file that is read. */
+/* Reports progress to the heartbeat. Call once per dataset, attribute, link and block that is read. */
 void h5_beat(void);
 
-/* Closes an id of any kind but a file's and sets it to 0; 0 and failed ids (< 0) are fine. */
+/* Closes an id of any kind except a file's and sets it to 0. Ids <= 0 are ignored. */
 void h5_close(hid_t *id);
 
-/* How every file is opened: metadata of version V18 and no lock on the file. The caller closes it. */
+/* Access properties of every file: metadata of version V18, no lock on the file. The caller closes the id. */
 hid_t h5_access(void);
 
-/* How every file is made: the root's links stay in its header, in the order of creation. The caller closes
- * it. */
+/* Creation properties of every file: the root's links stay in its header, in the order of creation. The
+ * caller closes the id. */
 hid_t h5_root(void);
 
-/* Properties of a dataset: contiguous, with its place in the file from the start, and without time stamps.
- * The caller closes it. */
+/* Creation properties of a dataset: contiguous, allocated at once, without time stamps. The caller closes the
+ * id. */
 hid_t h5_contiguous(void);
 
-/* Variable-length UTF-8. The caller closes it. */
+/* The type of variable-length UTF-8 text. The caller closes the id. */
 hid_t h5_text_type(void);
 
-/* Closes a file that was created, if it is open; `status` is that of the writes before. `what` completes the
+/* Closes a created file, if it is open. `status` is the status of the writes before. `what` completes the
  * sentence "cannot write ...". */
 enum status h5_close_new(hid_t *file, const char *path, const char *what, enum status status);
 
-/* The failure of the HDF5 call just made to write `what` into the file at `path`, in a sentence. From then on
- * h5_close and h5_close_new close nothing: HDF5 would try again to write what it could not. */
+/* Records that the last HDF5 call failed to write `what` into the file at `path`. From then on h5_close and
+ * h5_close_new close nothing: HDF5 would repeat the failed write and crash. */
 enum status h5_write_failure(const char *path, const char *what);
 
-/* The failure of the HDF5 call just made to read `what`: STATUS_MACHINE for an error of the disk, else the
- * file is damaged. */
+/* Records that the last HDF5 call failed to read `what`: STATUS_MACHINE if a system call failed, else
+ * STATUS_RESULTS (the file is damaged). */
 enum status h5_read_failure(const char *path, const char *what);
 
-/* After several calls, some of which may have failed because something is not there: if the disk could not be
- * read meanwhile, that is the failure. Else it is `status`. Ends the heartbeat. */
+/* Call after HDF5 calls of which some may fail because an object is missing. Returns STATUS_MACHINE if a read
+ * of the disk failed since h5_begin, else `status`. Stops the heartbeat. */
 enum status h5_settle(enum status status, const char *path);
 
-/* Reads count[] elements from start[] on; `type` is that of memory, rank 1 or 2. */
-herr_t h5_read_part(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *count,
-                    void *values);
+/* The type and shape that a dataset must have. */
+struct h5_array {
+    const char *name; // path below the object that the dataset is opened from
+    int rank;         // 1 or 2
+    hsize_t shape[2];
+    H5T_class_t class;
+    size_t size; // bytes per element; 0: variable-length text
+};
 
-/* Fails unless the dataset has this shape, elements of class and size, and a place that lies inside the file.
- * size 0: variable-length text. */
-enum status h5_expect(hid_t dataset, const char *path, const char *name, int rank, const hsize_t *shape,
-                      H5T_class_t class, size_t size);
+/* STATUS_RESULTS unless `dataset` is an open dataset of this type and shape whose bytes lie inside the file.
+ */
+enum status h5_array_check(hid_t dataset, const char *path, const struct h5_array *array);
 
-/* The text of an attribute, which the caller frees; NULL if it is not there or not a text. */
+/* Offset of the dataset's bytes in the file; -1 if the dataset is chunked. Fails as h5_array_check. */
+enum status h5_array_locate(hid_t parent, const char *path, const struct h5_array *array, int64_t *offset);
+
+/* Opens, checks and reads one row of a dataset, or with row -1 all of it, in the native type of the same
+ * class and size. Not for texts of variable length. */
+enum status h5_array_read(hid_t parent, const char *path, const struct h5_array *array, int64_t row,
+                          void *values);
+
+/* Everything in a dataset or an attribute, in the type that the file has. */
+struct h5_values {
+    hid_t type, space;
+    size_t count, size; // elements, bytes per element
+    void *bytes;        // [count, size]; pointers to texts if the type has a variable length
+};
+
+/* Reads a dataset or an attribute. Call h5_values_free also after a failure. */
+enum status h5_values_read(hid_t object, const char *path, const char *name, struct h5_values *values);
+void h5_values_free(struct h5_values *values);
+
+/* Whether the elements are variable-length texts. */
+bool h5_values_are_texts(const struct h5_values *values);
+
+/* Creates the dataset `name` with two int64 values. `what` completes the sentence "cannot write ...". *offset
+ * is the offset of the values in the file. */
+enum status h5_pair_create(hid_t file, const char *path, const char *what, const char *name,
+                           const int64_t pair[2], int64_t *offset);
+/* Reads a dataset that h5_pair_create made. *offset: see h5_array_locate. */
+enum status h5_pair_read(hid_t file, const char *path, const char *name, int64_t pair[2], int64_t *offset);
+
+/* The text of an attribute, which the caller frees; NULL if the attribute is missing or is not a text. */
 char *h5_attribute_text(hid_t object, const char *name);
-/* An integer attribute; `otherwise` if it is not there or not an integer. */
+/* The value of an integer attribute; `otherwise` if the attribute is missing or is not an integer. */
 int64_t h5_attribute_int(hid_t object, const char *name, int64_t otherwise);
 
-/* The length of the dimension scale of this name; -1 if there is none. */
+/* The length of the dimension scale `name`; -1 if there is none. */
 int64_t h5_dimension(hid_t file, const char *name);
 
-/* The names in a group, in the order of creation; by the alphabet where the group does not keep that. */
+/* The names of a group's members, in the order of creation, or alphabetic if the group does not track it. */
 struct h5_names {
     int count;
     char **name; // [count]

@@ -1,11 +1,11 @@
-/* What never changes in a results file after its creation, and one CRC-32 over it: the texts of the root; of
- * each column its name, type, shape, dimensions and attributes; the values of the settings. The checksum is
- * over the content as HDF5 hands it out, not over bytes of the file: another program may add attributes,
- * datasets and groups, and HDF5 may move metadata when it does so. Those additions are foreign: they come
- * after the datasets of this program, and no reader here uses them (foreign.c lists them).
+/* One CRC-32 over the immutable content of a results file: the texts of the root; the name, type, shape,
+ * dimensions and attributes of each column; the values of the settings. The checksum is over the content that
+ * HDF5 returns, not over bytes of the file: another program may add attributes, datasets and groups, and HDF5
+ * may move metadata when it does so. Such additions are called foreign: they come after the datasets of this
+ * program, and no reader of this program uses them (foreign.c lists them).
  *
- * The dataset /internal/immutable holds the struct. It also identifies a file: the checksum covers the time
- * of creation. */
+ * The dataset /internal/immutable holds the struct. The struct also identifies a file, because the checksum
+ * covers the time of creation. */
 #ifndef STORE_IMMUTABLE_H
 #define STORE_IMMUTABLE_H
 
@@ -22,13 +22,15 @@ struct immutable {
 /* Attributes of columns whose texts the checksum covers; NULL ends the list. */
 extern const char *const immutable_attributes[];
 
-/* Computes the checksum over the first `limit` datasets of the root, or over all if there are fewer. */
+/* Computes the checksum over the first `limit` datasets of the root, or over all of them if there are fewer.
+ */
 enum status immutable_sum(hid_t file, const char *path, int64_t limit, struct immutable *sum);
 
-/* Creates /internal/immutable, once everything that it covers is in the file. */
-enum status immutable_create(hid_t file, const char *path, int64_t limit);
+/* Creates /internal/immutable. Call after everything that the checksum covers is in the file. `what`
+ * completes the sentence "cannot write ...". */
+enum status immutable_create(hid_t file, const char *path, const char *what, int64_t limit);
 
-/* STATUS_RESULTS unless the content is what it was at creation. *datasets: see the struct. */
+/* STATUS_RESULTS unless the content matches /internal/immutable. *datasets: see the struct. */
 enum status immutable_check(hid_t file, const char *path, int64_t *datasets);
 
 #endif

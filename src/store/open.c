@@ -22,51 +22,54 @@ static enum status refuse_rewritten(const char *path)
          path);
 }
 
-// HDF5 knows no place for an array in chunks.
-static enum status locate(const struct store_view *view, const char *name, const int64_t shape[2],
-                          H5T_class_t class, size_t size, off_t *offset)
+static enum status locate(const struct store_view *view, const struct h5_array *array, off_t *offset)
 {
-    const hsize_t expected[2] = {(hsize_t)shape[0], (hsize_t)shape[1]};
-    hid_t dataset = H5Dopen2(view->file, name, H5P_DEFAULT);
-    enum status status = h5_expect(dataset, view->path, name, shape[1] ? 2 : 1, expected, class, size);
-    haddr_t place = status == STATUS_OK ? H5Dget_offset(dataset) : HADDR_UNDEF;
-    h5_close(&dataset);
-    TRY(status);
-    *offset = (off_t)place;
-    return place == HADDR_UNDEF ? refuse_rewritten(view->path) : STATUS_OK;
+    TRY(h5_array_locate(view->file, view->path, array, offset));
+    return *offset < 0 ? refuse_rewritten(view->path) : STATUS_OK;
+}
+
+static enum status locate_column(const struct store_view *view, const char *name, H5T_class_t class,
+                                 off_t *offset)
+{
+    const struct h5_array array = view_array(view, name, class, sizeof(int64_t));
+    return locate(view, &array, offset);
 }
 
 static enum status locate_columns(struct store *store, const struct store_view *view)
 {
-    const int64_t row[2] = {view->runs}, message[2] = {view->runs, STORE_MESSAGE_LENGTH},
-                  arithmetic[2] = {view->runs, STORE_ARITHMETIC_LENGTH},
-                  curve[2] = {view->runs, view->points};
-    TRY(locate(view, LAYOUT_STATUS, row, H5T_INTEGER, 1, &store->status));
-    TRY(locate(view, LAYOUT_MESSAGE, message, H5T_STRING, 1, &store->message));
-    TRY(locate(view, LAYOUT_ARITHMETIC, arithmetic, H5T_STRING, 1, &store->arithmetic));
-    TRY(locate(view, LAYOUT_ROW_CHECKSUM, row, H5T_INTEGER, 8, &store->row_checksum));
-    TRY(locate(view, LAYOUT_CURVE_CHECKSUM, row, H5T_INTEGER, 8, &store->curve_checksum));
-    TRY(locate(view, LAYOUT_MODEL_CHECKSUM, row, H5T_INTEGER, 8, &store->model_checksum));
-    for (int i = 0; i < CURVES; i++)
-        TRY(locate(view, layout_curves[i].name, curve, H5T_FLOAT, 8, &store->curves[i]));
+    const hsize_t runs = (hsize_t)view->runs, points = (hsize_t)view->points;
+    const struct h5_array status = {LAYOUT_STATUS, 1, {runs}, H5T_INTEGER, 1},
+                          message = {LAYOUT_MESSAGE, 2, {runs, STORE_MESSAGE_LENGTH}, H5T_STRING, 1},
+                          arithmetic = {LAYOUT_ARITHMETIC, 2, {runs, STORE_ARITHMETIC_LENGTH}, H5T_STRING, 1};
+    TRY(locate(view, &status, &store->status));
+    TRY(locate(view, &message, &store->message));
+    TRY(locate(view, &arithmetic, &store->arithmetic));
+    TRY(locate_column(view, LAYOUT_ROW_CHECKSUM, H5T_INTEGER, &store->row_checksum));
+    TRY(locate_column(view, LAYOUT_CURVE_CHECKSUM, H5T_INTEGER, &store->curve_checksum));
+    TRY(locate_column(view, LAYOUT_MODEL_CHECKSUM, H5T_INTEGER, &store->model_checksum));
+    for (int i = 0; i < CURVES; i++) {
+        const struct h5_array curve = {layout_curves[i].name, 2, {runs, points}, H5T_FLOAT, sizeof(double)};
+        TRY(locate(view, &curve, &store->curves[i]));
+    }
     store->outcomes = memory_small((size_t)view->outcomes * sizeof *store->outcomes);
     for (int i = 0; i < view->outcomes; i++) {
         const struct column *column = &view->columns.columns[view->settings + i];
         struct writer_outcome *outcome = &store->outcomes[store->outcome_count++];
-        *outcome =
-            (struct writer_outcome){.name = memory_text(column->name), .integer = column->type == COLUMN_INT};
-        TRY(locate(view, column->name, row, outcome->integer ? H5T_INTEGER : H5T_FLOAT, 8, &outcome->offset));
+        outcome->name = memory_text(column->name);
+        outcome->integer = column->type == COLUMN_INT;
+        TRY(locate_column(view, column->name, outcome->integer ? H5T_INTEGER : H5T_FLOAT, &outcome->offset));
     }
     return STATUS_OK;
 }
 
 static enum status locate_timeline(struct store *store, const struct store_view *view)
 {
-    const int64_t segments = h5_dimension(view->file, LAYOUT_SEGMENT), shape[2] = {segments};
-    for (int i = 0; i < TIMELINE_COLUMNS && segments > 0; i++)
-        TRY(locate(view, layout_timeline[i].name, shape, layout_timeline[i].integer ? H5T_INTEGER : H5T_FLOAT,
-                   8, &store->timeline[i]));
+    int64_t segments = h5_dimension(view->file, LAYOUT_SEGMENT);
     store->segments = segments > 0 ? segments : 0;
+    for (int i = 0; i < TIMELINE_COLUMNS && segments > 0; i++) {
+        const struct h5_array array = view_timeline_array((enum timeline_column)i, segments);
+        TRY(locate(view, &array, &store->timeline[i]));
+    }
     return STATUS_OK;
 }
 
@@ -88,9 +91,9 @@ static enum status locate_model(const struct store_view *view, int64_t run, stru
     TRY(status);
     for (int i = 0; i < parameters->model.tensors; i++) {
         const struct store_tensor *tensor = &parameters->model.tensor[i];
-        if (parameters->place[i] < 0)
+        if (parameters->offset[i] < 0)
             status = refuse_rewritten(view->path);
-        add_extent(model, (off_t)parameters->place[i],
+        add_extent(model, (off_t)parameters->offset[i],
                    (size_t)(tensor->shape[0] * tensor->shape[1]) * sizeof(float));
     }
     store_parameters_free(&parameters);
@@ -106,9 +109,8 @@ static enum status locate_all(struct store *store, const struct store_view *view
     store->models = memory_small((size_t)view->runs * sizeof *store->models);
     TRY(locate_columns(store, view));
     TRY(locate_timeline(store, view));
-    TRY(locate(view, LAYOUT_INTERNAL "/" LAYOUT_IMMUTABLE,
-               (int64_t[2]){sizeof store->identity / sizeof(int64_t)}, H5T_INTEGER, 8,
-               &store->identity_offset));
+    TRY(h5_pair_read(view->file, view->path, LAYOUT_INTERNAL "/" LAYOUT_IMMUTABLE,
+                     (int64_t *)&store->identity, &store->identity_offset));
     for (int64_t run = 0; run < view->runs; run++) {
         TRY(slots_locate(view->file, view->path, run, ids[run], &store->slots[run]));
         if (store->slots[run].offset < 0)

@@ -142,9 +142,10 @@ struct store_view {
     uint8_t *status;        // [runs], enum run_state
     bool *damaged; // [runs]: finished, but its numbers do not match their checksum; here it is pending, what
                    // it left is unknown, and its message says why
-    bool archive;  // made by store_archive: no checkpoints
-    bool models;   // false in an archive without them
-    int64_t file;  // HDF5's handle
+    char *message, *arithmetic; // [runs, STORE_MESSAGE_LENGTH and STORE_ARITHMETIC_LENGTH], as in the file
+    bool archive;               // made by store_archive: no checkpoints
+    bool models;                // false in an archive without them
+    int64_t file;               // HDF5's handle
 };
 
 /* STATUS_RESULTS with a sentence: no such file, not HDF5, not ours, another schema, damaged. What
@@ -172,7 +173,7 @@ struct store_parameters {
     struct store_model model; // checkpoint_bytes unused
     float *values;            // [count]
     size_t count;
-    int64_t place[STORE_MAX_TENSORS]; // offset of a tensor's bytes in the file; -1: in chunks
+    int64_t offset[STORE_MAX_TENSORS]; // of each tensor's bytes in the file; -1: chunked
 };
 enum status store_view_parameters(const struct store_view *view, int64_t run,
                                   struct store_parameters **parameters);

@@ -144,7 +144,7 @@ static enum status create_status(struct creation *creation)
     const uint8_t values[] = {RUN_PENDING, RUN_RUNNING, RUN_DONE, RUN_DIVERGED, RUN_FAILED};
     struct variable variable = {.name = LAYOUT_STATUS,
                                 .units = "1",
-                                .long_name = "what has become of the run",
+                                .long_name = "state of the run",
                                 .type = H5T_NATIVE_UINT8,
                                 .dimensions = {creation->run},
                                 .fill = &(uint8_t){RUN_PENDING}};
@@ -156,14 +156,20 @@ done:
     return status;
 }
 
-// Integers that are `first`, or reals that are NaN, until they are written.
-static enum status create_numbers(struct creation *creation, struct variable variable, bool integers,
-                                  int64_t first)
+// Creates a column or curve of numbers; integers are `first`, reals NaN, until they are written.
+static enum status create_numbers(struct creation *creation, const struct column *column, const char *role,
+                                  const hid_t dimensions[2], int64_t first)
 {
-    static const double not_known = NAN;
+    static const double unknown = NAN;
+    bool integers = column->type == COLUMN_INT;
     hid_t dataset = 0;
-    variable.type = integers ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE;
-    variable.fill = integers ? (const void *)&first : &not_known;
+    const struct variable variable = {.name = column->name,
+                                      .units = column->units,
+                                      .long_name = column->long_name,
+                                      .role = role,
+                                      .type = integers ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE,
+                                      .dimensions = {dimensions[0], dimensions[1]},
+                                      .fill = integers ? (const void *)&first : &unknown};
     enum status status = create_variable(creation, &variable, &dataset);
     h5_close(&dataset);
     return status;
@@ -193,34 +199,6 @@ done:
     return status;
 }
 
-static enum status create_checksum(struct creation *creation, const char *name, const char *long_name)
-{
-    const struct variable variable = {name, "1", long_name, LAYOUT_ROLE_CHECKSUM,
-                                      .dimensions = {creation->run}};
-    return create_numbers(creation, variable, true, CHECKSUM_NONE);
-}
-
-static enum status create_outcome(struct creation *creation, const struct column *column)
-{
-    const struct variable variable = {column->name, column->units, column->long_name, LAYOUT_ROLE_OUTCOME,
-                                      .dimensions = {creation->run}};
-    return create_numbers(creation, variable, column->type == COLUMN_INT, 0);
-}
-
-static enum status create_curve(struct creation *creation, const struct curve_layout *curve)
-{
-    const struct variable variable = {curve->name, curve->units, curve->long_name,
-                                      .dimensions = {creation->run, creation->point}};
-    return create_numbers(creation, variable, false, 0);
-}
-
-static enum status create_timeline(struct creation *creation, const struct timeline_layout *column)
-{
-    const struct variable variable = {column->name, column->units, column->long_name,
-                                      .dimensions = {creation->segment}};
-    return create_numbers(creation, variable, column->integer, -1);
-}
-
 static enum status create_attributes(struct creation *creation)
 {
     const struct store_plan *plan = creation->plan;
@@ -235,23 +213,28 @@ static enum status create_attributes(struct creation *creation)
 
 static enum status create_columns(struct creation *creation)
 {
+    static const struct column checksums[] = {
+        {LAYOUT_ROW_CHECKSUM, "1", "CRC-32 of the finished row", COLUMN_INT, {NULL}},
+        {LAYOUT_CURVE_CHECKSUM, "1", "CRC-32 of the run's curves", COLUMN_INT, {NULL}},
+        {LAYOUT_MODEL_CHECKSUM, "1", "CRC-32 of the run's parameters", COLUMN_INT, {NULL}}};
     const struct store_plan *plan = creation->plan;
+    const hid_t run[2] = {creation->run}, run_point[2] = {creation->run, creation->point},
+                segment[2] = {creation->segment};
     for (int i = 0; i < plan->settings->count; i++)
         TRY(create_setting(creation, &plan->settings->columns[i]));
     TRY(create_status(creation));
     for (int i = 0; i < plan->outcome_count; i++)
-        TRY(create_outcome(creation, &plan->outcomes[i]));
+        TRY(create_numbers(creation, &plan->outcomes[i], LAYOUT_ROLE_OUTCOME, run, 0));
     TRY(create_chars(creation, LAYOUT_MESSAGE, "why the run failed", STORE_MESSAGE_LENGTH));
     TRY(create_chars(creation, LAYOUT_ARITHMETIC,
-                     "what computed the run: its bits are the same on the same arithmetic",
+                     "numerics: the software and kernels that computed the run; same numerics, same bits",
                      STORE_ARITHMETIC_LENGTH));
-    TRY(create_checksum(creation, LAYOUT_ROW_CHECKSUM, "CRC-32 of the finished row"));
-    TRY(create_checksum(creation, LAYOUT_CURVE_CHECKSUM, "CRC-32 of the run's curves"));
-    TRY(create_checksum(creation, LAYOUT_MODEL_CHECKSUM, "CRC-32 of the run's parameters"));
+    for (int i = 0; i < 3; i++)
+        TRY(create_numbers(creation, &checksums[i], LAYOUT_ROLE_CHECKSUM, run, CHECKSUM_NONE));
     for (int i = 0; i < CURVES; i++)
-        TRY(create_curve(creation, &layout_curves[i]));
+        TRY(create_numbers(creation, &layout_curves[i], NULL, run_point, 0));
     for (int i = 0; i < TIMELINE_COLUMNS; i++)
-        TRY(create_timeline(creation, &layout_timeline[i]));
+        TRY(create_numbers(creation, &layout_timeline[i], NULL, segment, -1));
     return STATUS_OK;
 }
 

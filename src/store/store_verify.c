@@ -1,18 +1,14 @@
 // Every checksum and invariant of a results file. What a kill can leave passes; see checkpoint.h for what
 // that is.
-#include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "store/archive_bytes.h"
+#include "store/archive.h"
 #include "store/checkpoint.h"
-#include "store/checksum.h"
 #include "store/file.h"
 #include "store/file_layout.h"
 #include "store/h5.h"
 #include "store/view.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,44 +54,7 @@ static enum status note(struct verification *verification, enum status status)
 
 static const char *run_id(const struct verification *verification, int64_t run)
 {
-    return column_find(&verification->view->columns, LAYOUT_RUN_ID)->texts[run];
-}
-
-static int64_t checksum_in(const struct verification *verification, const char *column, int64_t run)
-{
-    return column_find(&verification->view->columns, column)->ints[run];
-}
-
-// A run's text as it lies in the file, with what is behind its end: the view's strings stop there.
-static enum status read_chars(const struct verification *verification, const char *name, int64_t run,
-                              char *chars, size_t length)
-{
-    enum status status = STATUS_OK;
-    hid_t dataset = H5Dopen2(verification->view->file, name, H5P_DEFAULT);
-    if (h5_read_part(dataset, H5T_C_S1, 2, (hsize_t[2]){(hsize_t)run, 0}, (hsize_t[2]){1, length}, chars) < 0)
-        status = h5_read_failure(verification->view->path, name);
-    h5_close(&dataset);
-    return status;
-}
-
-static enum status check_row(struct verification *verification, int64_t run)
-{
-    const struct store_view *view = verification->view;
-    const struct column *outcomes = &view->columns.columns[view->settings];
-    uint64_t *bits = memory_small((size_t)view->outcomes * sizeof *bits);
-    char message[STORE_MESSAGE_LENGTH], arithmetic[STORE_ARITHMETIC_LENGTH];
-    enum status status = STATUS_OK;
-    TRY_DONE(read_chars(verification, LAYOUT_MESSAGE, run, message, sizeof message));
-    TRY_DONE(read_chars(verification, LAYOUT_ARITHMETIC, run, arithmetic, sizeof arithmetic));
-    for (int i = 0; i < view->outcomes; i++)
-        bits[i] = (uint64_t)outcomes[i].ints[run];
-    verification->verified->checks++;
-    if (checksum_in(verification, LAYOUT_ROW_CHECKSUM, run) !=
-        checksum_row(run_id(verification, run), view->status[run], bits, view->outcomes, message, arithmetic))
-        fault(verification, "run %s: its row does not match its checksum", run_id(verification, run));
-done:
-    free(bits);
-    return status;
+    return view_run_id(verification->view, run);
 }
 
 static enum status check_content(struct verification *verification, int64_t run, const char *what,
@@ -111,23 +70,24 @@ static enum status check_content(struct verification *verification, int64_t run,
     return STATUS_OK;
 }
 
-// Whether each point of the curves is as in the checkpoint, or not written yet.
+// Whether each point of the curves equals that of the checkpoint or is not written yet.
 static enum status curve_agrees(const struct verification *verification, const struct slots *slots, int slot,
                                 const struct slot_header *header, bool *agrees)
 {
     enum status status = STATUS_OK;
     const struct store_view *view = verification->view;
-    size_t points = (size_t)header->points;
+    size_t points = (size_t)header->points, all_points = (size_t)view->points;
+    bool valid;
     *agrees = header->points <= view->points;
     if (points == 0 || !*agrees)
         return STATUS_OK;
     double *curve = memory_small(points * sizeof(struct store_point)), // [points, CURVES]
-        *values = memory_small((size_t)view->points * sizeof *values);
+        *values = memory_small(CURVES * all_points * sizeof *values);  // [CURVES, all_points]
     TRY_DONE(slot_curve(verification->fd, view->path, slots, slot, header, (struct store_point *)curve));
-    for (int i = 0; i < CURVES; i++) {
-        TRY_DONE(view_curve(view, slots->run, (enum curve)i, values));
-        for (size_t point = 0; point < points; point++)
-            *agrees &= isnan(values[point]) || values[point] == curve[point * CURVES + (size_t)i];
+    TRY_DONE(view_curves(view, slots->run, values, &valid));
+    for (size_t i = 0; i < CURVES * points; i++) {
+        double value = values[i % CURVES * all_points + i / CURVES];
+        *agrees &= isnan(value) || value == curve[i];
     }
 done:
     free(values);
@@ -184,8 +144,10 @@ static enum status check_slots(struct verification *verification, int64_t run)
 static enum status check_run(struct verification *verification, int64_t run)
 {
     if (verification->view->status[run] >= RUN_DONE) {
-        TRY(check_row(verification, run));
-        TRY(note(verification, check_content(verification, run, "curves do", view_check_curve)));
+        verification->verified->checks++;
+        if (!view_row_is_valid(verification->view, run))
+            fault(verification, "run %s: its row does not match its checksum", run_id(verification, run));
+        TRY(note(verification, check_content(verification, run, "curves do", view_check_curves)));
     } else if (!verification->view->archive && !verification->view->older) {
         TRY(note(verification, check_slots(verification, run)));
     }
@@ -213,7 +175,7 @@ static enum status check_bytes(struct verification *verification)
     struct store_verified *verified = verification->verified;
     bool intact;
     verified->checks++;
-    TRY(archive_bytes_check(view->file, verification->fd, view->path, &intact, &verified->rewritten));
+    TRY(archive_check_bytes(view->file, verification->fd, view->path, &intact, &verified->rewritten));
     if (verified->foreign.length > 0)
         verified->rewritten = !intact;
     if (!intact && !verified->rewritten)
@@ -228,7 +190,7 @@ static enum status check_all(struct verification *verification)
     for (int64_t run = 0; run < view->runs; run++)
         TRY(check_run(verification, run));
     TRY(view_foreign(view, &verification->verified->foreign));
-    if (view->archive && view->schema >= SCHEMA_IMMUTABLE)
+    if (view->archive && !view->older)
         TRY(note(verification, check_bytes(verification)));
     return verdict(verification);
 }
@@ -247,5 +209,28 @@ done:
         close(verification.fd);
     text_free(&verification.report);
     store_view_close(&verification.view);
+    return h5_settle(status, path);
+}
+
+static enum status probe_run(const struct store_view *view, int64_t run)
+{
+    struct slots slots;
+    struct store_parameters *parameters = NULL;
+    if (view->models)
+        TRY(view_parameters(view, run, false, &parameters));
+    store_parameters_free(&parameters);
+    return view->archive ? STATUS_OK
+                         : slots_locate(view->file, view->path, run, view_run_id(view, run), &slots);
+}
+
+enum status store_probe(const char *path, bool runs)
+{
+    struct store_view *view = NULL;
+    TRY(view_open(path, &view));
+    enum status status = STATUS_OK;
+    h5_begin();
+    for (int64_t run = 0; runs && status == STATUS_OK && run < view->runs; run++)
+        status = probe_run(view, run);
+    store_view_close(&view);
     return h5_settle(status, path);
 }

@@ -1,5 +1,5 @@
-// Reading, serially: what the file holds now, also while others write it. Nothing in it is trusted before it
-// is checked.
+// Opening a results file for reading, also while another process writes it. Every dataset is checked before
+// use.
 #include "store/view.h"
 
 #include "base/memory.h"
@@ -25,7 +25,7 @@ static enum status open_file(const char *path, int64_t *file)
     if (is_hdf5 < 0)
         return h5_read_failure(path, "its signature");
     if (is_hdf5 == 0)
-        FAIL(STATUS_RESULTS, "%s is not an HDF5 file, so no results file; check the name", path);
+        FAIL(STATUS_RESULTS, "%s is not a results file: it is not an HDF5 file; check the name", path);
     hid_t properties = h5_access();
     *file = H5Fopen(path, H5F_ACC_RDONLY, properties);
     enum status status = *file < 0 ? h5_read_failure(path, "the file") : STATUS_OK;
@@ -38,7 +38,7 @@ enum status store_require_results(const char *path)
     h5_begin();
     hid_t properties = h5_access(), file = -1;
     htri_t is_hdf5 = H5Fis_hdf5(path);
-    bool ours = is_hdf5 != 0; // what HDF5 cannot open may be a damaged results file
+    bool ours = is_hdf5 != 0; // an HDF5 file that cannot be opened may be a damaged results file
     if (is_hdf5 > 0)
         file = H5Fopen(path, H5F_ACC_RDONLY, properties);
     if (file >= 0) {
@@ -49,7 +49,7 @@ enum status store_require_results(const char *path)
     TRY(h5_settle(STATUS_OK, path));
     if (!ours)
         FAIL(STATUS_USAGE,
-             "%s exists already and is no results file of weightsweep; give another name with -o, or move "
+             "%s exists already and is not a results file of weightsweep; give another name with -o, or move "
              "that "
              "file away",
              path);
@@ -90,40 +90,44 @@ static enum status read_dimension(const struct store_view *view, const char *nam
     return STATUS_OK;
 }
 
-// Text columns, [runs] of variable-length UTF-8.
+static enum status require_column(const struct store_view *view, const char *name, enum column_type type)
+{
+    const struct column *column = column_find(&view->columns, name);
+    if (!column || column->type != type)
+        FAIL(STATUS_RESULTS, "%s is damaged: it has no column `%s` of the expected type", view->path, name);
+    return STATUS_OK;
+}
+
+// Text known at creation: [runs] of variable-length UTF-8.
 static enum status read_texts(const struct store_view *view, hid_t dataset, struct column *column)
 {
-    enum status status = STATUS_OK;
-    char **texts = memory_small((size_t)view->runs * sizeof *texts);
-    hid_t type = h5_text_type();
-    if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, texts) < 0)
-        TRY_DONE(h5_read_failure(view->path, column->name));
-    for (int64_t row = 0; row < view->runs; row++)
-        column->texts[row] = memory_text(texts[row] ? texts[row] : "");
-done:
-    for (int64_t row = 0; row < view->runs; row++)
-        H5free_memory(texts[row]);
-    h5_close(&type);
-    free(texts);
+    struct h5_values values;
+    enum status status = h5_values_read(dataset, view->path, column->name, &values);
+    for (int64_t row = 0; row < view->runs && status == STATUS_OK; row++) {
+        const char *text = ((char **)values.bytes)[row];
+        column->texts[row] = memory_text(text ? text : "");
+    }
+    h5_values_free(&values);
     return status;
 }
 
-// Texts that came later, [runs, length] of char.
-static enum status read_chars(const struct store_view *view, hid_t dataset, size_t length,
-                              struct column *column)
+// Text written later: [runs, length] of char. *chars keeps the array with its padding, which row checksums
+// cover.
+static enum status read_chars(struct store_view *view, const char *name, hsize_t length, char **chars)
 {
-    enum status status = STATUS_OK;
-    char *chars = memory_small((size_t)view->runs * length);
-    if (H5Dread(dataset, H5T_C_S1, H5S_ALL, H5S_ALL, H5P_DEFAULT, chars) < 0)
-        TRY_DONE(h5_read_failure(view->path, column->name));
+    struct h5_array array = view_array(view, name, H5T_STRING, 1);
+    array.rank = 2;
+    array.shape[1] = length;
+    *chars = memory_small((size_t)view->runs * length);
+    TRY(h5_array_read(view->file, view->path, &array, -1, *chars));
+    TRY(require_column(view, name, COLUMN_TEXT));
+    struct column *column = column_find(&view->columns, name);
     for (int64_t row = 0; row < view->runs; row++)
-        column->texts[row] = memory_format("%.*s", (int)length, chars + (size_t)row * length);
-done:
-    free(chars);
-    return status;
+        column->texts[row] = memory_format("%.*s", (int)length, *chars + (size_t)row * length);
+    return STATUS_OK;
 }
 
-// What a column's type in the file makes of it here; COLUMN_TEXT for both kinds of text.
+// The column type of a dataset; COLUMN_TEXT for both kinds of text.
 static enum column_type type_of(hid_t dataset)
 {
     hid_t type = H5Dget_type(dataset);
@@ -148,46 +152,41 @@ static struct column *add_column(struct store_view *view, hid_t dataset, const c
     return column;
 }
 
-static enum status read_column(struct store_view *view, hid_t dataset, const char *name, size_t length)
+static bool is_chars(const char *name)
 {
-    hsize_t shape[2] = {(hsize_t)view->runs, length};
-    enum column_type type = type_of(dataset);
+    return strcmp(name, LAYOUT_MESSAGE) == 0 || strcmp(name, LAYOUT_ARITHMETIC) == 0;
+}
+
+static enum status read_column(struct store_view *view, hid_t dataset, const char *name)
+{
     static const H5T_class_t classes[] = {
         [COLUMN_INT] = H5T_INTEGER, [COLUMN_REAL] = H5T_FLOAT, [COLUMN_TEXT] = H5T_STRING};
-    size_t size = length ? 1 : type == COLUMN_TEXT ? 0 : 8;
-    TRY(h5_expect(dataset, view->path, name, length ? 2 : 1, shape, classes[type], size));
+    enum column_type type = type_of(dataset);
+    if (is_chars(name)) { // read_chars reads the texts
+        add_column(view, dataset, name, COLUMN_TEXT);
+        return STATUS_OK;
+    }
+    const struct h5_array array = view_array(view, name, classes[type], type == COLUMN_TEXT ? 0 : 8);
+    TRY(h5_array_check(dataset, view->path, &array));
     struct column *column = add_column(view, dataset, name, type);
-    if (length)
-        return read_chars(view, dataset, length, column);
-    if (type == COLUMN_TEXT)
-        return read_texts(view, dataset, column);
-    hid_t memory = type == COLUMN_INT ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE;
-    if (H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, column->ints) < 0)
-        return h5_read_failure(view->path, name);
-    return STATUS_OK;
+    return type == COLUMN_TEXT ? read_texts(view, dataset, column)
+                               : h5_array_read(view->file, view->path, &array, -1, column->ints);
 }
 
-static size_t chars_length(const char *name)
-{
-    if (strcmp(name, LAYOUT_MESSAGE) == 0)
-        return STORE_MESSAGE_LENGTH;
-    return strcmp(name, LAYOUT_ARITHMETIC) == 0 ? STORE_ARITHMETIC_LENGTH : 0;
-}
-
-// The attribute `role` says which datasets are columns.
+// The attribute `role` marks the datasets that are columns.
 static enum status read_if_column(struct store_view *view, const char *name, int64_t *datasets)
 {
     enum status status = STATUS_OK;
     hid_t object = H5Oopen(view->file, name, H5P_DEFAULT);
     if (object < 0)
         return h5_read_failure(view->path, name);
-    *datasets += H5Iget_type(object) == H5I_DATASET;
-    char *role = H5Iget_type(object) == H5I_DATASET ? h5_attribute_text(object, LAYOUT_ROLE) : NULL;
+    bool is_dataset = H5Iget_type(object) == H5I_DATASET;
+    char *role = is_dataset ? h5_attribute_text(object, LAYOUT_ROLE) : NULL;
+    *datasets += is_dataset;
     if (role) {
-        size_t length = chars_length(name);
         view->settings += strcmp(role, LAYOUT_ROLE_SETTING) == 0;
-        view->outcomes += strcmp(role, LAYOUT_ROLE_OUTCOME) == 0 && length == 0;
-        status = read_column(view, object, name, length);
+        view->outcomes += strcmp(role, LAYOUT_ROLE_OUTCOME) == 0 && !is_chars(name);
+        status = read_column(view, object, name);
     }
     free(role);
     h5_close(&object);
@@ -205,43 +204,27 @@ static enum status read_columns(struct store_view *view)
     return status;
 }
 
-static enum status require_column(const struct store_view *view, const char *name, enum column_type type)
-{
-    const struct column *column = column_find(&view->columns, name);
-    if (!column || column->type != type)
-        FAIL(STATUS_RESULTS, "%s is damaged: it has no column `%s` of the right type", view->path, name);
-    return STATUS_OK;
-}
-
 static enum status read_status(struct store_view *view)
 {
-    enum status status = STATUS_OK;
-    hid_t dataset = H5Dopen2(view->file, LAYOUT_STATUS, H5P_DEFAULT);
-    TRY_DONE(
-        h5_expect(dataset, view->path, LAYOUT_STATUS, 1, &(hsize_t){(hsize_t)view->runs}, H5T_INTEGER, 1));
+    const struct h5_array array = view_array(view, LAYOUT_STATUS, H5T_INTEGER, 1);
     view->status = memory_small((size_t)view->runs);
     view->damaged = memory_small((size_t)view->runs * sizeof *view->damaged);
-    if (H5Dread(dataset, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, view->status) < 0)
-        TRY_DONE(h5_read_failure(view->path, LAYOUT_STATUS));
+    TRY(h5_array_read(view->file, view->path, &array, -1, view->status));
     for (int64_t run = 0; run < view->runs; run++)
         if (view->status[run] > RUN_FAILED)
-            FAIL_DONE(STATUS_RESULTS, "%s is damaged: run %lld has status %d", view->path, (long long)run,
-                      view->status[run]);
-done:
-    h5_close(&dataset);
-    return status;
+            FAIL(STATUS_RESULTS, "%s is damaged: run %lld has status %d; expected 0 to %d", view->path,
+                 (long long)run, view->status[run], RUN_FAILED);
+    return STATUS_OK;
 }
 
-// Older files have a checksum over the settings and the texts of the root alone.
+// Checks the settings and the texts of the root in a file of schema version 1.
 static enum status check_attributes(const struct store_view *view)
 {
-    int64_t stored = h5_attribute_int(view->file, LAYOUT_ATTRIBUTES_CHECKSUM, CHECKSUM_NONE);
-    if (stored != checksum_attributes(view->schema, view->sweep, view->resolved, view->versions,
-                                      view->created, &view->columns, view->settings))
-        FAIL(STATUS_RESULTS,
-             "%s is damaged: its columns or settings do not match their checksum; go back to a copy of it",
-             view->path);
-    return STATUS_OK;
+    if (h5_attribute_int(view->file, LAYOUT_ATTRIBUTES_CHECKSUM, CHECKSUM_NONE) == checksum_attributes(view))
+        return STATUS_OK;
+    FAIL(STATUS_RESULTS,
+         "%s is damaged: its columns or settings do not match their checksum; restore the file from a copy",
+         view->path);
 }
 
 static enum status read_all(struct store_view *view)
@@ -249,7 +232,7 @@ static enum status read_all(struct store_view *view)
     TRY(open_file(view->path, &view->file));
     TRY(read_schema(view));
     view->datasets = INT64_MAX;
-    if (view->schema >= SCHEMA_IMMUTABLE)
+    if (!view->older)
         TRY(immutable_check(view->file, view->path, &view->datasets));
     TRY(read_text(view, LAYOUT_SWEEP, &view->sweep));
     TRY(read_text(view, LAYOUT_RESOLVED, &view->resolved));
@@ -259,16 +242,16 @@ static enum status read_all(struct store_view *view)
     TRY(read_dimension(view, LAYOUT_POINT, &view->points));
     view->archive = H5Aexists(view->file, LAYOUT_ARCHIVE) > 0;
     view->models = !view->archive || H5Lexists(view->file, LAYOUT_MODELS, H5P_DEFAULT) > 0;
-    TRY(read_status(view)); // first: whoever is finished by now has its row complete
+    TRY(read_status(view)); // before the columns: the row of a run that is finished by now is complete
     view->columns.rows = view->runs;
     TRY(read_columns(view));
+    TRY(read_chars(view, LAYOUT_MESSAGE, STORE_MESSAGE_LENGTH, &view->message));
+    TRY(read_chars(view, LAYOUT_ARITHMETIC, STORE_ARITHMETIC_LENGTH, &view->arithmetic));
     TRY(require_column(view, LAYOUT_RUN_ID, COLUMN_TEXT));
-    TRY(require_column(view, LAYOUT_MESSAGE, COLUMN_TEXT));
-    TRY(require_column(view, LAYOUT_ARITHMETIC, COLUMN_TEXT));
     TRY(require_column(view, LAYOUT_ROW_CHECKSUM, COLUMN_INT));
     TRY(require_column(view, LAYOUT_CURVE_CHECKSUM, COLUMN_INT));
     TRY(require_column(view, LAYOUT_MODEL_CHECKSUM, COLUMN_INT));
-    return view->schema < SCHEMA_IMMUTABLE ? check_attributes(view) : STATUS_OK;
+    return view->older ? check_attributes(view) : STATUS_OK;
 }
 
 enum status view_open(const char *path, struct store_view **out)
@@ -304,6 +287,8 @@ void store_view_close(struct store_view **out)
     column_table_free(&view->columns);
     if (view->file > 0)
         H5Fclose(view->file);
+    free(view->arithmetic);
+    free(view->message);
     free(view->damaged);
     free(view->status);
     free(view->created);

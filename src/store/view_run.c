@@ -1,5 +1,4 @@
-// One run of a view: its curves and its model. What a finished run has is compared with its checksum before
-// anybody sees it.
+// One run of a view: its row, curves and model, checked against their checksums.
 #include "base/hash.h"
 #include "base/memory.h"
 #include "store/checksum.h"
@@ -11,39 +10,54 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- what a finished run has ----
+const char *view_run_id(const struct store_view *view, int64_t run)
+{
+    return column_find(&view->columns, LAYOUT_RUN_ID)->texts[run];
+}
 
-static int64_t stored_sum(const struct store_view *view, const char *column, int64_t run)
+static int64_t stored_checksum(const struct store_view *view, const char *column, int64_t run)
 {
     return column_find(&view->columns, column)->ints[run];
 }
 
-static bool is_summed(const struct store_view *view, const char *column, int64_t run)
+// Whether the run is still as the view shows it. `run --retry` may have set it back to pending since the view
+// was opened: then its checksums are stale.
+static bool is_still_finished(const struct store_view *view, int64_t run)
 {
-    return view->status[run] == RUN_DONE ||
-           (view->status[run] > RUN_DONE && stored_sum(view, column, run) != CHECKSUM_NONE);
+    uint8_t now;
+    const struct h5_array array = view_array(view, LAYOUT_STATUS, H5T_INTEGER, sizeof now);
+    return h5_array_read(view->file, view->path, &array, run, &now) != STATUS_OK || now == view->status[run];
 }
 
-// A run that was finished when the view was opened may have been put back since (--retry): then its sums say
-// nothing.
-static bool still_finished(const struct store_view *view, int64_t run)
+static enum status check_run(const struct store_view *view, int64_t run)
 {
-    uint8_t now = view->status[run];
-    hid_t dataset = H5Dopen2(view->file, LAYOUT_STATUS, H5P_DEFAULT);
-    h5_read_part(dataset, H5T_NATIVE_UINT8, 1, &(hsize_t){(hsize_t)run}, &(hsize_t){1}, &now);
-    h5_close(&dataset);
-    return now == view->status[run];
+    if (run < 0 || run >= view->runs)
+        FAIL(STATUS_INTERNAL, "there is no run %lld", (long long)run);
+    return STATUS_OK;
 }
 
-// A text column's value with the zeros that fill it.
-static void fill_text(const struct store_view *view, const char *column, int64_t run, char *chars,
-                      size_t length)
+static enum status report_damage(const struct store_view *view, int64_t run, const char *what)
 {
-    memset(chars, 0, length);
-    memccpy(chars, column_find(&view->columns, column)->texts[run], '\0', length);
+    FAIL(STATUS_RESULTS,
+         "%s is damaged: run %s: its %s not match their checksum; `weightsweep verify %s` lists every fault",
+         view->path, view_run_id(view, run), what, view->path);
 }
 
-static void forget(struct store_view *view, int64_t run)
+// ---- the row ----
+
+bool view_row_is_valid(const struct store_view *view, int64_t run)
+{
+    uint64_t *bits = memory_small((size_t)view->outcomes * sizeof *bits);
+    for (int i = 0; i < view->outcomes; i++)
+        bits[i] = (uint64_t)view->columns.columns[view->settings + i].ints[run];
+    int64_t checksum = checksum_row(view_run_id(view, run), view->status[run], bits, view->outcomes,
+                                    view->message + run * STORE_MESSAGE_LENGTH,
+                                    view->arithmetic + run * STORE_ARITHMETIC_LENGTH);
+    free(bits);
+    return stored_checksum(view, LAYOUT_ROW_CHECKSUM, run) == checksum;
+}
+
+static void reset_row(struct store_view *view, int64_t run)
 {
     for (int i = view->settings; i < view->settings + view->outcomes; i++) {
         struct column *column = &view->columns.columns[i];
@@ -54,59 +68,48 @@ static void forget(struct store_view *view, int64_t run)
     }
     char **message = &column_find(&view->columns, LAYOUT_MESSAGE)->texts[run];
     free(*message);
-    *message = memory_text("damaged: its numbers do not match their checksum; `run` does it again");
+    *message = memory_text("damaged: its row does not match its checksum; `run` trains it again");
     view->status[run] = RUN_PENDING;
     view->damaged[run] = true;
 }
 
 void view_check_row(struct store_view *view, int64_t run)
 {
-    char message[STORE_MESSAGE_LENGTH], arithmetic[STORE_ARITHMETIC_LENGTH];
-    uint64_t *bits = memory_small((size_t)view->outcomes * sizeof *bits);
-    fill_text(view, LAYOUT_MESSAGE, run, message, sizeof message);
-    fill_text(view, LAYOUT_ARITHMETIC, run, arithmetic, sizeof arithmetic);
-    for (int i = 0; i < view->outcomes; i++)
-        bits[i] = (uint64_t)view->columns.columns[view->settings + i].ints[run];
-    int64_t sum = checksum_row(column_find(&view->columns, LAYOUT_RUN_ID)->texts[run], view->status[run],
-                               bits, view->outcomes, message, arithmetic);
-    free(bits);
-    if (stored_sum(view, LAYOUT_ROW_CHECKSUM, run) == sum)
+    if (view_row_is_valid(view, run))
         return;
-    if (still_finished(view, run))
-        forget(view, run);
+    if (is_still_finished(view, run))
+        reset_row(view, run);
     else
         view->status[run] = RUN_RUNNING;
 }
 
-static enum status compare(const struct store_view *view, int64_t run, const char *column, int64_t sum,
-                           const char *what)
-{
-    if (stored_sum(view, column, run) == sum || !still_finished(view, run))
-        return STATUS_OK;
-    FAIL(STATUS_RESULTS,
-         "%s is damaged: run %s: its %s not match their checksum; `weightsweep verify %s` lists every fault",
-         view->path, column_find(&view->columns, LAYOUT_RUN_ID)->texts[run], what, view->path);
-}
+// ---- the curves ----
 
-static enum status check_run(const struct store_view *view, int64_t run)
+enum status view_curves(const struct store_view *view, int64_t run, double *values, bool *valid)
 {
-    if (run < 0 || run >= view->runs)
-        FAIL(STATUS_INTERNAL, "there is no run %lld", (long long)run);
+    size_t points = (size_t)view->points;
+    uint32_t crc = 0;
+    TRY(check_run(view, run));
+    for (int i = 0; i < CURVES; i++, values += points) {
+        struct h5_array array = view_array(view, layout_curves[i].name, H5T_FLOAT, sizeof *values);
+        array.rank = 2;
+        array.shape[1] = points;
+        TRY(h5_array_read(view->file, view->path, &array, run, values));
+        crc = hash_crc32(crc, values, points * sizeof *values);
+    }
+    // A run that failed before its first point has no checksum.
+    int64_t stored = stored_checksum(view, LAYOUT_CURVE_CHECKSUM, run);
+    bool has_checksum =
+        view->status[run] == RUN_DONE || (view->status[run] > RUN_DONE && stored != CHECKSUM_NONE);
+    *valid = !has_checksum || stored == crc;
     return STATUS_OK;
 }
 
-enum status view_curve(const struct store_view *view, int64_t run, enum curve curve, double *values)
+enum status view_check_curves(const struct store_view *view, int64_t run, bool *valid)
 {
-    enum status status = STATUS_OK;
-    const char *name = layout_curves[curve].name;
-    hsize_t shape[2] = {(hsize_t)view->runs, (hsize_t)view->points};
-    hid_t dataset = H5Dopen2(view->file, name, H5P_DEFAULT);
-    TRY_DONE(h5_expect(dataset, view->path, name, 2, shape, H5T_FLOAT, 8));
-    if (h5_read_part(dataset, H5T_NATIVE_DOUBLE, 2, (hsize_t[2]){(hsize_t)run, 0}, (hsize_t[2]){1, shape[1]},
-                     values) < 0)
-        TRY_DONE(h5_read_failure(view->path, name));
-done:
-    h5_close(&dataset);
+    double *values = memory_small(CURVES * (size_t)view->points * sizeof *values);
+    enum status status = view_curves(view, run, values, valid);
+    free(values);
     return status;
 }
 
@@ -114,65 +117,49 @@ enum status store_view_curves(const struct store_view *view, int64_t run, int64_
                               double *r2, double *seconds)
 {
     enum status status = STATUS_OK;
-    size_t points = (size_t)view->points;
-    double *steps = memory_small(points * sizeof *steps);
-    double *const values[CURVES] = {
-        [CURVE_STEP] = steps, [CURVE_LOSS] = loss, [CURVE_R2] = r2, [CURVE_SECONDS] = seconds};
-    uint32_t crc = 0;
+    bool valid;
+    size_t points = (size_t)view->points, bytes = points * sizeof(double);
+    double *values = memory_small(CURVES * bytes);
     h5_begin();
-    TRY_DONE(check_run(view, run));
-    for (int i = 0; i < CURVES; i++) {
-        TRY_DONE(view_curve(view, run, (enum curve)i, values[i]));
-        crc = hash_crc32(crc, values[i], points * sizeof *values[i]);
-    }
-    if (is_summed(view, LAYOUT_CURVE_CHECKSUM, run))
-        TRY_DONE(compare(view, run, LAYOUT_CURVE_CHECKSUM, crc, "curves do"));
+    TRY_DONE(view_curves(view, run, values, &valid));
+    if (!valid && is_still_finished(view, run))
+        TRY_DONE(report_damage(view, run, "curves do"));
+    const double *steps = values + CURVE_STEP * points;
     for (size_t i = 0; i < points; i++)
         step[i] = steps[i] >= 0 && steps[i] < 0x1p62 ? (int64_t)steps[i] : -1;
-done:
-    free(steps);
-    return h5_settle(status, view->path);
-}
-
-enum status view_check_curve(const struct store_view *view, int64_t run, bool *valid)
-{
-    enum status status = STATUS_OK;
-    size_t points = (size_t)view->points;
-    double *values = memory_small(points * sizeof *values);
-    uint32_t crc = 0;
-    for (int i = 0; i < CURVES; i++) {
-        TRY_DONE(view_curve(view, run, (enum curve)i, values));
-        crc = hash_crc32(crc, values, points * sizeof *values);
-    }
-    *valid =
-        !is_summed(view, LAYOUT_CURVE_CHECKSUM, run) || stored_sum(view, LAYOUT_CURVE_CHECKSUM, run) == crc;
+    memcpy(loss, values + CURVE_LOSS * points, bytes);
+    memcpy(r2, values + CURVE_R2 * points, bytes);
+    memcpy(seconds, values + CURVE_SECONDS * points, bytes);
 done:
     free(values);
-    return status;
+    return h5_settle(status, view->path);
 }
 
 // ---- the model ----
 
-// Adds a tensor to the table, if it is one and lies inside the file.
+// Adds the tensor to the table of `parameters`, if the dataset holds one.
 static enum status add_tensor(const struct store_view *view, hid_t dataset, const char *name,
                               struct store_parameters *parameters)
 {
     struct store_model *model = &parameters->model;
-    hsize_t shape[2] = {0, 1};
-    hid_t space = dataset < 0 ? dataset : H5Dget_space(dataset);
-    int rank = space < 0 ? 0 : H5Sget_simple_extent_ndims(space);
-    if (rank == 1 || rank == 2)
-        H5Sget_simple_extent_dims(space, shape, NULL);
+    struct h5_array array = {.name = name, .shape = {0, 1}, .class = H5T_FLOAT, .size = sizeof(float)};
+    hid_t space = H5Dget_space(dataset);
+    int rank = H5Sget_simple_extent_ndims(space);
+    array.rank = rank == 2 ? 2 : 1;
+    if (rank == array.rank)
+        H5Sget_simple_extent_dims(space, array.shape, NULL);
     h5_close(&space);
-    TRY(h5_expect(dataset, view->path, name, rank == 2 ? 2 : 1, shape, H5T_FLOAT, 4));
+    TRY(h5_array_check(dataset, view->path, &array));
     if (model->tensors == STORE_MAX_TENSORS)
-        FAIL(STATUS_RESULTS, "%s is damaged: a model has more tensors than any of ours", view->path);
-    parameters->place[model->tensors] = (int64_t)H5Dget_offset(dataset);
-    model->tensor[model->tensors++] = (struct store_tensor){.name = memory_text(name),
-                                                            .rank = rank,
-                                                            .shape = {(int64_t)shape[0], (int64_t)shape[1]},
-                                                            .offset = parameters->count};
-    parameters->count += (size_t)(shape[0] * shape[1]);
+        FAIL(STATUS_RESULTS, "%s is damaged: a model has more than %d tensors", view->path,
+             STORE_MAX_TENSORS);
+    parameters->offset[model->tensors] = (int64_t)H5Dget_offset(dataset);
+    model->tensor[model->tensors++] =
+        (struct store_tensor){.name = memory_text(name),
+                              .rank = rank,
+                              .shape = {(int64_t)array.shape[0], (int64_t)array.shape[1]},
+                              .offset = parameters->count};
+    parameters->count += (size_t)(array.shape[0] * array.shape[1]);
     return STATUS_OK;
 }
 
@@ -193,8 +180,8 @@ done:
     return status;
 }
 
-// The tensors are the first members of the group, as many as hold the run's parameters. Later members are
-// foreign.
+// Reads the first members of the group until they hold as many values as the run has parameters. Later
+// members are foreign.
 static enum status read_tensors(const struct store_view *view, int64_t run, hid_t group, bool with_values,
                                 struct store_parameters *parameters)
 {
@@ -210,7 +197,7 @@ static enum status read_tensors(const struct store_view *view, int64_t run, hid_
     if (expected != SIZE_MAX && parameters->count != expected)
         FAIL(STATUS_RESULTS,
              "%s is damaged: the model of run %s holds %zu values; the run has %zu parameters", view->path,
-             column_find(&view->columns, LAYOUT_RUN_ID)->texts[run], parameters->count, expected);
+             view_run_id(view, run), parameters->count, expected);
     return STATUS_OK;
 }
 
@@ -223,7 +210,7 @@ enum status view_parameters(const struct store_view *view, int64_t run, bool wit
         FAIL(STATUS_RESULTS, "%s is an archive without models", view->path);
     enum status status = STATUS_OK;
     struct store_parameters *parameters = memory_small(sizeof *parameters);
-    char *name = memory_format(LAYOUT_MODELS "/%s", column_find(&view->columns, LAYOUT_RUN_ID)->texts[run]);
+    char *name = memory_format(LAYOUT_MODELS "/%s", view_run_id(view, run));
     hid_t group = H5Gopen2(view->file, name, H5P_DEFAULT);
     if (group < 0)
         TRY_DONE(h5_read_failure(view->path, name));
@@ -237,32 +224,36 @@ done:
     return status;
 }
 
+static bool model_is_valid(const struct store_view *view, int64_t run,
+                           const struct store_parameters *parameters)
+{
+    return view->status[run] != RUN_DONE ||
+           stored_checksum(view, LAYOUT_MODEL_CHECKSUM, run) ==
+               hash_crc32(0, parameters->values, parameters->count * sizeof *parameters->values);
+}
+
 enum status view_check_model(const struct store_view *view, int64_t run, bool *valid)
 {
     struct store_parameters *parameters;
-    *valid = true;
     TRY(view_parameters(view, run, view->status[run] == RUN_DONE, &parameters));
-    if (view->status[run] == RUN_DONE)
-        *valid = stored_sum(view, LAYOUT_MODEL_CHECKSUM, run) ==
-                 hash_crc32(0, parameters->values, parameters->count * sizeof *parameters->values);
+    *valid = model_is_valid(view, run, parameters);
     store_parameters_free(&parameters);
     return STATUS_OK;
 }
 
 enum status store_view_check_run(const struct store_view *view, int64_t run, bool *valid)
 {
-    TRY(h5_settle(view_check_curve(view, run, valid), view->path));
+    TRY(h5_settle(view_check_curves(view, run, valid), view->path));
     return *valid ? h5_settle(view_check_model(view, run, valid), view->path) : STATUS_OK;
 }
 
 enum status store_view_parameters(const struct store_view *view, int64_t run, struct store_parameters **out)
 {
     h5_begin();
-    enum status status = h5_settle(view_parameters(view, run, true, out), view->path);
-    if (status == STATUS_OK && view->status[run] == RUN_DONE) {
-        uint32_t crc = hash_crc32(0, (*out)->values, (*out)->count * sizeof *(*out)->values);
-        status = compare(view, run, LAYOUT_MODEL_CHECKSUM, crc, "parameters do");
-    }
+    enum status status = view_parameters(view, run, true, out);
+    if (status == STATUS_OK && !model_is_valid(view, run, *out) && is_still_finished(view, run))
+        status = report_damage(view, run, "parameters do");
+    status = h5_settle(status, view->path);
     if (status != STATUS_OK)
         store_parameters_free(out);
     return status;
