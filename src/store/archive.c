@@ -50,16 +50,6 @@ struct archive {
 
 // ---- attributes ----
 
-// Attributes that hold references into the source file or that the archive writes itself.
-static bool is_recreated(const char *name)
-{
-    static const char *const names[] = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", LAYOUT_ARCHIVE};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
-
 static enum status copy_attribute(const struct archive *archive, hid_t from, hid_t to, const char *name)
 {
     enum status status = STATUS_OK;
@@ -88,7 +78,7 @@ static enum status copy_attributes(const struct archive *archive, hid_t from, hi
         if (H5Aget_name_by_idx(from, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)i, name, sizeof name,
                                H5P_DEFAULT) < 0)
             return h5_read_failure(archive->view->path, "an attribute's name");
-        if (!is_recreated(name))
+        if (H5Aexists(to, name) <= 0) // the archive has written its own
             TRY(copy_attribute(archive, from, to, name));
     }
     return STATUS_OK;
@@ -141,17 +131,12 @@ static herr_t attach_scale(hid_t source, unsigned dimension, hid_t scale, void *
     return result;
 }
 
+// Scales are marked by attributes, which copy_attributes copies.
 static enum status copy_scales(const struct archive *archive, hid_t from, hid_t to, int rank)
 {
     enum status status = STATUS_OK;
-    if (H5DSis_scale(from) > 0) {
-        char name[256] = "";
-        SOURCE(H5DSget_scale_name(from, name, sizeof name), "a dimension's name");
-        COPY(H5DSset_scale(to, name[0] ? name : NULL));
-        return STATUS_OK;
-    }
     struct attachment attachment = {archive, to};
-    for (int i = 0; i < rank; i++)
+    for (int i = 0; i < rank && H5DSis_scale(from) <= 0; i++)
         if (H5DSget_num_scales(from, (unsigned)i) > 0)
             COPY(H5DSiterate_scales(from, (unsigned)i, NULL, attach_scale, &attachment));
 done:
@@ -183,22 +168,10 @@ done:
 
 static enum status copy_members(const struct archive *archive, hid_t from, hid_t to, bool root);
 
-// A new list: that of `from` would also copy the addresses of its links.
-static hid_t group_properties(hid_t from)
-{
-    unsigned order = 0;
-    hid_t source = H5Gget_create_plist(from), properties = H5Pcreate(H5P_GROUP_CREATE);
-    H5Pget_link_creation_order(source, &order);
-    H5Pset_link_creation_order(properties, order);
-    H5Pset_link_phase_change(properties, STORE_MAX_TENSORS, 0);
-    h5_close(&source);
-    return properties;
-}
-
 static enum status copy_group(const struct archive *archive, hid_t from, hid_t parent, const char *name)
 {
     enum status status = STATUS_OK;
-    hid_t properties = group_properties(from), to = 0;
+    hid_t properties = h5_small_group(), to = 0;
     COPY(to = H5Gcreate2(parent, name, H5P_DEFAULT, properties, H5P_DEFAULT));
     TRY_DONE(copy_attributes(archive, from, to));
     TRY_DONE(copy_members(archive, from, to, false));
@@ -255,20 +228,6 @@ static enum status copy_members(const struct archive *archive, hid_t from, hid_t
 
 // ---- the file ----
 
-static enum status write_note(const struct archive *archive)
-{
-    enum status status = STATUS_OK;
-    const char *note = archive->models ? "without checkpoints" : "without checkpoints and models";
-    hid_t type = h5_text_type(), space = H5Screate(H5S_SCALAR), attribute = 0;
-    COPY(attribute = H5Acreate2(archive->file, LAYOUT_ARCHIVE, type, space, H5P_DEFAULT, H5P_DEFAULT));
-    COPY(H5Awrite(attribute, type, &note));
-done:
-    h5_close(&attribute);
-    h5_close(&space);
-    h5_close(&type);
-    return status;
-}
-
 static enum status copy_file(struct archive *archive, int64_t *offset)
 {
     static const int64_t no_bytes[2];
@@ -276,7 +235,8 @@ static enum status copy_file(struct archive *archive, int64_t *offset)
     hid_t access = h5_access(), properties = h5_root(), from = 0, to = 0;
     H5Pset_istore_k(properties, CHUNK_FANOUT);
     COPY(archive->file = H5Fcreate(archive->path, H5F_ACC_TRUNC, properties, access));
-    TRY_DONE(write_note(archive));
+    COPY(h5_attribute_write_text(archive->file, LAYOUT_ARCHIVE,
+                                 archive->models ? "without checkpoints" : "without checkpoints and models"));
     SOURCE(from = H5Gopen2(archive->view->file, "/", H5P_DEFAULT), "its root");
     COPY(to = H5Gopen2(archive->file, "/", H5P_DEFAULT));
     TRY_DONE(copy_attributes(archive, from, to));

@@ -50,80 +50,77 @@ static uint32_t header_crc(const struct slot_header *header)
     return hash_crc32(0, header, offsetof(struct slot_header, header_crc));
 }
 
-static enum slot_state judge(const struct slots *slots, const struct slot_header *header)
+static bool has_magic(const struct slot_header *header)
+{
+    return memcmp(header->magic, SLOT_MAGIC, sizeof header->magic) == 0 &&
+           header->header_crc == header_crc(header);
+}
+
+static enum slot_state header_state(const struct slots *slots, const struct slot_header *header)
 {
     static const struct slot_header empty;
     if (memcmp(header, &empty, sizeof empty) == 0)
         return SLOT_EMPTY;
-    bool valid = memcmp(header->magic, SLOT_MAGIC, sizeof header->magic) == 0 &&
-                 header->header_crc == header_crc(header);
-    if (valid && header->version != SLOT_VERSION)
-        return SLOT_OTHER_VERSION;
-    valid = valid && header->length <= slots->stride - SLOT_BLOCK && header->points >= 0 &&
-            (uint64_t)header->points <= header->length / sizeof(struct store_point);
-    return valid ? SLOT_WRITTEN : SLOT_DAMAGED;
+    bool valid = has_magic(header) && header->length <= slots->stride - SLOT_BLOCK && header->points >= 0 &&
+                 (uint64_t)header->points <= header->length / sizeof(struct store_point);
+    return valid ? SLOT_WRITTEN : SLOT_DAMAGED_HEADER;
 }
 
-enum status slots_headers(int fd, const char *path, const struct slots *slots, struct slot_header headers[2],
-                          enum slot_state states[2], int *newest)
+static enum status read_header(int fd, const char *path, const struct slots *slots, int slot,
+                               struct newest_slot *newest)
 {
-    *newest = -1;
-    for (int slot = 0; slot < 2; slot++) {
-        TRY(file_read(fd, path, "a checkpoint", &headers[slot], sizeof headers[slot],
-                      slot_offset(slots, slot)));
-        states[slot] = judge(slots, &headers[slot]);
-        if (states[slot] == SLOT_OTHER_VERSION)
-            FAIL(STATUS_RESULTS,
-                 "%s: a checkpoint of run %s has version %c; this program reads version %c. Continue the "
-                 "file with "
-                 "the weightsweep that wrote it (attribute `versions`)",
-                 path, slots->run_id, headers[slot].version, SLOT_VERSION);
-        if (states[slot] == SLOT_WRITTEN &&
-            (*newest < 0 || headers[slot].sequence > headers[*newest].sequence))
-            *newest = slot;
-    }
+    struct slot_header *header = &newest->headers[slot];
+    TRY(file_read(fd, path, "a checkpoint", header, sizeof *header, slot_offset(slots, slot)));
+    if (has_magic(header) && header->version != SLOT_VERSION)
+        FAIL(STATUS_RESULTS,
+             "%s: a checkpoint of run %s has version %c; this program reads version %c. Continue the file "
+             "with "
+             "the weightsweep that wrote it (attribute `versions`)",
+             path, slots->run_id, header->version, SLOT_VERSION);
+    newest->states[slot] = header_state(slots, header);
+    if (newest->states[slot] == SLOT_WRITTEN && header->sequence > newest->sequence)
+        newest->sequence = header->sequence;
     return STATUS_OK;
 }
 
-enum status slot_whole(int fd, const char *path, const struct slots *slots, int slot,
-                       const struct slot_header *header, bool *whole)
+static bool is_written(const struct newest_slot *newest, int slot)
 {
-    off_t offset = slot_offset(slots, slot) + SLOT_BLOCK;
-    uint32_t crc = 0;
-    TRY(file_checksum(fd, path, "a checkpoint", offset, offset + (off_t)header->length, &crc));
-    *whole = crc == header->payload_crc;
-    return STATUS_OK;
+    return newest->states[slot] == SLOT_WRITTEN;
 }
 
 enum status slots_newest_whole(int fd, const char *path, const struct slots *slots,
                                struct newest_slot *newest)
 {
-    struct slot_header headers[2];
-    enum slot_state states[2];
-    int slot;
-    TRY(slots_headers(fd, path, slots, headers, states, &slot));
-    *newest = (struct newest_slot){.slot = -1, .sequence = slot < 0 ? 0 : headers[slot].sequence};
-    while (slot >= 0) {
-        bool whole;
-        TRY(slot_whole(fd, path, slots, slot, &headers[slot], &whole));
-        newest->damaged[slot] = !whole;
-        if (whole) {
+    *newest = (struct newest_slot){.slot = -1};
+    for (int slot = 0; slot < 2; slot++)
+        TRY(read_header(fd, path, slots, slot, newest));
+    int slot = is_written(newest, 1) &&
+                       (!is_written(newest, 0) || newest->headers[1].sequence > newest->headers[0].sequence)
+                   ? 1
+                   : 0;
+    for (int i = 0; i < 2; i++, slot = 1 - slot) {
+        const struct slot_header *header = &newest->headers[slot];
+        off_t payload = slot_offset(slots, slot) + SLOT_BLOCK;
+        uint32_t crc = 0;
+        if (!is_written(newest, slot))
+            continue;
+        TRY(file_checksum(fd, path, "a checkpoint", payload, payload + (off_t)header->length, &crc));
+        if (crc == header->payload_crc) {
             newest->slot = slot;
-            newest->header = headers[slot];
-            return STATUS_OK;
+            break;
         }
-        states[slot] = SLOT_DAMAGED; // since it was written: back to the one before
-        slot = states[1 - slot] == SLOT_WRITTEN ? 1 - slot : -1;
+        newest->states[slot] = SLOT_DAMAGED_PAYLOAD;
     }
     return STATUS_OK;
 }
 
-enum status slot_curve(int fd, const char *path, const struct slots *slots, int slot,
-                       const struct slot_header *header, struct store_point *curve)
+enum status slots_curve(int fd, const char *path, const struct slots *slots, const struct newest_slot *newest,
+                        struct store_point *curve)
 {
+    const struct slot_header *header = &newest->headers[newest->slot];
     size_t length = (size_t)header->points * sizeof *curve;
     return file_read(fd, path, "a checkpoint", curve, length,
-                     slot_offset(slots, slot) + SLOT_BLOCK + (off_t)(header->length - length));
+                     slot_offset(slots, newest->slot) + SLOT_BLOCK + (off_t)(header->length - length));
 }
 
 enum status slot_empty(int fd, const char *path, const struct slots *slots, int slot)
@@ -133,7 +130,7 @@ enum status slot_empty(int fd, const char *path, const struct slots *slots, int 
     return file_sync(fd, path, "a checkpoint");
 }
 
-// ---- the writer's side ----
+// ---- writing and reading the state of a run ----
 
 static size_t total_length(const struct store_segment *segments, int count)
 {
@@ -180,7 +177,9 @@ enum status store_write_checkpoint(struct store *store, int64_t run, int64_t ste
     header.header_crc = header_crc(&header);
     TRY(file_write(store->run_fd, store->path, what, &header, sizeof header, offset));
     TRY(file_sync(store->run_fd, store->path, what));
-    store->newest = (struct newest_slot){.slot = slot, .header = header, .sequence = header.sequence};
+    store->newest.slot = slot;
+    store->newest.headers[slot] = header;
+    store->newest.sequence = header.sequence;
     return STATUS_OK;
 }
 
@@ -192,12 +191,12 @@ enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *ste
     store->open_run = -1;
     TRY(writer_open_run(store, run));
     const struct slots *slots = &store->slots[run];
-    const struct slot_header *header = &store->newest.header;
     if (store->newest.slot < 0)
         return STATUS_OK;
+    const struct slot_header *header = &store->newest.headers[store->newest.slot];
     size_t length = total_length(segments, count) + (size_t)header->points * sizeof *curve;
-    if (header->length != length || header->points > store->points)
-        FAIL(STATUS_RESULTS, "%s: the checkpoint of run %s holds %llu bytes, not %zu", store->path,
+    if (header->length != length || header->points > store->common.points)
+        FAIL(STATUS_RESULTS, "%s: the checkpoint of run %s holds %llu bytes; expected %zu", store->path,
              slots->run_id, (unsigned long long)header->length, length);
     off_t offset = slot_offset(slots, store->newest.slot) + SLOT_BLOCK;
     for (int i = 0; i < count; i++) {
@@ -207,7 +206,7 @@ enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *ste
         offset += (off_t)segments[i].length;
     }
     if (curve)
-        TRY(slot_curve(store->run_fd, store->path, slots, store->newest.slot, header, curve));
+        TRY(slots_curve(store->run_fd, store->path, slots, &store->newest, curve));
     *step = header->step;
     *found = true;
     return STATUS_OK;

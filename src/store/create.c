@@ -34,23 +34,21 @@ static enum status create_model(const struct creation *creation, const struct ru
                                 const char *run_id, const struct store_model *model)
 {
     enum status status = STATUS_OK;
-    hid_t group = 0, space = 0, dataset = 0;
+    hid_t group = 0, dataset = 0;
     size_t offset = 0;
     WRITE(group = H5Gcreate2(groups->models, run_id, H5P_DEFAULT, groups->model, H5P_DEFAULT));
     for (int i = 0; i < model->tensors; i++) {
         const struct store_tensor *tensor = &model->tensor[i];
-        if (tensor->offset != offset) // the writer walks through the flat vector without looking at offsets
-            FAIL_DONE(STATUS_INTERNAL, "tensor %s does not start where the one before it ends", tensor->name);
+        if (tensor->offset != offset) // store_write_model ignores offsets
+            FAIL_DONE(STATUS_INTERNAL, "tensor %s does not start at the end of the previous one",
+                      tensor->name);
         hsize_t shape[2] = {(hsize_t)tensor->shape[0], tensor->rank == 2 ? (hsize_t)tensor->shape[1] : 1};
-        space = H5Screate_simple(tensor->rank, shape, NULL);
-        WRITE(dataset = H5Dcreate2(group, tensor->name, H5T_NATIVE_FLOAT, space, H5P_DEFAULT, groups->dataset,
-                                   H5P_DEFAULT));
-        offset += shape[0] * shape[1];
+        WRITE(dataset = h5_dataset_create(group, tensor->name, H5T_NATIVE_FLOAT, tensor->rank, shape,
+                                          groups->dataset));
         h5_close(&dataset);
-        h5_close(&space);
+        offset += shape[0] * shape[1];
     }
 done:
-    h5_close(&space);
     h5_close(&group);
     return status;
 }
@@ -65,14 +63,12 @@ static enum status create_slots(const struct creation *creation, const struct ru
 {
     enum status status = STATUS_OK;
     hid_t group = 0, dataset = 0;
-    hid_t space = H5Screate_simple(2, (hsize_t[2]){2, slots_bytes(creation->plan, model) / 2}, NULL);
+    const hsize_t shape[2] = {2, slots_bytes(creation->plan, model) / 2};
     WRITE(group = H5Gcreate2(groups->checkpoints, run_id, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    WRITE(dataset = H5Dcreate2(group, LAYOUT_SLOTS, H5T_NATIVE_UINT8, space, H5P_DEFAULT, groups->dataset,
-                               H5P_DEFAULT));
+    WRITE(dataset = h5_dataset_create(group, LAYOUT_SLOTS, H5T_NATIVE_UINT8, 2, shape, groups->dataset));
 done:
     h5_close(&dataset);
     h5_close(&group);
-    h5_close(&space);
     return status;
 }
 
@@ -81,13 +77,9 @@ static enum status create_runs(const struct creation *creation)
     enum status status = STATUS_OK;
     const struct store_plan *plan = creation->plan;
     char *const *ids = column_find(plan->settings, LAYOUT_RUN_ID)->texts;
-    struct run_groups groups = {.dataset = h5_contiguous(), .model = H5Pcreate(H5P_GROUP_CREATE)};
+    struct run_groups groups = {.dataset = h5_contiguous(), .model = h5_small_group()};
     struct store_model *model = memory_small(sizeof *model);
     H5Pset_fill_time(groups.dataset, H5D_FILL_TIME_NEVER);
-    // A model's links all fit into the header of its group: smaller, and several times faster to make, than
-    // the B-tree that HDF5 would start at the ninth. Their order is that of the flat vector.
-    H5Pset_link_phase_change(groups.model, STORE_MAX_TENSORS, 0);
-    H5Pset_link_creation_order(groups.model, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
     WRITE(groups.models = H5Gcreate2(creation->file, LAYOUT_MODELS, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     WRITE(groups.checkpoints =
               H5Gcreate2(creation->file, LAYOUT_CHECKPOINTS, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
@@ -222,25 +214,17 @@ enum status store_create(const char *path, const struct store_plan *plan)
     return file_create(path, what, create_part, plan);
 }
 
-static enum status bytes_of_first(const struct store_plan *plan, int64_t runs, int64_t *bytes)
-{
-    struct column_table settings = *plan->settings;
-    struct store_plan first = *plan;
-    settings.rows = runs;
-    first.settings = &settings;
-    return create(&first, NULL, bytes);
-}
-
-// Of many runs the first are made. The metadata of the others is as large.
+// Creates only the first SAMPLE runs in memory: the metadata of each further run takes about as many bytes.
 enum status store_plan_bytes(const struct store_plan *plan, int64_t *bytes)
 {
-    enum { SAMPLE = 64 };
-    int64_t runs = plan->settings->rows, half;
-    if (runs <= 2 * SAMPLE)
-        return create(plan, NULL, bytes);
-    TRY(bytes_of_first(plan, SAMPLE, &half));
-    TRY(bytes_of_first(plan, 2 * SAMPLE, bytes));
-    double metadata = (double)(*bytes - half - data_bytes(plan, SAMPLE, 2 * SAMPLE)) / SAMPLE;
-    *bytes += data_bytes(plan, 2 * SAMPLE, runs) + (int64_t)(metadata * (double)(runs - 2 * SAMPLE));
+    enum { SAMPLE = 128 };
+    struct column_table settings = *plan->settings;
+    struct store_plan first = *plan;
+    int64_t runs = settings.rows;
+    settings.rows = runs < SAMPLE ? runs : SAMPLE;
+    first.settings = &settings;
+    TRY(create(&first, NULL, bytes));
+    double metadata = (double)(*bytes - data_bytes(plan, 0, settings.rows)) / (double)settings.rows;
+    *bytes += data_bytes(plan, settings.rows, runs) + (int64_t)(metadata * (double)(runs - settings.rows));
     return STATUS_OK;
 }

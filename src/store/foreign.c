@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct listing {
-    const struct store_view *view;
-    struct text *list;
-};
-
 static bool is_listed(const char *name, const char *const *list)
 {
     while (*list && strcmp(*list, name) != 0)
@@ -26,121 +21,87 @@ static const char *const root_attributes[] = {LAYOUT_SWEEP,          LAYOUT_RESO
                                               LAYOUT_ARCHIVE,        NULL};
 static const char *const dimension_attributes[] = {"CLASS",          "NAME",        "DIMENSION_LIST",
                                                    "REFERENCE_LIST", "flag_values", NULL};
-static const char *const no_attributes[] = {NULL};
 
-// Lists the attributes of `object` that neither `own` nor `also_own` names.
-static void list_attributes(const struct listing *listing, hid_t object, const char *path,
-                            const char *const *own, const char *const *also_own)
+static bool is_own_attribute(const char *path, bool dataset, const char *name)
 {
+    if (!dataset)
+        return strcmp(path, "/") == 0 && is_listed(name, root_attributes);
+    return !strchr(path + 1, '/') &&
+           (is_listed(name, immutable_attributes) || is_listed(name, dimension_attributes));
+}
+
+static void list_attributes(hid_t object, const char *path, struct text *list)
+{
+    bool dataset = H5Iget_type(object) == H5I_DATASET;
     char name[256];
     int count = H5Aget_num_attrs(object);
     for (int i = 0; i < count; i++)
         if (H5Aget_name_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)i, name, sizeof name,
                                H5P_DEFAULT) > 0 &&
-            !is_listed(name, own) && !is_listed(name, also_own))
-            text_format(listing->list, "\n  attribute `%s` of %s", name, path);
+            !is_own_attribute(path, dataset, name))
+            text_format(list, "\n  attribute `%s` of %s", name, path[1] ? path + 1 : "the file");
 }
 
-// Opens a group, lists its attributes and reads the names of its members.
-static enum status open_group(const struct listing *listing, const char *path, struct h5_names *names,
-                              hid_t *group)
+// Index of the run; -1 if `name` is not the id of a run.
+static int64_t run_of(const struct store_view *view, const char *name)
 {
-    *names = (struct h5_names){0};
-    *group = H5Gopen2(listing->view->file, path, H5P_DEFAULT);
-    if (*group < 0)
-        return h5_read_failure(listing->view->path, path);
-    list_attributes(listing, *group, path, no_attributes, no_attributes);
-    return h5_names_read(*group, listing->view->path, names);
+    int64_t run = view->runs - 1;
+    while (run >= 0 && strcmp(view_run_id(view, run), name) != 0)
+        run--;
+    return run;
 }
 
-// Lists what is foreign in the group of a run, whose first `own` members belong to this program.
-static enum status list_run(const struct listing *listing, const char *parent, const char *run_id, int own)
+// Number of datasets of this program in the group at `path`: they come before the foreign ones.
+static enum status count_own_datasets(const struct store_view *view, const char *path, int64_t *count)
 {
-    struct h5_names names;
-    hid_t group;
-    char *path = memory_format("%s/%s", parent, run_id);
-    enum status status = open_group(listing, path, &names, &group);
-    for (int i = 0; i < names.count; i++) {
-        char *member = memory_format("%s/%s", path, names.name[i]);
-        hid_t dataset = i < own ? H5Dopen2(group, names.name[i], H5P_DEFAULT) : 0;
-        if (dataset > 0)
-            list_attributes(listing, dataset, member, no_attributes, no_attributes);
-        else
-            text_format(listing->list, "\n  %s", member);
-        h5_close(&dataset);
+    static const char models[] = "/" LAYOUT_MODELS "/", checkpoints[] = "/" LAYOUT_CHECKPOINTS "/";
+    struct store_parameters *parameters = NULL;
+    *count = strcmp(path, "/") == 0 ? view->datasets : strncmp(path, checkpoints, strlen(checkpoints)) == 0;
+    if (strncmp(path, models, strlen(models)) != 0)
+        return STATUS_OK;
+    TRY(view_parameters(view, run_of(view, path + strlen(models)), false, &parameters));
+    *count = parameters->model.tensors;
+    store_parameters_free(&parameters);
+    return STATUS_OK;
+}
+
+// Lists the foreign attributes and members of the group at `path`, and of the own groups in it. view_open and
+// the probe have checked that every run has its groups.
+static enum status list_group(const struct store_view *view, const char *path, struct text *list)
+{
+    enum status status = STATUS_OK;
+    bool root = strcmp(path, "/") == 0;
+    struct h5_names names = {0};
+    int64_t own_datasets;
+    hid_t group = H5Gopen2(view->file, path, H5P_DEFAULT);
+    if (group < 0)
+        return h5_read_failure(view->path, path);
+    TRY_DONE(h5_names_read(root ? view->file : group, view->path, &names));
+    TRY_DONE(count_own_datasets(view, path, &own_datasets));
+    list_attributes(group, path, list);
+    for (int i = 0; i < names.count && status == STATUS_OK; i++) {
+        char *member = memory_format("%s/%s", root ? "" : path, names.name[i]);
+        hid_t object = H5Oopen(group, names.name[i], H5P_DEFAULT);
+        bool dataset = H5Iget_type(object) == H5I_DATASET;
+        if (is_listed(path + 1, groups) && run_of(view, names.name[i]) >= 0)
+            status = list_group(view, member, list);
+        else if (dataset && own_datasets-- > 0)
+            list_attributes(object, member, list);
+        else if (!root || !is_listed(names.name[i], groups))
+            text_format(list, "\n  %s", member + 1);
+        h5_close(&object);
         free(member);
     }
+done:
     h5_names_free(&names);
     h5_close(&group);
-    free(path);
-    return status;
-}
-
-static bool is_run(const struct store_view *view, const char *name)
-{
-    int64_t run = 0;
-    while (run < view->runs && strcmp(view_run_id(view, run), name) != 0)
-        run++;
-    return run < view->runs;
-}
-
-// Lists what is foreign in /models or /checkpoints. view_open and the probe have checked that every run has
-// its group there.
-static enum status list_runs(const struct listing *listing, const char *parent)
-{
-    const struct store_view *view = listing->view;
-    struct h5_names names;
-    hid_t group;
-    enum status status = open_group(listing, parent, &names, &group);
-    for (int i = 0; i < names.count && names.count > view->runs; i++)
-        if (!is_run(view, names.name[i]))
-            text_format(listing->list, "\n  %s/%s", parent, names.name[i]);
-    h5_names_free(&names);
-    h5_close(&group);
-    for (int64_t run = 0; run < view->runs && status == STATUS_OK; run++) {
-        int own = 1; // `slots`
-        struct store_parameters *parameters = NULL;
-        if (strcmp(parent, LAYOUT_MODELS) == 0) {
-            TRY(view_parameters(view, run, false, &parameters));
-            own = parameters->model.tensors;
-        }
-        store_parameters_free(&parameters);
-        status = list_run(listing, parent, view_run_id(view, run), own);
-    }
-    return status;
-}
-
-static enum status list_root(const struct listing *listing)
-{
-    const struct store_view *view = listing->view;
-    int64_t datasets = 0;
-    struct h5_names names;
-    hid_t root = H5Gopen2(view->file, "/", H5P_DEFAULT);
-    if (root < 0)
-        return h5_read_failure(view->path, "its root");
-    list_attributes(listing, root, "the file", root_attributes, no_attributes);
-    enum status status = h5_names_read(view->file, view->path, &names);
-    for (int i = 0; i < names.count; i++) {
-        if (is_listed(names.name[i], groups))
-            continue;
-        hid_t dataset = datasets < view->datasets ? H5Dopen2(root, names.name[i], H5P_DEFAULT) : 0;
-        if (dataset > 0)
-            list_attributes(listing, dataset, names.name[i], immutable_attributes, dimension_attributes);
-        else
-            text_format(listing->list, "\n  %s", names.name[i]);
-        datasets += dataset > 0;
-        h5_close(&dataset);
-    }
-    h5_names_free(&names);
-    h5_close(&root);
     return status;
 }
 
 enum status view_foreign(const struct store_view *view, struct text *list)
 {
-    const struct listing listing = {view, list};
-    TRY(list_root(&listing));
+    TRY(list_group(view, "/", list));
     if (view->models)
-        TRY(list_runs(&listing, LAYOUT_MODELS));
-    return view->archive ? STATUS_OK : list_runs(&listing, LAYOUT_CHECKPOINTS);
+        TRY(list_group(view, "/" LAYOUT_MODELS, list));
+    return view->archive ? STATUS_OK : list_group(view, "/" LAYOUT_CHECKPOINTS, list);
 }

@@ -48,6 +48,18 @@ enum status h5_read_failure(const char *path, const char *what);
  * of the disk failed since h5_begin, else `status`. Stops the heartbeat. */
 enum status h5_settle(enum status status, const char *path);
 
+/* Creation properties of a group whose links stay in its header (at most STORE_MAX_TENSORS) in the order of
+ * creation. The caller closes the id. */
+hid_t h5_small_group(void);
+
+/* Creates a dataset; the caller closes the id. Negative after a failure. */
+hid_t h5_dataset_create(hid_t parent, const char *name, hid_t type, int rank, const hsize_t *shape,
+                        hid_t properties);
+
+/* Creates and writes an attribute of `count` elements, or a scalar with count 0. Negative after a failure. */
+herr_t h5_attribute_write(hid_t object, const char *name, hid_t type, hsize_t count, const void *value);
+herr_t h5_attribute_write_text(hid_t object, const char *name, const char *text);
+
 /* The type and shape that a dataset must have. */
 struct h5_array {
     const char *name; // path below the object that the dataset is opened from

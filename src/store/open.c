@@ -1,4 +1,5 @@
-// Opening the file for writing: rank 0 asks HDF5 where everything is, the other ranks are told.
+// Opens the file for writing: rank 0 reads the offsets of all data through HDF5 and broadcasts those of the
+// slots.
 #include "base/agree.h"
 #include "base/memory.h"
 #include "store/file.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// ---- rank 0: where everything is ----
+// ---- rank 0: offsets in the file ----
 
 static enum status refuse_rewritten(const char *path)
 {
@@ -102,17 +103,18 @@ static enum status locate_model(const struct store_view *view, int64_t run, stru
 
 static enum status locate_all(struct store *store, const struct store_view *view)
 {
-    char *const *ids = column_find(&view->columns, LAYOUT_RUN_ID)->texts;
-    store->runs = view->runs;
-    store->points = view->points;
+    if (view->older || view->archive)
+        FAIL(STATUS_RESULTS, "%s can be read but not written", view->path);
+    store->common.runs = view->runs;
+    store->common.points = view->points;
     store->slots = memory_small((size_t)view->runs * sizeof *store->slots);
     store->models = memory_small((size_t)view->runs * sizeof *store->models);
     TRY(locate_columns(store, view));
     TRY(locate_timeline(store, view));
     TRY(h5_pair_read(view->file, view->path, LAYOUT_INTERNAL "/" LAYOUT_IMMUTABLE,
-                     (int64_t *)&store->identity, &store->identity_offset));
+                     (int64_t *)&store->common.identity, &store->common.identity_offset));
     for (int64_t run = 0; run < view->runs; run++) {
-        TRY(slots_locate(view->file, view->path, run, ids[run], &store->slots[run]));
+        TRY(slots_locate(view->file, view->path, run, view_run_id(view, run), &store->slots[run]));
         if (store->slots[run].offset < 0)
             return refuse_rewritten(view->path);
         TRY(locate_model(view, run, &store->models[run]));
@@ -122,23 +124,15 @@ static enum status locate_all(struct store *store, const struct store_view *view
 
 // ---- every rank ----
 
-// What another rank needs to know.
 static void broadcast_places(struct store *store)
 {
-    struct {
-        int64_t runs, points, identity_offset;
-        struct immutable identity;
-    } common = {store->runs, store->points, store->identity_offset, store->identity};
-    MPI_Bcast(&common, sizeof common, MPI_BYTE, 0, store->comm);
-    store->runs = common.runs;
-    store->points = common.points;
-    store->identity_offset = (off_t)common.identity_offset;
-    store->identity = common.identity;
-    if (!store->slots)
-        store->slots = memory_small((size_t)store->runs * sizeof *store->slots);
     enum { BLOCK = 1 << 20 }; // runs per message: MPI counts bytes in int
-    for (int64_t run = 0; run < store->runs; run += BLOCK) {
-        int64_t count = store->runs - run < BLOCK ? store->runs - run : BLOCK;
+    MPI_Bcast(&store->common, sizeof store->common, MPI_BYTE, 0, store->comm);
+    int64_t runs = store->common.runs;
+    if (!store->slots)
+        store->slots = memory_small((size_t)runs * sizeof *store->slots);
+    for (int64_t run = 0; run < runs; run += BLOCK) {
+        int64_t count = runs - run < BLOCK ? runs - run : BLOCK;
         MPI_Bcast(store->slots + run, (int)(count * (int64_t)sizeof *store->slots), MPI_BYTE, 0, store->comm);
     }
 }
@@ -146,8 +140,7 @@ static void broadcast_places(struct store *store)
 static enum status refuse_name(const struct store *store)
 {
     FAIL(STATUS_RESULTS,
-         "%s was removed, renamed or replaced while it was written; what was computed is not under that name "
-         "any "
+         "%s was removed, renamed or replaced while it was written; the results are not under that name any "
          "more",
          store->path);
 }
@@ -166,7 +159,8 @@ static enum status open_descriptor(const struct store *store, int *fd)
 
 static enum status read_identity(const struct store *store, int fd, struct immutable *identity)
 {
-    return file_read(fd, store->path, "its checksum", identity, sizeof *identity, store->identity_offset);
+    return file_read(fd, store->path, "its checksum", identity, sizeof *identity,
+                     store->common.identity_offset);
 }
 
 static enum status open_again(const struct store *store, int *fd)
@@ -174,7 +168,7 @@ static enum status open_again(const struct store *store, int *fd)
     struct immutable found;
     TRY(open_descriptor(store, fd));
     TRY(read_identity(store, *fd, &found));
-    return memcmp(&found, &store->identity, sizeof found) == 0 ? STATUS_OK : refuse_name(store);
+    return memcmp(&found, &store->common.identity, sizeof found) == 0 ? STATUS_OK : refuse_name(store);
 }
 
 static void close_descriptor(int *fd)
@@ -190,7 +184,7 @@ static void release(struct store *store)
     close_descriptor(&store->fd);
     for (int i = 0; i < store->outcome_count; i++)
         free(store->outcomes[i].name);
-    for (int64_t run = 0; store->models && run < store->runs; run++)
+    for (int64_t run = 0; store->models && run < store->common.runs; run++)
         free(store->models[run].extent);
     free(store->outcomes);
     free(store->models);
@@ -203,16 +197,11 @@ static enum status read_places(struct store *store)
 {
     struct store_view *view = NULL;
     TRY(view_open(store->path, &view));
-    enum status status = STATUS_RESULTS;
-    if (view->older || view->archive)
-        status =
-            status_fail(STATUS_RESULTS, __FILE__, __LINE__, "%s can be read but not written", view->path);
-    else
-        status = h5_settle(locate_all(store, view), store->path);
+    enum status status = h5_settle(locate_all(store, view), store->path);
     store_view_close(&view);
     TRY(status);
     TRY(open_descriptor(store, &store->fd));
-    return read_identity(store, store->fd, &store->identity);
+    return read_identity(store, store->fd, &store->common.identity);
 }
 
 enum status store_open(const char *path, MPI_Comm comm, struct store **out)
@@ -225,7 +214,7 @@ enum status store_open(const char *path, MPI_Comm comm, struct store **out)
     enum status status = agree(rank == 0 ? read_places(store) : STATUS_OK, comm);
     if (status == STATUS_OK) {
         broadcast_places(store);
-        // Every rank opens the file once: a node that does not see it stops the job now, not at its first
+        // Every rank opens the file now, so that a node that cannot open it stops the job before the first
         // run.
         status = agree(rank == 0 ? STATUS_OK : open_again(store, &store->run_fd), comm);
     }
@@ -239,7 +228,7 @@ enum status store_open(const char *path, MPI_Comm comm, struct store **out)
 
 enum status writer_check_run(const struct store *store, int64_t run)
 {
-    if (run < 0 || run >= store->runs)
+    if (run < 0 || run >= store->common.runs)
         FAIL(STATUS_INTERNAL, "there is no run %lld", (long long)run);
     return STATUS_OK;
 }
@@ -255,17 +244,18 @@ enum status writer_open_run(struct store *store, int64_t run)
     const struct slots *slots = &store->slots[run];
     TRY(slots_newest_whole(store->run_fd, store->path, slots, &store->newest));
     for (int slot = 0; slot < 2; slot++)
-        if (store->newest.damaged[slot])
+        if (store->newest.states[slot] == SLOT_DAMAGED_PAYLOAD)
             TRY(slot_empty(store->run_fd, store->path, slots, slot));
     store->open_run = run;
     return STATUS_OK;
 }
 
-// A file system that does not answer for a moment has lost nothing.
+// Other errors than ENOENT do not mean that the name is gone: a network file system may not respond for a
+// while.
 enum status store_check_name(const struct store *store)
 {
-    bool answered = file_is_at(store->fd, store->path) || (errno != 0 && errno != ENOENT);
-    return answered ? STATUS_OK : refuse_name(store);
+    bool passes = file_is_at(store->fd, store->path) || (errno != 0 && errno != ENOENT);
+    return passes ? STATUS_OK : refuse_name(store);
 }
 
 enum status store_close(struct store **store)
@@ -286,7 +276,7 @@ enum status store_close(struct store **store)
 
 int64_t store_points(const struct store *store)
 {
-    return store->points;
+    return store->common.points;
 }
 
 char *store_library(void)

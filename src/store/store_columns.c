@@ -11,30 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum status write_attribute(struct creation *creation, hid_t object, const char *name, hid_t type,
-                                   hsize_t count, const void *value)
-{
-    enum status status = STATUS_OK;
-    hid_t attribute = 0;
-    hid_t space = count ? H5Screate_simple(1, &count, NULL) : H5Screate(H5S_SCALAR);
-    WRITE(attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
-    WRITE(H5Awrite(attribute, type, value));
-done:
-    h5_close(&attribute);
-    h5_close(&space);
-    return status;
-}
-
-static enum status write_text(struct creation *creation, hid_t object, const char *name, const char *text)
-{
-    return write_attribute(creation, object, name, creation->text, 0, &text);
-}
-
-static enum status write_int(struct creation *creation, hid_t object, const char *name, int64_t value)
-{
-    return write_attribute(creation, object, name, H5T_NATIVE_INT64, 0, &value);
-}
-
 // A dimension that is no variable, the way netCDF-4 writes it: a scale under netCDF's own phrase. It has no
 // values and no place in the file.
 static enum status create_dimension(const struct creation *creation, const char *name, int64_t length,
@@ -44,15 +20,13 @@ static enum status create_dimension(const struct creation *creation, const char 
     char phrase[96];
     snprintf(phrase, sizeof phrase, "This is a netCDF dimension but not a netCDF variable.%10lld",
              (long long)length);
-    hid_t space = H5Screate_simple(1, &(hsize_t){(hsize_t)length}, NULL);
     hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(properties, false);
-    WRITE(*scale =
-              H5Dcreate2(creation->file, name, H5T_IEEE_F32BE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
+    WRITE(*scale = h5_dataset_create(creation->file, name, H5T_IEEE_F32BE, 1, &(hsize_t){(hsize_t)length},
+                                     properties));
     WRITE(H5DSset_scale(*scale, phrase));
 done:
     h5_close(&properties);
-    h5_close(&space);
     return status;
 }
 
@@ -85,25 +59,23 @@ static enum status create_variable(struct creation *creation, const struct varia
         H5Sget_simple_extent_dims(extent, &shape[i], NULL);
         h5_close(&extent);
     }
-    hid_t space = H5Screate_simple(rank, shape, NULL);
     hid_t properties = h5_contiguous();
     if (variable->fill) {
         WRITE(H5Pset_fill_value(properties, variable->type, variable->fill));
         WRITE(H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER));
     }
-    WRITE(*dataset = H5Dcreate2(creation->file, variable->name, variable->type, space, H5P_DEFAULT,
-                                properties, H5P_DEFAULT));
+    WRITE(*dataset =
+              h5_dataset_create(creation->file, variable->name, variable->type, rank, shape, properties));
     if (variable->fill)
         add_column(creation, *dataset, variable);
     for (int i = 0; i < rank; i++)
         WRITE(H5DSattach_scale(*dataset, variable->dimensions[i], (unsigned)i));
-    TRY_DONE(write_text(creation, *dataset, LAYOUT_UNITS, variable->units));
-    TRY_DONE(write_text(creation, *dataset, LAYOUT_LONG_NAME, variable->long_name));
+    WRITE(h5_attribute_write_text(*dataset, LAYOUT_UNITS, variable->units));
+    WRITE(h5_attribute_write_text(*dataset, LAYOUT_LONG_NAME, variable->long_name));
     if (variable->role)
-        TRY_DONE(write_text(creation, *dataset, LAYOUT_ROLE, variable->role));
+        WRITE(h5_attribute_write_text(*dataset, LAYOUT_ROLE, variable->role));
 done:
     h5_close(&properties);
-    h5_close(&space);
     return status;
 }
 
@@ -129,7 +101,7 @@ static enum status create_setting(struct creation *creation, const struct column
                                 .dimensions = {creation->run}};
     TRY_DONE(create_variable(creation, &variable, &dataset));
     if (column->type == COLUMN_LIST)
-        TRY_DONE(write_text(creation, dataset, LAYOUT_FORMAT, LAYOUT_FORMAT_LIST));
+        WRITE(h5_attribute_write_text(dataset, LAYOUT_FORMAT, LAYOUT_FORMAT_LIST));
     WRITE(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values));
 done:
     h5_close(&dataset);
@@ -149,8 +121,8 @@ static enum status create_status(struct creation *creation)
                                 .dimensions = {creation->run},
                                 .fill = &(uint8_t){RUN_PENDING}};
     TRY_DONE(create_variable(creation, &variable, &dataset));
-    TRY_DONE(write_attribute(creation, dataset, "flag_values", H5T_NATIVE_UINT8, sizeof values, values));
-    TRY_DONE(write_text(creation, dataset, "flag_meanings", "pending running done diverged failed"));
+    WRITE(h5_attribute_write(dataset, "flag_values", H5T_NATIVE_UINT8, sizeof values, values));
+    WRITE(h5_attribute_write_text(dataset, "flag_meanings", "pending running done diverged failed"));
 done:
     h5_close(&dataset);
     return status;
@@ -192,7 +164,7 @@ static enum status create_chars(struct creation *creation, const char *name, con
                                 .dimensions = {creation->run, scale},
                                 .fill = ""};
     TRY_DONE(create_variable(creation, &variable, &dataset));
-    TRY_DONE(write_text(creation, dataset, "_Encoding", "utf-8"));
+    WRITE(h5_attribute_write_text(dataset, "_Encoding", "utf-8"));
 done:
     h5_close(&dataset);
     h5_close(&scale);
@@ -201,14 +173,18 @@ done:
 
 static enum status create_attributes(struct creation *creation)
 {
+    enum status status = STATUS_OK;
     const struct store_plan *plan = creation->plan;
+    const int64_t version = SCHEMA_VERSION;
     char created[32];
     clock_date(created);
-    TRY(write_text(creation, creation->file, LAYOUT_SWEEP, plan->sweep));
-    TRY(write_text(creation, creation->file, LAYOUT_RESOLVED, plan->resolved));
-    TRY(write_text(creation, creation->file, LAYOUT_VERSIONS, plan->versions));
-    TRY(write_text(creation, creation->file, LAYOUT_CREATED, created));
-    return write_int(creation, creation->file, LAYOUT_SCHEMA_VERSION, SCHEMA_VERSION);
+    WRITE(h5_attribute_write_text(creation->file, LAYOUT_SWEEP, plan->sweep));
+    WRITE(h5_attribute_write_text(creation->file, LAYOUT_RESOLVED, plan->resolved));
+    WRITE(h5_attribute_write_text(creation->file, LAYOUT_VERSIONS, plan->versions));
+    WRITE(h5_attribute_write_text(creation->file, LAYOUT_CREATED, created));
+    WRITE(h5_attribute_write(creation->file, LAYOUT_SCHEMA_VERSION, H5T_NATIVE_INT64, 0, &version));
+done:
+    return status;
 }
 
 static enum status create_columns(struct creation *creation)

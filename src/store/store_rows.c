@@ -99,7 +99,7 @@ done:
 
 static off_t curve_offset(const struct store *store, int curve, int64_t run, int64_t point)
 {
-    return store->curves[curve] + (off_t)sizeof(double) * (run * store->points + point);
+    return store->curves[curve] + (off_t)sizeof(double) * (run * store->common.points + point);
 }
 
 enum status store_write_curve_point(struct store *store, int64_t run, int64_t point,
@@ -108,8 +108,8 @@ enum status store_write_curve_point(struct store *store, int64_t run, int64_t po
     double value[CURVES];
     memcpy(value, values, sizeof value);
     TRY(writer_check_run(store, run));
-    if (point < 0 || point >= store->points)
-        FAIL(STATUS_INTERNAL, "a curve of %lld points has no point %lld", (long long)store->points,
+    if (point < 0 || point >= store->common.points)
+        FAIL(STATUS_INTERNAL, "a curve of %lld points has no point %lld", (long long)store->common.points,
              (long long)point);
     for (int i = 0; i < CURVES; i++)
         TRY(file_write(store->fd, store->path, "a curve", &value[i], sizeof value[i],
@@ -120,17 +120,17 @@ enum status store_write_curve_point(struct store *store, int64_t run, int64_t po
 static enum status read_curve(struct store *store, int64_t run, int curve, double *values)
 {
     return file_read(store->fd, store->path, layout_curves[curve].name, values,
-                     (size_t)store->points * sizeof *values, curve_offset(store, curve, run, 0));
+                     (size_t)store->common.points * sizeof *values, curve_offset(store, curve, run, 0));
 }
 
 enum status writer_curve_crc(struct store *store, int64_t run, uint32_t *crc)
 {
     enum status status = STATUS_OK;
     *crc = 0;
-    double *values = memory_small((size_t)store->points * sizeof *values);
+    double *values = memory_small((size_t)store->common.points * sizeof *values);
     for (int i = 0; i < CURVES; i++) {
         TRY_DONE(read_curve(store, run, i, values));
-        *crc = hash_crc32(*crc, values, (size_t)store->points * sizeof *values);
+        *crc = hash_crc32(*crc, values, (size_t)store->common.points * sizeof *values);
     }
 done:
     free(values);
@@ -144,18 +144,17 @@ enum status store_restore_curve(struct store *store, int64_t run)
     TRY(writer_check_run(store, run));
     const struct slots *slots = &store->slots[run];
     TRY(slots_newest_whole(store->fd, store->path, slots, &newest));
-    int64_t points = newest.slot < 0 ? 0 : newest.header.points;
-    if (points > store->points)
+    int64_t points = newest.slot < 0 ? 0 : newest.headers[newest.slot].points;
+    if (points > store->common.points)
         FAIL(STATUS_RESULTS,
              "%s is damaged: a checkpoint of run %s counts %lld points of a curve that has %lld", store->path,
-             slots->run_id, (long long)points, (long long)store->points);
-    size_t length = (size_t)store->points * sizeof(double);
+             slots->run_id, (long long)points, (long long)store->common.points);
+    size_t length = (size_t)store->common.points * sizeof(double);
     double *curve = memory_small(CURVES * length), *values = memory_small(length); // curve [points, CURVES]
     if (points > 0)
-        TRY_DONE(slot_curve(store->fd, store->path, slots, newest.slot, &newest.header,
-                            (struct store_point *)curve));
+        TRY_DONE(slots_curve(store->fd, store->path, slots, &newest, (struct store_point *)curve));
     for (int i = 0; i < CURVES; i++) {
-        for (int64_t point = 0; point < store->points; point++)
+        for (int64_t point = 0; point < store->common.points; point++)
             values[point] = point < points ? curve[point * CURVES + i] : (double)NAN;
         TRY_DONE(
             file_write(store->fd, store->path, "a curve", values, length, curve_offset(store, i, run, 0)));

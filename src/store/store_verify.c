@@ -1,5 +1,4 @@
-// Every checksum and invariant of a results file. What a kill can leave passes; see checkpoint.h for what
-// that is.
+// Checks every checksum and invariant of a results file. Files as a kill leaves them pass (see checkpoint.h).
 #include "base/memory.h"
 #include "base/text.h"
 #include "store/archive.h"
@@ -16,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FAULTS_SHOWN = 20 };
+enum { MAX_FAULTS_SHOWN = 20 };
 
 struct verification {
     struct store_view *view;
@@ -29,7 +28,7 @@ struct verification {
 __attribute__((format(printf, 2, 3))) static void fault(struct verification *verification, const char *format,
                                                         ...)
 {
-    if (verification->faults++ >= FAULTS_SHOWN)
+    if (verification->faults++ >= MAX_FAULTS_SHOWN)
         return;
     va_list args;
     va_start(args, format);
@@ -41,7 +40,7 @@ __attribute__((format(printf, 2, 3))) static void fault(struct verification *ver
     va_end(args);
 }
 
-// A failure to read is a fault of the file like any other; a failure of the machine ends the verification.
+// Records STATUS_RESULTS as one more fault of the file. Other failures end the verification.
 static enum status note(struct verification *verification, enum status status)
 {
     status = h5_settle(status, verification->view->path);
@@ -52,38 +51,20 @@ static enum status note(struct verification *verification, enum status status)
     return STATUS_OK;
 }
 
-static const char *run_id(const struct verification *verification, int64_t run)
-{
-    return view_run_id(verification->view, run);
-}
-
-static enum status check_content(struct verification *verification, int64_t run, const char *what,
-                                 enum status (*check)(const struct store_view *view, int64_t run,
-                                                      bool *valid))
-{
-    bool valid;
-    verification->verified->checks++;
-    TRY(check(verification->view, run, &valid));
-    if (!valid)
-        fault(verification, "run %s: its %s not match %s checksum", run_id(verification, run), what,
-              what[0] == 'c' ? "their" : "its");
-    return STATUS_OK;
-}
-
-// Whether each point of the curves equals that of the checkpoint or is not written yet.
-static enum status curve_agrees(const struct verification *verification, const struct slots *slots, int slot,
-                                const struct slot_header *header, bool *agrees)
+// Whether each point of the curves equals that of the newest whole checkpoint or is not written yet.
+static enum status curve_agrees(const struct verification *verification, const struct slots *slots,
+                                const struct newest_slot *newest, bool *agrees)
 {
     enum status status = STATUS_OK;
     const struct store_view *view = verification->view;
-    size_t points = (size_t)header->points, all_points = (size_t)view->points;
+    size_t points = (size_t)newest->headers[newest->slot].points, all_points = (size_t)view->points;
     bool valid;
-    *agrees = header->points <= view->points;
+    *agrees = points <= all_points;
     if (points == 0 || !*agrees)
         return STATUS_OK;
     double *curve = memory_small(points * sizeof(struct store_point)), // [points, CURVES]
         *values = memory_small(CURVES * all_points * sizeof *values);  // [CURVES, all_points]
-    TRY_DONE(slot_curve(verification->fd, view->path, slots, slot, header, (struct store_point *)curve));
+    TRY_DONE(slots_curve(verification->fd, view->path, slots, newest, (struct store_point *)curve));
     TRY_DONE(view_curves(view, slots->run, values, &valid));
     for (size_t i = 0; i < CURVES * points; i++) {
         double value = values[i % CURVES * all_points + i / CURVES];
@@ -95,80 +76,99 @@ done:
     return status;
 }
 
-// What is wrong with the slots that have these headers; NULL if nothing is.
+// *fault_text describes the fault of these slots; NULL if there is none.
 static enum status judge_slots(const struct verification *verification, const struct slots *slots,
-                               const struct slot_header headers[2], const enum slot_state states[2],
-                               int newest, const char **wrong)
+                               const struct newest_slot *newest, const char **fault_text)
 {
-    bool whole = true, agrees = true;
-    *wrong = NULL;
-    if (newest >= 0)
-        TRY(slot_whole(verification->fd, verification->view->path, slots, newest, &headers[newest], &whole));
-    if (newest >= 0 && whole)
-        TRY(curve_agrees(verification, slots, newest, &headers[newest], &agrees));
-    if (!whole)
-        *wrong = "its newest checkpoint does not match its checksum";
+    bool agrees = true;
+    *fault_text = NULL;
+    for (int slot = 0; slot < 2; slot++)
+        if (newest->states[slot] == SLOT_DAMAGED_PAYLOAD)
+            *fault_text = "its newest checkpoint does not match its checksum";
+    if (!*fault_text && newest->slot >= 0)
+        TRY(curve_agrees(verification, slots, newest, &agrees));
     if (!agrees)
-        *wrong = "its curves differ from those of its newest checkpoint";
-    if (states[0] == SLOT_DAMAGED || states[1] == SLOT_DAMAGED)
-        *wrong = "the header of a checkpoint slot is damaged";
+        *fault_text = "its curves differ from those of its newest checkpoint";
+    for (int slot = 0; slot < 2; slot++)
+        if (newest->states[slot] == SLOT_DAMAGED_HEADER)
+            *fault_text = "the header of a checkpoint slot is damaged";
     return STATUS_OK;
 }
 
 static enum status check_slots(struct verification *verification, int64_t run)
 {
-    const char *path = verification->view->path, *wrong;
+    const struct store_view *view = verification->view;
+    const char *fault_text;
     struct slots slots;
-    struct slot_header headers[2], before[2] = {0};
-    enum slot_state states[2];
-    int newest;
+    struct newest_slot newest, before;
     verification->verified->checks++;
-    TRY(slots_locate(verification->view->file, path, run, run_id(verification, run), &slots));
+    TRY(slots_locate(view->file, view->path, run, view_run_id(view, run), &slots));
     if (slots.offset < 0) {
         verification->verified->rewritten = true;
         return STATUS_OK;
     }
-    TRY(slots_headers(verification->fd, path, &slots, headers, states, &newest));
-    // A live writer may have gone on to this slot while it was read; then its headers are others by now.
-    do {
-        TRY(judge_slots(verification, &slots, headers, states, newest, &wrong));
-        if (!wrong)
+    TRY(slots_newest_whole(verification->fd, view->path, &slots, &newest));
+    do { // again if a live writer has changed the slots meanwhile: their headers differ then
+        TRY(judge_slots(verification, &slots, &newest, &fault_text));
+        if (!fault_text)
             return STATUS_OK;
-        memcpy(before, headers, sizeof before);
-        TRY(slots_headers(verification->fd, path, &slots, headers, states, &newest));
-    } while (memcmp(before, headers, sizeof before) != 0);
-    fault(verification, "run %s: %s", slots.run_id, wrong);
+        before = newest;
+        TRY(slots_newest_whole(verification->fd, view->path, &slots, &newest));
+    } while (memcmp(before.headers, newest.headers, sizeof before.headers) != 0);
+    fault(verification, "run %s: %s", slots.run_id, fault_text);
+    return STATUS_OK;
+}
+
+static enum status check_curves(struct verification *verification, int64_t run)
+{
+    bool valid;
+    verification->verified->checks++;
+    TRY(view_check_curves(verification->view, run, &valid));
+    if (!valid)
+        fault(verification, "run %s: its curves do not match their checksum",
+              view_run_id(verification->view, run));
+    return STATUS_OK;
+}
+
+static enum status check_model(struct verification *verification, int64_t run)
+{
+    bool valid;
+    verification->verified->checks++;
+    TRY(view_check_model(verification->view, run, &valid));
+    if (!valid)
+        fault(verification, "run %s: its model does not match its checksum",
+              view_run_id(verification->view, run));
     return STATUS_OK;
 }
 
 static enum status check_run(struct verification *verification, int64_t run)
 {
-    if (verification->view->status[run] >= RUN_DONE) {
+    const struct store_view *view = verification->view;
+    if (view->status[run] >= RUN_DONE) {
         verification->verified->checks++;
-        if (!view_row_is_valid(verification->view, run))
-            fault(verification, "run %s: its row does not match its checksum", run_id(verification, run));
-        TRY(note(verification, check_content(verification, run, "curves do", view_check_curves)));
-    } else if (!verification->view->archive && !verification->view->older) {
+        if (!view_row_is_valid(view, run))
+            fault(verification, "run %s: its row does not match its checksum", view_run_id(view, run));
+        TRY(note(verification, check_curves(verification, run)));
+    } else if (!view->archive && !view->older) {
         TRY(note(verification, check_slots(verification, run)));
     }
-    return verification->view->models
-               ? note(verification, check_content(verification, run, "model does", view_check_model))
-               : STATUS_OK;
+    return view->models ? note(verification, check_model(verification, run)) : STATUS_OK;
 }
 
 static enum status verdict(const struct verification *verification)
 {
-    if (verification->faults == 0)
+    int64_t faults = verification->faults, more = faults - MAX_FAULTS_SHOWN;
+    if (faults == 0)
         return STATUS_OK;
-    int64_t more = verification->faults - FAULTS_SHOWN;
-    if (more > 0)
-        FAIL(STATUS_RESULTS, "%s is damaged, %lld faults:%s\n  and %lld more", verification->view->path,
-             (long long)verification->faults, verification->report.chars, (long long)more);
-    FAIL(STATUS_RESULTS, "%s is damaged, %lld fault%s:%s", verification->view->path,
-         (long long)verification->faults, verification->faults == 1 ? "" : "s", verification->report.chars);
+    char *rest = more > 0 ? memory_format("\n  and %lld more", (long long)more) : memory_text("");
+    enum status status = status_fail(STATUS_RESULTS, __FILE__, __LINE__, "%s is damaged, %lld fault%s:%s%s",
+                                     verification->view->path, (long long)faults, faults == 1 ? "" : "s",
+                                     verification->report.chars, rest);
+    free(rest);
+    return status;
 }
 
-// Additions by another program change bytes of the file beside their own.
+// Foreign additions also change bytes of this program, for example HDF5 metadata.
 static enum status check_bytes(struct verification *verification)
 {
     const struct store_view *view = verification->view;

@@ -1,4 +1,4 @@
-/* The writer's handle: a descriptor, and where everything is in the file. */
+/* The writer's handle: file descriptors and the offsets of all data in the file. */
 #ifndef STORE_STORE_WRITER_H
 #define STORE_STORE_WRITER_H
 
@@ -15,7 +15,7 @@ struct writer_outcome {
     bool integer; // int64 in the file, else float64
 };
 
-/* The places of a run's model: of the tensors in the order of the flat vector, neighbours joined. */
+/* Location of a run's model: the tensors in the order of the flat vector, adjacent ones joined. */
 struct writer_model {
     int extents;
     struct writer_extent {
@@ -27,26 +27,25 @@ struct writer_model {
 struct store {
     char *path;
     MPI_Comm comm;
-    int64_t runs, points;
+    struct {
+        int64_t runs, points;
+        // A rank that opens the file again checks that the file still has this identity at this offset.
+        int64_t identity_offset;
+        struct immutable identity;
+    } common;            // the same on every rank
     struct slots *slots; // [runs]
 
-    // The run that this rank leads. The file is opened anew for each.
-    int run_fd;
+    // The run whose group this rank leads.
+    int run_fd;       // the file is opened again for each run
     int64_t open_run; // -1: none
     struct newest_slot newest;
 
-    // Identity of the file: a rank that opens it anew finds these bytes, or another file has its name.
-    off_t identity_offset;
-    struct immutable identity;
-
-    // Offsets of [runs] columns, [runs, points] curves and [segments] columns of the timeline.
+    // Rank 0: offsets of [runs] columns, [runs, points] curves and [segments] columns of the timeline.
     off_t status, message, arithmetic, row_checksum, curve_checksum, model_checksum;
     off_t curves[CURVES];
-    int64_t segments; // 0: the file is older than timelines
+    int64_t segments; // 0: the file has no timeline
     off_t timeline[TIMELINE_COLUMNS];
-
-    // Rank 0.
-    int fd;                          // -1 in other ranks
+    int fd;                          // -1 on other ranks
     struct writer_model *models;     // [runs]
     struct writer_outcome *outcomes; // [outcome_count], in the plan's order
     int outcome_count;
@@ -55,10 +54,11 @@ struct store {
 /* STATUS_INTERNAL unless the file has this run. */
 enum status writer_check_run(const struct store *store, int64_t run);
 
-/* Opens the file for the slots of a run, closing it for the one before, and finds the newest whole slot. */
+/* Opens the file again for the slots of this run and finds its newest whole slot. Closes the previous
+ * descriptor. */
 enum status writer_open_run(struct store *store, int64_t run);
 
-/* Rank 0. The CRC-32 of a run's curves, as they are in the file. */
+/* Rank 0. Computes the CRC-32 of a run's curves as they are in the file. */
 enum status writer_curve_crc(struct store *store, int64_t run, uint32_t *crc);
 
 #endif

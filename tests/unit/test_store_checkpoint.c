@@ -285,7 +285,7 @@ static void other_sizes_are_refused(void **state)
     write_step(0, 1);
     segment.length = PAYLOAD - 1;
     assert_status(store_read_checkpoint(store, 0, &step, &segment, 1, NULL, &found), STATUS_RESULTS);
-    assert_message("the checkpoint of run 00000000000a holds 10000 bytes, not 9999");
+    assert_message("the checkpoint of run 00000000000a holds 10000 bytes; expected 9999");
     assert_status(store_write_checkpoint(store, RUNS, 1, &segment, 1, NULL, 0), STATUS_INTERNAL);
 }
 
