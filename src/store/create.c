@@ -1,8 +1,7 @@
-// A new results file, with everything in it that will ever be: afterwards no metadata changes.
+// Creates a results file with all its groups, datasets and attributes: afterwards no metadata changes.
 //
-// HDF5 writes its metadata and the settings to memory, and plain system calls copy them to the disk: then a
-// full disk is told by the call that meets it. Columns, curves and tensors are written by rank 0 alone; slots
-// have pages of their own.
+// HDF5 writes metadata and settings to a file in memory, and system calls copy them to the disk, so that the
+// call that meets a full disk returns the error.
 #include "base/memory.h"
 #include "store/checkpoint.h"
 #include "store/creation.h"
@@ -23,11 +22,11 @@ static const char what[] = "a new results file";
 
 // ---- runs ----
 
-// The groups that runs are made in, and how.
+// The groups in which runs are created, and creation properties.
 struct run_groups {
     hid_t models, checkpoints;
     hid_t model;   // properties of a model's group
-    hid_t dataset; // properties of tensors and slots: zeros, as the file system gives them
+    hid_t dataset; // properties of tensors and slots, which are holes of the file and read as zeros
 };
 
 static enum status create_model(const struct creation *creation, const struct run_groups *groups,
@@ -101,8 +100,8 @@ done:
 
 // ---- the file ----
 
-// Slots start at pages, which they fill. Small pieces of metadata are handed out from large blocks. HDF5's
-// default driver does not open a file without a name on a disk.
+// Slots start at multiples of a page. Metadata is allocated in blocks of 64 KiB. The stdio driver opens a
+// file in memory; HDF5's default driver does not.
 static hid_t create_access(void)
 {
     hid_t access = h5_access();
@@ -112,7 +111,7 @@ static hid_t create_access(void)
     return access;
 }
 
-// What runs have besides metadata.
+// Bytes of the tensors and slots of runs `from` (inclusive) to `to` (exclusive).
 static int64_t data_bytes(const struct store_plan *plan, int64_t from, int64_t to)
 {
     struct store_model *model = memory_small(sizeof *model);
@@ -129,7 +128,7 @@ static int64_t data_bytes(const struct store_plan *plan, int64_t from, int64_t t
     return bytes;
 }
 
-// The file, but for the first values of its columns, in `memory`.
+// Creates the file in `memory`, without the initial values of its columns.
 static enum status create_in_memory(struct creation *creation, int memory)
 {
     enum status status = STATUS_OK;
@@ -151,7 +150,7 @@ static enum status write_first_values(const struct creation_column *column, int 
     enum { BLOCK = 1 << 16 };
     enum status status = STATUS_OK;
     if (column->first == 0)
-        return STATUS_OK; // the file's holes are zeros
+        return STATUS_OK; // holes of the file read as zeros
     unsigned char *block = memory_small(BLOCK);
     for (size_t at = 0; at < BLOCK; at += column->size)
         memcpy(block + at, &column->first, column->size);
@@ -178,7 +177,7 @@ done:
     return status;
 }
 
-// Makes the file in memory and tells its size; writes it to `part`, if that is a name.
+// Creates the file in memory and sets *bytes to its size. Writes the file to `part`, unless NULL.
 static enum status create(const struct store_plan *plan, const char *part, int64_t *bytes)
 {
     enum status status = STATUS_OK;

@@ -106,7 +106,8 @@ enum status file_sync(int fd, const char *path, const char *what)
     return STATUS_OK;
 }
 
-// Whether the user must name another file or change its permissions. All other errors come from the machine.
+// Whether the user must choose another path or change permissions. All other errors are failures of the
+// machine.
 static bool is_of_path(int error)
 {
     return error == ENOTDIR || error == EACCES || error == EPERM || error == ELOOP || error == ENAMETOOLONG;
@@ -162,7 +163,7 @@ bool file_is_at(int fd, const char *path)
     return ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
 }
 
-// Of the new file or its folder; a failure is the file's.
+// Syncs the file or folder at `path`. A failure is reported for `file`.
 static enum status sync_path(const char *path, int flags, const char *file, const char *what)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | flags);

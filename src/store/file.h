@@ -1,4 +1,4 @@
-/* Whole reads and writes at a place in a file, with failures in words. */
+/* Complete reads and writes at an offset of a file, and messages for failures of the file system. */
 #ifndef STORE_FILE_H
 #define STORE_FILE_H
 
@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* `what` completes the sentence "disk full while writing ...". A file that ends early is damaged:
- * STATUS_RESULTS. */
+/* Read or write `length` bytes. `what` completes the sentence "cannot write ...". STATUS_RESULTS if the file
+ * ends before the last byte to read. */
 enum status file_read(int fd, const char *path, const char *what, void *bytes, size_t length, off_t offset);
 enum status file_write(int fd, const char *path, const char *what, const void *bytes, size_t length,
                        off_t offset);
@@ -18,38 +18,38 @@ enum status file_write(int fd, const char *path, const char *what, const void *b
 /* Extends `crc` by the bytes of the file from offset `from` (inclusive) to `to` (exclusive). */
 enum status file_checksum(int fd, const char *path, const char *what, off_t from, off_t to, uint32_t *crc);
 
-/* Opens the file for reading; the caller closes `fd` if it is not negative, also after a failure. A path that
- * leads to no readable file is STATUS_RESULTS, a failure of the file system STATUS_MACHINE. */
+/* Opens the file for reading; the caller closes `fd` if it is not negative, also after a failure.
+ * STATUS_RESULTS if the path does not name a readable file, STATUS_MACHINE if the file system fails. */
 enum status file_open(const char *path, int *fd);
 
-/* The failure `error` to open the file for reading, in a sentence. */
+/* Records that the file cannot be opened for reading because of errno `error`. */
 enum status file_open_failure(const char *path, int error);
 
-/* Makes the file `to`, at `path`, the same as `from`, holes included where it had none before. */
+/* Copies the file `from` to the empty file `to`, which is at `path`. Holes stay holes. */
 enum status file_copy(int from, int to, const char *path, const char *what);
 
-/* Everything written to the file so far, through whatever descriptor of this machine, is on the disk
- * afterwards. */
+/* Waits until everything that this machine has written to the file, through any descriptor, is on the disk.
+ */
 enum status file_sync(int fd, const char *path, const char *what);
 
-/* Whether there is a file of that name. What hides it is not its absence: a network file system that does not
- * answer is STATUS_MACHINE, and a path that cannot lead anywhere, or a link to nothing, STATUS_RESULTS. */
+/* Whether a file of that name exists. STATUS_MACHINE if the file system does not respond, STATUS_RESULTS for
+ * an invalid path or a link to a missing file, STATUS_USAGE for a folder. */
 enum status file_exists(const char *path, bool *exists);
 
-/* Whether the name leads to this open file. If not, errno says why it leads nowhere, or is 0 where it leads
- * to another one. */
+/* Whether `path` names this open file. If not, errno is the error of the lookup, or 0 if `path` names another
+ * file. */
 bool file_is_at(int fd, const char *path);
 
-/* Gives a new file, which lies beside it, its name: whoever opens the name finds what was there before or the
- * new file, whole and on the disk. */
+/* Syncs the new file `part` and renames it to `path` in the same folder. At any moment `path` names the old
+ * file or the complete new file. */
 enum status file_rename(const char *part, const char *path, const char *what);
 
-/* Has `make` write a new file beside its name, PATH.part, and renames it. Leaves nothing behind after a
- * failure. STATUS_USAGE if there is no such folder. */
+/* Calls `make` to write the new file PATH.part and renames it to PATH. Removes PATH.part after a failure.
+ * STATUS_USAGE if the folder does not exist. */
 enum status file_create(const char *path, const char *what,
                         enum status (*make)(const char *part, const void *context), const void *context);
 
-/* The failure to write `what`, in a sentence. */
+/* Records that `what` cannot be written because of errno `error`. */
 enum status file_write_failure(const char *path, const char *what, int error);
 
 #endif

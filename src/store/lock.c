@@ -1,12 +1,12 @@
-// The lock of the only writer: RESULTS.h5.lock, kept open with an OFD lock (fcntl, whole file), which ends
-// with the process whatever ends it. Not on the results file itself, since that would block readers and be
-// lost at a rename. Not a POSIX process lock, since those are dropped whenever any descriptor of the file is
-// closed; not flock, which NFS turns into one. OFD locks work across the nodes of NFS and of Lustre mounted
-// with `flock`. A file system without locks (Lustre without that option) leaves only the text in the file:
-// then a live pid of this host is respected, others cannot be known.
+// The writer's lock: RESULTS.h5.lock, kept open with an OFD lock (fcntl, whole file), which ends with the
+// process. The results file itself is not locked: that would block readers, and a rename would lose the lock.
+// POSIX process locks end when any descriptor of the file is closed, and NFS turns flock into such a lock.
+// OFD locks work across the nodes of NFS and of Lustre mounted with `flock`. On a file system without locks
+// only the text in the file counts: the lock is held if its pid is alive on this host; processes of other
+// hosts are not detected.
 //
-// A rank whose mpirun was killed ends by itself, but not at once: the next job waits for it instead of being
-// refused. It is known by its parent, which is no longer the one it had.
+// A rank whose mpirun was killed ends by itself within seconds. The next job waits for such a rank, which is
+// detected by its changed parent process, instead of being refused.
 #include "base/clock.h"
 #include "base/memory.h"
 #include "store/file.h"
@@ -25,12 +25,12 @@ struct holder {
     long pid, parent;
 };
 
-static const double dying_seconds = 10; // how long a rank may take that has lost its launcher
+static const double dying_seconds = 10; // maximum wait for a rank that has lost its mpirun
 
-// Beside the file itself, by whatever link one came to it.
+// The lock is beside the file itself, not beside a link to it.
 static char *lock_path(const char *path)
 {
-    char *real = realpath(path, NULL); // NULL: not there yet
+    char *real = realpath(path, NULL); // NULL if the file does not exist yet
     char *name = memory_format("%s.lock", real ? real : path);
     free(real);
     return name;
@@ -41,7 +41,7 @@ static struct flock whole_file(void)
     return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
 }
 
-static void who_we_are(struct holder *holder)
+static void describe_self(struct holder *holder)
 {
     *holder = (struct holder){.pid = (long)getpid(), .parent = (long)getppid()};
     gethostname(holder->host, sizeof holder->host - 1);
@@ -50,7 +50,7 @@ static void who_we_are(struct holder *holder)
     clock_date(holder->since);
 }
 
-// False while the holder has not written it yet.
+// False if the holder has not written its text yet.
 static bool read_holder(int fd, struct holder *holder)
 {
     char text[512] = "";
@@ -62,10 +62,10 @@ static bool read_holder(int fd, struct holder *holder)
 
 static enum status write_holder(int fd, const char *path)
 {
-    struct holder us;
-    who_we_are(&us);
-    char *text = memory_format("host %s\npid %ld\njob %s\nsince %s\nparent %ld\n", us.host, us.pid, us.job,
-                               us.since, us.parent);
+    struct holder self;
+    describe_self(&self);
+    char *text = memory_format("host %s\npid %ld\njob %s\nsince %s\nparent %ld\n", self.host, self.pid,
+                               self.job, self.since, self.parent);
     size_t length = strlen(text);
     bool written = ftruncate(fd, 0) == 0 && pwrite(fd, text, length, 0) == (ssize_t)length;
     int error = errno;
@@ -77,9 +77,9 @@ static enum status write_holder(int fd, const char *path)
 
 static bool alive_here(const struct holder *holder)
 {
-    struct holder us;
-    who_we_are(&us);
-    return strcmp(holder->host, us.host) == 0 && holder->pid != us.pid &&
+    struct holder self;
+    describe_self(&self);
+    return strcmp(holder->host, self.host) == 0 && holder->pid != self.pid &&
            (kill((pid_t)holder->pid, 0) == 0 || errno == EPERM);
 }
 
@@ -92,7 +92,7 @@ static long parent_of(long pid)
     if (fd < 0)
         return 0;
     const char *end =
-        read(fd, text, sizeof text - 1) > 0 ? strrchr(text, ')') : NULL; // of the command's name
+        read(fd, text, sizeof text - 1) > 0 ? strrchr(text, ')') : NULL; // end of the command's name
     close(fd);
     return end && sscanf(end, ") %*c %ld", &parent) == 1 ? parent : 0;
 }
@@ -114,7 +114,8 @@ static enum status refuse(const char *path, int fd)
          holder.pid, holder.host, job ? " (job " : "", job ? holder.job : "", job ? ")" : "", holder.since);
 }
 
-// Whether this open file now holds the lock, or, where there are no locks, nobody known does.
+// Locks the open file. On a file system without locks: succeeds unless a live process of this host holds the
+// lock.
 static enum status try_lock(int fd, const char *path)
 {
     struct flock whole = whole_file();
@@ -128,17 +129,17 @@ static enum status try_lock(int fd, const char *path)
     return read_holder(fd, &holder) && alive_here(&holder) ? refuse(path, fd) : STATUS_OK;
 }
 
-// A path that leads nowhere, or where nobody lets us write, stays so however often one tries.
+// Errors of the path are permanent: STATUS_USAGE or STATUS_RESULTS. All others are STATUS_MACHINE.
 static enum status refuse_path(const char *path, const char *name, int error)
 {
-    bool mistaken =
+    bool permanent =
         error == ENOTDIR || error == EISDIR || error == EACCES || error == EPERM || error == EROFS;
     if (error == ENAMETOOLONG)
         FAIL(STATUS_USAGE,
              "%s: the name is too long: its lock is NAME.lock, beside it; give a shorter name with -o", path);
     if (error == ENOENT)
         FAIL(STATUS_RESULTS, "%s: its folder is not there; create it, or give another name with -o", path);
-    if (mistaken)
+    if (permanent)
         FAIL(STATUS_RESULTS, "%s: no lock can be made beside it: %s", path, strerror(error));
     FAIL(STATUS_MACHINE, "%s cannot be opened: %s", name, strerror(error));
 }
@@ -151,10 +152,10 @@ static enum status acquire(const char *path, const char *name, int *lock)
         if (*lock < 0)
             return refuse_path(path, name, errno);
         enum status status = try_lock(*lock, path);
-        if (status == STATUS_OK && file_is_at(*lock, name)) // its last holder removes it
+        if (status == STATUS_OK && file_is_at(*lock, name)) // the previous holder removes the file
             return write_holder(*lock, path);
         bool wait = status == STATUS_RESULTS && clock_seconds() - begun < dying_seconds && dying(*lock);
-        close(*lock); // refused; or it was released, and removed, between our open and our lock
+        close(*lock); // refused; or the file was removed between open and lock
         *lock = -1;
         if (wait)
             usleep(50000);
@@ -180,7 +181,8 @@ void store_lock_release(const char *path, int *lock)
         return;
     char *name = lock_path(path);
     if (file_is_at(*lock, name))
-        unlink(name); // while it is held: whoever opened it already finds, once it is free, that it is gone
+        unlink(
+            name); // before the lock ends: a process that has opened the file then sees that it was removed
     close(*lock);
     free(name);
     *lock = -1;

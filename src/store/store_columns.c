@@ -1,5 +1,5 @@
-// What a sweep's table needs in the file: the root's texts, dimensions, columns and curves, the way netCDF-4
-// writes them.
+// Creates the attributes of the root, dimensions, columns, curves and timeline in the conventions of
+// netCDF-4.
 #include "base/clock.h"
 #include "base/memory.h"
 #include "store/creation.h"
@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A dimension that is no variable, the way netCDF-4 writes it: a scale under netCDF's own phrase. It has no
-// values and no place in the file.
+// Creates a dimension without a variable as netCDF-4 does: a scale whose NAME is netCDF's phrase, without
+// allocated values.
 static enum status create_dimension(const struct creation *creation, const char *name, int64_t length,
                                     hid_t *scale)
 {
@@ -34,10 +34,11 @@ struct variable {
     const char *name, *units, *long_name, *role;
     hid_t type;
     hid_t dimensions[2]; // the second may be 0
-    const void *fill;    // first value of every element; NULL where every element is written at creation
+    const void *fill;    // initial value of every element; NULL if every element is written at creation
 };
 
-// create.c writes the first values, in blocks: HDF5 would write them to memory.
+// Remembers the column for create.c, which writes its initial values in blocks: HDF5 would write them to
+// memory.
 static void add_column(struct creation *creation, hid_t dataset, const struct variable *variable)
 {
     size_t count = (size_t)creation->column_count + 1;
@@ -147,7 +148,8 @@ static enum status create_numbers(struct creation *creation, const struct column
     return status;
 }
 
-// A text that comes later: a char array, whose length netCDF wants to be a dimension of its own.
+// Creates a text column that is written after creation: an array of char, whose length is a dimension in
+// netCDF.
 static enum status create_chars(struct creation *creation, const char *name, const char *long_name,
                                 int length)
 {
@@ -214,7 +216,8 @@ static enum status create_columns(struct creation *creation)
     return STATUS_OK;
 }
 
-// Rows for every run's start, for groups that expand, and for some hundred interruptions.
+// Number of rows of the timeline: for the start of every run, expanding groups and some hundred
+// interruptions.
 static int64_t segments_of(const struct store_plan *plan)
 {
     return 8 * plan->settings->rows + 1024;

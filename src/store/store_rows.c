@@ -1,4 +1,4 @@
-// Writing rows, curves and models: single elements at their places, each by the one rank that owns it.
+// Writes rows, curves and models at their offsets in the file. Rank 0 only.
 #include "base/hash.h"
 #include "base/memory.h"
 #include "store/checksum.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- rank 0: the [run] columns ----
+// ---- columns ----
 
 static enum status write_cell(struct store *store, off_t column, int64_t run, const void *value, size_t size)
 {
@@ -29,7 +29,7 @@ enum status store_write_status(struct store *store, int64_t run, enum run_state 
     return sync_results(store);
 }
 
-// The eight bytes of an outcome in the file.
+// Bits of an outcome in the file: of an int64 (NaN: 0) or a double.
 static uint64_t outcome_bits(const struct writer_outcome *outcome, double value)
 {
     uint64_t bits;
@@ -52,7 +52,7 @@ enum status store_write_outcome(struct store *store, int64_t run, const char *na
     FAIL(STATUS_INTERNAL, "%s has no outcome `%s`", store->path, name);
 }
 
-// Copies text into an array of zeros; what is too long is cut between two characters, not within one.
+// Copies a text into an array of zeros. A text that is too long is truncated between two UTF-8 characters.
 static void fill_chars(char *chars, size_t size, const char *text)
 {
     size_t length = text ? strlen(text) : 0;
@@ -95,7 +95,7 @@ done:
     return status;
 }
 
-// ---- rank 0: the curves ----
+// ---- curves ----
 
 static off_t curve_offset(const struct store *store, int curve, int64_t run, int64_t point)
 {
@@ -166,7 +166,7 @@ done:
     return status;
 }
 
-// ---- rank 0: the model ----
+// ---- models ----
 
 enum status store_write_model(struct store *store, int64_t run, const float *parameters, int64_t *checksum)
 {
