@@ -13,16 +13,20 @@
 
 /* Replaces h by relu(h + b). weights = softmax over the pairs of v . h, zero in the padding; pooled = sum
  * over the pairs of weight * h. signs (fp32 only; or NULL): bit p % 32 of word p / 32 is set if h is positive
- * at pair p. h [sets, pairs, stride] in `precision`, b [stride] (padding zero), v [queries, stride], weights
- * [sets, queries, w], pooled [sets, queries, stride], signs [sets, sum_pooling_words(pairs), stride], scratch
- * [attention_pooling_scratch] */
+ * at pair p.
+ *
+ * h [sets, pairs, stride] in `precision`, b [stride] (padding zero), v [queries, stride],
+ * weights [sets, queries, w], pooled [sets, queries, stride], signs [sets, sum_pooling_words(pairs), stride],
+ * scratch [attention_pooling_scratch] */
 void attention_pooling_forward(float *pooled, float *weights, uint32_t *signs, void *h, const float *b,
                                const float *v, int sets, int pairs, int queries, int stride, float *scratch,
                                enum precision precision);
 
 /* dz = the gradient at h where h is positive, else 0; db += the sum of dz over all pairs; dv += the gradient
- * at v. dz [sets, pairs, stride] in `precision`, db [stride], dv [queries, stride], dpooled [sets, queries,
- * stride] */
+ * at v.
+ *
+ * dz [sets, pairs, stride] in `precision`, db [stride], dv [queries, stride],
+ * dpooled [sets, queries, stride] */
 void attention_pooling_backward(void *dz, float *db, float *dv, const float *dpooled, const float *pooled,
                                 const float *weights, const void *h, const float *v, int sets, int pairs,
                                 int queries, int stride, float *scratch, enum precision precision);

@@ -54,8 +54,9 @@ void gemm_tn(enum gemm_types types, int m, int n, int k, const void *a, int lda,
              void *c, int ldc, bool add);
 
 /* Packs a right-hand operand that many GEMMs share, such as a weight during a step, into the order in which
- * the library's kernel reads it. The other functions pack in each call. b [k, n], or [n, k] if transposed,
- * dense, in `operands`; packed [gemm_packed_elements] in `operands` */
+ * the library's kernel reads it. The other functions pack in each call.
+ *
+ * b [k, n], or [n, k] if transposed, dense, in `operands`; packed [gemm_packed_elements] in `operands` */
 void gemm_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed);
 
 /* C = A B with a B from gemm_pack.  a [m, k], b [k, n], c [m, n] */

@@ -15,7 +15,7 @@
 void max_pooling_forward(float *pooled, int32_t *argmax, const void *z, int sets, int pairs, int stride,
                          enum precision precision);
 
-/* The pairs of some sets that are the argmax of at least one column, in ascending order, with those columns.
+/* The pairs of a few sets that are the argmax of at least one column, in ascending order, and those columns.
  */
 struct max_pooling_argmax {
     int rows;
@@ -31,8 +31,10 @@ void max_pooling_list_argmax(struct max_pooling_argmax *list, const int32_t *arg
 
 /* Backward pass of z = h w^T, where h is the output of a ReLU and de the gradient at the maxima of z: dz, the
  * gradient before the ReLU at the rows of `list`, = w^T de where h is positive, else 0; dw += de h^T; db +=
- * the sum of dz over rows. dz [list->rows, stride] in `precision`, dw [width, stride], db [stride], de [sets,
- * width], w [width, stride] and h [sets, pairs, stride] in `precision` */
+ * the sum of dz over rows.
+ *
+ * dz [list->rows, stride] in `precision`, dw [width, stride], db [stride], de [sets, width],
+ * w [width, stride] and h [sets, pairs, stride] in `precision` */
 void max_pooling_backward(void *dz, float *dw, float *db, const struct max_pooling_argmax *list,
                           const float *de, int pairs, int width, const void *w, const void *h, int stride,
                           enum precision precision);

@@ -17,8 +17,10 @@ void small_k_relu_backward(float *dw, float *db, const void *dh, const void *h, 
                            int in, int stride, enum precision precision);
 
 /* small_k_relu_backward in fp32 from a transposed gradient. Recomputes the sign of each unit, which costs
- * less than reading h. dh [width, rows], x [in, rows]: `rows` is a multiple of LANES, added rows are zero in
- * dh; w [in, stride], b [stride], dw [in, stride], db [stride] */
+ * less than reading h.
+ *
+ * dh [width, rows], x [in, rows]: `rows` is a multiple of LANES, added rows are zero in dh;
+ * w [in, stride], b [stride], dw [in, stride], db [stride] */
 void small_k_relu_backward_transposed(float *dw, float *db, const float *dh, const float *x, const float *w,
                                       const float *b, int rows, int in, int width, int stride);
 

@@ -22,7 +22,9 @@ void sum_pooling_backward(void *dz, float *db, const float *dpooled, const uint3
                           int sets, int pairs, int stride, enum precision precision);
 
 /* sum_pooling_backward with dz transposed, the left-hand operand of a GEMM. db: NULL if it has been added to
- * already. dz [width, ld]: sets * pairs columns, then fewer than SUM_POOLING_WORD zeros; its buffer has
+ * already.
+ *
+ * dz [width, ld]: sets * pairs columns, then fewer than SUM_POOLING_WORD zeros; its buffer has
  * SUM_POOLING_WORD more elements */
 void sum_pooling_backward_transposed(void *dz, float *db, const float *dpooled, const uint32_t *signs,
                                      float scale, int sets, int pairs, int stride, int width, int ld,

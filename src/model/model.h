@@ -29,8 +29,7 @@ void model_initialise(const struct model *model, int64_t seed, float *parameters
  * must stay alive and unchanged until the next call. */
 void model_set_parameters(struct model *model, const float *parameters);
 
-/* Sets the number of pairs per set in the following passes: at most that of the description. Deep-sets only.
- */
+/* Sets the number of pairs per set in the following passes, at most the description's. Deep-sets only. */
 void model_set_pairs(struct model *model, int pairs);
 
 /* Forward pass: pairs [sets, pairs, pair_width] -> output [sets, outputs]. Returns early, with an undefined
