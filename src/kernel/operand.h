@@ -10,6 +10,16 @@
 /* to = from.  from [count], to [count] in `precision` */
 void operand_copy(void *to, const float *from, size_t count, enum precision precision);
 
+/* Returns `from` in fp32, else a copy rounded into `buffer`.  from, buffer [count] */
+static inline const void *operand_rounded(const float *from, void *buffer, size_t count,
+                                          enum precision precision)
+{
+    if (precision == PRECISION_FP32)
+        return from;
+    operand_copy(buffer, from, count, precision);
+    return buffer;
+}
+
 /* to = transpose of from.  from [rows, columns], to [columns, rows] in `precision` */
 void operand_transpose(void *to, const float *from, int rows, int columns, enum precision precision);
 

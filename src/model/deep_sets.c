@@ -7,6 +7,7 @@
 #include "kernel/operand.h"
 #include "kernel/small_k.h"
 #include "model/pooling.h"
+#include "model/set_layers.h"
 
 #include <assert.h>
 #include <string.h>
@@ -35,27 +36,19 @@ static void prepare_first_layer(const struct model *model)
            (size_t)width * sizeof(float));
 }
 
-// Index among all layers of layer k after pooling. The decoder's layers are the last ones.
-static int set_layer(const struct model *model, int k)
-{
-    if (k == 0)
-        return model->description.encoder.count;
-    return model->table.count / 2 - deep_sets_set_layers(&model->description) + k;
-}
-
 // Attention merges the weights between the encoder's hidden layers and the decoder; no GEMM reads them
 // unmerged.
 static bool is_packed(const struct model *model, int layer)
 {
-    return model->description.pooling != POOLING_ATTENTION || layer < set_layer(model, 0) ||
-           layer >= set_layer(model, 1);
+    return model->description.pooling != POOLING_ATTENTION || layer < set_layers_index(model, 0) ||
+           layer >= set_layers_index(model, 1);
 }
 
 // Max pooling computes the backward pass of the encoder's last layer itself, over few rows and without a
 // GEMM.
 static bool has_backward_gemm(const struct model *model, int layer)
 {
-    return model->description.pooling != POOLING_MAX || layer != set_layer(model, 0);
+    return model->description.pooling != POOLING_MAX || layer != set_layers_index(model, 0);
 }
 
 static void pack_weight(const struct model *model, int layer)
@@ -284,13 +277,7 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
                           d->pair_width, first_stride, d->precision);
 }
 
-// ---- layers after pooling: 0 is the encoder's last (linear), then the decoder's hidden layers (ReLU) and
-// last (linear) ----
-
-static bool has_relu(const struct model *model, int k)
-{
-    return k >= 1 && k <= model->description.decoder.count;
-}
+// ---- forward and backward ----
 
 static int tile_from(const struct model *model, int set, int sets)
 {
@@ -298,93 +285,11 @@ static int tile_from(const struct model *model, int set, int sets)
     return shard < tile ? shard : tile;
 }
 
-// Input of layer k from `set` on, fp32.
-static float *set_input(const struct model *model, int k, int set)
-{
-    return plan_of(model)->set_input[k] +
-           (size_t)set * (size_t)deep_sets_input_stride(&model->description, k);
-}
-
-// Input of layer k from `set` on, as GEMM operand in the model's precision.
-static void *set_operand(const struct model *model, int k, int set)
-{
-    return element_at(model, plan_of(model)->set_operand[k],
-                      (size_t)set * (size_t)deep_sets_input_stride(&model->description, k));
-}
-
-static void multiply_sets(const struct model *model, int k, int set, int sets, float *z)
-{
-    const struct model_spec *d = &model->description;
-    int layer = set_layer(model, k), out = layer_weight(model, layer)->rows,
-        ld = deep_sets_input_stride(d, k);
-    const float *bias = model->parameters + bias_offset(model, layer);
-    if (d->precision != PRECISION_FP32)
-        operand_copy(set_operand(model, k, set), set_input(model, k, set), (size_t)sets * (size_t)ld,
-                     d->precision);
-    gemm_packed(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k, set), ld,
-                forward_weight(model, layer), z, out);
-    if (has_relu(model, k))
-        bias_relu(z, bias, sets, out, out, PRECISION_FP32);
-    else
-        bias_add(z, bias, sets, out, out, PRECISION_FP32);
-}
-
-void deep_sets_set_layer(struct model *model, int k, int sets, float *z)
-{
-    size_t out = (size_t)layer_weight(model, set_layer(model, k))->rows;
-    for (int set = 0, count; set < sets; set += count) {
-        count = shard_from(model, set, sets);
-        multiply_sets(model, k, set, count, z + (size_t)set * out);
-    }
-}
-
 static void decode(struct model *model, int sets, float *output)
 {
     int layers = deep_sets_set_layers(&model->description);
     for (int k = 1; k < layers; k++)
-        deep_sets_set_layer(model, k, sets, k + 1 < layers ? set_input(model, k + 1, 0) : output);
-}
-
-// dz as GEMM operand in the model's precision.
-static const void *gradient_operand(const struct model *model, const float *dz, size_t count)
-{
-    if (model->description.precision == PRECISION_FP32)
-        return dz;
-    void *operand = plan_of(model)->set_gradient_operand;
-    operand_copy(operand, dz, count, model->description.precision);
-    return operand;
-}
-
-static void multiply_sets_backward(const struct model *model, int k, int set, int sets, const float *dz,
-                                   float *dinput, float *gradient)
-{
-    const struct model_spec *d = &model->description;
-    int layer = set_layer(model, k), out = layer_weight(model, layer)->rows;
-    int in = deep_sets_input_width(d, k), ld = deep_sets_input_stride(d, k);
-    float *db = gradient + bias_offset(model, layer);
-    memset(db, 0, (size_t)out * sizeof(float));
-    bias_gradient(db, dz, sets, out, out, PRECISION_FP32);
-    const void *operand = gradient_operand(model, dz, (size_t)sets * (size_t)out);
-    gemm_tn(to_fp32(model), out, in, sets, operand, out, set_operand(model, k, set), ld,
-            gradient + layer_weight(model, layer)->offset, in, false);
-    gemm_packed(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), dinput, ld);
-    if (k > 0 && has_relu(model, k - 1))
-        relu_backward(dinput, set_input(model, k, set), sets, in, ld, PRECISION_FP32);
-}
-
-const float *deep_sets_set_layer_backward(struct model *model, int k, int sets, const float *dz,
-                                          const struct model_gradients *gradients)
-{
-    const struct tensor *weight = layer_weight(model, set_layer(model, k));
-    size_t out = (size_t)weight->rows, ld = (size_t)deep_sets_input_stride(&model->description, k);
-    float *dinput = plan_of(model)->set_gradient[k % 2];
-    for (int set = 0, shard = 0, count; set < sets; set += count, shard++) {
-        count = shard_from(model, set, sets);
-        multiply_sets_backward(model, k, set, count, dz + (size_t)set * out, dinput + (size_t)set * ld,
-                               gradients->of(gradients->context, shard));
-        gradients->finished(gradients->context, shard, weight->offset, tensor_size(weight) + out);
-    }
-    return dinput;
+        set_layers_forward(model, k, sets, k + 1 < layers ? plan_of(model)->set_input[k + 1] : output);
 }
 
 static void decode_backward(struct model *model, int sets, const float *output_gradient,
@@ -392,11 +297,9 @@ static void decode_backward(struct model *model, int sets, const float *output_g
 {
     const float *dz = output_gradient;
     for (int k = deep_sets_set_layers(&model->description) - 1; k > 0; k--)
-        dz = deep_sets_set_layer_backward(model, k, sets, dz, gradients);
+        dz = set_layers_backward(model, k, sets, dz, gradients);
     pooling_of(model)->embed_backward(model, sets, plan_of(model)->set_gradient[1], gradients);
 }
-
-// ---- forward and backward ----
 
 static const float *pairs_of(const struct model *model, int set, const float *pairs)
 {
@@ -451,7 +354,7 @@ static void encode_backward(struct model *model, int first, int end, const float
 static void backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
                      const struct model_gradients *gradients)
 {
-    int after_pooling = set_layer(model, model_embeds_pairs(&model->description) ? 1 : 0);
+    int after_pooling = set_layers_index(model, model_embeds_pairs(&model->description) ? 1 : 0);
     size_t before = layer_weight(model, after_pooling)->offset; // elements before the layers after pooling
     decode_backward(model, sets, output_gradient, gradients);
     for (int set = 0, shard = 0, count; set < sets && !stop_requested(); set += count, shard++) {

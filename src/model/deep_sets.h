@@ -69,13 +69,4 @@ static inline uint32_t *deep_sets_signs(const struct model *model, int set)
 /* Activations of the encoder's hidden layer i in the tile that starts at `set`. */
 void *deep_sets_activation(const struct model *model, int i, int set);
 
-/* Forward pass of layer k after pooling, shard by shard: z = x W^T + b, then ReLU if the layer has one.
- * x = set_input[k] [sets, in], z [sets, out] */
-void deep_sets_set_layer(struct model *model, int k, int sets, float *z);
-
-/* Backward pass of layer k after pooling: writes each shard's gradients of W and b and returns the gradient
- * at x, set_gradient[k % 2].  dz [sets, out] */
-const float *deep_sets_set_layer_backward(struct model *model, int k, int sets, const float *dz,
-                                          const struct model_gradients *gradients);
-
 #endif

@@ -200,15 +200,6 @@ static void sum_rows(float *sum, const float *rows, int count, int width)
     bias_gradient(sum, rows, count, width, width, PRECISION_FP32);
 }
 
-// GEMM operand in `precision`: `from` itself, or a copy rounded into `buffer`.
-static const void *rounded(const float *from, void *buffer, size_t count, enum precision precision)
-{
-    if (precision == PRECISION_FP32)
-        return from;
-    operand_copy(buffer, from, count, precision);
-    return buffer;
-}
-
 // Expands the gradient of the merged values into the gradients of the value weight, the encoder's last weight
 // and the encoder's last bias (chain rule). embed_backward stores the gradient of the merged value weight in
 // the place of the encoder's last weight, which has the same size.
@@ -244,12 +235,12 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
     size_t count = (size_t)(rows * e);
     float *dheads = plan->heads[1], *dpooled = plan->set_gradient[0];
     sum_rows(gradient + offset_of(model, OUTPUT_BIAS), dembedding, rows, e);
-    const void *operand = rounded(dembedding, plan->set_gradient_operand, count, s.precision);
+    const void *operand = operand_rounded(dembedding, plan->set_gradient_operand, count, s.precision);
     gemm_tn(to_fp32(model), e, e, rows, operand, e, plan->heads_operand, e,
             gradient + offset_of(model, OUTPUT), e, false);
     gemm_packed(to_fp32(model), rows, e, e, operand, e, plan->output_backward, dheads, e);
     sum_rows(gradient + offset_of(model, VALUE_BIAS), dheads, rows, e);
-    operand = rounded(dheads, plan->heads_operand, count, s.precision);
+    operand = operand_rounded(dheads, plan->heads_operand, count, s.precision);
     float *dmerged = gradient + last_weight(model)->offset;
     if (s.stride != s.in)
         memset(dpooled, 0, pooled_row(model, sets) * sizeof *dpooled); // clears the padding

@@ -3,6 +3,7 @@
 #include "kernel/sum_pooling.h"
 #include "model/deep_sets.h"
 #include "model/pooling.h"
+#include "model/set_layers.h"
 
 static float mean_scale(const struct model *model)
 {
@@ -31,7 +32,7 @@ static void scale_embedding(const struct model *model, float *embedding, int set
 static void embed(struct model *model, int sets)
 {
     float *embedding = plan_of(model)->set_input[1];
-    deep_sets_set_layer(model, 0, sets, embedding);
+    set_layers_forward(model, 0, sets, embedding);
     scale_embedding(model, embedding, sets);
 }
 
@@ -39,7 +40,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
                            const struct model_gradients *gradients)
 {
     scale_embedding(model, dembedding, sets);
-    deep_sets_set_layer_backward(model, 0, sets, dembedding, gradients);
+    set_layers_backward(model, 0, sets, dembedding, gradients);
 }
 
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,

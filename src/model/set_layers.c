@@ -1,0 +1,84 @@
+#include "model/set_layers.h"
+
+#include "kernel/bias_relu.h"
+#include "kernel/operand.h"
+
+#include <string.h>
+
+static bool has_relu(const struct model *model, int k)
+{
+    return k >= 1 && k <= model->description.decoder.count;
+}
+
+// Input of layer k from `set` on, fp32.
+static float *set_input(const struct model *model, int k, int set)
+{
+    return plan_of(model)->set_input[k] +
+           (size_t)set * (size_t)deep_sets_input_stride(&model->description, k);
+}
+
+// Input of layer k from `set` on, as GEMM operand in the model's precision.
+static void *set_operand(const struct model *model, int k, int set)
+{
+    return element_at(model, plan_of(model)->set_operand[k],
+                      (size_t)set * (size_t)deep_sets_input_stride(&model->description, k));
+}
+
+static void multiply_sets(const struct model *model, int k, int set, int sets, float *z)
+{
+    const struct model_spec *d = &model->description;
+    int layer = set_layers_index(model, k), out = layer_weight(model, layer)->rows,
+        ld = deep_sets_input_stride(d, k);
+    const float *bias = model->parameters + bias_offset(model, layer);
+    if (d->precision != PRECISION_FP32)
+        operand_copy(set_operand(model, k, set), set_input(model, k, set), (size_t)sets * (size_t)ld,
+                     d->precision);
+    gemm_packed(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k, set), ld,
+                forward_weight(model, layer), z, out);
+    if (has_relu(model, k))
+        bias_relu(z, bias, sets, out, out, PRECISION_FP32);
+    else
+        bias_add(z, bias, sets, out, out, PRECISION_FP32);
+}
+
+void set_layers_forward(struct model *model, int k, int sets, float *z)
+{
+    size_t out = (size_t)layer_weight(model, set_layers_index(model, k))->rows;
+    for (int set = 0, count; set < sets; set += count) {
+        count = shard_from(model, set, sets);
+        multiply_sets(model, k, set, count, z + (size_t)set * out);
+    }
+}
+
+static void multiply_sets_backward(const struct model *model, int k, int set, int sets, const float *dz,
+                                   float *dinput, float *gradient)
+{
+    const struct model_spec *d = &model->description;
+    int layer = set_layers_index(model, k), out = layer_weight(model, layer)->rows;
+    int in = deep_sets_input_width(d, k), ld = deep_sets_input_stride(d, k);
+    float *db = gradient + bias_offset(model, layer);
+    memset(db, 0, (size_t)out * sizeof(float));
+    bias_gradient(db, dz, sets, out, out, PRECISION_FP32);
+    const void *operand =
+        operand_rounded(dz, plan_of(model)->set_gradient_operand, (size_t)sets * (size_t)out, d->precision);
+    gemm_tn(to_fp32(model), out, in, sets, operand, out, set_operand(model, k, set), ld,
+            gradient + layer_weight(model, layer)->offset, in, false);
+    gemm_packed(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), dinput, ld);
+    if (k > 0 && has_relu(model, k - 1))
+        relu_backward(dinput, set_input(model, k, set), sets, in, ld, PRECISION_FP32);
+}
+
+const float *set_layers_backward(struct model *model, int k, int sets, const float *dz,
+                                 const struct model_gradients *gradients)
+{
+    const struct tensor *weight = layer_weight(model, set_layers_index(model, k));
+    size_t out = (size_t)weight->rows, ld = (size_t)deep_sets_input_stride(&model->description, k);
+    float *dinput = plan_of(model)->set_gradient[k % 2];
+    for (int set = 0, shard = 0, count; set < sets; set += count, shard++) {
+        count = shard_from(model, set, sets);
+        multiply_sets_backward(model, k, set, count, dz + (size_t)set * out, dinput + (size_t)set * ld,
+                               gradients->of(gradients->context, shard));
+        gradients->finished(gradients->context, shard, weight->offset, tensor_size(weight) + out);
+    }
+    return dinput;
+}
