@@ -374,8 +374,8 @@ static void expand_gradient(struct model *model, float *gradient)
 static size_t plan_workspace(struct model *model, int sets, int shards)
 {
     assert(shards == 1 || model_batches_shards(&model->description));
-    deep_sets_workspace_plan(&model->description, sets, shards, model->workspace, &model->plan.deep_sets);
-    return model->plan.deep_sets.floats;
+    return deep_sets_workspace_plan(&model->description, sets, shards, model->workspace,
+                                    &model->plan.deep_sets);
 }
 
 const struct network deep_sets_network = {plan_workspace, set_parameters, forward, backward, expand_gradient};

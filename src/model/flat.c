@@ -279,8 +279,7 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
 
 static size_t plan_workspace(struct model *model, int sets, int shards)
 {
-    flat_workspace_plan(&model->description, sets, shards, model->workspace, &model->plan.flat);
-    return model->plan.flat.floats;
+    return flat_workspace_plan(&model->description, sets, shards, model->workspace, &model->plan.flat);
 }
 
 const struct network flat_network = {plan_workspace, set_parameters, forward, backward, NULL};

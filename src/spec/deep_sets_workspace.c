@@ -139,8 +139,8 @@ static void take_attention(const struct model_spec *model, size_t sets, struct d
                                    : arena_elements(arena, rows, width, model->precision);
 }
 
-void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
-                              struct deep_sets_workspace *workspace)
+size_t deep_sets_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
+                                struct deep_sets_workspace *workspace)
 {
     struct arena buffers = {.memory = memory}, *arena = &buffers;
     const struct widths *encoder = &model->encoder;
@@ -188,17 +188,14 @@ void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shar
     default:
         take_transposed(model, all, tile_rows, workspace, arena);
     }
-    workspace->floats = arena->floats;
+    return arena->floats;
 }
 
 size_t model_workspace_bytes(const struct model_spec *model, int sets, int shards)
 {
-    if (model->kind != MODEL_DEEP_SETS) {
-        struct flat_workspace flat;
-        flat_workspace_plan(model, sets, shards, NULL, &flat);
-        return flat.floats * sizeof(float);
-    }
-    struct deep_sets_workspace workspace;
-    deep_sets_workspace_plan(model, sets, shards, NULL, &workspace);
-    return workspace.floats * sizeof(float);
+    size_t floats =
+        model->kind == MODEL_DEEP_SETS
+            ? deep_sets_workspace_plan(model, sets, shards, NULL, &(struct deep_sets_workspace){0})
+            : flat_workspace_plan(model, sets, shards, NULL, &(struct flat_workspace){0});
+    return floats * sizeof(float);
 }

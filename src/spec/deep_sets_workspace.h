@@ -58,12 +58,12 @@ struct deep_sets_workspace {
     float *scratch;      // attention_pooling_scratch
     float *heads[2];     // [S Q, E], the heads of a query side by side, and their gradient
     void *heads_operand; // p, heads[0] or its gradient
-    size_t floats;       // length of the workspace
 };
 
-/* Plans a workspace for at most `shards` shards of at most `sets` sets in `memory` (arena.h). */
-void deep_sets_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
-                              struct deep_sets_workspace *workspace);
+/* Plans a workspace for at most `shards` shards of at most `sets` sets in `memory` (arena.h). Returns its
+ * length in floats. */
+size_t deep_sets_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
+                                struct deep_sets_workspace *workspace);
 
 /* Whether the activations of the encoder's hidden layer i are kept for the backward pass, for all sets. */
 bool deep_sets_keeps(const struct model_spec *model, int i);

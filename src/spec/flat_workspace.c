@@ -111,8 +111,8 @@ int flat_backward_stride(const struct model_spec *model, const struct flat_gemm 
     return model->precision == PRECISION_FP32 ? lanes_stride(gemm->to.width) : gemm->to.width;
 }
 
-void flat_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
-                         struct flat_workspace *workspace)
+size_t flat_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
+                           struct flat_workspace *workspace)
 {
     struct arena arena = {.memory = memory};
     struct tensor_table table;
@@ -149,5 +149,5 @@ void flat_workspace_plan(const struct model_spec *model, int sets, int shards, f
     workspace->bias = arena_floats(&arena, 1, (size_t)model->hidden.width[0]); // of res-linear
     if (model->precision != PRECISION_FP32)
         workspace->output_gradient = arena_elements(&arena, rows, (size_t)model->outputs, precision);
-    workspace->floats = arena.floats;
+    return arena.floats;
 }

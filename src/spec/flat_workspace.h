@@ -54,7 +54,6 @@ struct flat_workspace {
     void *backward_weights; // p, each [out, flat_backward_stride], at its GEMM's `copy`
     float *bias;            // [widest], sum of the biases of two layers
     void *output_gradient;  // p [S, outputs]; not in fp32
-    size_t floats;          // length of the workspace
 };
 
 /* Row stride of a GEMM's backward weights, in elements: padded to whole vectors in fp32, where GEMMs read
@@ -62,8 +61,8 @@ struct flat_workspace {
 int flat_backward_stride(const struct model_spec *model, const struct flat_gemm *gemm);
 
 /* Lists the GEMMs and plans a workspace for at most `shards` shards of at most `sets` sets in `memory`
- * (arena.h). */
-void flat_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
-                         struct flat_workspace *workspace);
+ * (arena.h). Returns its length in floats. */
+size_t flat_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
+                           struct flat_workspace *workspace);
 
 #endif

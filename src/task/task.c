@@ -22,9 +22,10 @@ enum status task_create(const struct task_spec *spec, int sets, struct task **ou
 {
     struct task *task = memory_small(sizeof *task);
     task->spec = *spec;
-    batch_workspace_plan(spec, sets, &task->workspace);
-    enum status status = memory_alloc(task->workspace.total * sizeof(float), (void **)&task->memory);
-    if (status != STATUS_OK)
+    enum status status = memory_alloc(batch_workspace_bytes(spec, sets), (void **)&task->memory);
+    if (status == STATUS_OK)
+        batch_workspace_plan(spec, sets, task->memory, &task->workspace);
+    else
         task_destroy(&task);
     *out = task;
     return status;
@@ -37,11 +38,6 @@ void task_destroy(struct task **task)
     memory_free((void **)&(*task)->memory);
     free(*task);
     *task = NULL;
-}
-
-static float *at(const struct task *task, size_t offset)
-{
-    return task->memory + offset;
 }
 
 static const enum random_purpose purposes[2][3] = {
@@ -76,8 +72,8 @@ static void write_pairs(const struct task *task)
 {
     int d = task->spec.generator.inputs, o = task->spec.generator.outputs, n = task->equations;
     size_t lanes = (size_t)task->lanes, stride = (size_t)(n * (d + o));
-    const float *x = at(task, task->workspace.inputs), *y = at(task, task->workspace.outputs);
-    float *pair = at(task, task->workspace.pairs);
+    const float *x = task->workspace.inputs, *y = task->workspace.outputs;
+    float *pair = task->workspace.pairs;
     for (int p = 0; p < n; p++, pair += d + o) {
         write_rows(task, x + (size_t)(p * d) * lanes, d, pair, stride);
         write_rows(task, y + (size_t)(p * o) * lanes, o, pair + d, stride);
@@ -88,9 +84,9 @@ static void write_pairs(const struct task *task)
 static void write_forward_rows(const struct task *task)
 {
     int d = task->spec.generator.inputs, unknowns = generator_unknowns(&task->spec.generator);
-    float *row = at(task, task->workspace.pairs);
-    write_rows(task, at(task, task->workspace.probes), d, row, (size_t)(d + unknowns));
-    write_rows(task, at(task, task->workspace.weights), unknowns, row + d, (size_t)(d + unknowns));
+    float *row = task->workspace.pairs;
+    write_rows(task, task->workspace.probes, d, row, (size_t)(d + unknowns));
+    write_rows(task, task->workspace.weights, unknowns, row + d, (size_t)(d + unknowns));
 }
 
 void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t step, int64_t first, int sets)
@@ -99,8 +95,8 @@ void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t ste
     const struct generator_shape *shape = &spec->generator;
     const struct batch_workspace *workspace = &task->workspace;
     int lanes = lanes_stride(sets), d = shape->inputs, points = spec->eval_points;
-    float *weights = at(task, workspace->weights), *inputs = at(task, workspace->inputs),
-          *probes = at(task, workspace->probes), *scratch = at(task, workspace->scratch);
+    float *weights = workspace->weights, *inputs = workspace->inputs, *probes = workspace->probes,
+          *scratch = workspace->scratch;
     bool ranged = part == TASK_TRAIN && spec->equation_range.count > 0;
     struct random_stream stream = {.seed = seed, .step = step};
 
@@ -114,18 +110,17 @@ void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t ste
         stream.purpose = purposes[part][1];
         random_normals(inputs, &stream, first, sets, task->equations * d, lanes);
         distribution_apply(spec->inputs, inputs, (size_t)(task->equations * d) * (size_t)lanes);
-        generator_apply(shape, weights, inputs, task->equations, lanes, scratch,
-                        at(task, workspace->outputs));
+        generator_apply(shape, weights, inputs, task->equations, lanes, scratch, workspace->outputs);
         if (spec->noise > 0)
             distribution_add_noise(spec->noise, seed, first, sets, task->equations * shape->outputs, lanes,
-                                   at(task, workspace->outputs), at(task, workspace->noise));
+                                   workspace->outputs, workspace->noise);
         write_pairs(task);
     }
     if (spec->kind != TASK_LINEAR_INVERSE) {
         stream.purpose = purposes[part][2];
         random_normals(probes, &stream, first, sets, points * d, lanes);
         distribution_apply(spec->inputs, probes, (size_t)(points * d) * (size_t)lanes);
-        generator_apply(shape, weights, probes, points, lanes, scratch, at(task, workspace->probe_outputs));
+        generator_apply(shape, weights, probes, points, lanes, scratch, workspace->probe_outputs);
     }
     if (spec->kind == TASK_MLP_FORWARD)
         write_forward_rows(task);
@@ -139,12 +134,12 @@ int task_equations(const struct task *task)
 const float *task_weights(const struct task *task, int *stride)
 {
     *stride = task->lanes;
-    return at(task, task->workspace.weights);
+    return task->workspace.weights;
 }
 
 const float *task_pairs(const struct task *task)
 {
-    return at(task, task->workspace.pairs);
+    return task->workspace.pairs;
 }
 
 // ---- loss and score ----
@@ -153,7 +148,7 @@ const float *task_pairs(const struct task *task)
 static const float *predicted(struct task *task, const float *output)
 {
     int outputs = task_outputs(&task->spec), lanes = task->lanes;
-    float *columns = at(task, task->workspace.predicted);
+    float *columns = task->workspace.predicted;
     for (int k = 0; k < outputs; k++)
         for (int set = 0; set < task->sets; set++)
             columns[k * lanes + set] = output[set * outputs + k];
@@ -164,16 +159,16 @@ static const float *predicted(struct task *task, const float *output)
 static const float *output_target(const struct task *task)
 {
     bool forward = task->spec.kind == TASK_MLP_FORWARD;
-    return at(task, forward ? task->workspace.probe_outputs : task->workspace.weights);
+    return forward ? task->workspace.probe_outputs : task->workspace.weights;
 }
 
 // Computes loss [lanes] and gradient [outputs, lanes] of y under the predicted weights.
 static void functional_loss(struct task *task, const float *output, float scale)
 {
     const struct batch_workspace *workspace = &task->workspace;
-    generator_loss(&task->spec.generator, predicted(task, output), at(task, workspace->probes),
-                   at(task, workspace->probe_outputs), task->spec.eval_points, task->lanes, scale,
-                   at(task, workspace->scratch), at(task, workspace->loss), at(task, workspace->gradient));
+    generator_loss(&task->spec.generator, predicted(task, output), workspace->probes,
+                   workspace->probe_outputs, task->spec.eval_points, task->lanes, scale, workspace->scratch,
+                   workspace->loss, workspace->gradient);
 }
 
 // Computes loss [lanes] and gradient [outputs, lanes] of the output itself.
@@ -181,7 +176,7 @@ static void direct_loss(struct task *task, const float *output, float scale)
 {
     int outputs = task_outputs(&task->spec), lanes = task->lanes;
     const float *prediction = predicted(task, output), *target = output_target(task);
-    float *loss = at(task, task->workspace.loss), *gradient = at(task, task->workspace.gradient);
+    float *loss = task->workspace.loss, *gradient = task->workspace.gradient;
     float gradient_scale = 2 * scale / (float)outputs;
     for (int i = 0; i < lanes; i++)
         loss[i] = 0;
@@ -202,7 +197,7 @@ void task_loss(struct task *task, const float *output, float scale, int shard_se
                float *output_gradient)
 {
     const struct batch_workspace *workspace = &task->workspace;
-    const float *gradient = at(task, workspace->gradient), *losses = at(task, workspace->loss);
+    const float *gradient = workspace->gradient, *losses = workspace->loss;
     int outputs = task_outputs(&task->spec);
     if (is_functional(task) && task->spec.objective == OBJECTIVE_FUNCTIONAL)
         functional_loss(task, output, scale);
@@ -220,12 +215,12 @@ void task_loss(struct task *task, const float *output, float scale, int shard_se
 void task_scores(struct task *task, const float *output, struct task_score *score)
 {
     const struct batch_workspace *workspace = &task->workspace;
-    const float *loss = at(task, workspace->loss), *target = output_target(task);
+    const float *loss = workspace->loss, *target = output_target(task);
     size_t lanes = (size_t)task->lanes;
     int values = task_outputs(&task->spec);
     if (is_functional(task)) {
         functional_loss(task, output, 0);
-        target = at(task, workspace->probe_outputs);
+        target = workspace->probe_outputs;
         values = task->spec.eval_points * task->spec.generator.outputs;
     } else {
         direct_loss(task, output, 0);
