@@ -20,12 +20,12 @@ static const struct pooling *const poolings[] = {[POOLING_MEAN] = &pooling_mean,
 
 static const struct pooling *pooling_of(const struct model *model)
 {
-    return poolings[model->description.pooling];
+    return poolings[model->spec.pooling];
 }
 
 static void prepare_first_layer(const struct model *model)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int width = d->encoder.width[0], stride = lanes_stride(width);
     const float *weight = model->parameters + layer_weight(model, 0)->offset; // [width, pair_width]
     float *transposed = plan_of(model)->first_weight;
@@ -40,7 +40,7 @@ static void prepare_first_layer(const struct model *model)
 // unmerged.
 static bool is_packed(const struct model *model, int layer)
 {
-    return model->description.pooling != POOLING_ATTENTION || layer < set_layers_index(model, 0) ||
+    return model->spec.pooling != POOLING_ATTENTION || layer < set_layers_index(model, 0) ||
            layer >= set_layers_index(model, 1);
 }
 
@@ -48,7 +48,7 @@ static bool is_packed(const struct model *model, int layer)
 // GEMM.
 static bool has_backward_gemm(const struct model *model, int layer)
 {
-    return model->description.pooling != POOLING_MAX || layer != set_layers_index(model, 0);
+    return model->spec.pooling != POOLING_MAX || layer != set_layers_index(model, 0);
 }
 
 static void pack_weight(const struct model *model, int layer)
@@ -56,11 +56,11 @@ static void pack_weight(const struct model *model, int layer)
     const struct tensor *weight = layer_weight(model, layer);
     const float *values = model->parameters + weight->offset; // [out, in]
     int out = weight->rows, in = weight->columns;
-    enum precision precision = model->description.precision;
+    enum precision precision = model->spec.precision;
     void *staging = plan_of(model)->staging;
     operand_copy(staging, values, tensor_size(weight), precision);
     gemm_pack(precision, out, in, staging, true, forward_weight(model, layer));
-    if (layer == 1 && model_transposes_gradient(&model->description))
+    if (layer == 1 && model_transposes_gradient(&model->spec))
         operand_transpose(backward_weight(model, layer), values, out, in, precision);
     else if (has_backward_gemm(model, layer))
         gemm_pack(precision, in, out, staging, false, backward_weight(model, layer));
@@ -68,7 +68,7 @@ static void pack_weight(const struct model *model, int layer)
 
 static void set_parameters(struct model *model)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     const float *parameters = model->parameters;
     int last = d->encoder.count - 1;
     prepare_first_layer(model);
@@ -86,22 +86,22 @@ static void set_parameters(struct model *model)
 
 void *deep_sets_activation(const struct model *model, int i, int set)
 {
-    const struct widths *encoder = &model->description.encoder;
-    bool kept = deep_sets_keeps(&model->description, i); // for all sets
-    size_t row = kept ? (size_t)set * (size_t)model->description.pairs : 0;
+    const struct widths *encoder = &model->spec.encoder;
+    bool kept = deep_sets_keeps(&model->spec, i); // for all sets
+    size_t row = kept ? (size_t)set * (size_t)model->spec.pairs : 0;
     return element_at(model, plan_of(model)->activation[i], row * (size_t)lanes_stride(encoder->width[i]));
 }
 
 static void first_layer(const struct model *model, const float *pairs, int rows, void *h)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     small_k_relu_forward(h, pairs, plan_of(model)->first_weight, plan_of(model)->first_bias, rows,
                          d->pair_width, lanes_stride(d->encoder.width[0]), d->precision);
 }
 
 static void encode_tile(struct model *model, int set, int sets, const float *pairs)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int rows = sets * d->pairs, last = d->encoder.count - 1;
     first_layer(model, pairs, rows, deep_sets_activation(model, 0, set));
     for (int i = 1; i <= last; i++) {
@@ -119,7 +119,7 @@ static void encode_tile(struct model *model, int set, int sets, const float *pai
 static void middle_layer_backward(const struct model *model, int i, int rows, void *dh, const void *h,
                                   float *gradient, bool add)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int width = d->encoder.width[i], stride = lanes_stride(width);
     float *db = gradient + bias_offset(model, i);
     if (!add)
@@ -138,14 +138,14 @@ struct rows {
 
 static void clear_rest(const struct model *model, const struct rows *rows, void *matrix, int stride)
 {
-    size_t bytes = (size_t)stride * precision_bytes(model->description.precision);
+    size_t bytes = (size_t)stride * precision_bytes(model->spec.precision);
     memset((char *)matrix + (size_t)rows->gathered * bytes, 0,
            (size_t)(rows->count - rows->gathered) * bytes);
 }
 
 static const float *gather_pairs(const struct model *model, const struct rows *rows, const float *pairs)
 {
-    size_t width = (size_t)model->description.pair_width;
+    size_t width = (size_t)model->spec.pair_width;
     if (!rows->argmax)
         return pairs;
     float *to = plan_of(model)->argmax_pairs;
@@ -157,8 +157,8 @@ static const float *gather_pairs(const struct model *model, const struct rows *r
 // Activations of hidden layer i, not the last, for `rows`. The added rows hold any finite values.
 static const void *gather_activation(const struct model *model, const struct rows *rows, int i, int set)
 {
-    size_t bytes = (size_t)lanes_stride(model->description.encoder.width[i]) *
-                   precision_bytes(model->description.precision);
+    size_t bytes =
+        (size_t)lanes_stride(model->spec.encoder.width[i]) * precision_bytes(model->spec.precision);
     if (i == 0)
         return plan_of(model)->recomputed_first;
     const char *from = deep_sets_activation(model, i, set);
@@ -167,7 +167,7 @@ static const void *gather_activation(const struct model *model, const struct row
     char *to = (char *)plan_of(model)->argmax_activation;
     for (int r = 0; r < rows->gathered; r++)
         memcpy(to + (size_t)r * bytes, from + (size_t)rows->argmax[r] * bytes, bytes);
-    clear_rest(model, rows, to, lanes_stride(model->description.encoder.width[i]));
+    clear_rest(model, rows, to, lanes_stride(model->spec.encoder.width[i]));
     return to;
 }
 
@@ -175,7 +175,7 @@ static struct rows pooled_rows(struct model *model, int set, int sets, void *dz,
 {
     struct rows rows = {.argmax = NULL};
     rows.gathered = pooling_of(model)->encode_backward(model, set, sets, dz, gradient, &rows.argmax);
-    rows.count = model_round_rows(rows.gathered, model->description.precision);
+    rows.count = model_round_rows(rows.gathered, model->spec.precision);
     clear_rest(model, &rows, dz, last_hidden_stride(model));
     return rows;
 }
@@ -185,7 +185,7 @@ static struct rows pooled_rows(struct model *model, int set, int sets, void *dz,
 static void weight_gradient(struct model *model, int i, int set, int sets, int rows, const void *dz,
                             const void *h, float *gradient, bool add)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int in = d->encoder.width[i - 1], out = d->encoder.width[i];
     float *dw = gradient + layer_weight(model, i)->offset;
     bool last = i == d->encoder.count - 1;
@@ -216,14 +216,14 @@ static float *first_gradient(const struct model *model)
 
 static float *first_bias_gradient(const struct model *model)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     return first_gradient(model) + d->pair_width * lanes_stride(d->encoder.width[0]);
 }
 
 static void encode_tile_backward_transposed(struct model *model, int set, int sets, const float *pairs,
                                             float *gradient, bool add)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     const struct deep_sets_workspace *plan = plan_of(model);
     int in = d->encoder.width[0], out = d->encoder.width[1], stride = lanes_stride(in);
     struct rows all = {.gathered = sets * d->pairs};
@@ -246,7 +246,7 @@ static void encode_tile_backward_transposed(struct model *model, int set, int se
 static void encode_tile_backward(struct model *model, int set, int sets, const float *pairs, float *gradient,
                                  bool add)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     if (model_transposes_gradient(d)) {
         encode_tile_backward_transposed(model, set, sets, pairs, gradient, add);
         return;
@@ -287,7 +287,7 @@ static int tile_from(const struct model *model, int set, int sets)
 
 static void decode(struct model *model, int sets, float *output)
 {
-    int layers = deep_sets_set_layers(&model->description);
+    int layers = deep_sets_set_layers(&model->spec);
     for (int k = 1; k < layers; k++)
         set_layers_forward(model, k, sets, k + 1 < layers ? plan_of(model)->set_input[k + 1] : output);
 }
@@ -296,14 +296,14 @@ static void decode_backward(struct model *model, int sets, const float *output_g
                             const struct model_gradients *gradients)
 {
     const float *dz = output_gradient;
-    for (int k = deep_sets_set_layers(&model->description) - 1; k > 0; k--)
+    for (int k = deep_sets_set_layers(&model->spec) - 1; k > 0; k--)
         dz = set_layers_backward(model, k, sets, dz, gradients);
     pooling_of(model)->embed_backward(model, sets, plan_of(model)->set_gradient[1], gradients);
 }
 
 static const float *pairs_of(const struct model *model, int set, const float *pairs)
 {
-    return pairs + (size_t)set * (size_t)model->description.pairs * (size_t)model->description.pair_width;
+    return pairs + (size_t)set * (size_t)model->spec.pairs * (size_t)model->spec.pair_width;
 }
 
 static void forward(struct model *model, int sets, const float *pairs, float *output)
@@ -321,7 +321,7 @@ static void forward(struct model *model, int sets, const float *pairs, float *ou
 // Copies the padded gradients of the first layer and of the last hidden layer's bias into the flat vector.
 static void finish_gradient(const struct model *model, float *gradient)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int first = d->encoder.width[0], stride = lanes_stride(first), last = d->encoder.count - 1;
     const float *dw = plan_of(model)->first_gradient;
     float *weight = gradient + layer_weight(model, 0)->offset;
@@ -337,7 +337,7 @@ static void finish_gradient(const struct model *model, float *gradient)
 // Backward pass of the encoder for the sets [first, end) of a shard, after that of pooling and decoder.
 static void encode_backward(struct model *model, int first, int end, const float *pairs, float *gradient)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int first_stride = lanes_stride(d->encoder.width[0]);
     memset(plan_of(model)->first_gradient, 0,
            (size_t)(d->pair_width + 1) * (size_t)first_stride * sizeof(float));
@@ -354,7 +354,7 @@ static void encode_backward(struct model *model, int first, int end, const float
 static void backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
                      const struct model_gradients *gradients)
 {
-    int after_pooling = set_layers_index(model, model_embeds_pairs(&model->description) ? 1 : 0);
+    int after_pooling = set_layers_index(model, model_embeds_pairs(&model->spec) ? 1 : 0);
     size_t before = layer_weight(model, after_pooling)->offset; // elements before the layers after pooling
     decode_backward(model, sets, output_gradient, gradients);
     for (int set = 0, shard = 0, count; set < sets && !stop_requested(); set += count, shard++) {
@@ -373,9 +373,8 @@ static void expand_gradient(struct model *model, float *gradient)
 
 static size_t plan_workspace(struct model *model, int sets, int shards)
 {
-    assert(shards == 1 || model_batches_shards(&model->description));
-    return deep_sets_workspace_plan(&model->description, sets, shards, model->workspace,
-                                    &model->plan.deep_sets);
+    assert(shards == 1 || model_batches_shards(&model->spec));
+    return deep_sets_workspace_plan(&model->spec, sets, shards, model->workspace, &model->plan.deep_sets);
 }
 
 const struct network deep_sets_network = {plan_workspace, set_parameters, forward, backward, expand_gradient};

@@ -39,30 +39,30 @@ static inline void *backward_weight(const struct model *model, int layer) // [ou
 // Types of a GEMM whose result is an activation in the model's precision.
 static inline enum gemm_types to_activation(const struct model *model)
 {
-    return model->description.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16;
+    return model->spec.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16;
 }
 
 // Types of a GEMM whose result is fp32.
 static inline enum gemm_types to_fp32(const struct model *model)
 {
-    return model->description.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
+    return model->spec.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
 }
 
 /* Index of the encoder's last layer, the linear one after its hidden layers. */
 static inline int encoder_last_layer(const struct model *model)
 {
-    return model->description.encoder.count;
+    return model->spec.encoder.count;
 }
 
 static inline int last_hidden_stride(const struct model *model)
 {
-    return lanes_stride(widths_last(&model->description.encoder));
+    return lanes_stride(widths_last(&model->spec.encoder));
 }
 
 /* Sign bits of the last hidden layer from `set` on: [words, padded wk] per set. */
 static inline uint32_t *deep_sets_signs(const struct model *model, int set)
 {
-    size_t row = (size_t)set * (size_t)sum_pooling_words(model->description.pairs);
+    size_t row = (size_t)set * (size_t)sum_pooling_words(model->spec.pairs);
     return plan_of(model)->signs + row * (size_t)last_hidden_stride(model);
 }
 

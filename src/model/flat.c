@@ -15,7 +15,7 @@ static const struct flat_workspace *plan_of(const struct model *model)
 
 static bool is_rounded(const struct model *model)
 {
-    return model->description.precision != PRECISION_FP32;
+    return model->spec.precision != PRECISION_FP32;
 }
 
 // ---- tensors and operands ----
@@ -53,14 +53,14 @@ static void *copied_weights(const struct model *model, const struct flat_gemm *g
 static void copy_weights(const struct model *model, const struct flat_gemm *gemm)
 {
     const struct flat_layer *first = &plan_of(model)->layer[gemm->first];
-    size_t bytes = precision_bytes(model->description.precision);
-    size_t stride = (size_t)flat_backward_stride(&model->description, gemm);
+    size_t bytes = precision_bytes(model->spec.precision);
+    size_t stride = (size_t)flat_backward_stride(&model->spec, gemm);
     char *to = copied_weights(model, gemm);
     for (int i = 0; i < gemm->layers; i++) {
         const struct tensor *weight = weight_of(model, first + i);
         const float *row = model->parameters + weight->offset;
         for (int j = 0; j < weight->rows; j++, row += weight->columns, to += stride * bytes)
-            operand_copy(to, row, (size_t)gemm->to.width, model->description.precision);
+            operand_copy(to, row, (size_t)gemm->to.width, model->spec.precision);
     }
 }
 
@@ -75,14 +75,13 @@ static const void *backward_weights(const struct model *model, const struct flat
 static void pack(const struct model *model, const struct flat_gemm *gemm, const void *weights)
 {
     if (is_rounded(model))
-        gemm_pack(model->description.precision, gemm->to.width, gemm->from.width, weights, false,
-                  gemm->packed);
+        gemm_pack(model->spec.precision, gemm->to.width, gemm->from.width, weights, false, gemm->packed);
 }
 
 static void set_parameters(struct model *model)
 {
     const struct flat_workspace *plan = plan_of(model);
-    enum precision precision = model->description.precision;
+    enum precision precision = model->spec.precision;
     for (int i = 0; i < plan->layers; i++) {
         const struct tensor *weight = weight_of(model, &plan->layer[i]);
         operand_transpose(forward_weight(model, &plan->layer[i]), model->parameters + weight->offset,
@@ -156,11 +155,11 @@ static void multiply(const struct model *model, const struct flat_gemm *gemm, en
 static void copy_input(const struct model *model, int sets, const float *pairs)
 {
     const struct flat_workspace *plan = plan_of(model);
-    size_t bytes = precision_bytes(model->description.precision), inputs = (size_t)plan->inputs;
+    size_t bytes = precision_bytes(model->spec.precision), inputs = (size_t)plan->inputs;
     struct matrix first = activation(model, plan->copy[0]);
     for (int set = 0; set < sets; set++) {
         char *row = (char *)first.at + (size_t)set * (size_t)first.ld * bytes;
-        operand_copy(row, pairs + (size_t)set * inputs, inputs, model->description.precision);
+        operand_copy(row, pairs + (size_t)set * inputs, inputs, model->spec.precision);
         for (int i = 1; i < plan->copies; i++) {
             struct matrix copy = activation(model, plan->copy[i]);
             memcpy((char *)copy.at + (size_t)set * (size_t)copy.ld * bytes, row, inputs * bytes);
@@ -185,7 +184,7 @@ static const float *bias_of(const struct model *model, const struct flat_gemm *g
 static void multiply_forward(const struct model *model, const struct flat_gemm *gemm, int sets, float *output)
 {
     const struct flat_workspace *plan = plan_of(model);
-    enum precision stored = model->description.precision;
+    enum precision stored = model->spec.precision;
     bool last = gemm->to.buffer == FLAT_OUTPUT;
     int width = gemm->to.width;
     enum precision precision = last ? PRECISION_FP32 : stored;
@@ -218,11 +217,10 @@ static void forward(struct model *model, int sets, const float *pairs, float *ou
 static void multiply_backward(const struct model *model, const struct flat_gemm *gemm, int sets,
                               const float *output_gradient)
 {
-    enum precision precision = model->description.precision;
+    enum precision precision = model->spec.precision;
     struct matrix from = gradient_at(model, gemm->from, output_gradient),
                   to = gradient_at(model, gemm->to, NULL),
-                  weights = {(void *)backward_weights(model, gemm),
-                             flat_backward_stride(&model->description, gemm)};
+                  weights = {(void *)backward_weights(model, gemm), flat_backward_stride(&model->spec, gemm)};
     for (int row = 0; row < sets; row += model->sets) {
         int rows = shard_from(model, row, sets);
         struct matrix dz = row_of(to, row, precision);
@@ -236,7 +234,7 @@ static void multiply_backward(const struct model *model, const struct flat_gemm 
 static void layer_gradient(const struct model *model, const struct flat_layer *layer, int row, int rows,
                            const float *output_gradient, float *gradient)
 {
-    enum precision precision = model->description.precision;
+    enum precision precision = model->spec.precision;
     const struct tensor *weight = weight_of(model, layer);
     struct matrix dz = row_of(gradient_at(model, layer->dz, output_gradient), row, precision),
                   in = row_of(activation(model, layer->in), row, precision);
@@ -269,8 +267,8 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
     (void)pairs; // the input is in activation buffer 0
     const struct flat_workspace *plan = plan_of(model);
     if (is_rounded(model))
-        operand_copy(plan->output_gradient, output_gradient,
-                     (size_t)sets * (size_t)model->description.outputs, model->description.precision);
+        operand_copy(plan->output_gradient, output_gradient, (size_t)sets * (size_t)model->spec.outputs,
+                     model->spec.precision);
     for (int i = 0; i < plan->backward_gemms && !stop_requested(); i++)
         multiply_backward(model, &plan->backward[i], sets, output_gradient);
     for (int i = 0; i < plan->layers && !stop_requested(); i++)
@@ -279,7 +277,7 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
 
 static size_t plan_workspace(struct model *model, int sets, int shards)
 {
-    return flat_workspace_plan(&model->description, sets, shards, model->workspace, &model->plan.flat);
+    return flat_workspace_plan(&model->spec, sets, shards, model->workspace, &model->plan.flat);
 }
 
 const struct network flat_network = {plan_workspace, set_parameters, forward, backward, NULL};

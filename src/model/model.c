@@ -12,14 +12,14 @@ static const struct network *const networks[] = {[MODEL_LINEAR] = &flat_network,
                                                  [MODEL_RES_LINEAR] = &flat_network,
                                                  [MODEL_DEEP_SETS] = &deep_sets_network};
 
-enum status model_create(const struct model_spec *description, int sets, int shards, struct model **out)
+enum status model_create(const struct model_spec *spec, int sets, int shards, struct model **out)
 {
     struct model *model = memory_small(sizeof *model);
-    model->description = *description;
-    model->network = networks[description->kind];
+    model->spec = *spec;
+    model->network = networks[spec->kind];
     model->sets = sets;
-    model_tensors(description, &model->table);
-    model->merged = model_gradient_elements(description) - model->table.parameters;
+    model_tensors(spec, &model->table);
+    model->merged = model_gradient_elements(spec) - model->table.parameters;
     size_t floats = model->network->plan_workspace(model, sets, shards);
     enum status status = memory_alloc(floats * sizeof(float), (void **)&model->workspace);
     if (status == STATUS_OK)
@@ -65,7 +65,7 @@ void model_set_parameters(struct model *model, const float *parameters)
 
 void model_set_pairs(struct model *model, int pairs)
 {
-    model->description.pairs = pairs;
+    model->spec.pairs = pairs;
 }
 
 void model_forward(struct model *model, int sets, const float *pairs, float *output)

@@ -16,7 +16,7 @@ struct model;
 /* Creates a model for at most `shards` shards of at most `sets` sets at a time; `shards` must be 1 unless
  * model_batches_shards. The results of a shard do not depend on the other shards. STATUS_MEMORY if the
  * workspace cannot be allocated. */
-enum status model_create(const struct model_spec *description, int sets, int shards, struct model **model);
+enum status model_create(const struct model_spec *spec, int sets, int shards, struct model **model);
 void model_destroy(struct model **model);
 
 const struct tensor_table *model_table(const struct model *model);
@@ -29,7 +29,7 @@ void model_initialise(const struct model *model, int64_t seed, float *parameters
  * must stay alive and unchanged until the next call. */
 void model_set_parameters(struct model *model, const float *parameters);
 
-/* Sets the number of pairs per set in the following passes, at most the description's. Deep-sets only. */
+/* Sets the number of pairs per set in the following passes, at most that of the spec. Deep-sets only. */
 void model_set_pairs(struct model *model, int pairs);
 
 /* Forward pass: pairs [sets, pairs, pair_width] -> output [sets, outputs]. Returns early, with an undefined

@@ -7,7 +7,7 @@
 #include "spec/flat_workspace.h"
 
 struct model {
-    struct model_spec description; // `pairs` is that of model_set_pairs, at most that of the plan
+    struct model_spec spec; // `pairs` is that of model_set_pairs, at most that of the plan
     struct tensor_table table;
     const struct network *network;
     int sets;      // per shard
@@ -44,7 +44,7 @@ static inline int shard_from(const struct model *model, int set, int sets)
 /* Element `index` of a buffer that is stored in the model's precision. */
 static inline void *element_at(const struct model *model, const void *buffer, size_t index)
 {
-    return (char *)buffer + index * precision_bytes(model->description.precision);
+    return (char *)buffer + index * precision_bytes(model->spec.precision);
 }
 
 #endif

@@ -24,7 +24,7 @@ enum part { QUERY, KEY, VALUE, VALUE_BIAS, OUTPUT, OUTPUT_BIAS }; // order of th
 
 static size_t offset_of(const struct model *model, enum part part)
 {
-    return model->table.tensors[2 * (model->description.encoder.count + 1) + (int)part].offset;
+    return model->table.tensors[2 * (model->spec.encoder.count + 1) + (int)part].offset;
 }
 
 // embedding = heads * slice; in, stride: width of the last hidden layer and its padded width
@@ -35,7 +35,7 @@ struct sizes {
 
 static struct sizes sizes_of(const struct model *model)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     return (struct sizes){.queries = d->queries,
                           .heads = d->heads,
                           .embedding = d->embed_dim,
@@ -149,18 +149,18 @@ static void set_parameters(struct model *model)
 
 static float *weights_of(const struct model *model, int set)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     return plan_of(model)->weights + (size_t)(set * deep_sets_queries(d)) * (size_t)lanes_stride(d->pairs);
 }
 
 static size_t pooled_row(const struct model *model, int set)
 {
-    return (size_t)set * (size_t)deep_sets_input_stride(&model->description, 0);
+    return (size_t)set * (size_t)deep_sets_input_stride(&model->spec, 0);
 }
 
 static void encode(struct model *model, int set, int sets)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     const struct deep_sets_workspace *plan = plan_of(model);
     uint32_t *signs = model_transposes_gradient(d) ? deep_sets_signs(model, set) : NULL;
     attention_pooling_forward(plan->set_input[0] + pooled_row(model, set), weights_of(model, set), signs,
@@ -206,7 +206,7 @@ static void sum_rows(float *sum, const float *rows, int count, int width)
 static void expand_values(const struct model *model, const struct sizes *s, float *gradient)
 {
     const struct deep_sets_workspace *plan = plan_of(model);
-    int e = s->embedding, last = model->description.encoder.count;
+    int e = s->embedding, last = model->spec.encoder.count;
     size_t count = (size_t)(e * s->in);
     const float *value = model->parameters + offset_of(model, VALUE),
                 *last_bias = model->parameters + bias_offset(model, last),
@@ -261,7 +261,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **argmax)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     const struct deep_sets_workspace *plan = plan_of(model);
     (void)gradient, (void)argmax;
     attention_pooling_backward(
@@ -274,7 +274,7 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
 
 static const void *transposed_gradient(struct model *model, int set, int sets, int rows, bool alone)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     const struct deep_sets_workspace *plan = plan_of(model);
     size_t row = pooled_row(model, set);
     int last = d->encoder.count - 1;

@@ -10,7 +10,7 @@
 
 static void set_parameters(struct model *model)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     const struct tensor *weight = layer_weight(model, encoder_last_layer(model));
     size_t stride = (size_t)last_hidden_stride(model), columns = (size_t)weight->columns;
     for (size_t row = 0; row < (size_t)weight->rows; row++)
@@ -20,7 +20,7 @@ static void set_parameters(struct model *model)
 
 static void encode(struct model *model, int set, int sets)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     const struct deep_sets_workspace *plan = plan_of(model);
     int rows = sets * d->pairs, in = widths_last(&d->encoder);
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
@@ -35,7 +35,7 @@ static void encode(struct model *model, int set, int sets)
 // The bias is added after pooling: it shifts all pairs equally.
 static void embed(struct model *model, int sets)
 {
-    int width = model->description.embed_dim, stride = lanes_stride(width);
+    int width = model->spec.embed_dim, stride = lanes_stride(width);
     const float *pooled = plan_of(model)->set_input[0];
     float *embedding = plan_of(model)->set_input[1];
     for (int set = 0; set < sets; set++)
@@ -48,7 +48,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
                            const struct model_gradients *gradients)
 {
     float *gradient = gradients->of(gradients->context, 0);
-    int width = model->description.embed_dim;
+    int width = model->spec.embed_dim;
     float *db = gradient + bias_offset(model, encoder_last_layer(model));
     memset(db, 0, (size_t)width * sizeof *db);
     bias_gradient(db, dembedding, sets, width, width, PRECISION_FP32);
@@ -59,7 +59,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **argmax)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     const struct deep_sets_workspace *plan = plan_of(model);
     int width = d->embed_dim, stride = lanes_stride(width);
     struct max_pooling_argmax list = {.row = plan->row, .first = plan->first, .column = plan->column};

@@ -7,12 +7,12 @@
 
 static float mean_scale(const struct model *model)
 {
-    return 1.0f / (float)model->description.pairs;
+    return 1.0f / (float)model->spec.pairs;
 }
 
 static void encode(struct model *model, int set, int sets)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int stride = last_hidden_stride(model);
     sum_pooling_forward(plan_of(model)->set_input[0] + (size_t)set * (size_t)stride,
                         deep_sets_signs(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
@@ -22,7 +22,7 @@ static void encode(struct model *model, int set, int sets)
 // The sum is the mean times the number of pairs, the encoder's last bias included.
 static void scale_embedding(const struct model *model, float *embedding, int sets)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     if (d->pooling != POOLING_SUM)
         return;
     for (int i = 0; i < sets * d->embed_dim; i++)
@@ -46,7 +46,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **argmax)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int stride = last_hidden_stride(model);
     const float *dpooled = plan_of(model)->set_gradient[0];
     (void)gradient, (void)argmax;
@@ -58,7 +58,7 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
 
 static const void *transposed_gradient(struct model *model, int set, int sets, int rows, bool alone)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int stride = last_hidden_stride(model);
     const float *dpooled = plan_of(model)->set_gradient[0];
     void *transposed = plan_of(model)->transposed_gradient;

@@ -10,14 +10,14 @@
 // mean.
 static void *embedding_of(const struct model *model, int set)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     return element_at(model, plan_of(model)->embedding,
                       (size_t)set * (size_t)d->pairs * (size_t)lanes_stride(d->embed_dim));
 }
 
 static void encode(struct model *model, int set, int sets)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int rows = sets * d->pairs, in = widths_last(&d->encoder);
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
     void *h = deep_sets_activation(model, d->encoder.count - 1, set), *z = embedding_of(model, set);
@@ -31,7 +31,7 @@ static void encode(struct model *model, int set, int sets)
 // Copies the padded moments [S, 2, stride] to the decoder's input [S, 2 E].
 static void embed(struct model *model, int sets)
 {
-    int width = model->description.embed_dim, stride = lanes_stride(width);
+    int width = model->spec.embed_dim, stride = lanes_stride(width);
     const float *moments = plan_of(model)->set_input[0];
     float *embedding = plan_of(model)->set_input[1];
     for (int row = 0; row < 2 * sets; row++)
@@ -44,7 +44,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
                            const struct model_gradients *gradients)
 {
     float *gradient = gradients->of(gradients->context, 0);
-    int width = model->description.embed_dim, stride = lanes_stride(width);
+    int width = model->spec.embed_dim, stride = lanes_stride(width);
     float *dmoments = plan_of(model)->set_gradient[0];
     float *db = gradient + bias_offset(model, encoder_last_layer(model));
     memset(db, 0, (size_t)width * sizeof *db);
@@ -58,7 +58,7 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **argmax)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     const struct tensor *weight = layer_weight(model, encoder_last_layer(model));
     int rows = sets * d->pairs, in = weight->columns, width = d->embed_dim;
     int in_stride = last_hidden_stride(model), stride = lanes_stride(width);

@@ -7,26 +7,25 @@
 
 static bool has_relu(const struct model *model, int k)
 {
-    return k >= 1 && k <= model->description.decoder.count;
+    return k >= 1 && k <= model->spec.decoder.count;
 }
 
 // Input of layer k from `set` on, fp32.
 static float *set_input(const struct model *model, int k, int set)
 {
-    return plan_of(model)->set_input[k] +
-           (size_t)set * (size_t)deep_sets_input_stride(&model->description, k);
+    return plan_of(model)->set_input[k] + (size_t)set * (size_t)deep_sets_input_stride(&model->spec, k);
 }
 
 // Input of layer k from `set` on, as GEMM operand in the model's precision.
 static void *set_operand(const struct model *model, int k, int set)
 {
     return element_at(model, plan_of(model)->set_operand[k],
-                      (size_t)set * (size_t)deep_sets_input_stride(&model->description, k));
+                      (size_t)set * (size_t)deep_sets_input_stride(&model->spec, k));
 }
 
 static void multiply_sets(const struct model *model, int k, int set, int sets, float *z)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int layer = set_layers_index(model, k), out = layer_weight(model, layer)->rows,
         ld = deep_sets_input_stride(d, k);
     const float *bias = model->parameters + bias_offset(model, layer);
@@ -53,7 +52,7 @@ void set_layers_forward(struct model *model, int k, int sets, float *z)
 static void multiply_sets_backward(const struct model *model, int k, int set, int sets, const float *dz,
                                    float *dinput, float *gradient)
 {
-    const struct model_spec *d = &model->description;
+    const struct model_spec *d = &model->spec;
     int layer = set_layers_index(model, k), out = layer_weight(model, layer)->rows;
     int in = deep_sets_input_width(d, k), ld = deep_sets_input_stride(d, k);
     float *db = gradient + bias_offset(model, layer);
@@ -72,7 +71,7 @@ const float *set_layers_backward(struct model *model, int k, int sets, const flo
                                  const struct model_gradients *gradients)
 {
     const struct tensor *weight = layer_weight(model, set_layers_index(model, k));
-    size_t out = (size_t)weight->rows, ld = (size_t)deep_sets_input_stride(&model->description, k);
+    size_t out = (size_t)weight->rows, ld = (size_t)deep_sets_input_stride(&model->spec, k);
     float *dinput = plan_of(model)->set_gradient[k % 2];
     for (int set = 0, shard = 0, count; set < sets; set += count, shard++) {
         count = shard_from(model, set, sets);

@@ -10,7 +10,7 @@ static inline int set_layers_index(const struct model *model, int k)
 {
     if (k == 0)
         return encoder_last_layer(model);
-    return model->table.count / 2 - deep_sets_set_layers(&model->description) + k;
+    return model->table.count / 2 - deep_sets_set_layers(&model->spec) + k;
 }
 
 /* Forward pass of layer k after pooling, shard by shard: z = x W^T + b, then ReLU if the layer has one.
