@@ -1,4 +1,4 @@
-/* What the files of the store need of a view beyond store.h. None of these functions calls h5_settle. */
+/* Functions of a view that the store's own files use, beyond store.h. None of them calls h5_settle. */
 #ifndef STORE_VIEW_H
 #define STORE_VIEW_H
 
