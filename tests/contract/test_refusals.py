@@ -52,7 +52,7 @@ def test_not_hdf5(finished: Sweep, tmp_path: Path, content: bytes) -> None:
     results = tmp_path / "x.h5"
     results.write_bytes(content)
     result = run(2, finished.yaml, results)
-    assert result.code == 2 and result.says("x.h5", "no results file", "-o"), result
+    assert result.code == 2 and result.says("x.h5", "not a results file", "-o"), result
     assert refused(weightsweep("status", results), "x.h5", "not an HDF5 file")
     assert results.read_bytes() == content
 
@@ -63,7 +63,7 @@ def test_not_ours(finished: Sweep, tmp_path: Path) -> None:
         file["run"] = [1, 2, 3]
     before = results.read_bytes()
     result = run(2, finished.yaml, results)
-    assert result.code == 2 and result.says("x.h5", "no results file", "-o"), result
+    assert result.code == 2 and result.says("x.h5", "not a results file", "-o"), result
     assert refused(weightsweep("status", results), "x.h5", "not a weightsweep results file")
     assert results.read_bytes() == before
 
