@@ -1,6 +1,7 @@
 """Errors of the Python commands: a message and the contract's exit codes instead of a traceback, for any file, file
 name, terminal and working folder."""
 
+import faulthandler
 import os
 import subprocess
 import sys
@@ -73,6 +74,7 @@ def test_damaged_bytes_are_results_errors(small: Path, tmp_path: Path) -> None:
         path.write_bytes(content)
         child = os.fork()
         if child == 0:
+            faulthandler.disable()  # pytest's would print a trace of each crash
             try:
                 open_runs(path)
                 os._exit(0)

@@ -287,7 +287,7 @@ def test_watch(browser: Any, tmp_path: Path) -> None:
         server.send_signal(signal.SIGINT)
         _, errors = server.communicate(timeout=20)
         assert server.returncode == 0 and errors == ""
-        WebDriverWait(browser, 20).until(lambda _: "The server has ended" in browser.find_element("id", "notice").text)
+        WebDriverWait(browser, 20).until(lambda _: "The server has stopped" in browser.find_element("id", "notice").text)
     finally:
         server.kill()
         server.wait()
