@@ -14,7 +14,8 @@ import h5py
 import numpy as np
 import pytest
 from conftest import Sweep
-from harness import KILLED, LIMIT, Job, checkpoint, columns, differences, promised_bits, run, send, session, start, weightsweep, write_sweep
+from disk import bad_disk, read_trace
+from harness import KILLED, LIMIT, Job, checkpoint, columns, differences, promised_bits, run, send, session, start, wait_until, weightsweep, write_sweep
 
 ROUNDS = int(os.environ.get("CAMPAIGN", "10"))
 KILLS = 3  # of a round at most, before it may end undisturbed
@@ -123,21 +124,21 @@ def test_half_of_the_kills_leave_runs_with_checkpoints() -> None:
 
 
 def test_kill_while_the_file_is_made(tmp_path: Path) -> None:
+    """Creating the file takes milliseconds. So rank 0 hangs at a random call that writes results.h5.part, and the job is killed there."""
     sweep = write_sweep(tmp_path / "many.yaml", training={"steps": 2}, evaluation={"generators": 16}, axes={"seed": list(range(200))})
     (tmp_path / "killed").mkdir()
-    whole, results = tmp_path / "whole.h5", tmp_path / "killed" / "results.h5"
-    assert run(2, sweep, whole, "--quiet").code == 0
-    chance, half_made = random.Random(1), 0
-    part = results.with_name("results.h5.part")
-    for _ in range(max(4, ROUNDS // 2)):
-        with start(2, sweep, results, "--quiet") as job:
-            wait(job, part.exists, chance.uniform(0, 0.05))
-            half_made += part.exists()
-            assert kill_somebody(chance, job) != 0
-        check(results)
-        results.unlink(missing_ok=True)
-    print(f"{half_made} kills met a file half made")
-    assert half_made > 0
+    whole, trace, results = tmp_path / "whole.h5", tmp_path / "trace", tmp_path / "killed" / "results.h5"
+    assert run(2, sweep, whole, "--quiet", env=bad_disk(whole, trace=trace)).code == 0
+    kinds = [call.kind for call in read_trace(trace)]
+    calls = sum(kind in "wts" for kind in kinds[: kinds.index("r")])  # writes, truncations and syncs of results.h5.part
+    chance, part = random.Random(1), results.with_name("results.h5.part")
+    for nth in chance.sample(range(1, calls + 1), min(calls, max(4, ROUNDS // 2))):
+        with start(2, sweep, results, "--quiet", env=bad_disk(results, error="HANG", on="part", nth=nth)) as job:
+            wait_until(part.exists, "the incomplete file")
+            time.sleep(chance.uniform(0, 0.05))
+            job.end()
+        assert part.exists() and not results.exists(), f"stopped at call {nth} of {calls}"
+    print(f"{calls} calls write the file")
     finish(chance, Sweep(sweep, whole), results)
 
 
