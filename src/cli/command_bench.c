@@ -194,7 +194,7 @@ static enum status measure_step(struct bench *bench, const char *name, const str
     double flops = run->training.batch * model_step_flops(&run->model); // without the optimizer's
     struct line *line = &bench->line;
     line_begin(line, name);
-    bool sets = run->model.kind == MODEL_DEEP_SETS;
+    bool sets = model_reads_sets(&run->model);
     line_text(line, "model", settings_choice(SETTING_MODEL, (int)run->model.kind));
     line_text(line, "pooling", sets ? settings_choice(SETTING_POOLING, (int)run->model.pooling) : "none");
     line_text(line, "precision", settings_choice(SETTING_PRECISION, (int)run->model.precision));

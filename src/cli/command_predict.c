@@ -115,7 +115,7 @@ static enum status check_tensors(const struct store_view *view, const struct run
 
 static enum status check_count(const struct run_spec *run, const struct pairs *pairs, const char *path)
 {
-    if (run->model.kind != MODEL_DEEP_SETS && pairs->count != run->task.equations)
+    if (!model_reads_sets(&run->model) && pairs->count != run->task.equations)
         FAIL(STATUS_USAGE, "%s: %d pair%s; the model of run %s takes exactly %d", path, pairs->count,
              pairs->count == 1 ? "" : "s", run->id, run->task.equations);
     return STATUS_OK;

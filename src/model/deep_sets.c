@@ -12,11 +12,8 @@
 #include <assert.h>
 #include <string.h>
 
-static const struct pooling *const poolings[] = {[POOLING_MEAN] = &pooling_mean,
-                                                 [POOLING_SUM] = &pooling_mean,
-                                                 [POOLING_MAX] = &pooling_max,
-                                                 [POOLING_MOMENTS] = &pooling_moments,
-                                                 [POOLING_ATTENTION] = &pooling_attention};
+#define POOLING_ARITHMETIC(NAME, word, code, ...) [POOLING_##NAME] = &pooling_##code,
+static const struct pooling *const poolings[POOLING_KINDS] = {POOLINGS(POOLING_ARITHMETIC)};
 
 static const struct pooling *pooling_of(const struct model *model)
 {
@@ -40,15 +37,15 @@ static void prepare_first_layer(const struct model *model)
 // unmerged.
 static bool is_packed(const struct model *model, int layer)
 {
-    return model->spec.pooling != POOLING_ATTENTION || layer < set_layers_index(model, 0) ||
+    return model_pooling_method(&model->spec) != POOLS_ATTENTION || layer < set_layers_index(model, 0) ||
            layer >= set_layers_index(model, 1);
 }
 
-// Max pooling computes the backward pass of the encoder's last layer itself, over few rows and without a
-// GEMM.
+// A pooling that selects pairs computes the backward pass of the encoder's last layer itself, over few rows
+// and without a GEMM.
 static bool has_backward_gemm(const struct model *model, int layer)
 {
-    return model->spec.pooling != POOLING_MAX || layer != set_layers_index(model, 0);
+    return model_pooling_method(&model->spec) != POOLS_SELECTED || layer != set_layers_index(model, 0);
 }
 
 static void pack_weight(const struct model *model, int layer)

@@ -7,10 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const struct network *const networks[] = {[MODEL_LINEAR] = &flat_network,
-                                                 [MODEL_X_LINEAR] = &flat_network,
-                                                 [MODEL_RES_LINEAR] = &flat_network,
-                                                 [MODEL_DEEP_SETS] = &deep_sets_network};
+#define NETWORK(NAME, word, code, ...) [MODEL_##NAME] = &code##_network,
+static const struct network *const networks[MODEL_KINDS] = {MODELS(NETWORK)};
 
 enum status model_create(const struct model_spec *spec, int sets, int shards, struct model **out)
 {

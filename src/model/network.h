@@ -31,7 +31,8 @@ struct network {
     void (*expand_gradient)(struct model *model, float *gradient); // NULL: nothing to expand
 };
 
-extern const struct network deep_sets_network, flat_network;
+#define DECLARE_NETWORK(NAME, word, code, ...) extern const struct network code##_network;
+MODELS(DECLARE_NETWORK)
 
 /* Number of sets from `set` to the end of its shard. A GEMM never has rows of two shards, since
  * the bits of a library's results depend on the number of rows. */

@@ -47,7 +47,7 @@ struct pooling {
     void (*expand_gradient)(struct model *model, float *gradient);
 };
 
-/* Mean and sum; maximum; mean and standard deviation; learned queries. */
-extern const struct pooling pooling_mean, pooling_max, pooling_moments, pooling_attention;
+#define DECLARE_POOLING(NAME, word, code, ...) extern const struct pooling pooling_##code;
+POOLINGS(DECLARE_POOLING)
 
 #endif

@@ -1,7 +1,6 @@
 #include "spec/deep_sets_workspace.h"
 
 #include "spec/arena.h"
-#include "spec/flat_workspace.h"
 
 int deep_sets_set_layers(const struct model_spec *model)
 {
@@ -17,16 +16,10 @@ int deep_sets_input_width(const struct model_spec *model, int k)
 
 static int pooled_stride(const struct model_spec *model)
 {
-    switch (model->pooling) {
-    case POOLING_MAX:
-        return lanes_stride(model->embed_dim);
-    case POOLING_MOMENTS:
-        return 2 * lanes_stride(model->embed_dim);
-    case POOLING_ATTENTION:
-        return deep_sets_queries(model) * lanes_stride(widths_last(&model->encoder));
-    default:
-        return lanes_stride(widths_last(&model->encoder));
-    }
+    if (model_embeds_pairs(model))
+        return model_embedding_width(model) / model->embed_dim * lanes_stride(model->embed_dim);
+    int rows = model_pooling_method(model) == POOLS_ATTENTION ? deep_sets_queries(model) : 1;
+    return rows * lanes_stride(widths_last(&model->encoder));
 }
 
 int deep_sets_input_stride(const struct model_spec *model, int k)
@@ -36,7 +29,7 @@ int deep_sets_input_stride(const struct model_spec *model, int k)
 
 bool deep_sets_keeps(const struct model_spec *model, int i)
 {
-    return i == model->encoder.count - 1 ? !model_pools_by_sum(model) : i > 0;
+    return i == model->encoder.count - 1 ? model_pooling_method(model) != POOLS_HIDDEN : i > 0;
 }
 
 static void take_weights(const struct tensor_table *table, enum precision precision,
@@ -172,30 +165,26 @@ size_t deep_sets_workspace_plan(const struct model_spec *model, int sets, int sh
                                       ? arena_elements(arena, tile_rows, first, precision)
                                       : workspace->activation[0];
     take_set_layers(model, all, workspace, arena);
-    switch (model->pooling) {
-    case POOLING_MAX:
+    switch (model_pooling_method(model)) {
+    case POOLS_SELECTED:
         take_max(model, all, workspace, arena);
         break;
-    case POOLING_MOMENTS:
+    case POOLS_EMBEDDINGS:
         workspace->embedding =
             arena_elements(arena, all * pairs, (size_t)lanes_stride(model->embed_dim), precision);
         break;
-    case POOLING_ATTENTION:
+    case POOLS_ATTENTION:
         take_attention(model, all, workspace, arena);
         if (model_transposes_gradient(model))
             take_transposed(model, all, tile_rows, workspace, arena);
         break;
-    default:
+    case POOLS_HIDDEN:
         take_transposed(model, all, tile_rows, workspace, arena);
     }
     return arena->floats;
 }
 
-size_t model_workspace_bytes(const struct model_spec *model, int sets, int shards)
+size_t deep_sets_workspace_floats(const struct model_spec *model, int sets, int shards)
 {
-    size_t floats =
-        model->kind == MODEL_DEEP_SETS
-            ? deep_sets_workspace_plan(model, sets, shards, NULL, &(struct deep_sets_workspace){0})
-            : flat_workspace_plan(model, sets, shards, NULL, &(struct flat_workspace){0});
-    return floats * sizeof(float);
+    return deep_sets_workspace_plan(model, sets, shards, NULL, &(struct deep_sets_workspace){0});
 }

@@ -65,6 +65,9 @@ struct deep_sets_workspace {
 size_t deep_sets_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
                                 struct deep_sets_workspace *workspace);
 
+/* Length of that workspace in floats. */
+size_t deep_sets_workspace_floats(const struct model_spec *model, int sets, int shards);
+
 /* Whether the activations of the encoder's hidden layer i are kept for the backward pass, for all sets. */
 bool deep_sets_keeps(const struct model_spec *model, int i);
 

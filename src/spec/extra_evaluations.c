@@ -49,7 +49,7 @@ int extra_evaluations_list(const struct training *training, const struct model_s
     }
     for (int i = 0; i < settings->set_sizes.count; i++) {
         *at = as_trained;
-        at->defined = model->kind == MODEL_DEEP_SETS; // the number of inputs of a flat model is fixed
+        at->defined = model_reads_sets(model); // the number of inputs of a flat model is fixed
         at->task.equations = at->model.pairs = settings->set_sizes.width[i];
         at++;
     }

@@ -151,3 +151,8 @@ size_t flat_workspace_plan(const struct model_spec *model, int sets, int shards,
         workspace->output_gradient = arena_elements(&arena, rows, (size_t)model->outputs, precision);
     return arena.floats;
 }
+
+size_t flat_workspace_floats(const struct model_spec *model, int sets, int shards)
+{
+    return flat_workspace_plan(model, sets, shards, NULL, &(struct flat_workspace){0});
+}

@@ -65,4 +65,7 @@ int flat_backward_stride(const struct model_spec *model, const struct flat_gemm 
 size_t flat_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
                            struct flat_workspace *workspace);
 
+/* Length of that workspace in floats. */
+size_t flat_workspace_floats(const struct model_spec *model, int sets, int shards);
+
 #endif

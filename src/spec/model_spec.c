@@ -1,5 +1,8 @@
 #include "spec/model_spec.h"
 
+#include "spec/deep_sets_workspace.h"
+#include "spec/flat_workspace.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -52,7 +55,7 @@ static int flat_inputs(const struct model_spec *model)
 }
 
 // linear and x-linear. x-linear feeds its input again to the layer after every hidden layer.
-static void add_linear(struct tensor_table *table, const struct model_spec *model)
+static void linear_tensors(const struct model_spec *model, struct tensor_table *table)
 {
     int in = flat_inputs(model), refed = model->kind == MODEL_X_LINEAR ? in : 0;
     for (int i = 0; i < model->hidden.count; i++) {
@@ -64,7 +67,7 @@ static void add_linear(struct tensor_table *table, const struct model_spec *mode
     add_dense(table, "output", model->outputs, in);
 }
 
-static void add_res_linear(struct tensor_table *table, const struct model_spec *model)
+static void res_linear_tensors(const struct model_spec *model, struct tensor_table *table)
 {
     int width = model->hidden.width[0];
     add_dense(table, "input", width, flat_inputs(model));
@@ -82,16 +85,22 @@ static void mark_hidden_matrices(struct tensor_table *table)
         table->tensors[i].hidden_matrix = table->tensors[i].columns > 0 && i != first && i != last;
 }
 
+static const struct {
+    enum pooling_method method;
+    int embeddings; // in the result
+} poolings[POOLING_KINDS] = {
+#define POOLING_ROW(NAME, word, code, method, embeddings) [POOLING_##NAME] = {method, embeddings},
+    POOLINGS(POOLING_ROW)};
+
+enum pooling_method model_pooling_method(const struct model_spec *model)
+{
+    return poolings[model->pooling].method;
+}
+
 int model_embedding_width(const struct model_spec *model)
 {
-    switch (model->pooling) {
-    case POOLING_MOMENTS:
-        return 2 * model->embed_dim;
-    case POOLING_ATTENTION:
-        return model->queries * model->embed_dim;
-    default:
-        return model->embed_dim;
-    }
+    int embeddings = poolings[model->pooling].embeddings;
+    return (embeddings ? embeddings : model->queries) * model->embed_dim;
 }
 
 // The keys have no bias: it would add the same value to all scores of a query, which softmax ignores.
@@ -105,10 +114,10 @@ static void add_attention(struct tensor_table *table, int queries, int width)
 
 static bool attends(const struct model_spec *model)
 {
-    return model->kind == MODEL_DEEP_SETS && model->pooling == POOLING_ATTENTION;
+    return model_reads_sets(model) && model_pooling_method(model) == POOLS_ATTENTION;
 }
 
-static void add_deep_sets(struct tensor_table *table, const struct model_spec *model)
+static void deep_sets_tensors(const struct model_spec *model, struct tensor_table *table)
 {
     add_stack(table, "encoder.net", model->pair_width, &model->encoder, model->embed_dim);
     if (attends(model))
@@ -116,15 +125,18 @@ static void add_deep_sets(struct tensor_table *table, const struct model_spec *m
     add_stack(table, "decoder", model_embedding_width(model), &model->decoder, model->outputs);
 }
 
+static const struct {
+    void (*tensors)(const struct model_spec *model, struct tensor_table *table);
+    size_t (*workspace_floats)(const struct model_spec *model, int sets, int shards);
+} models[MODEL_KINDS] = {
+#define MODEL_ROW(NAME, word, network, reads_sets, tensors)                                                  \
+    [MODEL_##NAME] = {tensors, network##_workspace_floats},
+    MODELS(MODEL_ROW)};
+
 void model_tensors(const struct model_spec *model, struct tensor_table *table)
 {
     memset(table, 0, sizeof *table);
-    if (model->kind == MODEL_RES_LINEAR)
-        add_res_linear(table, model);
-    else if (model->kind != MODEL_DEEP_SETS)
-        add_linear(table, model);
-    else
-        add_deep_sets(table, model);
+    models[model->kind].tensors(model, table);
     mark_hidden_matrices(table);
     if (attends(model))
         table->tensors[2 * (model->encoder.count + 1)].hidden_matrix =
@@ -170,16 +182,16 @@ static void forward_multiply_adds(const struct model_spec *model, double *pair, 
     *pair = multiply_adds(model->pair_width, &model->encoder);
     *set = multiply_adds(model_embedding_width(model), &model->decoder) +
            (double)widths_last(&model->decoder) * model->outputs;
-    switch (model->pooling) {
-    case POOLING_MAX:
-    case POOLING_MOMENTS:
+    switch (model_pooling_method(model)) {
+    case POOLS_EMBEDDINGS:
+    case POOLS_SELECTED:
         *pair += last * width;
         break;
-    case POOLING_ATTENTION: // scores per pair; merged values and output weight per set
+    case POOLS_ATTENTION: // scores per pair; merged values and output weight per set
         *pair += (double)model->queries * model->heads * last;
         *set += model->queries * (last + width) * width;
         break;
-    default:
+    case POOLS_HIDDEN:
         *set += last * width;
     }
 }
@@ -201,7 +213,7 @@ static void flat_multiply_adds(const struct model_spec *model, double *forward, 
 
 double model_forward_flops(const struct model_spec *model)
 {
-    if (model->kind != MODEL_DEEP_SETS) {
+    if (!model_reads_sets(model)) {
         double forward, input_gradient;
         flat_multiply_adds(model, &forward, &input_gradient);
         return 2 * forward;
@@ -213,7 +225,7 @@ double model_forward_flops(const struct model_spec *model)
 
 double model_step_flops(const struct model_spec *model)
 {
-    if (model->kind != MODEL_DEEP_SETS) {
+    if (!model_reads_sets(model)) {
         double forward, input_gradient;
         flat_multiply_adds(model, &forward, &input_gradient);
         return 2 * (3 * forward - input_gradient);
@@ -232,7 +244,7 @@ bool model_transposes_gradient(const struct model_spec *model)
 
 int model_tile_sets(const struct model_spec *model, int sets)
 {
-    if (model->kind != MODEL_DEEP_SETS)
+    if (!model_reads_sets(model))
         return sets; // one row per set
     // Activations and gradients of every pair, in tiles of equal size.
     double elements = widths_sum(&model->encoder) + (model_embeds_pairs(model) ? model->embed_dim : 0);
@@ -240,4 +252,9 @@ int model_tile_sets(const struct model_spec *model, int sets)
     double tiles = bytes / TILE_BYTES;
     int count = tiles >= sets ? sets : (int)tiles + 1;
     return (sets + count - 1) / count;
+}
+
+size_t model_workspace_bytes(const struct model_spec *model, int sets, int shards)
+{
+    return models[model->kind].workspace_floats(model, sets, shards) * sizeof(float);
 }

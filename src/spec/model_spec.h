@@ -12,9 +12,48 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum model_kind { MODEL_LINEAR, MODEL_X_LINEAR, MODEL_RES_LINEAR, MODEL_DEEP_SETS };
+/* The models: NAME in enum model_kind, word in sweep files, network that computes it, whether it reads sets
+ * of any size (or all pairs of a set as one flat row of fixed length), function that lists its tensors. A
+ * network N is `N_network` in src/model, and `N_workspace_floats` in src/spec is the length of its workspace.
+ */
+#define MODELS(MODEL)                                                                                        \
+    MODEL(LINEAR, "linear", flat, false, linear_tensors)                                                     \
+    MODEL(X_LINEAR, "x-linear", flat, false, linear_tensors)                                                 \
+    MODEL(RES_LINEAR, "res-linear", flat, false, res_linear_tensors)                                         \
+    MODEL(DEEP_SETS, "deep-sets", deep_sets, true, deep_sets_tensors)
 
-enum pooling_kind { POOLING_MEAN, POOLING_SUM, POOLING_MAX, POOLING_MOMENTS, POOLING_ATTENTION };
+/* What a pooling reads. Its workspace, its FLOPs and the place of the encoder's last layer follow. */
+enum pooling_method {
+    POOLS_HIDDEN,     // linear in the last hidden layer; the encoder's last layer, linear too, comes after it
+    POOLS_EMBEDDINGS, // the embedding of every pair, in forward and backward pass
+    POOLS_SELECTED,   // the embedding of every pair, of which it selects one per element of the result
+    POOLS_ATTENTION,  // the last hidden layer, weighted per query and head
+};
+
+/* The poolings: NAME in enum pooling_kind, word in sweep files, arithmetic, method, embeddings in the result.
+ * The arithmetic A is `pooling_A` in src/model/pooling_A.c. With attention the result has one embedding per
+ * query. */
+#define POOLINGS(POOLING)                                                                                    \
+    POOLING(MEAN, "mean", mean, POOLS_HIDDEN, 1)                                                             \
+    POOLING(SUM, "sum", mean, POOLS_HIDDEN, 1)                                                               \
+    POOLING(MAX, "max", max, POOLS_SELECTED, 1)                                                              \
+    POOLING(MOMENTS, "moments", moments, POOLS_EMBEDDINGS, 2)                                                \
+    POOLING(ATTENTION, "attention", attention, POOLS_ATTENTION, 0)
+
+#define MODEL_KIND(NAME, ...)   MODEL_##NAME,
+#define POOLING_KIND(NAME, ...) POOLING_##NAME,
+enum model_kind { MODELS(MODEL_KIND) MODEL_KINDS };
+enum pooling_kind { POOLINGS(POOLING_KIND) POOLING_KINDS };
+
+/* Bits of enum model_kind and enum pooling_kind. */
+#define MODEL_BIT(NAME, word, network, reads_sets, tensors) | (unsigned)(reads_sets) << MODEL_##NAME
+#define ATTENTION_BIT(NAME, word, code, method, embeddings)                                                  \
+    | (unsigned)((method) == POOLS_ATTENTION) << POOLING_##NAME
+enum {
+    MODELS_OF_SETS = 0 MODELS(MODEL_BIT),
+    MODELS_OF_ROWS = (1u << MODEL_KINDS) - 1 - MODELS_OF_SETS,
+    POOLINGS_WITH_QUERIES = 0 POOLINGS(ATTENTION_BIT),
+};
 
 struct model_spec {
     enum model_kind kind;
@@ -88,17 +127,20 @@ static inline int model_round_rows(int rows, enum precision precision)
  * than writing the gradient in both forms. */
 bool model_transposes_gradient(const struct model_spec *model);
 
-/* Whether pooling is linear in the last hidden layer. The encoder's last layer, also linear, then comes after
- * pooling. */
-static inline bool model_pools_by_sum(const struct model_spec *model)
+/* Whether the model reads sets of any size. The other models have a fixed number of inputs. */
+static inline bool model_reads_sets(const struct model_spec *model)
 {
-    return model->pooling == POOLING_MEAN || model->pooling == POOLING_SUM;
+    return MODELS_OF_SETS & 1u << model->kind;
 }
+
+/* What the model's pooling reads. */
+enum pooling_method model_pooling_method(const struct model_spec *model);
 
 /* Whether pooling needs the embedding of every pair. The encoder's last layer then comes before pooling. */
 static inline bool model_embeds_pairs(const struct model_spec *model)
 {
-    return model->pooling == POOLING_MAX || model->pooling == POOLING_MOMENTS;
+    enum pooling_method method = model_pooling_method(model);
+    return method == POOLS_EMBEDDINGS || method == POOLS_SELECTED;
 }
 
 /* Whether several shards go through a model together, so that the layers of flat models and the layers after
@@ -106,7 +148,7 @@ static inline bool model_embeds_pairs(const struct model_spec *model)
  * pass. */
 static inline bool model_batches_shards(const struct model_spec *model)
 {
-    return model->kind != MODEL_DEEP_SETS || model_pools_by_sum(model);
+    return !model_reads_sets(model) || model_pooling_method(model) == POOLS_HIDDEN;
 }
 
 /* Bytes of a model's workspace for `shards` shards of `sets` sets at a time. */

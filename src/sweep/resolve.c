@@ -198,7 +198,7 @@ static bool resolve_pairs(const struct check *check)
 static void check_range(const struct check *check)
 {
     const struct run_spec *run = check->run;
-    if (run->task.equation_range.count > 0 && run->model.kind != MODEL_DEEP_SETS)
+    if (run->task.equation_range.count > 0 && !model_reads_sets(&run->model))
         ADD(check, SETTING_EQUATION_RANGE, SETTING_MODEL,
             "`%s` reads a fixed number of pairs; expected model `deep-sets`, or no range",
             settings_choice(SETTING_MODEL, (int)run->model.kind));
@@ -209,7 +209,7 @@ static void check_range(const struct check *check)
 static void check_model_fits(const struct check *check)
 {
     const struct run_spec *run = check->run;
-    if (run->task.kind == TASK_MLP_FORWARD && run->model.kind == MODEL_DEEP_SETS)
+    if (run->task.kind == TASK_MLP_FORWARD && model_reads_sets(&run->model))
         ADD(check, SETTING_MODEL, SETTING_TASK,
             "`%s` reads a set of pairs, and `%s` has none; expected `linear`, `x-linear` or `res-linear`",
             settings_choice(SETTING_MODEL, (int)run->model.kind),
@@ -268,7 +268,7 @@ static int divisor_up_to(int number, int max)
 static void check_heads(const struct check *check)
 {
     const struct model_spec *model = &check->run->model;
-    if (model->kind != MODEL_DEEP_SETS || model->pooling != POOLING_ATTENTION ||
+    if (!model_reads_sets(model) || model_pooling_method(model) != POOLS_ATTENTION ||
         !is_valid(check, SETTING_HEADS) || !is_valid(check, SETTING_EMBED_DIM) ||
         model->embed_dim % model->heads == 0)
         return;
@@ -306,7 +306,7 @@ static void check_size(const struct check *check, enum setting_id first, enum se
 // Elements of the attention weights and weighted sums of `shard` sets; 0 for other poolings.
 static double attention_elements(const struct model_spec *model, double shard, double pairs)
 {
-    return model->pooling == POOLING_ATTENTION
+    return model_pooling_method(model) == POOLS_ATTENTION
                ? shard * model->queries * model->heads * (widths_max(&model->encoder) + pairs)
                : 0;
 }
@@ -315,7 +315,7 @@ static double attention_elements(const struct model_spec *model, double shard, d
 static void check_set_sizes(const struct check *check, double shard)
 {
     const struct model_spec *model = &check->run->model;
-    double pairs = model->kind == MODEL_DEEP_SETS ? widths_max(&check->run->training.extra.set_sizes) : 0;
+    double pairs = model_reads_sets(model) ? widths_max(&check->run->training.extra.set_sizes) : 0;
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_ENCODER, "a layer's output for one set",
                widths_max(&model->encoder) * pairs);
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_BATCH, "the pairs of a shard",

@@ -5,8 +5,9 @@
 #include <string.h>
 
 static const char *const tasks[] = {"mlp-forward", "linear-inverse", "mlp-inverse", NULL};
-static const char *const models[] = {"linear", "x-linear", "res-linear", "deep-sets", NULL};
-static const char *const poolings[] = {"mean", "sum", "max", "moments", "attention", NULL};
+#define WORD(NAME, word, ...) word,
+static const char *const models[] = {MODELS(WORD) NULL};
+static const char *const poolings[] = {POOLINGS(WORD) NULL};
 static const char *const inits[] = {"lecun", "normal", NULL};
 static const char *const activations[] = {"relu", "leaky-relu", "tanh", "gelu", NULL};
 static const char *const objectives[] = {"functional", "weights", NULL};
@@ -16,8 +17,6 @@ static const char *const distributions[] = {"uniform", "wide", "shifted", NULL};
 static const char *const precisions[] = {"fp32", "bf16", NULL};
 
 enum {
-    SETS = 1u << MODEL_DEEP_SETS,
-    FLAT = 1u << MODEL_LINEAR | 1u << MODEL_X_LINEAR | 1u << MODEL_RES_LINEAR,
     NETWORKS = 1u << TASK_MLP_FORWARD | 1u << TASK_MLP_INVERSE, // tasks whose generators are networks
     INVERSE = 1u << TASK_LINEAR_INVERSE | 1u << TASK_MLP_INVERSE,
 };
@@ -58,10 +57,10 @@ const struct setting settings[SETTINGS] = {
         REAL(equation_ratio, NULL, 0, 1e6), .outside_id = true},
     [SETTING_EMBED_DIM] = {
         GROUP_TOP, "embed_dim", "embed_dim", "1", "width of the embedding",
-        INTEGER(model.embed_dim, "128", 1, 65536), .models = SETS},
+        INTEGER(model.embed_dim, "128", 1, 65536), .models = MODELS_OF_SETS},
     [SETTING_POOLING] = {
         GROUP_TOP, "pooling", "pooling", "1", "pooling over the pairs of a set",
-        CHOICE(model.pooling, "mean", poolings), .models = SETS},
+        CHOICE(model.pooling, "mean", poolings), .models = MODELS_OF_SETS},
     [SETTING_SEED] = {
         GROUP_TOP, "seed", "seed", "1", "seed of all random numbers",
         INTEGER(training.seed, "1", 0, 9007199254740992)},
@@ -123,19 +122,19 @@ const struct setting settings[SETTINGS] = {
 
     [SETTING_ENCODER] = {
         GROUP_NETWORK, "encoder", "encoder", "1", "hidden widths of the pair encoder",
-        WIDTHS(model.encoder, "[128, 256]", WIDTHS_MAX, 65536), .models = SETS},
+        WIDTHS(model.encoder, "[128, 256]", WIDTHS_MAX, 65536), .models = MODELS_OF_SETS},
     [SETTING_DECODER] = {
         GROUP_NETWORK, "decoder", "decoder", "1", "hidden widths of the decoder",
-        WIDTHS(model.decoder, "[256, 128]", WIDTHS_MAX, 65536), .models = SETS},
+        WIDTHS(model.decoder, "[256, 128]", WIDTHS_MAX, 65536), .models = MODELS_OF_SETS},
     [SETTING_NETWORK_HIDDEN] = {
         GROUP_NETWORK, "hidden", "network_hidden", "1", "hidden widths of a flat model",
-        WIDTHS(model.hidden, "[256, 256, 256]", WIDTHS_MAX, 65536), .models = FLAT},
+        WIDTHS(model.hidden, "[256, 256, 256]", WIDTHS_MAX, 65536), .models = MODELS_OF_ROWS},
     [SETTING_HEADS] = {
         GROUP_NETWORK, "heads", "heads", "1", "attention heads; must divide embed_dim",
-        INTEGER(model.heads, "4", 1, 65536), .models = SETS, .poolings = 1u << POOLING_ATTENTION},
+        INTEGER(model.heads, "4", 1, 65536), .models = MODELS_OF_SETS, .poolings = POOLINGS_WITH_QUERIES},
     [SETTING_QUERIES] = {
         GROUP_NETWORK, "queries", "queries", "1", "learned queries of attention pooling",
-        INTEGER(model.queries, "1", 1, 4096), .models = SETS, .poolings = 1u << POOLING_ATTENTION},
+        INTEGER(model.queries, "1", 1, 4096), .models = MODELS_OF_SETS, .poolings = POOLINGS_WITH_QUERIES},
 
     [SETTING_EVALUATION_EVERY] = {
         GROUP_EVALUATION, "every", "evaluation_every", "steps", "steps between two evaluations",
@@ -150,7 +149,7 @@ const struct setting settings[SETTINGS] = {
     [SETTING_EVALUATION_SET_SIZES] = {
         GROUP_EVALUATION, "set_sizes", "evaluation_set_sizes", "1",
         "other numbers of equations per set in the final evaluation",
-        WIDTHS(training.extra.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true, .models = SETS},
+        WIDTHS(training.extra.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true, .models = MODELS_OF_SETS},
     [SETTING_EVALUATION_NOISE] = {
         GROUP_EVALUATION, "noise", "evaluation_noise", "1",
         "noise on y in the final evaluation, in standard deviations of a set's y (none with one pair)",
