@@ -213,10 +213,12 @@ static enum status measure_step(struct bench *bench, const char *name, const str
     return STATUS_OK;
 }
 
-static enum status measure_steps(struct bench *bench, const char *name, const struct sweep *sweep)
+// Measures the runs of models that read sets, or of the other models.
+static enum status measure_steps(struct bench *bench, const char *name, const struct sweep *sweep, bool sets)
 {
     for (int64_t run = 0; run < sweep->runs; run++)
-        if (bench->ranks <= sweep->run[run].training.shards)
+        if (bench->ranks <= sweep->run[run].training.shards &&
+            model_reads_sets(&sweep->run[run].model) == sets)
             TRY(measure_step(bench, name, &sweep->run[run]));
     return STATUS_OK;
 }
@@ -302,9 +304,9 @@ static enum status make_sweep(const char *unknowns, int ratio, const char *axes,
 static enum status measure_all(struct bench *bench, bool quick)
 {
     static const char both[] = "[15, 50]";
-    static const char flat[] = "  model: [linear, x-linear, res-linear]\n  precision: [fp32, bf16]\n";
-    static const char steps[] =
-        "  pooling: [mean, sum, max, moments, attention]\n  precision: [fp32, bf16]\n";
+#define WORD(NAME, word, ...) word ", "
+    static const char models[] = "  model: [" MODELS(WORD) "]\n  precision: [fp32, bf16]\n";
+    static const char steps[] = "  pooling: [" POOLINGS(WORD) "]\n  precision: [fp32, bf16]\n";
     static const char batches[] = "  precision: [fp32, bf16]\n  batch: [256]\n  shards: [4]\n";
     static const char muon[] = "  precision: [fp32, bf16]\n  optimizer: [muon]\n";
     static const char quick_muon[] =
@@ -314,18 +316,18 @@ static enum status measure_all(struct bench *bench, bool quick)
     show_machine(bench);
     TRY_DONE(make_sweep(both, 3, steps, &sweep));
     TRY_DONE(measure_products(bench, sweep));
-    TRY_DONE(measure_steps(bench, "step", sweep));
+    TRY_DONE(measure_steps(bench, "step", sweep, true));
     TRY_DONE(measure_parts(bench, &sweep->run[0]));
     TRY_DONE(measure_checkpoint(bench, sweep));
     sweep_destroy(&sweep);
-    TRY_DONE(make_sweep("[15]", 2, flat, &sweep));
-    TRY_DONE(measure_steps(bench, "step", sweep));
+    TRY_DONE(make_sweep("[15]", 2, models, &sweep));
+    TRY_DONE(measure_steps(bench, "step", sweep, false));
     const char *const more[] = {batches, muon, quick_muon}, *const names[] = {"step_batch", "step_muon",
                                                                               "step_muon"};
     for (int i = quick ? 2 : 0; i < 3; i++) {
         sweep_destroy(&sweep);
         TRY_DONE(make_sweep(both, 3, more[i], &sweep));
-        TRY_DONE(measure_steps(bench, names[i], sweep));
+        TRY_DONE(measure_steps(bench, names[i], sweep, true));
     }
 done:
     sweep_destroy(&sweep);

@@ -84,7 +84,7 @@ static enum status find_spec(const struct store_view *view, const struct sweep *
 
 static enum status check_task(const struct run_spec *run)
 {
-    if (run->task.kind == TASK_MLP_FORWARD)
+    if (!task_reads_pairs(&run->task))
         FAIL(STATUS_USAGE,
              "predict: the task of run %s is mlp-forward, which predicts y and no weights; expected a run of "
              "mlp-inverse or linear-inverse",

@@ -6,16 +6,11 @@
 
 enum { FIT_PROBES = 256 }; // evaluation inputs per generator of a direct fit, which has few generators
 
-static bool knows_pairs(const struct task_spec *task)
-{
-    return task->kind != TASK_MLP_FORWARD;
-}
-
 // Units of one ReLU or leaky ReLU layer can be normalised, so that weights are comparable.
 static bool has_matching_units(const struct task_spec *task)
 {
     enum generator_activation activation = task->generator.activation;
-    return task->kind == TASK_MLP_INVERSE && task->generator.hidden.count == 1 &&
+    return task_is_functional(task) && task->generator.hidden.count == 1 &&
            (activation == ACTIVATION_RELU || activation == ACTIVATION_LEAKY_RELU);
 }
 
@@ -40,7 +35,7 @@ int extra_evaluations_list(const struct training *training, const struct model_s
     at++->defined = has_matching_units(task);
     *at = as_trained;
     at->kind = EXTRA_LEAST_SQUARES;
-    at++->defined = task->kind == TASK_LINEAR_INVERSE;
+    at++->defined = !task_has_networks(task);
     for (enum task_inputs inputs = INPUTS_NORMAL + 1; inputs < TASK_INPUTS; inputs++) {
         if (!(settings->inputs & 1 << (inputs - 1)))
             continue;
@@ -55,13 +50,13 @@ int extra_evaluations_list(const struct training *training, const struct model_s
     }
     for (int i = 0; i < settings->noise.count; i++) {
         *at = as_trained;
-        at->defined = knows_pairs(task);
+        at->defined = task_reads_pairs(task);
         at++->task.noise = settings->noise.real[i];
     }
     if (settings->direct_fit > 0) {
         *at = as_trained;
         at->kind = EXTRA_DIRECT_FIT;
-        at->defined = task->kind == TASK_MLP_INVERSE;
+        at->defined = task_is_functional(task);
         at->task.eval_points = FIT_PROBES;
         at++->generators = settings->direct_fit;
     }

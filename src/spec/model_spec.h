@@ -22,7 +22,8 @@
     MODEL(RES_LINEAR, "res-linear", flat, false, res_linear_tensors)                                         \
     MODEL(DEEP_SETS, "deep-sets", deep_sets, true, deep_sets_tensors)
 
-/* What a pooling reads. Its workspace, its FLOPs and the place of the encoder's last layer follow. */
+/* How a pooling works: the input that it reads. Its workspace, its FLOPs and the place of the encoder's last
+ * layer follow. */
 enum pooling_method {
     POOLS_HIDDEN,     // linear in the last hidden layer; the encoder's last layer, linear too, comes after it
     POOLS_EMBEDDINGS, // the embedding of every pair, in forward and backward pass
@@ -133,7 +134,7 @@ static inline bool model_reads_sets(const struct model_spec *model)
     return MODELS_OF_SETS & 1u << model->kind;
 }
 
-/* What the model's pooling reads. */
+/* The method of the model's pooling. */
 enum pooling_method model_pooling_method(const struct model_spec *model);
 
 /* Whether pooling needs the embedding of every pair. The encoder's last layer then comes before pooling. */

@@ -33,7 +33,7 @@ bool generator_default_shape(int unknowns, struct generator_shape *shape)
 int task_pair_width(const struct task_spec *task)
 {
     const struct generator_shape *shape = &task->generator;
-    return shape->inputs + (task->kind == TASK_MLP_FORWARD ? generator_unknowns(shape) : shape->outputs);
+    return shape->inputs + (task_reads_pairs(task) ? shape->outputs : generator_unknowns(shape));
 }
 
 int task_max_equations(const struct task_spec *task)
@@ -44,5 +44,5 @@ int task_max_equations(const struct task_spec *task)
 
 int task_outputs(const struct task_spec *task)
 {
-    return task->kind == TASK_MLP_FORWARD ? task->generator.outputs : generator_unknowns(&task->generator);
+    return task_reads_pairs(task) ? generator_unknowns(&task->generator) : task->generator.outputs;
 }

@@ -10,10 +10,27 @@
 
 #include <stdbool.h>
 
-enum task_kind {
-    TASK_MLP_FORWARD,    // one x and the weights of its generator -> y
-    TASK_LINEAR_INVERSE, // pairs of a linear generator -> its weights
-    TASK_MLP_INVERSE,    // pairs of a generator -> its weights
+/* The tasks: NAME in enum task_kind, word in sweep files, loss function in src/task/task.c, and whether
+ *   pairs: the model reads n pairs of a set and predicts the weights; otherwise it reads one x and the
+ * weights of its generator and predicts y; networks: the generators have hidden layers; otherwise they are
+ * linear; functional: scores, and the loss unless training.objective says otherwise, are errors of y that the
+ * predicted weights produce on fresh inputs; otherwise they are errors of the model's output. */
+#define TASKS(TASK)                                                                                          \
+    TASK(MLP_FORWARD, "mlp-forward", output_loss, false, true, false)                                        \
+    TASK(LINEAR_INVERSE, "linear-inverse", output_loss, true, false, false)                                  \
+    TASK(MLP_INVERSE, "mlp-inverse", functional_loss, true, true, true)
+
+#define TASK_KIND(NAME, ...) TASK_##NAME,
+enum task_kind { TASKS(TASK_KIND) TASK_KINDS };
+
+/* Bits of enum task_kind. */
+#define PAIRS_BIT(NAME, word, loss, pairs, networks, functional)      | (unsigned)(pairs) << TASK_##NAME
+#define NETWORKS_BIT(NAME, word, loss, pairs, networks, functional)   | (unsigned)(networks) << TASK_##NAME
+#define FUNCTIONAL_BIT(NAME, word, loss, pairs, networks, functional) | (unsigned)(functional) << TASK_##NAME
+enum {
+    TASKS_OF_PAIRS = 0 TASKS(PAIRS_BIT),
+    TASKS_OF_NETWORKS = 0 TASKS(NETWORKS_BIT),
+    FUNCTIONAL_TASKS = 0 TASKS(FUNCTIONAL_BIT),
 };
 
 enum generator_init {
@@ -28,8 +45,8 @@ enum generator_activation {
     ACTIVATION_GELU, // x Phi(x)
 };
 
-/* Loss of mlp-inverse. The other tasks have one loss each: mlp-forward the error of y, linear-inverse the
- * error of the weights (for N(0, 1) inputs the mean error of y over x is d times that error). */
+/* Loss of functional tasks. The other tasks have one loss each: mlp-forward the error of y, linear-inverse
+ * the error of the weights (for N(0, 1) inputs the mean error of y over x is d times that error). */
 enum task_objective {
     OBJECTIVE_FUNCTIONAL, // mean squared error of y between predicted and true weights on fresh inputs
     OBJECTIVE_WEIGHTS,    // mean squared error of the weights
@@ -66,6 +83,22 @@ struct task_spec {
     double noise; // standard deviation of the noise on a set's y, relative to that of y
 };
 
+/* The properties of the task's entry in TASKS. */
+static inline bool task_reads_pairs(const struct task_spec *task)
+{
+    return TASKS_OF_PAIRS & 1u << task->kind;
+}
+
+static inline bool task_has_networks(const struct task_spec *task)
+{
+    return TASKS_OF_NETWORKS & 1u << task->kind;
+}
+
+static inline bool task_is_functional(const struct task_spec *task)
+{
+    return FUNCTIONAL_TASKS & 1u << task->kind;
+}
+
 /* Number of weights of a generator. */
 int generator_unknowns(const struct generator_shape *shape);
 
@@ -74,13 +107,13 @@ int generator_unknowns(const struct generator_shape *shape);
  * hidden. False if no such shape exists. */
 bool generator_default_shape(int unknowns, struct generator_shape *shape);
 
-/* Floats per pair: [x1..xd, y1..yo], or [x1..xd, weights] in mlp-forward, whose sets are one row each. */
+/* Floats per pair: [x1..xd, y1..yo], or [x1..xd, weights] if the task reads no pairs. */
 int task_pair_width(const struct task_spec *task);
 
 /* Pairs of the largest set of training or evaluation. */
 int task_max_equations(const struct task_spec *task);
 
-/* Width of the model's output: the weights, or y in mlp-forward. */
+/* Width of the model's output: the weights, or y if the task reads no pairs. */
 int task_outputs(const struct task_spec *task);
 
 #endif

@@ -75,9 +75,7 @@ static void refuse_unused(const struct expansion *expansion, enum setting_id id,
     const char *const *choices = settings[user].choices;
     struct text names = {0};
     char name[64];
-    for (int i = 0; choices[i]; i++)
-        if (users & 1u << i)
-            text_format(&names, "%s`%s`", names.length ? ", " : "", choices[i]);
+    settings_print_choices(user, users, &names);
     diagnostics_add(expansion->diagnostics, grid_location(expansion->grid, id), settings_name(id, name),
                     "is not used by `%s`; expected it only with %s %s", choices[found], settings[user].key,
                     names.chars);

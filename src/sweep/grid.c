@@ -145,17 +145,17 @@ static bool is_set_or_invalid(const struct grid *grid, enum setting_id id)
     return grid->is_set[id] || grid->has_error[id];
 }
 
-// True if any run of the grid has a task other than `kind`.
-static bool has_other_task(const struct grid *grid, enum task_kind kind)
+// True if any run of the grid may have one of `tasks`, bits of enum task_kind.
+static bool has_task_of(const struct grid *grid, unsigned tasks)
 {
     for (int i = 0; i < grid->axes; i++)
         if (grid->axis[i].ids[0] == SETTING_TASK) {
             for (int64_t j = 0; j < grid->axis[i].count; j++)
-                if (grid->axis[i].values[j].integer != kind)
+                if (1u << grid->axis[i].values[j].integer & tasks)
                     return true;
             return false;
         }
-    return grid->fixed[SETTING_TASK].integer != kind;
+    return (1u << grid->fixed[SETTING_TASK].integer & tasks) != 0;
 }
 
 void grid_check_required(const struct grid *grid, struct diagnostics *diagnostics)
@@ -170,10 +170,10 @@ void grid_check_required(const struct grid *grid, struct diagnostics *diagnostic
         diagnostics_add(
             diagnostics, grid->location, "unknowns",
             "is missing; expected the number of weights to infer, or `generator:` with its shape");
-    if (inputs != hidden && has_other_task(grid, TASK_LINEAR_INVERSE))
+    if (inputs != hidden && has_task_of(grid, TASKS_OF_NETWORKS))
         diagnostics_add(diagnostics, grid->location, inputs ? "generator.hidden" : "generator.inputs",
                         "is missing; expected both `inputs` and `hidden`, or `unknowns` instead of them");
-    if (!is_set_or_invalid(grid, SETTING_EQUATION_RATIO) && has_other_task(grid, TASK_MLP_FORWARD))
+    if (!is_set_or_invalid(grid, SETTING_EQUATION_RATIO) && has_task_of(grid, TASKS_OF_PAIRS))
         diagnostics_add(diagnostics, grid->location, "equation_ratio",
                         "is missing; expected the number of equations per unknown");
 }

@@ -112,11 +112,11 @@ static bool resolve_linear_generator(const struct check *check)
 static void reset_unused(struct run_spec *run)
 {
     struct task_spec *task = &run->task;
-    if (task->kind == TASK_LINEAR_INVERSE) {
+    if (!task_has_networks(task)) {
         task->generator.activation = ACTIVATION_RELU;
         task->generator.init = INIT_NORMAL;
     }
-    if (task->kind != TASK_MLP_INVERSE) {
+    if (!task_is_functional(task)) {
         task->objective = OBJECTIVE_FUNCTIONAL;
         task->eval_points = 1;
     }
@@ -128,7 +128,7 @@ static bool resolve_generator(const struct check *check)
     struct run_spec *run = check->run;
     struct generator_shape *shape = &run->task.generator;
     bool inputs = check->chosen[SETTING_GENERATOR_INPUTS], hidden = check->chosen[SETTING_GENERATOR_HIDDEN];
-    if (run->task.kind == TASK_LINEAR_INVERSE)
+    if (!task_has_networks(&run->task))
         return resolve_linear_generator(check);
     if (!is_valid(check, SETTING_UNKNOWNS) || !is_valid(check, SETTING_GENERATOR_INPUTS) ||
         !is_valid(check, SETTING_GENERATOR_HIDDEN) || !is_valid(check, SETTING_GENERATOR_OUTPUTS) ||
@@ -179,7 +179,7 @@ static void refuse_ratio(const struct check *check, int64_t equations)
 static bool resolve_pairs(const struct check *check)
 {
     struct run_spec *run = check->run;
-    if (run->task.kind == TASK_MLP_FORWARD) { // one x and its y for any ratio
+    if (!task_reads_pairs(&run->task)) { // one x and its y for any ratio
         run->equation_ratio = NAN;
         run->task.equations = 1;
         return true;
@@ -198,10 +198,14 @@ static bool resolve_pairs(const struct check *check)
 static void check_range(const struct check *check)
 {
     const struct run_spec *run = check->run;
-    if (run->task.equation_range.count > 0 && !model_reads_sets(&run->model))
-        ADD(check, SETTING_EQUATION_RANGE, SETTING_MODEL,
-            "`%s` reads a fixed number of pairs; expected model `deep-sets`, or no range",
-            settings_choice(SETTING_MODEL, (int)run->model.kind));
+    struct text models = {0};
+    if (run->task.equation_range.count == 0 || model_reads_sets(&run->model))
+        return;
+    settings_print_choices(SETTING_MODEL, MODELS_OF_SETS, &models);
+    ADD(check, SETTING_EQUATION_RANGE, SETTING_MODEL,
+        "`%s` reads a fixed number of pairs; expected model %s, or no range",
+        settings_choice(SETTING_MODEL, (int)run->model.kind), models.chars);
+    text_free(&models);
 }
 
 // ---- combinations of settings ----
@@ -209,14 +213,17 @@ static void check_range(const struct check *check)
 static void check_model_fits(const struct check *check)
 {
     const struct run_spec *run = check->run;
-    if (run->task.kind == TASK_MLP_FORWARD && model_reads_sets(&run->model))
-        ADD(check, SETTING_MODEL, SETTING_TASK,
-            "`%s` reads a set of pairs, and `%s` has none; expected `linear`, `x-linear` or `res-linear`",
-            settings_choice(SETTING_MODEL, (int)run->model.kind),
-            settings_choice(SETTING_TASK, (int)run->task.kind));
-    if (run->task.kind == TASK_MLP_FORWARD && run->task.objective == OBJECTIVE_WEIGHTS)
-        ADD(check, SETTING_OBJECTIVE, SETTING_TASK,
-            "`mlp-forward` predicts no weights; expected `functional`");
+    const char *task = settings_choice(SETTING_TASK, (int)run->task.kind);
+    struct text models = {0};
+    if (task_reads_pairs(&run->task))
+        return;
+    settings_print_choices(SETTING_MODEL, MODELS_OF_ROWS, &models);
+    if (model_reads_sets(&run->model))
+        ADD(check, SETTING_MODEL, SETTING_TASK, "`%s` reads a set of pairs, and `%s` has none; expected %s",
+            settings_choice(SETTING_MODEL, (int)run->model.kind), task, models.chars);
+    if (run->task.objective == OBJECTIVE_WEIGHTS)
+        ADD(check, SETTING_OBJECTIVE, SETTING_TASK, "`%s` predicts no weights; expected `functional`", task);
+    text_free(&models);
 }
 
 static void check_shards(const struct check *check)

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const tasks[] = {"mlp-forward", "linear-inverse", "mlp-inverse", NULL};
 #define WORD(NAME, word, ...) word,
+static const char *const tasks[] = {TASKS(WORD) NULL};
 static const char *const models[] = {MODELS(WORD) NULL};
 static const char *const poolings[] = {POOLINGS(WORD) NULL};
 static const char *const inits[] = {"lecun", "normal", NULL};
@@ -15,11 +15,6 @@ static const char *const optimizers[] = {"adam", "muon", NULL};
 static const char *const schedules[] = {"constant", "cosine", NULL};
 static const char *const distributions[] = {"uniform", "wide", "shifted", NULL};
 static const char *const precisions[] = {"fp32", "bf16", NULL};
-
-enum {
-    NETWORKS = 1u << TASK_MLP_FORWARD | 1u << TASK_MLP_INVERSE, // tasks whose generators are networks
-    INVERSE = 1u << TASK_LINEAR_INVERSE | 1u << TASK_MLP_INVERSE,
-};
 
 #define FIELD(member)                                                                                        \
     .offset = offsetof(struct run_spec, member), .size = sizeof((struct run_spec *)0)->member
@@ -81,7 +76,7 @@ const struct setting settings[SETTINGS] = {
     [SETTING_GENERATOR_ACTIVATION] = {
         GROUP_GENERATOR, "activation", "generator_activation", "1",
         "activation of a generator's hidden units",
-        CHOICE(task.generator.activation, "relu", activations), .tasks = NETWORKS},
+        CHOICE(task.generator.activation, "relu", activations), .tasks = TASKS_OF_NETWORKS},
     [SETTING_GENERATOR_OUTPUTS] = {
         GROUP_GENERATOR, "outputs", "generator_outputs", "1", "outputs of a generator",
         INTEGER(task.generator.outputs, "1", 1, 4096)},
@@ -149,15 +144,16 @@ const struct setting settings[SETTINGS] = {
     [SETTING_EVALUATION_SET_SIZES] = {
         GROUP_EVALUATION, "set_sizes", "evaluation_set_sizes", "1",
         "other numbers of equations per set in the final evaluation",
-        WIDTHS(training.extra.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true, .models = MODELS_OF_SETS},
+        WIDTHS(training.extra.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true,
+        .models = MODELS_OF_SETS},
     [SETTING_EVALUATION_NOISE] = {
         GROUP_EVALUATION, "noise", "evaluation_noise", "1",
         "noise on y in the final evaluation, in standard deviations of a set's y (none with one pair)",
-        REALS(training.extra.noise, "[]", 0, 1000), .may_be_empty = true, .tasks = INVERSE},
+        REALS(training.extra.noise, "[]", 0, 1000), .may_be_empty = true, .tasks = TASKS_OF_PAIRS},
     [SETTING_EVALUATION_DIRECT_FIT] = {
         GROUP_EVALUATION, "direct_fit", "evaluation_direct_fit", "1",
         "held-out generators fitted one by one in the final evaluation",
-        INTEGER(training.extra.direct_fit, "0", 0, 1 << 24), .tasks = 1u << TASK_MLP_INVERSE},
+        INTEGER(training.extra.direct_fit, "0", 0, 1 << 24), .tasks = FUNCTIONAL_TASKS},
 };
 // clang-format on
 
@@ -194,6 +190,17 @@ bool settings_is_list(enum setting_id id)
 {
     enum setting_type type = settings[id].type;
     return type == SETTING_WIDTHS || type == SETTING_REALS || type == SETTING_CHOICES;
+}
+
+void settings_print_choices(enum setting_id id, unsigned which, struct text *text)
+{
+    const char *const *choices = settings[id].choices;
+    bool any = false;
+    for (int i = 0; choices[i]; i++, which >>= 1) {
+        if (which & 1)
+            text_format(text, "%s`%s`", !any ? "" : which > 1 && choices[i + 1] ? ", " : " or ", choices[i]);
+        any = any || which & 1;
+    }
 }
 
 bool settings_used(enum setting_id id, const struct run_spec *run)

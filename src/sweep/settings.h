@@ -6,6 +6,7 @@
 #ifndef SWEEP_SETTINGS_H
 #define SWEEP_SETTINGS_H
 
+#include "base/text.h"
 #include "spec/run_spec.h"
 
 #include <stdbool.h>
@@ -88,6 +89,9 @@ static inline const char *settings_choice(enum setting_id id, int choice)
     return settings[id].choices[choice];
 }
 extern const char *const setting_groups[GROUPS]; // NULL for the top level
+
+/* Prints the choices of a setting whose bits are set in `which`: "`a`, `b` or `c`". */
+void settings_print_choices(enum setting_id id, unsigned which, struct text *text);
 
 /* Full name for messages: "steps" at top level, "training.steps" in a group. The result may point into
  * `name`. */

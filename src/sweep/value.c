@@ -23,12 +23,6 @@ static void print_range(const struct setting *setting, struct text *text)
     print_number(text, setting->max);
 }
 
-static void print_choices(const char *const *choices, struct text *text)
-{
-    for (int i = 0; choices[i]; i++)
-        text_format(text, "%s`%s`", i == 0 ? "" : choices[i + 1] ? ", " : " or ", choices[i]);
-}
-
 void value_expected(enum setting_id id, struct text *text)
 {
     const struct setting *setting = &settings[id];
@@ -44,7 +38,7 @@ void value_expected(enum setting_id id, struct text *text)
         print_number(text, setting->max);
         break;
     case SETTING_CHOICE:
-        print_choices(setting->choices, text);
+        settings_print_choices(id, ~0u, text);
         break;
     case SETTING_WIDTHS:
         if (setting->range)
@@ -61,7 +55,7 @@ void value_expected(enum setting_id id, struct text *text)
         break;
     case SETTING_CHOICES:
         text_add(text, "a list of ");
-        print_choices(setting->choices, text);
+        settings_print_choices(id, ~0u, text);
     }
 }
 

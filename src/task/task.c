@@ -80,7 +80,7 @@ static void write_pairs(const struct task *task)
     }
 }
 
-// Writes the model input of mlp-forward: rows [x1..xd, weights].
+// Writes the model input of a task without pairs: rows [x1..xd, weights].
 static void write_forward_rows(const struct task *task)
 {
     int d = task->spec.generator.inputs, unknowns = generator_unknowns(&task->spec.generator);
@@ -106,7 +106,7 @@ void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t ste
     stream.purpose = purposes[part][0];
     random_normals(weights, &stream, first, sets, generator_unknowns(shape), lanes);
     generator_scale_weights(shape, weights, lanes);
-    if (spec->kind != TASK_MLP_FORWARD) {
+    if (task_reads_pairs(spec)) {
         stream.purpose = purposes[part][1];
         random_normals(inputs, &stream, first, sets, task->equations * d, lanes);
         distribution_apply(spec->inputs, inputs, (size_t)(task->equations * d) * (size_t)lanes);
@@ -116,13 +116,13 @@ void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t ste
                                    workspace->outputs, workspace->noise);
         write_pairs(task);
     }
-    if (spec->kind != TASK_LINEAR_INVERSE) {
+    if (task_is_functional(spec) || !task_reads_pairs(spec)) {
         stream.purpose = purposes[part][2];
         random_normals(probes, &stream, first, sets, points * d, lanes);
         distribution_apply(spec->inputs, probes, (size_t)(points * d) * (size_t)lanes);
         generator_apply(shape, weights, probes, points, lanes, scratch, workspace->probe_outputs);
     }
-    if (spec->kind == TASK_MLP_FORWARD)
+    if (!task_reads_pairs(spec))
         write_forward_rows(task);
 }
 
@@ -158,8 +158,7 @@ static const float *predicted(struct task *task, const float *output)
 // True values of the model's output: the weights, or y of one probe.  [outputs, lanes]
 static const float *output_target(const struct task *task)
 {
-    bool forward = task->spec.kind == TASK_MLP_FORWARD;
-    return forward ? task->workspace.probe_outputs : task->workspace.weights;
+    return task_reads_pairs(&task->spec) ? task->workspace.weights : task->workspace.probe_outputs;
 }
 
 // Computes loss [lanes] and gradient [outputs, lanes] of y under the predicted weights.
@@ -172,7 +171,7 @@ static void functional_loss(struct task *task, const float *output, float scale)
 }
 
 // Computes loss [lanes] and gradient [outputs, lanes] of the output itself.
-static void direct_loss(struct task *task, const float *output, float scale)
+static void output_loss(struct task *task, const float *output, float scale)
 {
     int outputs = task_outputs(&task->spec), lanes = task->lanes;
     const float *prediction = predicted(task, output), *target = output_target(task);
@@ -188,10 +187,9 @@ static void direct_loss(struct task *task, const float *output, float scale)
         }
 }
 
-static bool is_functional(const struct task *task)
-{
-    return task->spec.kind == TASK_MLP_INVERSE;
-}
+#define LOSS(NAME, word, loss, ...) [TASK_##NAME] = loss,
+static void (*const loss_functions[TASK_KINDS])(struct task *task, const float *output,
+                                                float scale) = {TASKS(LOSS)};
 
 void task_loss(struct task *task, const float *output, float scale, int shard_sets, double *loss,
                float *output_gradient)
@@ -199,10 +197,10 @@ void task_loss(struct task *task, const float *output, float scale, int shard_se
     const struct batch_workspace *workspace = &task->workspace;
     const float *gradient = workspace->gradient, *losses = workspace->loss;
     int outputs = task_outputs(&task->spec);
-    if (is_functional(task) && task->spec.objective == OBJECTIVE_FUNCTIONAL)
-        functional_loss(task, output, scale);
+    if (task_is_functional(&task->spec) && task->spec.objective == OBJECTIVE_WEIGHTS)
+        output_loss(task, output, scale);
     else
-        direct_loss(task, output, scale);
+        loss_functions[task->spec.kind](task, output, scale);
     for (int set = 0; set < task->sets; set++) {
         if (set % shard_sets == 0)
             loss[set / shard_sets] = 0;
@@ -218,12 +216,10 @@ void task_scores(struct task *task, const float *output, struct task_score *scor
     const float *loss = workspace->loss, *target = output_target(task);
     size_t lanes = (size_t)task->lanes;
     int values = task_outputs(&task->spec);
-    if (is_functional(task)) {
-        functional_loss(task, output, 0);
+    loss_functions[task->spec.kind](task, output, 0);
+    if (task_is_functional(&task->spec)) {
         target = workspace->probe_outputs;
         values = task->spec.eval_points * task->spec.generator.outputs;
-    } else {
-        direct_loss(task, output, 0);
     }
     for (int set = 0; set < task->sets; set++) {
         score[set] = (struct task_score){.squared_error = (double)loss[set]};
