@@ -4,12 +4,17 @@
 # Modules are imported on first use: `python -m weightsweep` has the working folder on its path until __main__ removes it.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from weightsweep.answer import best, by_setting
     from weightsweep.models import load_model
     from weightsweep.results import ResultsError, open_runs, open_sweep, to_pandas
 
-_MODULES = {"load_model": "models", "ResultsError": "results", "open_runs": "results", "open_sweep": "results", "to_pandas": "results"}
+_MODULES = {
+    **dict.fromkeys(("best", "by_setting"), "answer"),
+    **dict.fromkeys(("ResultsError", "open_runs", "open_sweep", "to_pandas"), "results"),
+    "load_model": "models",
+}
 
-__all__ = ["ResultsError", "load_model", "open_runs", "open_sweep", "to_pandas"]
+__all__ = ["ResultsError", "best", "by_setting", "load_model", "open_runs", "open_sweep", "to_pandas"]
 
 
 def __getattr__(name: str) -> object:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from weightsweep import compare, findings, outputs, table
+from weightsweep import findings, original, outputs, table
 from weightsweep.outputs import OutputError
 from weightsweep.results import ResultsError, open_runs
 
@@ -55,18 +55,18 @@ def _port(text: str) -> int:
 
 
 def _compare_seed(arguments: argparse.Namespace) -> None:
-    if arguments.archives != compare.ARCHIVES and not arguments.archives.is_dir():
+    if arguments.archives != original.ARCHIVES and not arguments.archives.is_dir():
         raise ResultsError(f"{arguments.archives}: no such folder")
-    archives = compare.read(arguments.archives)
+    archives = original.read(arguments.archives)
     if arguments.output:
         from weightsweep import figures
 
         for path in figures.save_seed(archives, arguments.output):
             print(path)
     if arguments.into:
-        outputs.fill_blocks(arguments.into, {compare.BLOCK: compare.as_markdown(archives)})
+        outputs.fill_blocks(arguments.into, {original.BLOCK: original.as_markdown(archives)})
     elif not arguments.output:
-        sys.stdout.write(compare.as_text(archives))
+        sys.stdout.write(original.as_text(archives))
 
 
 def _findings(arguments: argparse.Namespace) -> None:
@@ -77,7 +77,7 @@ def _findings(arguments: argparse.Namespace) -> None:
 
 
 def _add_archives(subcommand: argparse.ArgumentParser) -> None:
-    subcommand.add_argument("--archives", type=Path, default=compare.ARCHIVES, metavar="DIR", help=f"finished sweeps, DIR/*.h5 (default: {compare.ARCHIVES})")
+    subcommand.add_argument("--archives", type=Path, default=original.ARCHIVES, metavar="DIR", help=f"finished sweeps, DIR/*.h5 (default: {original.ARCHIVES})")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,12 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     subcommand.add_argument("results", type=Path, metavar="RESULTS.h5")
     subcommand.add_argument("--port", type=_port, default=8080, help="port on 127.0.0.1; 0: any free port (default: 8080)")
     subcommand.set_defaults(run=_watch)
-    subcommand = subparsers.add_parser("compare-seed", help="published tables and curves of the original experiment beside ours")
+    subcommand = subparsers.add_parser("compare-seed", description="For developers: published tables and curves of the original experiment beside ours")
     _add_archives(subcommand)
     subcommand.add_argument("-o", "--output", type=Path, metavar="DIR", help="draw the curves and R² as PNG and PDF into DIR")
-    subcommand.add_argument("--into", type=Path, metavar="FILE.md", help=f"write the tables between {' and '.join(compare.BLOCK)} of FILE.md")
+    subcommand.add_argument("--into", type=Path, metavar="FILE.md", help=f"write the tables between {' and '.join(original.BLOCK)} of FILE.md")
     subcommand.set_defaults(run=_compare_seed)
-    subcommand = subparsers.add_parser("findings", help="fill the page of findings from the archives")
+    subcommand = subparsers.add_parser("findings", description="For developers: fill the page of findings from the archives")
     _add_archives(subcommand)
     subcommand.add_argument("--into", dest="page", type=Path, default=findings.PAGE, metavar="FILE.md", help=f"page whose blocks `<!-- finding NAME:begin -->` ... `:end -->` are filled (default: {findings.PAGE})")
     subcommand.add_argument("-o", "--output", type=Path, metavar="DIR", help="also draw one figure per archive into DIR and link it in the page")
@@ -132,7 +132,7 @@ def _message(error: BaseException) -> tuple[str, int]:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", 75
     if isinstance(error, ImportError):
-        return f"{error}: jobs/install installs what is needed, or python3 -m pip install h5py h5netcdf xarray matplotlib plotly", 4
+        return f"{error}: jobs/install installs what is needed, or python3 -m pip install h5py h5netcdf xarray matplotlib plotly scipy", 4
     if isinstance(error, MemoryError):
         return "out of memory", 4
     if isinstance(error, OSError) and error.strerror:  # an OSError without a file name comes from standard output

@@ -207,7 +207,7 @@ def as_grid(runs: xr.Dataset) -> xr.Dataset:
         else:
             data = variable.values[rank].reshape(*shape, *variable.shape[1:])
             grid = xr.Variable([*names, *variable.dims[1:]], data, variable.attrs)
-            variables[name] = _without_idle(grid, names) if name in _settings(runs) or name in _COSTS else grid
+            variables[name] = _without_idle(grid, names) if name in setting_names(runs) or name in _COSTS else grid
     dataset = xr.Dataset(variables, attrs=runs.attrs)
     return dataset.set_coords([name for name in runs.coords if name in variables])
 
@@ -271,16 +271,20 @@ def varied(dataset: xr.Dataset) -> list[str]:
 
 def setting(run: Row, name: str) -> str:
     """A setting of the run as text; empty for an empty list, and for a setting that its model does not use."""
-    idle = name in ("heads", "queries") and run["pooling"].item() != "attention"
-    return "" if idle else exact(run[name].item())
+    return "" if idle(run, name) else exact(run[name].item())
 
 
-def _settings(dataset: xr.Dataset) -> list[str]:
+def idle(run: Row, name: str) -> bool:
+    """True for a setting that the run's model does not use."""
+    return name in ("heads", "queries") and "attention" not in str(run["pooling"].item()).split("+")
+
+
+def setting_names(dataset: xr.Dataset) -> list[str]:
     return [str(name) for name, variable in dataset.coords.items() if variable.dims == ("run",) and name not in ("run_id", *_COSTS)]
 
 
 def _by_preference(dataset: xr.Dataset) -> list[str]:
-    return sorted(_settings(dataset), key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+    return sorted(setting_names(dataset), key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
 
 
 def _numbered(dataset: xr.Dataset, name: str) -> np.ndarray:

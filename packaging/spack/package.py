@@ -49,6 +49,7 @@ class Weightsweep(CMakePackage):
         depends_on("py-matplotlib", type="run")
         depends_on("py-numpy", type="run")
         depends_on("py-plotly", type="run")
+        depends_on("py-scipy", type="run")
         depends_on("py-xarray", type="run")
 
     def cmake_args(self):

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis"))
 
 from make_results import grid, make_results  # noqa: E402
 
-from weightsweep import ResultsError, compare, figures, open_runs, open_sweep, published, table, to_pandas  # noqa: E402
+from weightsweep import ResultsError, figures, open_runs, open_sweep, original, published, table, to_pandas  # noqa: E402
 from weightsweep.results import as_runs, axes  # noqa: E402
 from weightsweep.values import exact, order  # noqa: E402
 
@@ -334,7 +334,7 @@ def test_compare_seed(tmp_path: Path) -> None:
     runs[0] |= {"batch": 256}  # not the original experiment's
     runs[1] |= {"status": "failed"}
     make_results(archives / "seed-table.h5", runs)
-    head, rows = compare.rows(compare.read(archives))
+    head, rows = original.rows(original.read(archives))
     assert [row[head.index("published")] for row in rows[-6:]] == ["98.3", "98.6", "99.0", "91.7", "93.6", "93.8"]
     assert [row[head.index("runs")] for row in rows] == ["0"] * 7 + ["2"] * 5
     assert all("no archive" in row[head.index("ours")] for row in rows[:7])
@@ -342,11 +342,11 @@ def test_compare_seed(tmp_path: Path) -> None:
         mean, known, difference = (float(row[head.index(name)].split()[0]) for name in ("ours", "published", "difference"))
         assert difference == pytest.approx(mean - known, abs=0.0051) and row[head.index("archive")] == "seed-table"
     make_results(archives / "half.h5", grid(equation_ratio=[3.0], precision=["bf16"]))
-    panel = figures.seed.side_by_side(compare.read(archives)).axes[3]
+    panel = figures.seed.side_by_side(original.read(archives)).axes[3]
     assert {text.get_text() for text in panel.get_legend().get_texts()} >= {"30 equations, fp32 (2 runs)", "45 equations, fp32 (2 runs)", "45 equations, bf16"}
     (archives / "half.h5").unlink()
     document = tmp_path / "page.md"
-    document.write_text("\n".join(compare.BLOCK))
+    document.write_text("\n".join(original.BLOCK))
     drawn = run("compare-seed", "--archives", archives, "-o", tmp_path / "figures", "--into", document)
     assert drawn.returncode == 0, drawn.stderr
     assert {Path(line).name for line in drawn.stdout.split()} == {f"seed-{name}.{kind}" for name in ("curves", "r2") for kind in ("png", "pdf")}

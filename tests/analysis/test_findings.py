@@ -12,7 +12,7 @@ import pytest
 
 HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / "analysis"))
-from weightsweep import compare, figures, findings, open_runs, published
+from weightsweep import figures, findings, open_runs, original, published
 from weightsweep.outputs import OutputError
 from weightsweep.results import axes
 
@@ -24,7 +24,7 @@ def without_pictures(text: str) -> str:
 def test_page_is_up_to_date_with_the_archives(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(findings.PAGE.read_text())
-    findings.fill(page, compare.ARCHIVES, None)
+    findings.fill(page, original.ARCHIVES, None)
     assert page.read_text() == without_pictures(findings.PAGE.read_text()), "stale: jobs/python -m weightsweep findings -o analysis/figures"
 
 
@@ -36,8 +36,8 @@ def test_figures_exist():
 def test_values_are_those_of_the_archives(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("<!-- finding best:begin -->\n<!-- finding best:end -->\n")
-    findings.fill(page, compare.ARCHIVES, tmp_path / "figures")
-    with h5py.File(compare.ARCHIVES / "best.h5") as file:
+    findings.fill(page, original.ARCHIVES, tmp_path / "figures")
+    with h5py.File(original.ARCHIVES / "best.h5") as file:
         best = sorted(100 * value for value in file["r2"][:] if np.isfinite(value))
     text = page.read_text()
     assert f"Best: R² {best[-1]:.2f} %" in text and f"worst: R² {best[0]:.2f} %" in text
@@ -46,7 +46,7 @@ def test_values_are_those_of_the_archives(tmp_path):
 
 
 def test_seeds_of_a_setting_are_one_row():
-    head, cells = findings.rows(open_runs(compare.ARCHIVES / "seed-table.h5"))
+    head, cells = findings.rows(open_runs(original.ARCHIVES / "seed-table.h5"))
     counts = {(row[head.index("unknowns")], row[head.index("equations")]): row[head.index("seeds")] for row in cells}
     assert counts == {(u, e): s for u, s, sizes in (("15", "3", (20, 30, 45)), ("50", "2", (67, 100, 150))) for e in map(str, sizes)}
 
@@ -64,7 +64,7 @@ def test_missing_archives_are_named_and_other_pages_refused(tmp_path):
 
 
 def test_archive_without_a_finished_run_is_named(tmp_path):
-    shutil.copy(compare.ARCHIVES / "best.h5", tmp_path)
+    shutil.copy(original.ARCHIVES / "best.h5", tmp_path)
     with h5py.File(tmp_path / "best.h5", "r+") as file:
         file["status"][:] = list(file["status"].attrs["flag_meanings"].split()).index("failed")
     page = tmp_path / "page.md"
@@ -74,13 +74,13 @@ def test_archive_without_a_finished_run_is_named(tmp_path):
 
 
 def test_a_setting_that_no_run_has_is_not_varied():
-    runs = open_runs(compare.ARCHIVES / "forward-linear-vs-x-linear.h5")
+    runs = open_runs(original.ARCHIVES / "forward-linear-vs-x-linear.h5")
     assert np.isnan(runs["equation_ratio"].values).all()
     assert set(axes(runs)) == {"model", "generator_init", "network_hidden"}
 
 
 def test_weights_figure_skips_runs_that_have_no_match():
-    runs = open_runs(compare.ARCHIVES / "nonlinearity.h5")
+    runs = open_runs(original.ARCHIVES / "nonlinearity.h5")
     assert np.isnan(runs["weight_match"].values).any()
     with figures.drawn([runs], "weights") as figure:
         labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
@@ -89,20 +89,20 @@ def test_weights_figure_skips_runs_that_have_no_match():
 
 def test_dependent_settings_are_shown_and_unused_ones_are_not():
     """The archive's attention has 4 heads and 1 query, or 8 and 8; the other poolings have neither."""
-    head, cells = findings.rows(open_runs(compare.ARCHIVES / "pooling.h5"))
+    head, cells = findings.rows(open_runs(original.ARCHIVES / "pooling.h5"))
     told = {(row[head.index("pooling")], row[head.index("heads")], row[head.index("queries")]) for row in cells}
     assert told == {("attention", "4", "1"), ("attention", "8", "8"), *((name, "-", "-") for name in ("mean", "sum", "max", "moments"))}
-    with figures.drawn([open_runs(compare.ARCHIVES / "pooling.h5")], "pooling") as figure:
+    with figures.drawn([open_runs(original.ARCHIVES / "pooling.h5")], "pooling") as figure:
         places = [text.get_text() for text in figure.axes[0].get_xticklabels()]
         assert "attention\nheads 8\nqueries 8" in places and "max" in places
         assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["15 unknowns", "50 unknowns"]
-    head, cells = findings.rows(open_runs(compare.ARCHIVES / "nonlinearity.h5"))
+    head, cells = findings.rows(open_runs(original.ARCHIVES / "nonlinearity.h5"))
     assert [row[head.index("generator_outputs")] for row in cells if row[head.index("generator_hidden")] == "3"] == ["4"]
 
 
 def test_ratios_compare_runs_that_differ_only_in_the_model():
-    archives = compare.read(compare.ARCHIVES)
-    head, cells = compare.ratios(archives)
+    archives = original.read(original.ARCHIVES)
+    head, cells = original.ratios(archives)
     forward = [row for row in cells if row[0] == "x-linear / linear, mlp-forward, 10,000 steps"]
     losses = {(run["model"].item(), run["generator_init"].item(), run["network_hidden"].item()): float(run["loss_ema"]) for run in archives["forward-linear-vs-x-linear"]}
     expected = {f"{losses['x-linear', *rest] / loss:.2f}" for (model, *rest), loss in losses.items() if model == "linear"}
@@ -110,14 +110,14 @@ def test_ratios_compare_runs_that_differ_only_in_the_model():
 
 
 def test_published_ratios_compare_equal_settings() -> None:
-    archives = compare.read(compare.ARCHIVES)
+    archives = original.read(original.ARCHIVES)
     case = next(case for case in published.cases() if case.model == "res-linear" and case.task == "mlp-forward")
-    settings = [each.setting for each in compare.ours(case, archives)]
-    assert len(settings) == 6 and all(len(each.runs) == 1 for each in compare.ours(case, archives))  # three widths, both inits
-    pairs = [pair for pair in compare.pairs(archives) if pair.second.case == case]
+    settings = [each.setting for each in original.ours(case, archives)]
+    assert len(settings) == 6 and all(len(each.runs) == 1 for each in original.ours(case, archives))  # three widths, both inits
+    pairs = [pair for pair in original.pairs(archives) if pair.second.case == case]
     assert len(pairs) == 10  # each depth and width of x-linear, both inits
     for pair in pairs:
         widths = [run["network_hidden"].item().split(",")[0] for run in (pair.first.runs[0], pair.second.runs[0])]
         assert widths[0] == widths[1] and pair.first.setting[:2] == pair.second.setting[:2]
-    near = compare.nearest(case, archives)
+    near = original.nearest(case, archives)
     assert len(near) == 2 and {each.setting[1] for each in near} == {"init lecun", "init normal"}

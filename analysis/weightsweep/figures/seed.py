@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from weightsweep import compare, published
+from weightsweep import original, published
 from weightsweep.figures import style
 from weightsweep.results import Row
 
@@ -18,7 +18,7 @@ def side_by_side(archives: dict[str, list[Row]]) -> Figure:
     figure, panels = style.panels(len(plots), height=4.1, width=5.6)
     for panel, (name, cases) in zip(panels, plots):
         missing, drawn = [], []
-        repeats = [compare.nearest(case, archives) for case in cases]
+        repeats = [original.nearest(case, archives) for case in cases]
         settings = [set(each.setting) for repeated in repeats for each in repeated]
         shared = set.intersection(*settings) if settings else set()
         for index, (case, repeated) in enumerate(zip(cases, repeats)):
@@ -54,7 +54,7 @@ def r2(archives: dict[str, list[Row]]) -> Figure:
     named: set[str] = set()
     for place, case in enumerate(cases):
         axes.plot([100 * case.low], [place], color=style.GREY, marker="|", markersize=18, markeredgewidth=2.5, linestyle="none", label=None if place else "published")
-        for each in compare.ours(case, archives):
+        for each in original.ours(case, archives):
             precision, *_ = each.setting
             index = ["fp32", "bf16"].index(precision)
             values = 100 * each.values
@@ -63,7 +63,7 @@ def r2(archives: dict[str, list[Row]]) -> Figure:
             named.add(precision)
             at = place + 0.16 * (1 - 2 * index)
             axes.errorbar([values.mean()], [at], xerr=np.array([[values.mean() - values.min()], [values.max() - values.mean()]]), **looks, capsize=3, label=label)
-    missing = [not compare.ours(case, archives) for case in cases]
+    missing = [not original.ours(case, archives) for case in cases]
     axes.set_yticks(range(len(cases)), [f"{case.unknowns} unknowns, {case.series}" + ("\n(not computed yet)" if lost else "") for case, lost in zip(cases, missing)])
     axes.invert_yaxis()
     axes.set(xlabel=style.R2_LABEL, title="R², published and ours")
