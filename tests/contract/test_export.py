@@ -280,15 +280,6 @@ def test_model_in_the_order_of_the_layers(part: Sweep, tmp_path: Path) -> None:
     assert list(np.load(path)) == [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")]
 
 
-def test_safetensors_own_reader(part: Sweep, tmp_path: Path) -> None:
-    numpy = pytest.importorskip("safetensors.numpy")
-    path = tmp_path / "model.safetensors"
-    run_id = columns(part.results)["run_id"][0]
-    assert weightsweep("export", part.results, "--model", run_id, "-o", path).code == 0
-    loaded = numpy.load_file(path)
-    assert_same({name: loaded[name] for name in sorted(loaded)}, dict(sorted(models(part.results)[run_id].items())))
-
-
 def test_beginning_of_an_id(part: Sweep, tmp_path: Path) -> None:
     ids, path = columns(part.results)["run_id"], tmp_path / "model.npz"
     length = next(n for n in range(1, 13) if len({each[:n] for each in ids}) == len(ids))
