@@ -26,6 +26,8 @@ MPIRUN = HOME / "jobs" / "mpirun"
 LIMIT = 600 if SANITIZED else 120  # seconds: what takes longer hangs
 KILLED = 128 + signal.SIGKILL
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores SIGINT, and so would all that it starts
+
 STATUS = ["pending", "running", "done", "diverged", "failed"]
 PENDING, RUNNING, DONE, DIVERGED, FAILED = range(5)
 
