@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 _LIST = re.compile(rf"({_NUMBER}(,{_NUMBER})*)?")
@@ -25,3 +26,14 @@ def order(value: object) -> tuple[object, ...]:
     if is_list(value):
         return (1, [float(part) for part in value.split(",") if part])
     return (2, value)
+
+
+def geometric(values: Iterable[float]) -> bool:
+    """True if the distinct values are positive and grow geometrically: the largest is at least eight times the smallest, and the ratios of
+    neighbours vary less than their differences."""
+    known = sorted({float(value) for value in values if math.isfinite(value)})
+    if len(known) < 2 or known[0] <= 0 or known[-1] < 8 * known[0]:
+        return False
+    pairs = list(zip(known, known[1:]))
+    differences, ratios = [high - low for low, high in pairs], [math.log(high / low) for low, high in pairs]
+    return max(ratios) / min(ratios) < max(differences) / min(differences) or len(known) == 2

@@ -1,0 +1,69 @@
+"""Effect of one axis on R^2. The other axes are averaged only over combinations that have every value of the axis (pairs), so that all values
+are measured on the same combinations. Intervals come from the seeds alone, never from the spread over other axes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from weightsweep import results, statistics
+from weightsweep.results import Row
+from weightsweep.values import order
+
+
+@dataclass(frozen=True)
+class Line:
+    """R^2 against the values of an axis, for runs that agree in the settings `fixed`."""
+
+    fixed: Row  # a run of the line: its settings are those of the line
+    values: list[object]  # of the axis, ascending
+    r2: np.ndarray  # [values] 1 - 10^m, m the mean of log10(1 - R^2)
+    low: np.ndarray  # [values] 95 % interval over the seeds; NaN with one seed
+    high: np.ndarray
+    combinations: int  # of the other axes, over which each value is a mean
+    left_out: int  # combinations that lack a value or a seed
+    seeds: int
+
+
+def axes(runs: xr.Dataset) -> list[str]:
+    """The axes of the sweep whose effect can be shown: all but the seed."""
+    return [name for name in results.grid_axes(runs) if name != "seed"]
+
+
+def effect(runs: xr.Dataset, axis: str, lines: list[str], by: str = "r2") -> list[Line]:
+    """R^2 against `axis`: one Line per combination of the settings `lines`, averaged over the rest of the axes."""
+    rows = [row for row in results.rows(results.done(runs)) if np.isfinite(row[by])]
+    rest = [name for name in axes(runs) if name not in (axis, *lines)]
+    found = results.groups(rows, lines)
+    return [_line(found[key], axis, rest, by) for key in sorted(found, key=lambda key: [order(part) for part in key])]
+
+
+def _line(rows: list[Row], axis: str, rest: list[str], by: str) -> Line:
+    values = sorted({row[axis].item() for row in rows}, key=order)
+    seeds = sorted({int(row["seed"]) for row in rows}) if "seed" in rows[0] else [0]
+    groups = list(results.groups(rows, rest).values())
+    scores = np.full((len(groups), len(values), len(seeds)), np.nan)
+    for place, group in enumerate(groups):
+        for row in group:
+            scores[place, values.index(row[axis].item()), seeds.index(int(row["seed"]) if "seed" in row else 0)] = statistics.score(row[by])
+    kept, at, of = _complete(scores)
+    paired = scores[np.ix_(kept, at, of)].mean(0)
+    analysis = statistics.analyse(paired)
+    low, high = statistics.r2_of(analysis.mean + analysis.half_width), statistics.r2_of(analysis.mean - analysis.half_width)
+    return Line(rows[0], [values[place] for place in at], statistics.r2_of(analysis.mean), low, high, len(kept), len(groups) - len(kept), len(of))
+
+
+def _complete(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices of the combinations, values and seeds that form a full block of scores [combinations, values, seeds]. As long as no combination
+    is complete, the value or the seed with the fewest scores is dropped."""
+    at, of = np.arange(scores.shape[1]), np.arange(scores.shape[2])
+    while True:
+        known = np.isfinite(scores[:, at][:, :, of])
+        kept = np.flatnonzero(known.all((1, 2)))
+        if len(kept):
+            return kept, at, of
+        by_value, by_seed = known.mean((0, 2)), known.mean((0, 1))
+        if len(of) > 1 and (len(at) == 1 or by_seed.min() <= by_value.min()):
+            of = np.delete(of, by_seed.argmin())
+        else:
+            at = np.delete(at, by_value.argmin())

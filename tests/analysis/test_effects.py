@@ -1,0 +1,62 @@
+"""Effect of one axis: the other axes are averaged in pairs, and intervals come from the seeds alone."""
+
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis"))
+
+from make_results import grid, make_results  # noqa: E402
+
+from weightsweep import effects, open_runs  # noqa: E402
+from weightsweep.values import geometric  # noqa: E402
+
+EFFECTS = {"mean": 0.0, "max": -0.3}  # of the pooling on log10(1 - R^2)
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Path:
+    """Scores -1, with large effects of the batch and small ones of the seed; one combination of batch and pooling diverged."""
+    path = tmp_path / "planted.h5"
+    runs = grid(pooling=["mean", "max"], batch=[256, 512, 1024], seed=[1, 2, 3])
+    scores = [-1 + EFFECTS[run["pooling"]] - run["batch"] / 1000 + 0.001 * run["seed"] for run in runs]
+    runs[3] |= {"status": "diverged"}  # mean, 512, seed 1
+    make_results(path, runs)
+    with h5py.File(path, "r+") as file:
+        file["r2"][:] = 1 - 10.0 ** np.array(scores)
+    return path
+
+
+def test_other_axes_are_averaged_in_pairs(planted: Path) -> None:
+    (line,) = effects.effect(open_runs(planted), "pooling", [])
+    assert line.values == ["max", "mean"] and (line.combinations, line.left_out, line.seeds) == (2, 1, 3)
+    difference = np.diff(np.log10(1 - line.r2))
+    assert difference == pytest.approx(0.3)  # batch 512, which `mean` lacks, does not enter
+
+
+def test_intervals_do_not_hold_the_spread_of_other_axes(planted: Path) -> None:
+    for line in effects.effect(open_runs(planted), "pooling", []):
+        width = np.log10((1 - line.low) / (1 - line.high))
+        assert (width > 0).all() and (width < 0.02).all()  # the batch moves the score by 0.77
+
+
+def test_lines_are_the_combinations_of_other_settings(planted: Path) -> None:
+    lines = effects.effect(open_runs(planted), "batch", ["pooling"])
+    assert [line.fixed["pooling"].item() for line in lines] == ["max", "mean"]
+    assert [line.seeds for line in lines] == [3, 2] and all(line.values == [256, 512, 1024] for line in lines)
+
+
+def test_one_seed_has_no_interval(tmp_path: Path) -> None:
+    path = tmp_path / "one.h5"
+    make_results(path, grid(learning_rate=[1e-3, 2e-3]))
+    (line,) = effects.effect(open_runs(path), "learning_rate", [])
+    assert np.isfinite(line.r2).all() and np.isnan(line.low).all() and line.seeds == 1
+
+
+@pytest.mark.parametrize(("values", "expected"), [([1, 2, 3], False), ([1, 10], True), ([1e-3, 2e-3, 4e-3, 8e-3], True), ([15, 50], False), ([1, 5, 9, 13], False), ([32, 64, 128, 512], True), ([0, 1, 10], False), ([5], False)])
+def test_values_that_grow_geometrically(values: list[float], expected: bool) -> None:
+    assert geometric(values) is expected
