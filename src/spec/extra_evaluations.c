@@ -1,10 +1,12 @@
 #include "spec/extra_evaluations.h"
 
 #include "spec/batch_workspace.h"
+#include "spec/fit_spec.h"
 
 #include <stdio.h>
 
-enum { FIT_PROBES = 256 }; // evaluation inputs per generator of a direct fit, which has few generators
+// Regressions with many coefficients take few sets, since their cost grows with the square.
+enum { MANY_COEFFICIENTS = 64, MAX_COEFFICIENTS = 512, FEW_SETS = 1024 };
 
 // Units of one ReLU or leaky ReLU layer can be normalised, so that weights are comparable.
 static bool has_matching_units(const struct task_spec *task)
@@ -14,64 +16,147 @@ static bool has_matching_units(const struct task_spec *task)
            (activation == ACTIVATION_RELU || activation == ACTIVATION_LEAKY_RELU);
 }
 
+// The list under construction.
+struct list {
+    struct extra_evaluation *at;
+    const struct extra_evaluations *settings;
+    struct extra_evaluation as_trained; // the model's R^2 on the sets of training
+};
+
+static struct extra_evaluation *add(struct list *list, enum extra_evaluation_kind kind,
+                                    const struct extra_evaluation *sets)
+{
+    struct extra_evaluation *evaluation = list->at++;
+    *evaluation = *sets;
+    evaluation->kind = kind;
+    return evaluation;
+}
+
+static void add_regression(struct list *list, const struct extra_evaluation *sets,
+                           enum regression_degree degree)
+{
+    int coefficients = regression_coefficients(sets->task.generator.inputs, degree);
+    struct extra_evaluation *floor =
+        add(list, degree == REGRESSION_AFFINE ? EXTRA_AFFINE_FIT : EXTRA_QUADRATIC_FIT, sets);
+    floor->defined = task_is_functional(&sets->task) && coefficients <= MAX_COEFFICIENTS;
+    if (coefficients > MANY_COEFFICIENTS && floor->generators > FEW_SETS)
+        floor->generators = FEW_SETS;
+}
+
+// Adds regressions and fits for one kind of sets.
+static void add_fits(struct list *list, const struct extra_evaluation *sets)
+{
+    add_regression(list, sets, REGRESSION_AFFINE);
+    add_regression(list, sets, REGRESSION_QUADRATIC);
+    if (list->settings->direct_fit == 0)
+        return;
+    struct extra_evaluation *fit = add(list, EXTRA_DIRECT_FIT, sets);
+    fit->defined = task_is_functional(&sets->task);
+    fit->generators = list->settings->direct_fit;
+}
+
+static void add_set_size(struct list *list, int equations)
+{
+    struct extra_evaluation sets = list->as_trained;
+    sets.variant = VARIANT_SET_SIZE;
+    sets.defined = model_reads_sets(&sets.model); // the number of inputs of a flat model is fixed
+    sets.task.equations = sets.model.pairs = equations;
+    add(list, EXTRA_MODEL, &sets);
+    add_fits(list, &sets);
+}
+
+static void add_noise(struct list *list, double noise)
+{
+    struct extra_evaluation sets = list->as_trained;
+    sets.variant = VARIANT_NOISE;
+    sets.defined = task_reads_pairs(&sets.task);
+    sets.task.noise = noise;
+    add(list, EXTRA_MODEL, &sets);
+    add_fits(list, &sets);
+}
+
+static void add_inputs(struct list *list, enum task_inputs inputs)
+{
+    struct extra_evaluation *model = add(list, EXTRA_MODEL, &list->as_trained);
+    model->variant = VARIANT_INPUTS;
+    model->task.inputs = inputs;
+}
+
 int extra_evaluations_list(const struct training *training, const struct model_spec *model,
-                           const struct task_spec *task, struct extra_evaluation list[EXTRA_EVALUATIONS_MAX])
+                           const struct task_spec *task, struct extra_evaluation all[EXTRA_EVALUATIONS_MAX])
 {
     const struct extra_evaluations *settings = &training->extra;
-    struct extra_evaluation as_trained = {.kind = EXTRA_MODEL,
-                                          .defined = true,
-                                          .scores = 2,
-                                          .task = *task,
-                                          .model = *model,
-                                          .generators = training->evaluation_generators};
-    struct extra_evaluation *at = list;
+    struct list list = {.at = all,
+                        .settings = settings,
+                        .as_trained = {.defined = true,
+                                       .scores = 2,
+                                       .task = *task,
+                                       .model = *model,
+                                       .generators = training->evaluation_generators}};
     if (task->equation_range.count > 0) { // applies to training only
-        as_trained.task.equation_range = (struct widths){0};
-        as_trained.model.pairs = task->equations;
+        list.as_trained.task.equation_range = (struct widths){0};
+        list.as_trained.model.pairs = task->equations;
     }
-    *at = as_trained;
-    at->kind = EXTRA_WEIGHT_MATCH;
-    at->scores = EXTRA_SCORES_PER_EVALUATION;
-    at++->defined = has_matching_units(task);
-    *at = as_trained;
-    at->kind = EXTRA_LEAST_SQUARES;
-    at++->defined = !task_has_networks(task);
-    for (enum task_inputs inputs = INPUTS_NORMAL + 1; inputs < TASK_INPUTS; inputs++) {
-        if (!(settings->inputs & 1 << (inputs - 1)))
-            continue;
-        *at = as_trained;
-        at++->task.inputs = inputs;
-    }
-    for (int i = 0; i < settings->set_sizes.count; i++) {
-        *at = as_trained;
-        at->defined = model_reads_sets(model); // the number of inputs of a flat model is fixed
-        at->task.equations = at->model.pairs = settings->set_sizes.width[i];
-        at++;
-    }
-    for (int i = 0; i < settings->noise.count; i++) {
-        *at = as_trained;
-        at->defined = task_reads_pairs(task);
-        at++->task.noise = settings->noise.real[i];
-    }
-    if (settings->direct_fit > 0) {
-        *at = as_trained;
-        at->kind = EXTRA_DIRECT_FIT;
-        at->defined = task_is_functional(task);
-        at->task.eval_points = FIT_PROBES;
-        at++->generators = settings->direct_fit;
-    }
-    return (int)(at - list);
+    struct extra_evaluation *match = add(&list, EXTRA_WEIGHT_MATCH, &list.as_trained);
+    match->scores = EXTRA_SCORES_PER_EVALUATION;
+    match->defined = has_matching_units(task);
+    add(&list, EXTRA_LEAST_SQUARES, &list.as_trained)->defined = !task_has_networks(task);
+    add_fits(&list, &list.as_trained);
+    for (enum task_inputs inputs = INPUTS_NORMAL + 1; inputs < TASK_INPUTS; inputs++)
+        if (settings->inputs & 1 << (inputs - 1))
+            add_inputs(&list, inputs);
+    for (int i = 0; i < settings->set_sizes.count; i++)
+        add_set_size(&list, settings->set_sizes.width[i]);
+    for (int i = 0; i < settings->noise.count; i++)
+        add_noise(&list, settings->noise.real[i]);
+    return (int)(list.at - all);
 }
 
 // ---- names ----
 
-static void name_r2(struct score_column names[2], const char *name, const char *long_name)
+// Describes the sets: the suffix of the columns' names, and the end of their long names.
+static void describe_sets(const struct extra_evaluation *evaluation, char suffix[32], char words[112])
 {
-    snprintf(names[0].name, sizeof names[0].name, "r2_%s", name);
-    snprintf(names[0].long_name, sizeof names[0].long_name, "R^2 %s", long_name);
-    snprintf(names[1].name, sizeof names[1].name, "r2_%s_stderr", name);
-    snprintf(names[1].long_name, sizeof names[1].long_name, "standard error of r2_%s over the generators",
-             name);
+    static const char *const inputs[TASK_INPUTS][2] = {
+        [INPUTS_UNIFORM] = {"_uniform", ", where all inputs x, of pairs and probes, are U(-sqrt 3, sqrt 3)"},
+        [INPUTS_WIDE] = {"_wide", ", where all inputs x, of pairs and probes, are N(0, 4)"},
+        [INPUTS_SHIFTED] = {"_shifted", ", where all inputs x, of pairs and probes, are N(1, 1)"},
+    };
+    const struct task_spec *task = &evaluation->task;
+    suffix[0] = words[0] = '\0';
+    switch (evaluation->variant) {
+    case VARIANT_NONE:
+        break;
+    case VARIANT_INPUTS:
+        snprintf(suffix, 32, "%s", inputs[task->inputs][0]);
+        snprintf(words, 112, "%s", inputs[task->inputs][1]);
+        break;
+    case VARIANT_SET_SIZE:
+        snprintf(suffix, 32, "_set_size_%d", task->equations);
+        snprintf(words, 112, ", where a set has %d equation%s", task->equations,
+                 task->equations == 1 ? "" : "s");
+        break;
+    case VARIANT_NOISE:
+        snprintf(suffix, 32, "_noise_%.15g", task->noise);
+        snprintf(words, 112,
+                 ", where the pairs' y have noise of %.15g times the standard deviation of their set's y",
+                 task->noise);
+        break;
+    }
+}
+
+// Names the columns r2_NAME_VARIANT and its standard error.
+static void name_r2(const struct extra_evaluation *evaluation, const char *name, const char *long_name,
+                    struct score_column names[2])
+{
+    char suffix[32], words[112];
+    describe_sets(evaluation, suffix, words);
+    const char *end = name[0] ? suffix : suffix + 1; // the model's own columns are named by the variant
+    snprintf(names[0].name, sizeof names[0].name, "r2_%s%s", name, end);
+    snprintf(names[0].long_name, sizeof names[0].long_name, "R^2 of %s%s", long_name, words);
+    snprintf(names[1].name, sizeof names[1].name, "r2_%s%s_stderr", name, end);
+    snprintf(names[1].long_name, sizeof names[1].long_name, "standard error of r2_%s%s over the generators",
+             name, end);
 }
 
 static void name_match(struct score_column names[EXTRA_SCORES_PER_EVALUATION])
@@ -90,57 +175,35 @@ static void name_match(struct score_column names[EXTRA_SCORES_PER_EVALUATION])
         names[i] = matches[i];
 }
 
-static void name_model(const struct extra_evaluation *evaluation, struct score_column names[2])
-{
-    static const struct score_column inputs[TASK_INPUTS] = {
-        [INPUTS_UNIFORM] = {"uniform", "where all inputs x, of pairs and probes, are U(-sqrt 3, sqrt 3)"},
-        [INPUTS_WIDE] = {"wide", "where all inputs x, of pairs and probes, are N(0, 4)"},
-        [INPUTS_SHIFTED] = {"shifted", "where all inputs x, of pairs and probes, are N(1, 1)"},
-    };
-    char name[32], long_name[128];
-    const struct task_spec *task = &evaluation->task;
-    if (task->inputs != INPUTS_NORMAL) {
-        name_r2(names, inputs[task->inputs].name, inputs[task->inputs].long_name);
-    } else if (task->noise > 0) {
-        snprintf(name, sizeof name, "noise_%.15g", task->noise);
-        snprintf(long_name, sizeof long_name,
-                 "where the pairs' y have noise of %.15g times the standard deviation of their set's y",
-                 task->noise);
-        name_r2(names, name, long_name);
-    } else {
-        snprintf(name, sizeof name, "set_size_%d", task->equations);
-        snprintf(long_name, sizeof long_name, "where a set has %d equation%s", task->equations,
-                 task->equations == 1 ? "" : "s");
-        name_r2(names, name, long_name);
-    }
-}
-
-static void name_direct_fit(struct score_column names[2])
-{
-    char long_name[128];
-    snprintf(
-        long_name, sizeof long_name,
-        "of gradient descent on each set alone: the best of %d restarts of %d steps of adam, by their loss",
-        FIT_RESTARTS, FIT_STEPS);
-    name_r2(names, "direct_fit", long_name);
-}
-
 void extra_evaluation_columns(const struct extra_evaluation *evaluation,
                               struct score_column names[EXTRA_SCORES_PER_EVALUATION])
 {
+    char fit[128];
     switch (evaluation->kind) {
     case EXTRA_WEIGHT_MATCH:
         name_match(names);
         break;
     case EXTRA_LEAST_SQUARES:
-        name_r2(names, "least_squares",
-                "of the least-squares solution of minimum norm of each set's equations");
+        name_r2(evaluation, "least_squares",
+                "the least-squares solution of minimum norm of each set's equations", names);
         break;
     case EXTRA_MODEL:
-        name_model(evaluation, names);
+        name_r2(evaluation, "", "the model", names);
+        break;
+    case EXTRA_AFFINE_FIT:
+        name_r2(evaluation, "affine_fit", "a least-squares regression of y on 1 and x on each set alone",
+                names);
+        break;
+    case EXTRA_QUADRATIC_FIT:
+        name_r2(evaluation, "quadratic_fit",
+                "a least-squares regression of y on 1, x and its products on each set alone", names);
         break;
     case EXTRA_DIRECT_FIT:
-        name_direct_fit(names);
+        snprintf(fit, sizeof fit,
+                 "gradient descent on each set alone: the best of %d restarts of %d steps of adam, by their "
+                 "loss",
+                 FIT_RESTARTS, FIT_STEPS);
+        name_r2(evaluation, "direct_fit", fit, names);
     }
 }
 
@@ -157,6 +220,10 @@ static double flops_each(const struct extra_evaluation *evaluation)
     case EXTRA_DIRECT_FIT:
         return 6.0 * FIT_RESTARTS * FIT_STEPS * evaluation->task.equations *
                generator_unknowns(&evaluation->task.generator);
+    case EXTRA_AFFINE_FIT:
+        return regression_flops(&evaluation->task, REGRESSION_AFFINE);
+    case EXTRA_QUADRATIC_FIT:
+        return regression_flops(&evaluation->task, REGRESSION_QUADRATIC);
     case EXTRA_LEAST_SQUARES:
         break; // negligible
     }

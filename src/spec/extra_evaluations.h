@@ -11,11 +11,17 @@ enum extra_evaluation_kind {
     EXTRA_WEIGHT_MATCH,  // distance between predicted and true weights (task/weight_match.h)
     EXTRA_LEAST_SQUARES, // no model: least-squares solution of a linear generator's equations
     EXTRA_MODEL,         // R^2 of the model with other inputs, other set sizes or noisy y
+    EXTRA_AFFINE_FIT,    // no model: R^2 of a regression on the inputs of each set
+    EXTRA_QUADRATIC_FIT, // the same with the squares and products of the inputs
     EXTRA_DIRECT_FIT,    // no model: R^2 of gradient descent on each set
 };
 
+/* How the sets differ from those of R^2. The suffix of the columns' names says it. */
+enum extra_variant { VARIANT_NONE, VARIANT_INPUTS, VARIANT_SET_SIZE, VARIANT_NOISE };
+
 struct extra_evaluation {
     enum extra_evaluation_kind kind;
+    enum extra_variant variant;
     bool defined; // false: the run's task has no such scores; they are NaN
     int scores;   // number of scores
     struct task_spec task;
@@ -24,19 +30,20 @@ struct extra_evaluation {
 };
 
 enum {
-    EXTRA_EVALUATIONS_MAX = 3 + TASK_INPUTS - 1 + WIDTHS_MAX + REALS_MAX,
+    EXTRA_VARIANTS_MAX = 1 + WIDTHS_MAX + REALS_MAX, // of floors and fits: as R^2, set sizes, noise
+    EXTRA_EVALUATIONS_MAX = 2 + TASK_INPUTS + 4 * EXTRA_VARIANTS_MAX,
     EXTRA_SCORES_PER_EVALUATION = 4,
     EXTRA_SCORES_MAX = EXTRA_SCORES_PER_EVALUATION + 2 * (EXTRA_EVALUATIONS_MAX - 1),
 };
 
 /* A column of the results file. */
 struct score_column {
-    char name[48];
-    char long_name[160];
+    char name[64];
+    char long_name[256];
 };
 
-/* Lists a run's extra evaluations in the order of their columns: weight match and least squares always, the
- * others if the settings ask for them. Returns their number. */
+/* Lists a run's extra evaluations in the order of their columns: weight match, least squares and regressions
+ * always, the others if the settings ask for them. Returns their number. */
 int extra_evaluations_list(const struct training *training, const struct model_spec *model,
                            const struct task_spec *task, struct extra_evaluation list[EXTRA_EVALUATIONS_MAX]);
 

@@ -49,7 +49,7 @@ static enum status alloc_least_squares(struct fit *fit)
 {
     int n = fit->task.equations, d = fit->task.generator.inputs, o = fit->task.generator.outputs;
     size_t a = (size_t)n * (size_t)d, b = (size_t)(n > d ? n : d) * (size_t)o;
-    TRY(memory_alloc((a + b + least_squares_work(n, d, o)) * sizeof(double), (void **)&fit->doubles));
+    TRY(memory_alloc((a + b + least_squares_work(n, d)) * sizeof(double), (void **)&fit->doubles));
     fit->a = fit->doubles;
     fit->b = fit->a + a;
     fit->work = fit->b + b;

@@ -210,11 +210,20 @@ void task_loss(struct task *task, const float *output, float scale, int shard_se
     }
 }
 
+// Sets the means of the truth of one set, whose `values` values are `lanes` apart.
+static void score_truth(const float *target, int values, size_t lanes, struct task_score *score)
+{
+    for (int k = 0; k < values; k++) {
+        double value = (double)target[(size_t)k * lanes];
+        score->mean += value / values;
+        score->mean_square += value * value / values;
+    }
+}
+
 void task_scores(struct task *task, const float *output, struct task_score *score)
 {
     const struct batch_workspace *workspace = &task->workspace;
     const float *loss = workspace->loss, *target = output_target(task);
-    size_t lanes = (size_t)task->lanes;
     int values = task_outputs(&task->spec);
     loss_functions[task->spec.kind](task, output, 0);
     if (task_is_functional(&task->spec)) {
@@ -223,10 +232,24 @@ void task_scores(struct task *task, const float *output, struct task_score *scor
     }
     for (int set = 0; set < task->sets; set++) {
         score[set] = (struct task_score){.squared_error = (double)loss[set]};
-        for (int k = 0; k < values; k++) {
-            double value = (double)target[(size_t)k * lanes + (size_t)set];
-            score[set].mean += value / values;
-            score[set].mean_square += value * value / values;
-        }
+        score_truth(target + set, values, (size_t)task->lanes, &score[set]);
     }
+}
+
+const float *task_probes(const struct task *task, int *stride)
+{
+    *stride = task->lanes;
+    return task->workspace.probes;
+}
+
+void task_score_outputs(const struct task *task, int set, const double *y, struct task_score *score)
+{
+    int values = task->spec.eval_points * task->spec.generator.outputs;
+    const float *target = task->workspace.probe_outputs + set;
+    *score = (struct task_score){0};
+    for (int k = 0; k < values; k++) {
+        double error = y[k] - (double)target[(size_t)k * (size_t)task->lanes];
+        score->squared_error += error * error / values;
+    }
+    score_truth(target, values, (size_t)task->lanes, score);
 }

@@ -61,4 +61,11 @@ void task_loss(struct task *task, const float *output, float scale, int shard_se
 /* Scores the model's output for the current batch.  output [sets, task_outputs], score [sets] */
 void task_scores(struct task *task, const float *output, struct task_score *score);
 
+/* Evaluation inputs of the current batch: element k of set i is at [k * stride + i].  [points d, stride] */
+const float *task_probes(const struct task *task, int *stride);
+
+/* Scores other predictions of set `set` of an mlp-inverse batch: outputs y on its evaluation inputs.
+ * y [points, o] */
+void task_score_outputs(const struct task *task, int set, const double *y, struct task_score *score);
+
 #endif

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "model/model.h"
 #include "task/fit.h"
+#include "task/regression.h"
 #include "task/task.h"
 #include "task/weight_match.h"
 #include "train/evaluate.h"
@@ -19,8 +20,10 @@ struct evaluator {
     struct task *task, *unrelated;
     struct model *model;
     struct fit *fit;
+    struct regression *regression;
     struct weight_matcher *matcher;
     float *output;  // [chunk, outputs]: predicted weights
+    double *y;      // [points, o]: predicted outputs of one set
     double *values; // [generators, EXTRA_SCORES_PER_EVALUATION]
 };
 
@@ -30,14 +33,31 @@ static void evaluator_free(struct evaluator *e)
     task_destroy(&e->unrelated);
     model_destroy(&e->model);
     fit_destroy(&e->fit);
+    regression_destroy(&e->regression);
     weight_match_destroy(&e->matcher);
     memory_free((void **)&e->output);
+    memory_free((void **)&e->y);
     memory_free((void **)&e->values);
 }
 
 static bool uses_model(const struct evaluator *e)
 {
     return e->evaluation->kind == EXTRA_MODEL || e->evaluation->kind == EXTRA_WEIGHT_MATCH;
+}
+
+static bool is_regression(const struct evaluator *e)
+{
+    return e->evaluation->kind == EXTRA_AFFINE_FIT || e->evaluation->kind == EXTRA_QUADRATIC_FIT;
+}
+
+static enum status init_regression(struct evaluator *e)
+{
+    const struct task_spec *task = &e->evaluation->task;
+    size_t values = (size_t)task->eval_points * (size_t)task->generator.outputs;
+    TRY(memory_alloc(values * sizeof(double), (void **)&e->y));
+    return regression_create(
+        task, e->evaluation->kind == EXTRA_AFFINE_FIT ? REGRESSION_AFFINE : REGRESSION_QUADRATIC,
+        &e->regression);
 }
 
 static enum status evaluator_init(struct evaluator *e)
@@ -48,6 +68,8 @@ static enum status evaluator_init(struct evaluator *e)
     TRY(task_create(&evaluation->task, sets, &e->task));
     if (uses_model(e))
         TRY(model_create(&evaluation->model, sets, 1, &e->model));
+    else if (is_regression(e))
+        TRY(init_regression(e));
     else
         TRY(fit_create(&evaluation->task, &e->fit));
     if (evaluation->kind == EXTRA_WEIGHT_MATCH) {
@@ -113,6 +135,19 @@ static void score_fit(void *context, int first, int sets, double *values)
     task_scores(e->task, e->output, (struct task_score *)values);
 }
 
+static void score_regression(void *context, int first, int sets, double *values)
+{
+    struct evaluator *e = context;
+    const struct task_spec *task = &e->evaluation->task;
+    int set_elements = task->equations * task_pair_width(task), stride;
+    task_fill(e->task, TASK_HELD_OUT, e->seed, 0, first, sets);
+    const float *pairs = task_pairs(e->task), *probes = task_probes(e->task, &stride);
+    for (int set = 0; set < sets; set++, pairs += set_elements) {
+        regression_predict(e->regression, pairs, probes + set, stride, e->y);
+        task_score_outputs(e->task, set, e->y, (struct task_score *)values + set);
+    }
+}
+
 // ---- one evaluation ----
 
 static void mean_scores(const double *values, int generators, double scores[EXTRA_SCORES_PER_EVALUATION])
@@ -137,8 +172,8 @@ static enum status compute(struct evaluator *e, const float *parameters, double 
         *stopped = !held_out_pass(&held_out, score_match, e, EXTRA_SCORES_PER_EVALUATION, e->values);
         mean_scores(e->values, held_out.generators, scores);
     } else {
-        *stopped = !held_out_pass(&held_out, uses_model(e) ? score_model : score_fit, e, TASK_SCORE_VALUES,
-                                  e->values);
+        held_out_score *score = uses_model(e) ? score_model : is_regression(e) ? score_regression : score_fit;
+        *stopped = !held_out_pass(&held_out, score, e, TASK_SCORE_VALUES, e->values);
         evaluate_r2((struct task_score *)e->values, held_out.generators, &scores[0], &scores[1]);
     }
     return STATUS_OK;

@@ -214,8 +214,8 @@ static void test_names_are_all_different(void **state)
         extra_evaluation_columns(&list[i], names + scores);
         scores += list[i].scores;
     }
-    assert_int_equal(scores, 4 + 2 + 2 * (3 + 2 + 2 + 1));
-    assert_string_equal(names[scores - 2].name, "r2_direct_fit");
+    assert_int_equal(scores, 4 + 2 + 2 * (3 + 2 + 2 + 5 * 3)); // 3 inputs; 5 kinds of sets, each with 3 fits
+    assert_string_equal(names[scores - 2].name, "r2_direct_fit_noise_0.3");
     for (int i = 0; i < scores; i++)
         for (int j = 0; j < i; j++)
             assert_string_not_equal(names[i].name, names[j].name);

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "kernel/gemm.h"
+#include "kernel/simd_set.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -27,7 +28,7 @@ static double *copy(const double *from, int count)
 static void solve(const double *x, double *y, int rows, int unknowns, int right_sides)
 {
     double *scratch = copy(x, rows * unknowns);
-    double *work = memory_small(least_squares_work(rows, unknowns, right_sides) * sizeof *work);
+    double *work = memory_small(least_squares_work(rows, unknowns) * sizeof *work);
     least_squares(scratch, y, rows, unknowns, right_sides, work);
     free(work);
     free(scratch);
@@ -71,17 +72,27 @@ static void test_dependent_columns(void **state)
     expect(y, (double[]){1, 1}, 2);
 }
 
-// At sizes where LAPACK works in blocks: the residual stands upright on every column.
+static void test_zero_matrix(void **state)
+{
+    (void)state;
+    const double x[] = {0, 0, 0, 0};
+    double y[] = {1, 2};
+    solve(x, y, 2, 2, 1);
+    expect(y, (double[]){0, 0}, 2);
+}
+
+// The residual is orthogonal to every column, and all instruction sets compute the same bits.
 static void test_normal_equations(void **state)
 {
     (void)state;
     enum { ROWS = 150, UNKNOWNS = 100 };
     uint64_t random = 1;
-    double *x = memory_small(ROWS * UNKNOWNS * sizeof *x), y[ROWS], w[ROWS];
+    double *x = memory_small(ROWS * UNKNOWNS * sizeof *x), y[ROWS], start[ROWS], w[ROWS];
     for (int i = 0; i < ROWS * UNKNOWNS + ROWS; i++) {
         random = random * 6364136223846793005u + 1442695040888963407u;
         *(i < ROWS * UNKNOWNS ? &x[i] : &y[i - ROWS * UNKNOWNS]) = (double)(random >> 11) * 0x1p-52 - 1;
     }
+    memcpy(start, y, sizeof start);
     memcpy(w, y, sizeof w);
     solve(x, w, ROWS, UNKNOWNS, 1);
     for (int j = 0; j < UNKNOWNS; j++)
@@ -93,15 +104,22 @@ static void test_normal_equations(void **state)
             product += x[j * ROWS + i] * y[i];
         assert_true(fabs(product) < rounding);
     }
+    for (int set = 0; set < SIMD_SETS; set++) {
+        double again[ROWS];
+        if (!simd_set_use((enum simd_set)set))
+            continue;
+        memcpy(again, start, sizeof again);
+        solve(x, again, ROWS, UNKNOWNS, 1);
+        assert_memory_equal(again, w, sizeof w);
+    }
     free(x);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_more_rows_than_unknowns),
-        cmocka_unit_test(test_fewer_rows_than_unknowns),
-        cmocka_unit_test(test_dependent_columns),
+        cmocka_unit_test(test_more_rows_than_unknowns), cmocka_unit_test(test_fewer_rows_than_unknowns),
+        cmocka_unit_test(test_dependent_columns),       cmocka_unit_test(test_zero_matrix),
         cmocka_unit_test(test_normal_equations),
     };
     gemm_setup();

@@ -92,7 +92,7 @@ static void test_json(void **state)
     expect_part(printed.out, "\"generator_hidden\": [5], ");
     expect_part(
         printed.out,
-        "\"totals\": {\"runs\": 3, \"parameters\": 402861, \"steps\": 7500, \"flops\": 17025783300096");
+        "\"totals\": {\"runs\": 3, \"parameters\": 402861, \"steps\": 7500, \"flops\": 17025993424896");
     expect_part(printed.out, "\"ranks\": [{\"ranks\": 1, \"seconds\": 213.3");
     expect_part(printed.out, "\"efficiency\": 1, \"bound_seconds\": 212.8");
     free_printed(&printed);

@@ -708,7 +708,8 @@ static void test_costs(void **state)
     assert_true(cost->memory_bytes > 3 * cost->model_bytes);
     // One more at the end, where weights are matched.
     double evaluations = 61.0 * 16384 * 2 * (33152.0 * 45 + 256 * 128 + 128 * 256 + 256 * 128 + 128 * 15);
-    assert_true(cost->flops == 30000 * cost->flops_per_step + evaluations);
+    double regressions = 16384.0 * 3 * 45 * (3 * 3 + 6 * 6); // affine and quadratic
+    assert_true(cost->flops == 30000 * cost->flops_per_step + evaluations + regressions);
     sweep_destroy(&sweep);
 
     sweep = create("name: t\nunknowns: 15\nequation_ratio: 3\ntraining: {optimizer: muon}\n");

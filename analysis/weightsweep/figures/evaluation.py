@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from weightsweep import results
 from weightsweep.figures import style
 
-_NOT_A_SHIFT = ("r2_stderr", "r2_least_squares", "r2_direct_fit")
+_NOT_A_SHIFT = ("r2_stderr", "r2_least_squares", "r2_affine_fit", "r2_quadratic_fit", "r2_direct_fit", "r2_refine")
 
 
 def has_weight_match(runs: xr.Dataset) -> bool:
@@ -17,7 +17,7 @@ def has_weight_match(runs: xr.Dataset) -> bool:
 
 def shifts(runs: xr.Dataset) -> list[str]:
     """Columns of R^2 under conditions other than those of the training."""
-    names = [str(name) for name in runs if str(name).startswith("r2_") and name not in _NOT_A_SHIFT and not str(name).endswith("_stderr")]
+    names = [str(name) for name in runs if str(name).startswith("r2_") and not str(name).startswith(_NOT_A_SHIFT) and not str(name).endswith("_stderr")]
     return [name for name in names if np.isfinite(runs[name].values).any()]
 
 
