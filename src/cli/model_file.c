@@ -220,7 +220,7 @@ enum status model_file_check(const char *path, const char *results)
 static enum status write_file(const char *part, const void *context)
 {
     const struct text *bytes = context;
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return file_write_failure(part, "a model", errno);
     enum status status = file_write(fd, part, "a model", bytes->chars, bytes->length, 0);

@@ -283,12 +283,13 @@ static enum status write_extended(struct extension *extension)
     list_lengths(extension);
     results_outcomes(extension->sweep, &extension->outcomes);
     TRY_DONE(match(extension));
-    unlink(next); // left by an extension that was killed
-    TRY_DONE(fill(extension, next));
-    TRY_DONE(file_rename(next, extension->view->path, "the larger results file"));
-done:
+    TRY_DONE(file_remove_leftover(next));
+    status = fill(extension, next);
+    if (status == STATUS_OK)
+        status = file_rename(next, extension->view->path, "the larger results file");
     if (status != STATUS_OK)
         unlink(next);
+done:
     column_table_free(&extension->outcomes);
     free(extension->length);
     free(extension->longer);

@@ -234,12 +234,13 @@ static enum status copy_file(struct archive *archive, int64_t *offset)
     enum status status = STATUS_OK;
     hid_t access = h5_access(), properties = h5_root(), from = 0, to = 0;
     H5Pset_istore_k(properties, CHUNK_FANOUT);
-    COPY(archive->file = H5Fcreate(archive->path, H5F_ACC_TRUNC, properties, access));
+    COPY(archive->file = H5Fcreate(archive->path, H5F_ACC_EXCL, properties, access));
     COPY(h5_attribute_write_text(archive->file, LAYOUT_ARCHIVE,
                                  archive->models ? "without checkpoints" : "without checkpoints and models"));
     SOURCE(from = H5Gopen2(archive->view->file, "/", H5P_DEFAULT), "its root");
     COPY(to = H5Gopen2(archive->file, "/", H5P_DEFAULT));
     TRY_DONE(copy_attributes(archive, from, to));
+    COPY(H5Fflush(archive->file, H5F_SCOPE_GLOBAL)); // file_remove_leftover recognises the file from now on
     TRY_DONE(copy_members(archive, from, to, true));
     TRY_DONE(immutable_create(archive->file, archive->path, "an archive", archive->view->datasets));
     TRY_DONE(h5_pair_create(archive->file, archive->path, "an archive", bytes_name, no_bytes, offset));

@@ -163,17 +163,26 @@ done:
     return status;
 }
 
-static enum status write_file(const struct creation *creation, int memory)
+// Copies the file in memory to `part`. Holes stay holes.
+static enum status write_file(const struct creation *creation, int memory, int64_t bytes)
 {
     enum status status = STATUS_OK;
-    int fd = open(creation->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return file_write_failure(creation->path, what, errno);
-    TRY_DONE(file_copy(memory, fd, creation->path, what));
+    const char *part = creation->path;
+    char *content = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, memory, 0);
+    int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (content == MAP_FAILED || fd < 0 || ftruncate(fd, bytes) != 0)
+        TRY_DONE(file_write_failure(part, what, errno));
+    for (off_t data = 0, hole; (data = lseek(memory, data, SEEK_DATA)) >= 0; data = hole) {
+        hole = lseek(memory, data, SEEK_HOLE);
+        TRY_DONE(file_write(fd, part, what, content + data, (size_t)(hole - data), data));
+    }
     for (int i = 0; i < creation->column_count; i++)
-        TRY_DONE(write_first_values(&creation->columns[i], fd, creation->path));
+        TRY_DONE(write_first_values(&creation->columns[i], fd, part));
 done:
-    close(fd);
+    if (content != MAP_FAILED)
+        munmap(content, (size_t)bytes);
+    if (fd >= 0)
+        close(fd);
     return status;
 }
 
@@ -182,16 +191,16 @@ static enum status create(const struct store_plan *plan, const char *part, int64
 {
     enum status status = STATUS_OK;
     struct creation creation = {.plan = plan, .path = part ? part : "the plan"};
-    struct stat size;
+    struct stat file;
     h5_begin();
     int memory = memfd_create("results", MFD_CLOEXEC);
     if (memory < 0)
         FAIL(STATUS_MACHINE, "%s: no memory for %s: %s", creation.path, what, strerror(errno));
     TRY_DONE(create_in_memory(&creation, memory));
-    if (fstat(memory, &size) == 0)
-        *bytes = (int64_t)size.st_size;
+    fstat(memory, &file);
+    *bytes = file.st_size;
     if (part)
-        TRY_DONE(write_file(&creation, memory));
+        TRY_DONE(write_file(&creation, memory, *bytes));
 done:
     free(creation.columns);
     close(memory);

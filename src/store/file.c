@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "store/file_layout.h"
 #include "store/h5.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK = 1 << 20 }; // bytes read at a time
+enum { BLOCK = 1 << 20, PAGE = 4096 }; // bytes read at a time
 
 enum status file_write_failure(const char *path, const char *what, int error)
 {
@@ -77,40 +78,17 @@ enum status file_checksum(int fd, const char *path, const char *what, off_t from
     return status;
 }
 
-enum status file_copy(int from, int to, const char *path, const char *what)
-{
-    enum status status = STATUS_OK;
-    char *block = memory_small(BLOCK);
-    struct stat source;
-    off_t data = 0, hole;
-    if (fstat(from, &source) != 0)
-        TRY_DONE(file_write_failure(path, what, errno));
-    while ((data = lseek(from, data, SEEK_DATA)) >= 0 && (hole = lseek(from, data, SEEK_HOLE)) >= 0)
-        while (data < hole) {
-            size_t length = hole - data < BLOCK ? (size_t)(hole - data) : BLOCK;
-            TRY_DONE(file_read(from, path, what, block, length, data));
-            TRY_DONE(file_write(to, path, what, block, length, data));
-            data += (off_t)length;
-        }
-    if (errno != ENXIO || ftruncate(to, source.st_size) != 0) // ENXIO: no data after this offset
-        TRY_DONE(file_write_failure(path, what, errno));
-done:
-    free(block);
-    return status;
-}
-
 enum status file_sync(int fd, const char *path, const char *what)
 {
-    if (fdatasync(fd) != 0)
-        return file_write_failure(path, what, errno);
-    return STATUS_OK;
+    return fdatasync(fd) == 0 ? STATUS_OK : file_write_failure(path, what, errno);
 }
 
 // Whether the user must choose another path or change permissions. All other errors are failures of the
 // machine.
 static bool is_of_path(int error)
 {
-    return error == ENOTDIR || error == EACCES || error == EPERM || error == ELOOP || error == ENAMETOOLONG;
+    return error == ENOTDIR || error == EACCES || error == EPERM || error == ELOOP || error == ENAMETOOLONG ||
+           error == EROFS;
 }
 
 enum status file_open_failure(const char *path, int error)
@@ -118,15 +96,15 @@ enum status file_open_failure(const char *path, int error)
     if (error == ENOENT)
         FAIL(STATUS_RESULTS, "%s: no such file; `weightsweep run SWEEP.yaml -o %s` creates it", path, path);
     if (is_of_path(error))
-        FAIL(STATUS_RESULTS, "%s: %s", path, strerror(error));
+        FAIL(STATUS_RESULTS, "%s cannot be opened: %s", path, strerror(error));
     FAIL(STATUS_MACHINE, "cannot open %s: %s; run the same command again when the file system responds", path,
          strerror(error));
 }
 
-enum status file_open(const char *path, int *fd)
+enum status file_open(const char *path, int flags, int *fd)
 {
     struct stat file;
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open(path, flags | O_CLOEXEC);
     if (*fd < 0 || fstat(*fd, &file) != 0)
         return file_open_failure(path, errno);
     if (S_ISDIR(file.st_mode))
@@ -187,34 +165,54 @@ done:
     return status;
 }
 
-static enum status check_folder(const char *path)
+// Whether the file may be the unfinished results file of a killed command: its first page is not written yet,
+// or has HDF5's signature and the name of our root attribute.
+static bool is_leftover(int fd)
 {
-    char *copy = memory_text(path);
-    struct stat folder;
-    bool missing = stat(dirname(copy), &folder) != 0 && (errno == ENOENT || errno == ENOTDIR);
-    free(copy);
-    if (missing)
-        FAIL(STATUS_USAGE, "%s: its folder is not there; create it, or give another name with -o", path);
+    static const char signature[] = "\211HDF\r\n\032\n", marker[] = LAYOUT_SCHEMA_VERSION, no_bytes[PAGE];
+    char page[PAGE] = "";
+    return pread(fd, page, sizeof page, 0) >= 0 &&
+           (memcmp(page, no_bytes, sizeof page) == 0 || (memcmp(page, signature, sizeof signature - 1) == 0 &&
+                                                         memmem(page, PAGE, marker, strlen(marker))));
+}
+
+enum status file_remove_leftover(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return STATUS_OK;
+    bool removed = fd >= 0 && is_leftover(fd) && unlink(path) == 0;
+    if (fd >= 0)
+        close(fd);
+    if (!removed)
+        FAIL(STATUS_USAGE,
+             "%s exists already and is not an unfinished results file of weightsweep; move it away, or give "
+             "another name with -o",
+             path);
     return STATUS_OK;
 }
 
 enum status file_create(const char *path, const char *what,
                         enum status (*make)(const char *part, const void *context), const void *context)
 {
-    TRY(check_folder(path));
-    enum status status = STATUS_OK;
+    char *copy = memory_text(path), *part = memory_format("%s.part", path);
     struct stat file;
-    char *part = memory_format("%s.part", path);
+    enum status status = STATUS_OK;
+    if (stat(dirname(copy), &file) != 0 && (errno == ENOENT || errno == ENOTDIR))
+        FAIL_DONE(STATUS_USAGE, "%s: its folder is not there; create it, or give another name with -o", path);
     if (lstat(part, &file) != 0 && errno == ENAMETOOLONG)
         FAIL_DONE(STATUS_USAGE,
                   "%s: the name is too long: the file is written as NAME.part first; give a shorter "
                   "name with -o",
                   path);
-    TRY_DONE(make(part, context));
-    TRY_DONE(file_rename(part, path, what));
-done:
+    TRY_DONE(file_remove_leftover(part));
+    status = make(part, context);
+    if (status == STATUS_OK)
+        status = file_rename(part, path, what);
     if (status != STATUS_OK)
         unlink(part);
+done:
     free(part);
+    free(copy);
     return status;
 }

@@ -18,18 +18,15 @@ enum status file_write(int fd, const char *path, const char *what, const void *b
 /* Extends `crc` by the bytes of the file from offset `from` (inclusive) to `to` (exclusive). */
 enum status file_checksum(int fd, const char *path, const char *what, off_t from, off_t to, uint32_t *crc);
 
-/* Opens the file for reading; the caller closes `fd` if it is not negative, also after a failure.
- * STATUS_RESULTS if the path does not name a readable file, STATUS_MACHINE if the file system fails. */
-enum status file_open(const char *path, int *fd);
+/* Opens the file with `flags` (O_RDONLY, O_RDWR); the caller closes `fd` if it is not negative, also after a
+ * failure. STATUS_RESULTS if the path does not name a file that may be opened, STATUS_MACHINE if the file
+ * system fails. */
+enum status file_open(const char *path, int flags, int *fd);
 
-/* Records that the file cannot be opened for reading because of errno `error`. */
+/* Records that the file cannot be opened because of errno `error`. */
 enum status file_open_failure(const char *path, int error);
 
-/* Copies the file `from` to the empty file `to`, which is at `path`. Holes stay holes. */
-enum status file_copy(int from, int to, const char *path, const char *what);
-
-/* Waits until everything that this machine has written to the file, through any descriptor, is on the disk.
- */
+/* Waits until the disk has everything that this machine has written to the file through any descriptor. */
 enum status file_sync(int fd, const char *path, const char *what);
 
 /* Whether a file of that name exists. STATUS_MACHINE if the file system does not respond, STATUS_RESULTS for
@@ -44,8 +41,12 @@ bool file_is_at(int fd, const char *path);
  * file or the complete new file. */
 enum status file_rename(const char *part, const char *path, const char *what);
 
-/* Calls `make` to write the new file PATH.part and renames it to PATH. Removes PATH.part after a failure.
- * STATUS_USAGE if the folder does not exist. */
+/* Removes the unfinished results file that a killed command has left at `path`, if any. STATUS_USAGE if there
+ * is another file. */
+enum status file_remove_leftover(const char *path);
+
+/* Calls `make` to write the new file PATH.part and renames it to PATH. Replaces a leftover PATH.part; removes
+ * it after a failure. STATUS_USAGE if the folder does not exist, or if PATH.part is another file. */
 enum status file_create(const char *path, const char *what,
                         enum status (*make)(const char *part, const void *context), const void *context);
 

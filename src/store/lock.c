@@ -6,7 +6,7 @@
 // hosts are not detected.
 //
 // A rank whose mpirun was killed ends by itself within seconds. The next job waits for such a rank, which is
-// detected by its changed parent process, instead of being refused.
+// detected by its dead parent process, instead of being refused.
 #include "base/clock.h"
 #include "base/memory.h"
 #include "store/file.h"
@@ -36,97 +36,74 @@ static char *lock_path(const char *path)
     return name;
 }
 
-static struct flock whole_file(void)
-{
-    return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
-}
-
-static void describe_self(struct holder *holder)
-{
-    *holder = (struct holder){.pid = (long)getpid(), .parent = (long)getppid()};
-    gethostname(holder->host, sizeof holder->host - 1);
-    const char *job = getenv("SLURM_JOB_ID");
-    snprintf(holder->job, sizeof holder->job, "%s", job && *job ? job : "-");
-    clock_date(holder->since);
-}
-
-// False if the holder has not written its text yet.
-static bool read_holder(int fd, struct holder *holder)
+// *found is false if the file is empty, or zero after a power cut.
+static enum status read_holder(int fd, const char *path, struct holder *holder, bool *found)
 {
     char text[512] = "";
     ssize_t length = pread(fd, text, sizeof text - 1, 0);
     *holder = (struct holder){0};
-    return length > 0 && sscanf(text, "host %255s\npid %ld\njob %63s\nsince %31s\nparent %ld", holder->host,
-                                &holder->pid, holder->job, holder->since, &holder->parent) >= 4;
+    *found = length > 0 && sscanf(text, "host %255s\npid %ld\njob %63s\nsince %31s\nparent %ld", holder->host,
+                                  &holder->pid, holder->job, holder->since, &holder->parent) >= 4;
+    if (!*found && *text)
+        FAIL(STATUS_USAGE,
+             "%s.lock exists already and is not a lock of weightsweep; move it away, or give another name "
+             "with -o",
+             path);
+    return STATUS_OK;
 }
 
 static enum status write_holder(int fd, const char *path)
 {
-    struct holder self;
-    describe_self(&self);
-    char *text = memory_format("host %s\npid %ld\njob %s\nsince %s\nparent %ld\n", self.host, self.pid,
-                               self.job, self.since, self.parent);
-    size_t length = strlen(text);
-    bool written = ftruncate(fd, 0) == 0 && pwrite(fd, text, length, 0) == (ssize_t)length;
-    int error = errno;
+    char host[256] = "", since[32];
+    const char *job = getenv("SLURM_JOB_ID");
+    gethostname(host, sizeof host - 1);
+    clock_date(since);
+    char *text = memory_format("host %s\npid %ld\njob %s\nsince %s\nparent %ld\n", host, (long)getpid(),
+                               job && *job ? job : "-", since, (long)getppid());
+    enum status status = STATUS_OK;
+    if (ftruncate(fd, 0) != 0)
+        status = file_write_failure(path, "its lock", errno);
+    else
+        status = file_write(fd, path, "its lock", text, strlen(text), 0);
     free(text);
-    if (!written)
-        FAIL(STATUS_MACHINE, "%s.lock cannot be written: %s", path, strerror(error));
-    return STATUS_OK;
+    return status;
 }
 
-static bool alive_here(const struct holder *holder)
+static bool is_alive(long pid)
 {
-    struct holder self;
-    describe_self(&self);
-    return strcmp(holder->host, self.host) == 0 && holder->pid != self.pid &&
-           (kill((pid_t)holder->pid, 0) == 0 || errno == EPERM);
+    return kill((pid_t)pid, 0) == 0 || errno == EPERM;
 }
 
-static long parent_of(long pid)
+static bool is_alive_here(const struct holder *holder)
 {
-    char name[64], text[512] = "";
-    long parent = 0;
-    snprintf(name, sizeof name, "/proc/%ld/stat", pid);
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    const char *end =
-        read(fd, text, sizeof text - 1) > 0 ? strrchr(text, ')') : NULL; // end of the command's name
-    close(fd);
-    return end && sscanf(end, ") %*c %ld", &parent) == 1 ? parent : 0;
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    return strcmp(holder->host, host) == 0 && holder->pid != (long)getpid() && is_alive(holder->pid);
 }
 
-static bool dying(int fd)
+static enum status refuse(const char *path, const struct holder *holder)
 {
-    struct holder holder;
-    return read_holder(fd, &holder) && holder.parent > 0 && alive_here(&holder) &&
-           parent_of(holder.pid) != holder.parent;
-}
-
-static enum status refuse(const char *path, int fd)
-{
-    struct holder holder;
-    if (!read_holder(fd, &holder))
+    bool job = strcmp(holder->job, "-") != 0;
+    if (holder->pid == 0)
         FAIL(STATUS_RESULTS, "%s is being written by another process; wait for it, or end it", path);
-    bool job = strcmp(holder.job, "-") != 0;
     FAIL(STATUS_RESULTS, "%s is being written by pid %ld on %s%s%s%s since %s; wait for it, or end it", path,
-         holder.pid, holder.host, job ? " (job " : "", job ? holder.job : "", job ? ")" : "", holder.since);
+         holder->pid, holder->host, job ? " (job " : "", job ? holder->job : "", job ? ")" : "",
+         holder->since);
 }
 
-// Locks the open file. On a file system without locks: succeeds unless a live process of this host holds the
-// lock.
-static enum status try_lock(int fd, const char *path)
+// Locks the open file. STATUS_RESULTS if another process holds the lock; *dying: it has lost its parent.
+static enum status try_lock(int fd, const char *path, bool *dying)
 {
-    struct flock whole = whole_file();
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct holder holder;
-    if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
-        return STATUS_OK;
-    if (errno == EAGAIN || errno == EACCES)
-        return refuse(path, fd);
-    if (errno != ENOSYS && errno != ENOLCK && errno != EOPNOTSUPP)
+    bool found, free = fcntl(fd, F_OFD_SETLK, &whole) == 0;
+    bool held = !free && (errno == EAGAIN || errno == EACCES);
+    if (!free && !held && errno != ENOSYS && errno != ENOLCK && errno != EOPNOTSUPP)
         FAIL(STATUS_MACHINE, "%s.lock cannot be locked: %s", path, strerror(errno));
-    return read_holder(fd, &holder) && alive_here(&holder) ? refuse(path, fd) : STATUS_OK;
+    TRY(read_holder(fd, path, &holder, &found));
+    bool alive = found && !free && is_alive_here(&holder);
+    *dying = alive && holder.parent > 0 && !is_alive(holder.parent);
+    return held || alive ? refuse(path, &holder) : STATUS_OK;
 }
 
 // Errors of the path are permanent: STATUS_USAGE or STATUS_RESULTS. All others are STATUS_MACHINE.
@@ -144,34 +121,26 @@ static enum status refuse_path(const char *path, const char *name, int error)
     FAIL(STATUS_MACHINE, "%s cannot be opened: %s", name, strerror(error));
 }
 
-static enum status acquire(const char *path, const char *name, int *lock)
-{
-    double begun = clock_seconds();
-    for (;;) {
-        *lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (*lock < 0)
-            return refuse_path(path, name, errno);
-        enum status status = try_lock(*lock, path);
-        if (status == STATUS_OK && file_is_at(*lock, name)) // the previous holder removes the file
-            return write_holder(*lock, path);
-        bool wait = status == STATUS_RESULTS && clock_seconds() - begun < dying_seconds && dying(*lock);
-        close(*lock); // refused; or the file was removed between open and lock
-        *lock = -1;
-        if (wait)
-            usleep(50000);
-        else if (status != STATUS_OK)
-            return status;
-    }
-}
-
 enum status store_lock_acquire(const char *path, int *lock)
 {
-    *lock = -1;
+    enum status status;
     char *name = lock_path(path);
-    enum status status = acquire(path, name, lock);
-    free(name);
-    if (status != STATUS_OK && *lock >= 0)
+    double begun = clock_seconds();
+    for (;;) {
+        bool dying = false;
+        *lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        status = *lock < 0 ? refuse_path(path, name, errno) : try_lock(*lock, path, &dying);
+        if (*lock < 0 || (status == STATUS_OK && file_is_at(*lock, name))) // the previous holder removes it
+            break;
+        close(*lock);
+        *lock = -1;
+        if (status != STATUS_OK && !(dying && clock_seconds() - begun < dying_seconds))
+            break;
+        usleep(dying ? 50000 : 0);
+    }
+    if (status == STATUS_OK && (status = write_holder(*lock, path)) != STATUS_OK)
         store_lock_release(path, lock);
+    free(name);
     return status;
 }
 
@@ -180,9 +149,8 @@ void store_lock_release(const char *path, int *lock)
     if (*lock < 0)
         return;
     char *name = lock_path(path);
-    if (file_is_at(*lock, name))
-        unlink(
-            name); // before the lock ends: a process that has opened the file then sees that it was removed
+    if (file_is_at(*lock, name)) // removed before the lock ends, so that a process that has opened it sees it
+        unlink(name);
     close(*lock);
     free(name);
     *lock = -1;
@@ -192,16 +160,15 @@ bool store_lock_held(const char *path)
 {
     char *name = lock_path(path);
     int fd = open(name, O_RDONLY | O_CLOEXEC);
-    free(name);
-    if (fd < 0)
-        return false;
-    struct flock whole = whole_file();
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct holder holder;
-    bool held;
-    if (fcntl(fd, F_OFD_GETLK, &whole) == 0)
+    bool found, held = false;
+    if (fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0)
         held = whole.l_type != F_UNLCK;
-    else
-        held = read_holder(fd, &holder) && alive_here(&holder);
-    close(fd);
+    else if (fd >= 0)
+        held = read_holder(fd, path, &holder, &found) == STATUS_OK && found && is_alive_here(&holder);
+    if (fd >= 0)
+        close(fd);
+    free(name);
     return held;
 }

@@ -145,18 +145,6 @@ static enum status refuse_name(const struct store *store)
          store->path);
 }
 
-static enum status open_descriptor(const struct store *store, int *fd)
-{
-    *fd = open(store->path, O_RDWR | O_CLOEXEC);
-    if (*fd < 0 && errno == ENOENT)
-        FAIL(STATUS_RESULTS, "%s: no such file", store->path);
-    if (*fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS))
-        FAIL(STATUS_RESULTS, "%s cannot be opened for writing: %s", store->path, strerror(errno));
-    if (*fd < 0)
-        return file_open_failure(store->path, errno);
-    return STATUS_OK;
-}
-
 static enum status read_identity(const struct store *store, int fd, struct immutable *identity)
 {
     return file_read(fd, store->path, "its checksum", identity, sizeof *identity,
@@ -166,7 +154,7 @@ static enum status read_identity(const struct store *store, int fd, struct immut
 static enum status open_again(const struct store *store, int *fd)
 {
     struct immutable found;
-    TRY(open_descriptor(store, fd));
+    TRY(file_open(store->path, O_RDWR, fd));
     TRY(read_identity(store, *fd, &found));
     return memcmp(&found, &store->common.identity, sizeof found) == 0 ? STATUS_OK : refuse_name(store);
 }
@@ -200,7 +188,7 @@ static enum status read_places(struct store *store)
     enum status status = h5_settle(locate_all(store, view), store->path);
     store_view_close(&view);
     TRY(status);
-    TRY(open_descriptor(store, &store->fd));
+    TRY(file_open(store->path, O_RDWR, &store->fd));
     return read_identity(store, store->fd, &store->common.identity);
 }
 

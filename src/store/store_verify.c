@@ -8,6 +8,7 @@
 #include "store/h5.h"
 #include "store/view.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -202,7 +203,7 @@ enum status store_verify(const char *path, struct store_verified *verified)
     *verified = (struct store_verified){0};
     TRY(view_open(path, &verification.view));
     h5_begin();
-    TRY_DONE(file_open(path, &verification.fd));
+    TRY_DONE(file_open(path, O_RDONLY, &verification.fd));
     TRY_DONE(check_all(&verification));
 done:
     if (verification.fd >= 0)

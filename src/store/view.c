@@ -10,6 +10,7 @@
 #include "store/immutable.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@
 static enum status open_file(const char *path, int64_t *file)
 {
     int fd;
-    enum status readable = file_open(path, &fd);
+    enum status readable = file_open(path, O_RDONLY, &fd);
     if (fd >= 0)
         close(fd);
     TRY(readable);

@@ -57,6 +57,20 @@ def test_not_hdf5(finished: Sweep, tmp_path: Path, content: bytes) -> None:
     assert results.read_bytes() == content
 
 
+@pytest.mark.parametrize(("other", "options"), [(".part", []), (".lock", []), (".grown", ["--grow"]), (".grown.part", ["--grow"])], ids=["part", "lock", "grown", "grown_part"])
+def test_user_file_under_a_name_that_run_needs(finished: Sweep, tmp_path: Path, other: str, options: list[str]) -> None:
+    results, sweep = tmp_path / "x.h5", finished.yaml
+    if options:
+        sweep = write_sweep(tmp_path / "more.yaml", axes=FOUR | {"seed": [1, 2]})
+        shutil.copy(finished.results, results)
+    mine = results.with_name("x.h5" + other)
+    mine.write_text("my notes\n")
+    before = sorted(tmp_path.iterdir())
+    result = run(1, sweep, results, *options)
+    assert result.code == 2 and result.says(mine.name, "exists already", "move it away", "-o"), result
+    assert mine.read_text() == "my notes\n" and sorted(tmp_path.iterdir()) == before
+
+
 def test_not_ours(finished: Sweep, tmp_path: Path) -> None:
     results = tmp_path / "x.h5"
     with h5py.File(results, "w") as file:
