@@ -59,7 +59,7 @@ if(CPACK_GENERATOR STREQUAL DEB)
     set(launcher mpich)
   endif()
   set(CPACK_DEBIAN_PACKAGE_DEPENDS "${launcher}, python3 (>= 3.11), python3-h5netcdf, python3-h5py, python3-matplotlib, \
-python3-numpy, python3-plotly, python3-scipy, python3-xarray")
+python3-numpy, python3-scipy, python3-xarray")
   set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3-pandas, python3-torch, slurm-client")
   set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/packaging/debian/compress.cmake)
   set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/debian/postinst

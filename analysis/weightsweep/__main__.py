@@ -17,7 +17,7 @@ def main() -> int:
     try:
         from weightsweep import commands
     except ImportError as error:
-        print(f"weightsweep: {error}: jobs/install installs what is needed, or python3 -m pip install h5py h5netcdf xarray matplotlib plotly scipy", file=sys.stderr)
+        print(f"weightsweep: {error}: jobs/install installs what is needed, or python3 -m pip install h5py h5netcdf xarray matplotlib scipy", file=sys.stderr)
         return 4
     return commands.main()
 

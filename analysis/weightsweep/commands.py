@@ -132,7 +132,7 @@ def _message(error: BaseException) -> tuple[str, int]:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", 75
     if isinstance(error, ImportError):
-        return f"{error}: jobs/install installs what is needed, or python3 -m pip install h5py h5netcdf xarray matplotlib plotly scipy", 4
+        return f"{error}: jobs/install installs what is needed, or python3 -m pip install h5py h5netcdf xarray matplotlib scipy", 4
     if isinstance(error, MemoryError):
         return "out of memory", 4
     if isinstance(error, OSError) and error.strerror:  # an OSError without a file name comes from standard output

@@ -11,6 +11,9 @@ from weightsweep.results import Row
 from weightsweep.values import order
 
 
+FLOORS = {"r2_affine_fit": "affine fit", "r2_quadratic_fit": "quadratic fit", "r2_least_squares": "least squares"}  # columns of R^2 that need no training
+
+
 @dataclass(frozen=True)
 class Line:
     """R^2 against the values of an axis, for runs that agree in the settings `fixed`."""
@@ -32,9 +35,13 @@ def axes(runs: xr.Dataset) -> list[str]:
 
 def effect(runs: xr.Dataset, axis: str, lines: list[str], by: str = "r2") -> list[Line]:
     """R^2 against `axis`: one Line per combination of the settings `lines`, averaged over the rest of the axes."""
-    rows = [row for row in results.rows(results.done(runs)) if np.isfinite(row[by])]
-    rest = [name for name in axes(runs) if name not in (axis, *lines)]
-    found = results.groups(rows, lines)
+    return lines_of(results.rows(results.done(runs)), axes(runs), axis, lines, by)
+
+
+def lines_of(rows: list[Row], names: list[str], axis: str, lines: list[str], by: str = "r2") -> list[Line]:
+    """As effect, from the finished runs and the names of the axes."""
+    rest = [name for name in names if name not in (axis, *lines)]
+    found = results.groups([row for row in rows if by in row and np.isfinite(row[by])], lines)
     return [_line(found[key], axis, rest, by) for key in sorted(found, key=lambda key: [order(part) for part in key])]
 
 

@@ -14,18 +14,6 @@ from weightsweep.results import Row
 ARCHIVES = Path(__file__).resolve().parents[1] / "published"
 BLOCK: Block = ("<!-- seed-table:begin -->", "<!-- seed-table:end -->")
 
-# Settings of the original experiment. A run that differs in one of them does not repeat a published training.
-_ORIGINAL = {
-    "optimizer": "adam",
-    "batch": 1024,
-    "learning_rate": 1e-3,
-    "schedule": "constant",
-    "warmup_steps": 0,
-    "eval_points": 1,
-}
-_ORIGINAL_DEEP_SETS = {"embed_dim": 128, "pooling": "mean", "encoder": "128,256", "decoder": "256,128"}
-
-
 @dataclass(frozen=True)
 class Ours:
     """The finished runs of one published case in one setting."""
@@ -55,7 +43,7 @@ def ours(case: Case, archives: dict[str, list[Row]]) -> list[Ours]:
     seen = set()
     for name, rows in sorted(archives.items(), key=lambda item: -len(item[1])):
         for row in rows:
-            if not _repeats(case, row):
+            if not published.repeats(case, row):
                 continue
             setting = _setting(case, row)
             if (setting, int(row["seed"])) not in seen:
@@ -72,18 +60,6 @@ def _setting(case: Case, row: Row) -> tuple[str, ...]:
         widths = str(row["network_hidden"].item()).split(",")
         setting.append(f"width {widths[0]}" if case.model == "res-linear" else f"{len(widths)} layers of {widths[0]}")
     return tuple(setting)
-
-
-def _repeats(case: Case, row: Row) -> bool:
-    wanted: dict[str, object] = {"task": case.task, "model": case.model, "steps": case.steps, **_ORIGINAL}
-    if case.model == "deep-sets":
-        wanted |= _ORIGINAL_DEEP_SETS
-    if case.task == "mlp-inverse":
-        wanted["generator_init"] = "lecun"
-    for name, value in (("unknowns", case.unknowns), ("equations", case.equations)):
-        if value is not None:
-            wanted[name] = value
-    return all(name not in row or row[name].item() == value for name, value in wanted.items())
 
 
 def rows(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:

@@ -6,7 +6,20 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
+from weightsweep.results import Row
+
 Cell = tuple[int, int]  # unknowns, equations
+
+# Settings of the original experiment. A run that differs in one of them does not repeat a published training.
+_ORIGINAL = {
+    "optimizer": "adam",
+    "batch": 1024,
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "warmup_steps": 0,
+    "eval_points": 1,
+}
+_ORIGINAL_DEEP_SETS = {"embed_dim": 128, "pooling": "mean", "encoder": "128,256", "decoder": "256,128"}
 
 
 @dataclass
@@ -79,3 +92,21 @@ def r2(task: str, model: str) -> dict[Cell, float]:
 def loss_curves(task: str, model: str) -> dict[Cell, Curve]:
     """Published loss curves (moving average) of a task and model, by cell."""
     return {cell: case.curve for cell, case in _of(task, model).items()}
+
+
+def repeats(case: Case, row: Row) -> bool:
+    """True if the run has the settings of the published training."""
+    wanted: dict[str, object] = {"task": case.task, "model": case.model, "steps": case.steps, **_ORIGINAL}
+    if case.model == "deep-sets":
+        wanted |= _ORIGINAL_DEEP_SETS
+    if case.task == "mlp-inverse":
+        wanted["generator_init"] = "lecun"
+    for name, value in (("unknowns", case.unknowns), ("equations", case.equations)):
+        if value is not None:
+            wanted[name] = value
+    return all(name not in row or row[name].item() == value for name, value in wanted.items())
+
+
+def repeated(rows: list[Row]) -> list[Case]:
+    """The published trainings that at least one of the runs repeats."""
+    return [case for case in cases() if any(repeats(case, row) for row in rows)]

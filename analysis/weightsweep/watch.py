@@ -3,21 +3,48 @@
 import json
 import re
 import sys
+import time
+from collections import deque
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import xarray as xr
+
 from weightsweep import report, results
 from weightsweep.report import data
 
 REFRESH_SECONDS = 2.0
+WINDOW_SECONDS = 600.0  # over which the rate of work is measured
 _HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?", re.IGNORECASE)  # requests from pages of other sites have another host; browsers omit port 80
+
+
+class Progress:
+    """Share of the sweep's FLOPs that are done, and the time left at the rate of the last WINDOW_SECONDS."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, float]] = deque()  # seconds, share
+
+    def of(self, runs: xr.Dataset, now: float) -> dict[str, float | None]:
+        """The progress at the time `now` in seconds. The time left is None until work was seen being done."""
+        flops = runs["flops_per_step"].values
+        ended = np.isin(runs["status"].values.astype(str), ("done", "failed", "diverged"))
+        total = float((flops * runs["steps"].values).sum())
+        share = float((flops * np.where(ended, runs["steps"].values, runs["steps_done"].values)).sum()) / total if total else 1.0
+        self._samples.append((now, share))
+        while now - self._samples[0][0] > WINDOW_SECONDS:
+            self._samples.popleft()
+        since, before = self._samples[0]
+        left = (1 - share) * (now - since) / (share - before) if share > before else None
+        return {"fraction": share, "seconds_left": left}
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     results: Path
+    progress: Progress
     ends = False
 
     def handle_error(self, *request_and_address: Any) -> None:
@@ -35,7 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path not in ("/", "/data.json"):
             return self._answer(HTTPStatus.NOT_FOUND, "text/plain", "not found; expected / or /data.json\n")
         try:
-            content = data.content(results.open_runs(self.server.results))
+            runs = results.open_runs(self.server.results)
+            content = data.content(runs) | {"progress": self.server.progress.of(runs, time.monotonic())}
         except results.ResultsError as error:  # the file may not exist yet, or not be complete
             return self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", json.dumps({"error": str(error)}))
         if self.path == "/":
@@ -63,6 +91,7 @@ def serve(path: Path, port: int) -> None:
         raise OSError(f"port {port} of 127.0.0.1: {error.strerror}; choose another port with --port, or any free port with --port 0") from error
     with server:
         server.results = path
+        server.progress = Progress()
         print(f"{path} at http://127.0.0.1:{server.server_port}/ (stop with Ctrl-C)", flush=True)
         try:
             server.serve_forever()

@@ -48,7 +48,6 @@ class Weightsweep(CMakePackage):
         depends_on("py-h5py", type="run")
         depends_on("py-matplotlib", type="run")
         depends_on("py-numpy", type="run")
-        depends_on("py-plotly", type="run")
         depends_on("py-scipy", type="run")
         depends_on("py-xarray", type="run")
 

@@ -155,7 +155,7 @@ def test_a_sweep_without_runs(path: Path) -> None:
 
 
 # Modules that the commands import, and modules that Python's start imports: these are out of reach without jobs/python (-P).
-OURS = ("random", "csv", "html", "string", "numbers", "calendar", "token", "typing", "json", "argparse", "numpy", "h5py", "plotly")
+OURS = ("random", "csv", "html", "string", "numbers", "calendar", "token", "typing", "json", "argparse", "numpy", "h5py", "scipy")
 START = ("types", "functools", "collections", "contextlib", "keyword", "operator", "runpy")
 
 

@@ -18,6 +18,7 @@ from weightsweep.outputs import Output, OutputError
 from weightsweep.report import data
 
 FIGURE_DPI = 110
+SCRIPTS = ("state.js", "filter.js", "copy.js", "chart.js", "table.js", "curves.js", "explore.js", "answer.js", "print.js", "report.js")
 
 
 def write(runs: xr.Dataset, path: Path | None = None) -> Path:
@@ -51,8 +52,7 @@ def page(content: dict[str, object], figures: list[tuple[str, bytes]], refresh_s
         "style": _file("report.css"),
         "figures": pictures or "<p>No figure: nothing has been finished that one would show.</p>",
         "data": as_script({"refresh": refresh_seconds, **content}),
-        "script": "".join(map(_file, ("table.js", "curves.js", "report.js", "print.js"))),
-        "plotly": _plotly(),
+        "script": "".join(map(_file, SCRIPTS)),
     }
     before, *pieces = _file("report.html").split("{{")
     return before + "".join(parts[name] + after for name, _, after in (piece.partition("}}") for piece in pieces))
@@ -78,12 +78,3 @@ def _figures(runs: xr.Dataset) -> list[tuple[str, bytes]]:
 def _file(name: str) -> str:
     return (files("weightsweep.report") / name).read_text(encoding="utf-8")
 
-
-def _plotly() -> str:
-    """The script of Plotly, read as UTF-8. Plotly's own function reads it in the locale's encoding, so it is the last resort."""
-    for path in (files("plotly") / "package_data" / "plotly.min.js", Path("/usr/share/python3-plotly/plotly.js")):  # path of the Debian package
-        if path.is_file():
-            return path.read_text(encoding="utf-8")
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs())

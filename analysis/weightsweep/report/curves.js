@@ -1,94 +1,134 @@
-// The curves of the runs that the table shows, drawn with Plotly: one trace a colour, its runs apart by gaps.
+"use strict";
+// The curves of the runs that the table shows: mean and band of each setting, or single runs; the best ones where there are many.
 const curves = (() => {
-  const MOST = 200; // runs drawn at once
-  const LOWEST = -1; // R^2 where its axis ends
-  const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"];
-  const DASHES = ["solid", "dash", "dashdot", "dot", "longdash", "longdashdot"];
+  const LOWEST = -1; // R^2 at the end of a linear axis
   const element = (id) => document.getElementById(id);
-  let content, loaded = false, places = [];
+  const digits = (value) => Number(value.toPrecision(5)).toLocaleString("en", { maximumFractionDigits: 12 });
+  let content, places = [];
 
-  const published = (horizontal, vertical) => horizontal !== "step" || vertical !== "loss" ? [] : content.published.map((curve, place) => ({
-    x: curve.step, y: curve.loss, name: "published", mode: "lines", line: { color: "#999999", width: 1 },
-    legendgroup: "published", showlegend: place === 0, legendrank: 2000, // last, and once for all
-    hovertemplate: `published: ${curve.unknowns} unknowns, ${curve.equations} equations<br>%{x}: %{y}<extra></extra>`,
+  // Means of R^2 are taken of log10(1 - R^2), means of the loss of its logarithm.
+  const MEAN = {
+    r2: (values) => 1 - 10 ** average(values.map((value) => Math.log10(Math.max(1 - value, 2 ** -52)))),
+    loss: (values) => 10 ** average(values.map((value) => Math.log10(value))),
+  };
+  const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+  // Groups of runs, the best first; settings of different cases take turns.
+  function ranked() {
+    const single = element("lines").value === "runs", groups = new Map(), r2 = table.find("r2");
+    for (const place of places) {
+      if (!content.curves[place].step.length) continue;
+      const name = single ? place : content.settings[place];
+      groups.set(name, [...(groups.get(name) || []), place]);
+    }
+    const score = (group) => {
+      const known = group.map((place) => table.cell(place, r2)).filter((value) => value !== null);
+      return known.length ? MEAN.r2(known) : -Infinity;
+    };
+    const list = [...groups.values()].map((group) => ({ group, score: score(group), case: content.cases[group[0]] })).sort((a, b) => b.score - a.score), taken = new Map();
+    for (const each of list) {
+      each.turn = taken.get(each.case) || 0;
+      taken.set(each.case, each.turn + 1);
+    }
+    return list.sort((a, b) => a.turn - b.turn).map((each) => each.group); // the sort is stable
+  }
+
+  // Points at the steps that every run of the group has reached.
+  function points(group, horizontal, vertical) {
+    if (group.length === 1) {
+      const curve = content.curves[group[0]];
+      return curve.step.map((step, at) => ({ x: curve[horizontal][at], y: curve[vertical][at], step, run: group[0] }));
+    }
+    const found = new Map();
+    for (const place of group) content.curves[place].step.forEach((step, at) => {
+      if (!found.has(step)) found.set(step, []);
+      found.get(step).push([content.curves[place][horizontal][at], content.curves[place][vertical][at]]);
+    });
+    return [...found].filter(([, values]) => values.length === group.length && values.every(([, y]) => y !== null && (vertical === "r2" || y > 0))).map(([step, values]) => {
+      const heights = values.map(([, y]) => y);
+      return { x: average(values.map(([x]) => x)), y: MEAN[vertical](heights), low: Math.min(...heights), high: Math.max(...heights), step, run: group[0] };
+    }).sort((a, b) => a.step - b.step);
+  }
+
+  function text(group, vertical) {
+    const form = (value) => vertical === "r2" ? `${Number((100 * value).toPrecision(6))} %` : digits(value);
+    const name = element("lines").value === "runs" ? content.names[group[0]] : content.labels[content.settings[group[0]]];
+    return (point) => `${name}\nstep ${point.step.toLocaleString("en")}: ${vertical === "r2" ? "R²" : "loss"} ${form(point.y)}` +
+      (group.length > 1 ? `\n${form(point.low)} to ${form(point.high)} over ${group.length} seeds` : "");
+  }
+
+  function lines(groups, horizontal, vertical) {
+    const colour = element("colour").value, head = table.find(colour);
+    const values = head && table.sorted(new Set(groups.map((group) => table.cell(group[0], head))), head).map((value) => table.format(value, head));
+    return groups.map((group, rank) => {
+      const value = head && table.format(table.cell(group[0], head), head);
+      return { name: head ? `${colour} ${value}` : content.labels[content.settings[group[0]]], place: head ? values.indexOf(value) : rank,
+        points: points(group, horizontal, vertical), runs: group, band: true, text: text(group, vertical) };
+    }).sort((a, b) => head ? a.place - b.place : 0);
+  }
+
+  const published = (horizontal, vertical) => horizontal !== "step" || vertical !== "loss" || !element("published").checked ? [] : content.published.map((curve) => ({
+    name: "published", place: 0, grey: true, text: (point) => `published: ${curve.unknowns} unknowns, ${curve.equations} equations\nstep ${point.x.toLocaleString("en")}: loss ${digits(point.y)}`,
+    points: curve.step.map((step, at) => ({ x: step, y: curve.loss[at] })),
   }));
 
-  function traces() {
-    const horizontal = element("horizontal").value, vertical = element("vertical").value, name = element("colour").value;
-    const column = content.columns.findIndex((head) => head.name === name), groups = new Map();
-    const head = content.columns[column], values = table.sorted(new Set(content.rows.map((row) => row[column])), head); // keeps a value's colour, whatever is shown
-    for (const place of places.slice(0, MOST)) {
-      const row = content.rows[place], curve = content.curves[place];
-      if (!groups.has(row[column])) groups.set(row[column], { x: [], y: [], text: [] });
-      const group = groups.get(row[column]);
-      curve[horizontal].forEach((x, point) => {
-        group.x.push(x);
-        group.y.push(curve[vertical][point]);
-        group.text.push(row[0]);
-      });
-      group.x.push(null);
-      group.y.push(null);
-      group.text.push("");
-    }
-    const ours = [...groups].map(([value, group]) => {
-      const place = values.indexOf(value);
-      return { ...group, name: `${name} ${table.format(value, head)}`, mode: "lines", hovertemplate: "%{text}<br>%{x}: %{y}<extra></extra>",
-        line: { color: COLOURS[place % COLOURS.length], dash: DASHES[place % DASHES.length], width: 1.5 }, order: place };
-    });
-    return [...published(horizontal, vertical), ...ours.sort((a, b) => a.order - b.order).map(({ order, ...trace }) => trace)];
+  // The axis ends where diverged runs leave the others: at ten times the others' largest loss, or at R^2 -1 on a linear axis.
+  function range(groups, vertical, linear) {
+    const status = table.find("status"), kept = groups.flat().filter((place) => table.cell(place, status) !== "diverged");
+    const values = (list) => list.flatMap((place) => content.curves[place][vertical]).filter((value) => value !== null);
+    const extreme = (list, best) => values(list).reduce((found, value) => best(found, value), NaN);
+    if (vertical === "r2") return linear && extreme(groups.flat(), lower) < LOWEST ? [LOWEST, NaN] : null;
+    const top = 10 * extreme(kept, higher);
+    return extreme(groups.flat(), higher) > top ? [NaN, top] : null;
   }
-
-  // The axis ends where diverged runs leave the others: at ten times the others' largest loss, or where their R^2 begins, at -1 at least.
-  function limits(vertical) {
-    const status = content.columns.findIndex((head) => head.name === "status");
-    const values = (kept) => places.slice(0, MOST).filter((place) => !kept || content.rows[place][status] !== "diverged")
-      .flatMap((place) => content.curves[place][vertical]).filter((value) => value !== null && (vertical === "r2" || value > 0));
-    const all = extremes(values(false)), kept = extremes(values(true));
-    if (vertical === "r2") return all.low < LOWEST ? [kept.low < Infinity ? Math.max(kept.low - 0.05, LOWEST) : LOWEST, Math.max(all.high, LOWEST) + 0.05] : null;
-    return kept.high > 0 && all.high > 10 * kept.high ? [Math.log10(kept.low) - 0.1, Math.log10(kept.high) + 1] : null;
-  }
-  const extremes = (values) => values.reduce(({ low, high }, value) => ({ low: Math.min(low, value), high: Math.max(high, value) }), { low: Infinity, high: -Infinity });
+  const lower = (a, b) => a < b ? a : b, higher = (a, b) => a > b ? a : b; // of NaN and a number the number
 
   function draw() {
-    if (!loaded) return;
-    const name = (id) => element(id).selectedOptions[0].textContent, logarithmic = element("vertical").value === "loss";
-    const axis = { gridcolor: "#e5e5e5", zeroline: false, linecolor: "#444444", ticks: "outside", exponentformat: "none", separatethousands: true };
-    const layout = {
-      font: { family: "system-ui, sans-serif", size: 13 }, margin: { l: 70, r: 20, t: 34, b: 50 }, showlegend: true, hovermode: "closest",
-      uirevision: element("vertical").value + element("horizontal").value, // a refresh keeps the zoom
-      xaxis: { ...axis, title: { text: name("horizontal") }, type: "log" },
-      yaxis: { ...axis, title: { text: name("vertical") }, type: logarithmic ? "log" : "linear" },
-    };
-    const range = limits(element("vertical").value);
-    if (range) Object.assign(layout.yaxis, { range, autorange: false });
-    const buttons = [["toImage"], ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"]]; // none that shares: newer Plotlys offer it
-    Plotly.react("plot", traces(), layout, { displaylogo: false, responsive: true, modeBarButtons: buttons });
-    const few = places.length > MOST ? `The first ${MOST} of ${places.length.toLocaleString("en")} runs are drawn; filter the table to see others. ` : "";
-    element("drawn").textContent = few + (range ? `Values ${logarithmic ? "of diverged runs above the axis" : `below ${range[0].toPrecision(2)}`} are cut off.` : "");
+    const vertical = element("vertical").value, horizontal = element("horizontal").value, linear = element("yscale").value === "linear";
+    const all = ranked(), groups = all.slice(0, Number(element("best").value)), cut = range(groups, vertical, linear), what = element("lines").value;
+    const named = (id) => element(id).selectedOptions[0].textContent;
+    const kind = linear ? "linear" : vertical === "r2" ? "stretched" : "log";
+    chart.draw(element("plot"), {
+      key: [vertical, horizontal, kind, element("xscale").value].join(), // a refresh keeps the zoom
+      x: { kind: element("xscale").value, label: named("horizontal") }, y: { kind, label: vertical === "r2" ? "R² (%)" : named("vertical"), percent: vertical === "r2", range: cut },
+      series: [...published(horizontal, vertical), ...lines(groups, horizontal, vertical)],
+      pick: (place) => { if (place !== undefined) table.mark(place); light(place); },
+    });
+    const below = vertical === "r2" && !linear && groups.flat().some((place) => content.curves[place].r2.some((value) => value < 0));
+    element("drawn").textContent = [
+      groups.length < all.length ? `The best ${groups.length} of ${all.length.toLocaleString("en")} ${what} are drawn${new Set(content.cases).size > 1 ? ", cases in turn" : ""}.` : `${all.length.toLocaleString("en")} ${what}.`,
+      groups.some((group) => group.length > 1) ? "Bands: lowest to highest seed." : "",
+      cut ? `Values ${vertical === "r2" ? `below ${LOWEST}` : "of diverged runs above the axis"} are cut off.` : "",
+      below ? "R² below 0 is drawn at 0." : "",
+    ].filter(Boolean).join(" ");
   }
 
-  // The settings that may choose the colours; the choice is kept where it still exists.
+  // The settings that can choose the colours.
   function offer() {
-    const select = element("colour"), names = [...select.options].map((option) => option.value);
-    if (names.join() === content.axes.join()) return;
-    const seldom = content.axes.find((name) => !["unknowns", "equations", "seed"].includes(name)) || content.axes.find((name) => name === "equations");
-    const chosen = content.axes.includes(select.value) ? select.value : seldom || content.axes[0];
-    select.replaceChildren(...content.axes.map((name) => new Option(name, name)));
-    select.value = chosen;
+    const select = element("colour"), names = ["setting", ...content.axes];
+    if ([...select.options].map((option) => option.value).join() !== names.join()) {
+      const value = select.value;
+      select.replaceChildren(...names.map((name) => new Option(name, name)));
+      if (names.includes(value)) select.value = value;
+    }
+  }
+
+  function light(place) {
+    chart.light(element("plot"), place ?? null);
   }
 
   return {
-    prepare() {
-      for (const id of ["vertical", "horizontal", "colour"]) element(id).addEventListener("change", draw);
+    light,
+    prepare(data) {
+      content = data;
+      offer();
+      element("published").checked = content.published.some((curve) => curve.repeated);
+      element("published").parentElement.hidden = !content.published.length;
+      for (const id of ["vertical", "horizontal", "colour", "lines", "best", "yscale", "xscale", "published"]) state.bind(id, draw);
     },
     show(data, shown) {
-      content = data;
-      places = shown;
+      [content, places] = [data, shown];
       offer();
-      draw();
-    },
-    start() { // once Plotly is there: the table need not wait for it
-      loaded = true;
       draw();
     },
   };

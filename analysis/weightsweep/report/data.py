@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from weightsweep import published, results
-from weightsweep.values import is_list
+from weightsweep import answer, cases, effects, published, results
+from weightsweep.values import geometric, is_list
 
 POINTS = 200  # maximum points per curve, evenly spaced
 DIGITS = 5  # significant digits of curve values and of displayed outcomes
@@ -21,8 +21,11 @@ _OPTIONAL = ("r2_", "weight_match")  # prefixes of the columns of extra evaluati
 def content(runs: xr.Dataset) -> dict[str, object]:
     """The data of the page without the figures."""
     axes = results.axes(runs)
-    names = ["run_id", "status", *dict.fromkeys(["unknowns", "equations", *axes]), *_OUTCOMES, *_extra(runs), *_LAST]
-    cells = [_column(runs[name].values) for name in names]
+    named = list(dict.fromkeys(["unknowns", "equations", *axes]))
+    shown = ["run_id", "status", *named, *_OUTCOMES, *_extra(runs), *_LAST]
+    names = [*shown, *(name for name in _columns(runs) if name not in shown)]
+    rows = results.rows(runs)
+    found = cases.cases(runs)
     return {
         "name": _name(runs),
         "source": str(runs.attrs["source"]),
@@ -30,12 +33,84 @@ def content(runs: xr.Dataset) -> dict[str, object]:
         "resolved": str(runs.attrs.get("resolved", "")),
         "versions": _versions(runs),
         "counts": dict(Counter(runs["status"].values)),
-        "axes": [name for name in dict.fromkeys(["unknowns", "equations", *axes]) if len(set(runs[name].values)) > 1 and name in names] or ["run_id"],
+        "count": runs.sizes["run"],
+        "axes": [name for name in named if name in axes],
+        "shown": shown,
         "columns": [_head(runs, name) for name in names],
-        "rows": [list(row) for row in zip(*cells)],
-        "curves": [_curve(runs, run) for run in range(runs.sizes["run"])],
+        "names": [_label(run, axes) or str(run["run_id"]) for run in rows],
+        **_settings(runs, found),
+        "answer": [_case(case) for case in found],
+        "effects": _effects(runs),
+        "curves": _curves(runs),
         "published": _published(runs),
     }
+
+
+def _settings(runs: xr.Dataset, found: list[cases.Case]) -> dict[str, list[Any]]:
+    """The label of each setting, and for each run the places of its setting and of its case."""
+    places = {str(name): place for place, name in enumerate(runs["run_id"].values)}
+    labels: list[str] = []
+    setting, of_case = [0] * len(places), [0] * len(places)
+    for number, case in enumerate(found):
+        for each in case.settings:
+            for run in each.runs:
+                place = places[str(run["run_id"])]
+                setting[place], of_case[place] = len(labels), number
+            labels.append(", ".join(filter(None, (case.label, each.label))) or "all runs")
+    return {"labels": labels, "settings": setting, "cases": of_case}
+
+
+def _case(case: cases.Case) -> dict[str, object]:
+    """The answer of a case: a sentence, and one row per setting, best first."""
+    rows = []
+    for setting in case.settings:
+        record = answer.setting_record(case, setting)
+        mean, low, high = answer.percent(setting.r2, *case.interval(setting))
+        verdict = "best" if record["best"] else "incomplete" if not setting.complete else "separable" if record["separable"] else "not separable"
+        values = [cases.text(setting.values[name]) for name in case.choices]
+        rows.append({
+            "cells": [*values, mean, "-" if low == "-" else f"{low} to {high}", setting.seeds_text, verdict],
+            "run": str(setting.runs[0]["run_id"]),
+        })  # fmt: skip
+    head = [*case.choices, "R² %", "95 % interval", "seeds", "against the best"]
+    return {"label": case.label, "sentence": answer.sentence(case), "head": head, "rows": rows}
+
+
+def _effects(runs: xr.Dataset) -> list[dict[str, object]]:
+    """R^2 against each axis, with one line per case, per value of another axis, or one line for all."""
+    rows, names = results.rows(results.done(runs)), effects.axes(runs)
+    of_case = [name for name in names if cases.is_case_setting(name) or name == "equation_ratio"]
+    found = []
+    for axis in names:
+        cases_ = [name for name in of_case if name != axis]
+        for by in dict.fromkeys([tuple(cases_), *((name,) for name in names if name != axis), ()]):
+            lines = effects.lines_of(rows, names, axis, list(by))
+            floors = [(label, line) for column, label in effects.FLOORS.items() for line in effects.lines_of(rows, names, axis, list(by), column)]
+            if lines:
+                found.append({
+                    "axis": axis, "by": ", ".join(by), "scale": _scale(runs, axis), "about": _about(runs, axis),
+                    "rest": [name for name in names if name not in (axis, *by)],
+                    "lines": [_line(line, _label(line.fixed, list(by))) for line in lines],
+                    "floors": [_line(line, label) for label, line in floors],
+                })  # fmt: skip
+    return found
+
+
+def _line(line: effects.Line, label: str) -> dict[str, object]:
+    """A line of the effect of an axis: points [value, R^2, low, high]."""
+    points = [[value, *_rounded(np.array(each), 8)] for value, *each in zip(line.values, line.r2, line.low, line.high)]
+    return {"label": label, "points": points, "combinations": line.combinations, "left_out": line.left_out, "seeds": line.seeds}
+
+
+def _columns(runs: xr.Dataset) -> list[str]:
+    """Every column of one value per run, in the order of the file."""
+    return [str(name) for name, variable in runs.variables.items() if variable.dims == ("run",) and not str(name).startswith("timeline_")]
+
+
+def _label(run: results.Row, names: list[str]) -> str:
+    """The settings `names` of a run as text: "equations 30, pooling max"."""
+    told = [(name, results.setting(run, name)) for name in names]
+    return ", ".join(f"{name} {value}" for name, value in told if value)
 
 
 def _extra(runs: xr.Dataset) -> list[str]:
@@ -64,11 +139,20 @@ def _versions(runs: xr.Dataset) -> list[tuple[str, str]]:
 
 
 def _head(runs: xr.Dataset, name: str) -> dict[str, object]:
+    """A column: its description, how it is shown and sorted, and its values, or its one value if it is constant."""
+    exact = name in runs.coords or runs[name].dtype.kind != "f"
+    r2 = name.startswith("r2") and not name.endswith("_stderr")
+    values = _column(runs[name].values)
+    head = {"name": name, "about": _about(runs, name), "kind": _kind(runs, name), "digits": None if exact else DIGITS, "percent": r2, "scale": _scale(runs, name)}
+    head["best"] = -1 if r2 or name.startswith("weight_match") and "_error" not in name else 1  # sign of the order in which the best comes first
+    same = len(values) > 1 and all(value == values[0] for value in values) and name not in ("status", "run_id")
+    return head | ({"value": values[0]} if same else {"values": values})
+
+
+def _about(runs: xr.Dataset, name: str) -> str:
     attributes = runs[name].attrs
     unit = str(attributes.get("units", "1"))
-    about = str(attributes.get("long_name", name)) + ("" if unit == "1" else f" ({unit})")
-    exact = name in runs.coords or runs[name].dtype.kind != "f"
-    return {"name": name, "about": about, "kind": _kind(runs, name), "digits": None if exact else DIGITS}
+    return str(attributes.get("long_name", name)) + ("" if unit == "1" else f" ({unit})")
 
 
 def _kind(runs: xr.Dataset, name: str) -> str:
@@ -79,29 +163,47 @@ def _kind(runs: xr.Dataset, name: str) -> str:
     return "list" if name in runs.coords and name != "run_id" and any(values) and all(map(is_list, values)) else "text"
 
 
+def _scale(runs: xr.Dataset, name: str) -> str:
+    """Scale of a column as an axis: "category" for text, "stretched" for R^2, "log" for numbers that grow geometrically, else "linear"."""
+    if runs[name].dtype.kind == "O":
+        return "category"
+    if name.startswith("r2") and not name.endswith("_stderr"):
+        return "stretched"
+    return "log" if geometric(runs[name].values) else "linear"
+
+
 def _column(values: np.ndarray) -> list[Any]:
     if values.dtype.kind == "O":
         return [str(value) for value in values]
     return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
-def _rounded(values: np.ndarray) -> list[float | None]:
-    return [float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None for value in values.tolist()]
+def _rounded(values: np.ndarray, digits: int = DIGITS) -> list[float | None]:
+    return [float(f"{value:.{digits}g}") if math.isfinite(value) else None for value in values.tolist()]
 
 
-def _curve(runs: xr.Dataset, run: int) -> dict[str, list[Any]]:
-    reached = np.flatnonzero(np.isfinite(runs["curve_step"].values[run]))
-    if len(reached) > POINTS:
-        reached = reached[np.unique(np.linspace(0, len(reached) - 1, POINTS).round().astype(int))]
-    return {name: _rounded(runs[f"curve_{name}"].values[run][reached]) for name in ("step", "seconds", "loss", "r2")}
+def _curves(runs: xr.Dataset) -> list[dict[str, list[Any]]]:
+    """The curve of each run, at most POINTS points. All runs keep the same steps, so that means over seeds can be taken."""
+    names = ("step", "seconds", "loss", "r2")
+    values = {name: runs[f"curve_{name}"].values for name in names}
+    steps = np.unique(values["step"][np.isfinite(values["step"])])
+    kept = steps[np.unique(np.linspace(0, len(steps) - 1, POINTS).round().astype(int))] if len(steps) > POINTS else steps
+    reached, shown = np.isfinite(values["step"]), np.isin(values["step"], kept)
+    curves = []
+    for run in range(runs.sizes["run"]):
+        last = np.flatnonzero(reached[run])[-1:]
+        places = np.union1d(np.flatnonzero(shown[run]), last)
+        curves.append({name: _rounded(values[name][run][places]) for name in names})
+    return curves
 
 
 def _published(runs: xr.Dataset) -> list[dict[str, object]]:
-    """Published loss curves of the cells in this sweep."""
+    """Published loss curves of the cells in this sweep. `repeated` is true if a run repeats the published training."""
     here = set(zip(runs["unknowns"].values.tolist(), runs["equations"].values.tolist()))
     kinds = sorted(set(zip(runs["task"].values, runs["model"].values)))
+    repeated = {(case.unknowns, case.equations) for case in published.repeated(results.rows(runs))}
     return [
-        {"unknowns": cell[0], "equations": cell[1], "step": curve.step, "loss": curve.loss_ema}
+        {"unknowns": cell[0], "equations": cell[1], "step": curve.step, "loss": curve.loss_ema, "repeated": cell in repeated}
         for task, model in kinds
         for cell, curve in published.loss_curves(task, model).items()
         if cell in here

@@ -1,30 +1,40 @@
-// The page: fills itself from the data that it holds, or asks for it again and again when it watches a sweep.
+"use strict";
+// The page: fills itself from the data that it holds, or requests them again and again when it watches a sweep.
 (() => {
   const element = (id) => document.getElementById(id);
+  const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
   let content = JSON.parse(element("data").textContent);
 
-  function list(parent, tag, texts) {
-    element(parent).replaceChildren(...texts.map((text) => {
-      const item = document.createElement(tag);
+  function failures() {
+    const [status, done, message] = ["status", "steps_done", "message"].map(table.find);
+    const lost = [...Array(content.count).keys()].filter((place) => ["failed", "diverged"].includes(table.cell(place, status)));
+    element("failures").replaceChildren(...(lost.length ? lost.map((place) => {
+      const why = table.cell(place, message);
+      return `${content.names[place]}: ${table.cell(place, status)} after ${plural(table.cell(place, done), "step")}${why ? `: ${why}` : ""}`;
+    }) : ["No run."]).map((text) => {
+      const item = document.createElement("li");
       item.textContent = text;
       return item;
     }));
   }
 
-  function failures() {
-    const at = Object.fromEntries(content.columns.map((head, column) => [head.name, column]));
-    const lost = content.rows.filter((row) => ["failed", "diverged"].includes(row[at.status]));
-    const axes = content.axes.filter((name) => name !== "run_id");
-    const settings = (row) => axes.map((name) => `${name} ${table.format(row[at[name]], content.columns[at[name]])}`).join(", ");
-    list("failures", "li", lost.length ? lost.map((row) =>
-      `${row[at.run_id]}${axes.length ? ` (${settings(row)})` : ""}: ${row[at.status]} after ${row[at.steps_done].toLocaleString("en")} step${row[at.steps_done] === 1 ? "" : "s"}${row[at.message] ? `: ${row[at.message]}` : ""}`)
-      : ["No run."]);
+  function time(seconds) {
+    const [size, unit] = [[86400, "day"], [3600, "hour"], [60, "minute"]].find(([each]) => seconds >= 1.5 * each) || [1, "second"];
+    return plural(Math.round(seconds / size), unit);
+  }
+
+  function progress() {
+    element("progress").hidden = !content.progress;
+    if (!content.progress) return;
+    const { fraction, seconds_left: left } = content.progress;
+    element("bar").value = fraction;
+    element("left").textContent = `${(Math.floor(1000 * fraction) / 10).toFixed(1)} % of the work done${fraction >= 1 ? "" : left === null ? "" : `, about ${time(left)} left`}`;
   }
 
   function fill() {
     element("name").textContent = content.name;
     const counts = Object.entries(content.counts).map(([status, count]) => `${count.toLocaleString("en")} ${status}`).join(", ");
-    element("summary").textContent = `${content.rows.length.toLocaleString("en")} runs: ${counts}. ${content.source}, begun ${content.created}.`;
+    element("summary").textContent = `${plural(content.count, "run")}: ${counts}. ${content.source}, created ${content.created}.`;
     element("resolved").textContent = content.resolved;
     element("versions").tBodies[0].replaceChildren(...content.versions.map(([name, version]) => {
       const row = document.createElement("tr");
@@ -32,12 +42,21 @@
       row.insertCell().textContent = version;
       return row;
     }));
+    progress();
     failures();
+    answer.show(content);
     show();
   }
 
   function show() {
-    curves.show(content, table.draw(show));
+    const places = table.draw();
+    curves.show(content, places);
+    explore.show(content, places);
+  }
+
+  function light(place) {
+    curves.light(place);
+    explore.light(place);
   }
 
   function notice(text) {
@@ -60,8 +79,28 @@
     setTimeout(refresh, 1000 * content.refresh);
   }
 
-  table.start(content, show);
-  curves.prepare();
+  function press(event) {
+    if (event.key !== "/" || event.target.matches("input, textarea, select")) return;
+    event.preventDefault();
+    element("filter").focus();
+  }
+
+  table.start(content, show, light);
+  curves.prepare(content);
+  explore.prepare(content);
+  answer.prepare(content, light);
   fill();
+  document.addEventListener("keydown", press);
+  for (const link of document.querySelectorAll("nav a")) link.addEventListener("click", (event) => { // the address holds the state of the page
+    event.preventDefault();
+    document.querySelector(link.getAttribute("href")).scrollIntoView();
+  });
+  for (const button of document.querySelectorAll(".save")) button.addEventListener("click", () => {
+    const link = document.createElement("a"), file = URL.createObjectURL(new Blob([chart.picture(element(button.dataset.chart))], { type: "image/svg+xml" }));
+    link.href = file;
+    link.download = `${content.name.replace(/[^\w.-]+/g, "-").slice(0, 60)}-${button.dataset.chart}.svg`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(file), 10000);
+  });
   if (content.refresh) setTimeout(refresh, 1000 * content.refresh);
 })();

@@ -1,125 +1,158 @@
 "use strict";
-// The table of runs: sorts by a column, shows the runs that pass the filter.
+// The table of runs: sorts by a column, shows the runs that pass the filter and the columns that are chosen, marks one run.
 const table = (() => {
-  let content, terms = [], order = { name: "", sign: 1 }, drawn = "";
+  let content, passes = () => true, order = { name: "", sign: 1 }, drawn = "", chosen = null, marked = null, changed = () => {}, lit = () => {};
   const element = (id) => document.getElementById(id);
-
-  // A cell as it is compared: a list of numbers element by element, and its first different element decides.
-  const key = (value, head) => head.kind !== "list" ? value : value === "" ? [] : value.split(",").map(Number);
-  function compare(a, b) {
-    if (!Array.isArray(a)) return a < b ? -1 : a > b ? 1 : 0;
-    const place = a.findIndex((number, at) => number !== b[at]);
-    return place < 0 ? a.length - b.length : place >= b.length ? 1 : a[place] - b[place];
-  }
-  const sorted = (values, head) => [...values].sort((a, b) => compare(key(a, head), key(b, head)));
-  const holds = { "=": (sign) => sign === 0, "!=": (sign) => sign !== 0, "<": (sign) => sign < 0, ">": (sign) => sign > 0, "<=": (sign) => sign <= 0, ">=": (sign) => sign >= 0 };
+  const cell = (place, head) => head.values ? head.values[place] : head.value; // a constant column has one value
+  const find = (name) => content.columns.find((head) => head.name === name);
+  const places = () => [...Array(content.count).keys()];
+  const sorted = (values, head) => [...values].sort((a, b) => filter.compare(filter.key(a, head), filter.key(b, head)));
 
   // An outcome is shown in a few digits; a setting in as many as tell it from every other.
-  const rounded = (value, head) => head.kind === "number" && head.digits ? Number(value.toPrecision(head.digits)) : value;
   function format(value, head) {
     if (value === null) return "–";
     if (head.kind !== "number") return value;
-    const number = rounded(value, head);
+    const number = head.digits ? Number(value.toPrecision(head.digits)) : value;
     return Number.isInteger(number) && Math.abs(number) >= 10000 && Math.abs(number) < 1e15 ? number.toLocaleString("en") : String(number);
   }
 
-  // Terms are separated by blanks, or by commas before a column's name; blanks around an operator, in brackets and after a list's comma do not matter.
-  const words = (text) => text.replace(/\[([^\]]*)\]/g, (_, inside) => inside.replace(/\s/g, ""))
-    .replace(/\s*(!=|<=|>=|=|<|>)\s*/g, "$1").replace(/(\d),\s+(?=\d)/g, "$1,").replace(/,(?=\w+(!=|<=|>=|=|<|>))/g, " ").trim().split(/\s+/).filter(Boolean);
-
-  function parse(text) {
-    return words(text).map((word) => {
-      const parts = /^(\w+)(!=|<=|>=|=|<|>)(.*)$/.exec(word);
-      if (!parts) return { word: word.toLowerCase() };
-      const head = content.columns.find((each) => each.name === parts[1]);
-      if (!head) return { mistake: `no column '${parts[1]}'` };
-      const text = head.kind === "number" && /^[-+]?\d{1,3}(,\d{3})+$/.test(parts[3]) ? parts[3].replaceAll(",", "") : parts[3];
-      const value = head.kind === "number" ? Number(text) : key(text, head);
-      if (text === "" || [value].flat().some(Number.isNaN)) return { mistake: `'${word}': the value is ${text === "" ? "missing" : "not a number"}` };
-      return { name: head.name, operator: parts[2], value };
-    });
-  }
-
-  // The value that is shown is as good as the file's own.
-  function passes(row, term) {
-    if (term.word !== undefined) return row.some((cell, place) => cell !== null && format(cell, content.columns[place]).toLowerCase().includes(term.word));
-    const place = content.columns.findIndex((head) => head.name === term.name), cell = row[place], head = content.columns[place];
-    if (head === undefined || cell === null) return false;
-    return holds[term.operator](rounded(cell, head) === term.value ? 0 : compare(key(cell, head), term.value));
-  }
-
-  // Places of the rows that are shown, in their order. Unknown values come last in both directions.
+  // Places of the runs that are shown, in their order. Unknown values come last in both directions.
   function shown() {
-    const places = content.rows.map((_, place) => place).filter((place) => terms.every((term) => passes(content.rows[place], term)));
-    const column = content.columns.findIndex((head) => head.name === order.name);
-    if (column < 0) return places;
-    const keys = content.rows.map((row) => row[column] === null ? null : key(row[column], content.columns[column]));
-    return places.sort((a, b) => {
+    const found = places().filter(passes), head = find(order.name);
+    if (!head) return found;
+    const keys = places().map((place) => cell(place, head) === null ? null : filter.key(cell(place, head), head));
+    return found.sort((a, b) => {
       if (keys[a] === null || keys[b] === null) return (keys[a] === null) - (keys[b] === null) || a - b;
-      return order.sign * compare(keys[a], keys[b]) || a - b;
+      return order.sign * filter.compare(keys[a], keys[b]) || a - b;
     });
   }
 
-  function fill(body, places, columns) {
-    const status = content.columns.findIndex((head) => head.name === "status");
-    for (const place of places) {
-      const line = body.insertRow(), row = content.rows[place];
-      line.dataset.status = row[status];
-      for (const column of columns) {
-        const head = content.columns[column], cell = line.insertCell();
-        cell.textContent = format(row[column], head);
-        if (head.kind !== "number") cell.className = head.name === "message" ? "text message" : "text";
+  const columns = () => content.columns.filter((head, place) => place === 0 || (chosen || content.shown).includes(head.name));
+
+  function fill(body, rows, heads) {
+    const status = find("status");
+    for (const place of rows) {
+      const line = body.insertRow();
+      line.dataset.status = cell(place, status);
+      line.dataset.place = place;
+      for (const head of heads) {
+        const made = line.insertCell(), value = cell(place, head), text = format(value, head);
+        made.textContent = text;
+        if (head.kind === "number" && value !== null && text !== String(value)) made.dataset.exact = value;
+        if (head.kind !== "number") made.className = head.name === "message" ? "text message" : "text";
       }
     }
     return body;
   }
 
-  function heads(changed) {
-    drawn = JSON.stringify(content.columns);
-    const line = document.createElement("tr");
-    for (const head of content.columns) {
-      const cell = document.createElement("th"), button = document.createElement("button");
-      cell.scope = "col";
-      cell.title = head.about;
-      if (head.kind !== "number") cell.className = "text";
-      button.textContent = head.name;
-      button.addEventListener("click", () => {
-        order = { name: head.name, sign: order.name === head.name ? -order.sign : 1 };
-        changed();
-      });
-      cell.append(button);
-      line.append(cell);
-    }
-    element("table").tHead.replaceChildren(line);
+  function heading(head) {
+    const made = document.createElement("th"), button = document.createElement("button");
+    made.scope = "col";
+    made.title = head.about;
+    made.dataset.exact = head.name;
+    if (head.kind !== "number") made.className = "text";
+    button.textContent = head.name;
+    button.addEventListener("click", () => {
+      order = { name: head.name, sign: order.name === head.name ? -order.sign : head.best || 1 }; // the best comes first
+      state.set("sort", `${order.sign < 0 ? "-" : ""}${order.name}`);
+      changed();
+    });
+    made.append(button);
+    return made;
   }
 
-  function draw(changed) {
-    if (drawn !== JSON.stringify(content.columns)) heads(changed); // a column appears with its first value
-    const places = shown();
-    element("table").tBodies[0].replaceWith(fill(document.createElement("tbody"), places, [...content.columns.keys()]));
-    element("shown").textContent = `${places.length.toLocaleString("en")} of ${content.rows.length.toLocaleString("en")} runs`;
-    [...element("table").tHead.rows[0].cells].forEach((cell, column) =>
-      cell.setAttribute("aria-sort", content.columns[column].name !== order.name ? "none" : order.sign > 0 ? "ascending" : "descending"));
-    return places;
+  function heads() {
+    drawn = columns().map((head) => head.name).join();
+    const line = document.createElement("tr");
+    line.append(...columns().map(heading));
+    element("table").tHead.replaceChildren(line);
+    element("columns").replaceChildren(...content.columns.slice(1).map((head) => {
+      const label = document.createElement("label"), box = document.createElement("input");
+      box.type = "checkbox";
+      box.checked = (chosen || content.shown).includes(head.name);
+      box.addEventListener("change", () => {
+        chosen = content.columns.map((each) => each.name).filter((name) => name === head.name ? box.checked : (chosen || content.shown).includes(name));
+        if (chosen.join() === content.columns.map((each) => each.name).filter((name) => content.shown.includes(name)).join()) chosen = null;
+        state.set("columns", chosen && chosen.join(" "));
+        draw();
+      });
+      label.title = head.about;
+      label.append(box, head.name);
+      return label;
+    }));
+  }
+
+  function draw() {
+    if (drawn !== columns().map((head) => head.name).join()) heads(); // a column appears with its first value
+    const rows = shown();
+    element("table").tBodies[0].replaceWith(fill(document.createElement("tbody"), rows, columns()));
+    element("shown").textContent = `${rows.length.toLocaleString("en")} of ${content.count.toLocaleString("en")} runs`;
+    [...element("table").tHead.rows[0].cells].forEach((made) =>
+      made.setAttribute("aria-sort", made.dataset.exact !== order.name ? "none" : order.sign > 0 ? "ascending" : "descending"));
+    mark(marked, false);
+    return rows;
+  }
+
+  // Marks the row of a run; with `seen` the row is scrolled into view.
+  function mark(place, seen = true) {
+    marked = place;
+    const body = element("table").tBodies[0], old = body.querySelector("[aria-selected]"), own = place === null ? null : body.querySelector(`[data-place="${place}"]`);
+    if (old) old.removeAttribute("aria-selected");
+    if (own) own.setAttribute("aria-selected", "true");
+    if (own && seen) own.scrollIntoView({ block: "nearest" });
+  }
+
+  function select(place) {
+    mark(place);
+    lit(place);
+  }
+
+  function press(event) {
+    const rows = [...element("table").tBodies[0].rows], at = rows.findIndex((line) => Number(line.dataset.place) === marked);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
+    if (to === undefined || !rows.length) return;
+    event.preventDefault();
+    select(Number(rows[Math.max(0, Math.min(to, rows.length - 1))].dataset.place));
+  }
+
+  function apply() {
+    try {
+      passes = filter.parse(element("filter").value, content.columns, cell, format);
+      element("filter").setCustomValidity("");
+      return true;
+    } catch (error) {
+      element("filter").setCustomValidity(error.message);
+      element("shown").textContent = error.message; // the rows stay as they were
+      return false;
+    }
   }
 
   return {
-    draw, fill, format, shown, sorted,
-    // `changed` is called when another selection or order is wanted.
-    start(data, changed) {
-      content = data;
-      const filter = element("filter");
-      filter.addEventListener("input", () => {
-        const parsed = parse(filter.value), wrong = parsed.find((term) => term.mistake);
-        filter.setCustomValidity(wrong ? wrong.mistake : "");
-        if (wrong) {
-          element("shown").textContent = wrong.mistake; // the rows stay as they were
-        } else {
-          terms = parsed;
-          changed();
-        }
-      });
+    cell, columns, draw, fill, find, format, mark, shown, sorted,
+    // `whenChanged` is called when another selection or order is wanted, `whenLit` with the run that the reader points at.
+    start(data, whenChanged, whenLit) {
+      [content, changed, lit] = [data, whenChanged, whenLit];
+      const sort = state.get("sort"), names = state.get("columns");
+      if (sort) order = { name: sort.replace(/^-/, ""), sign: sort.startsWith("-") ? -1 : 1 };
+      if (names) chosen = names.split(" ");
+      state.bind("filter", () => { if (apply()) changed(); });
+      apply();
+      const place = (event) => event.target.closest("tbody tr") ? Number(event.target.closest("tr").dataset.place) : null;
+      element("table").addEventListener("pointerover", (event) => lit(place(event) ?? marked));
+      element("table").addEventListener("pointerleave", () => lit(marked));
+      element("table").addEventListener("click", (event) => { if (place(event) !== null) select(place(event) === marked ? null : place(event)); });
+      element("table").addEventListener("keydown", press);
+      copy.offer(element("copy-runs"), () => element("table"));
     },
-    update(data) { content = data; },
+    // Adds a condition to the filter.
+    narrow(text) {
+      const field = element("filter"), old = field.value.trim();
+      field.value = !old ? text : / OR /i.test(old) ? `(${old}) ${text}` : `${old} ${text}`;
+      field.dispatchEvent(new Event("input"));
+    },
+    update(data) {
+      content = data;
+      apply();
+    },
   };
 })();

@@ -1,0 +1,144 @@
+"use strict";
+// The answer of each case, as a sentence and a table of its settings, and the effect of each axis.
+const answer = (() => {
+  const ROWS = 10; // settings shown at first
+  const element = (id) => document.getElementById(id);
+  let content, opened = new Set(), lit = () => {};
+
+  function row(body, texts, numeric, exact = []) {
+    const line = body.insertRow();
+    texts.forEach((text, place) => {
+      const cell = line.insertCell();
+      cell.textContent = text;
+      if (!numeric[place]) cell.className = "text";
+      if (exact[place] !== undefined && exact[place] !== null) cell.dataset.exact = exact[place];
+    });
+    return line;
+  }
+
+  function heading(head, texts, numeric) {
+    const line = document.createElement("tr");
+    line.append(...texts.map((text, place) => {
+      const cell = document.createElement("th");
+      cell.scope = "col";
+      cell.textContent = text;
+      if (!numeric[place]) cell.className = "text";
+      return cell;
+    }));
+    head.replaceChildren(line);
+  }
+
+  function block(each, number) {
+    const made = document.createElement("div"), words = document.createElement("p"), tools = document.createElement("p"), holder = document.createElement("div"), table = document.createElement("table");
+    const numeric = each.head.map((_, column) => each.rows.every((own) => /^[-−]?[\d.,]*$/.test(own.cells[column])));
+    words.className = "sentence";
+    words.textContent = each.sentence.replaceAll("R^2", "R²");
+    holder.className = "scroll";
+    tools.className = "copy";
+    heading(table.createTHead(), each.head, numeric);
+    const all = opened.has(number), body = table.createTBody();
+    for (const own of all ? each.rows : each.rows.slice(0, ROWS)) {
+      const line = row(body, own.cells, numeric), place = content.places.get(own.run);
+      if (own.cells[own.cells.length - 1] === "best") line.className = "best";
+      line.addEventListener("pointerenter", () => lit(place));
+      line.addEventListener("pointerleave", () => lit(null));
+    }
+    copy.offer(tools, () => table);
+    if (each.rows.length > ROWS) {
+      const more = document.createElement("button");
+      more.type = "button";
+      more.className = "more";
+      more.textContent = all ? `show the best ${ROWS}` : `show all ${each.rows.length.toLocaleString("en")} settings`;
+      more.addEventListener("click", () => {
+        if (!opened.delete(number)) opened.add(number);
+        cases();
+      });
+      tools.prepend(more, " ");
+    }
+    if (each.label) {
+      const title = document.createElement("h3");
+      title.textContent = each.label;
+      made.append(title);
+    }
+    holder.append(table);
+    made.append(words, holder, tools);
+    return made;
+  }
+
+  function cases() {
+    element("cases").replaceChildren(...content.answer.map(block));
+  }
+
+  // R^2 in percent with so many decimals that 1 - R^2 of `like` has two significant digits.
+  const percent = (value, like = value) => value === null ? "–" : (100 * value).toFixed(like < 1 ? Math.min(Math.max(2, -Math.floor(Math.log10(1 - like)) - 1), 9) : 2);
+
+  function effect() {
+    const axis = element("effect-axis").value, found = content.effects.find((each) => each.axis === axis && each.by === element("effect-by").value);
+    if (!found) return;
+    const text = found.scale === "category" && [...new Set(found.lines.flatMap((line) => line.points.map(([value]) => value)))], many = found.lines.length;
+    const at = (value, place) => text ? text.indexOf(value) + 0.5 * ((place + 0.5) / many - 0.5) : value;
+    const values = [...new Set(found.lines.flatMap((line) => line.points.map(([value]) => value)))].sort((a, b) => a - b);
+    const told = (line, value, r2, low, high) => `${axis} ${value || "none"}${line.label ? `\n${line.label}` : ""}\nR² ${percent(r2)} %${low === null ? "" : ` (${percent(low, r2)} to ${percent(high, r2)})`}`;
+    const series = found.lines.map((line, place) => ({ name: line.label || "all", place, marks: 4, line: !text,
+      points: line.points.map(([value, r2, low, high]) => ({ x: at(value, place), y: r2, low, high, text: told(line, value, r2, low, high) })) }));
+    const floors = text ? [] : found.floors.map((line) => ({ name: line.label, place: 7 * (1 + [...new Set(found.floors.map((each) => each.label))].indexOf(line.label)), grey: true,
+      points: line.points.map(([value, r2]) => ({ x: value, y: r2, text: `${line.label}\nR² ${percent(r2)} %` })) }));
+    chart.draw(element("effect"), {
+      key: [axis, found.by, element("effect-scale").value].join(),
+      x: { kind: found.scale, label: found.about, values: text && text.map((value) => value || "none"), marks: !text && values.length <= 12 ? values : null },
+      y: { kind: element("effect-scale").value, label: "R² (%)", percent: true }, series: [...floors, ...series],
+    });
+    const lost = found.lines.reduce((sum, line) => sum + line.left_out, 0), seeds = Math.max(...found.lines.map((line) => line.seeds));
+    element("effect-hint").textContent = [seeds > 1 ? "Mean over the seeds with its 95 % interval." : "One seed: no interval.",
+      found.rest.length ? `Averaged over ${found.rest.join(", ")}, only over combinations that have every value.` : "", lost ? `${lost} incomplete combination${lost === 1 ? "" : "s"} left out.` : ""].filter(Boolean).join(" ");
+    const numeric = [!text, false, true, false, true, true].filter((_, place) => place !== 1 || found.by);
+    heading(element("effect-table").tHead, [axis, found.by, "R² %", "95 % interval", "combinations", "seeds"].filter((_, place) => place !== 1 || found.by), numeric);
+    element("effect-table").tBodies[0].replaceChildren();
+    for (const line of found.lines) for (const [value, r2, low, high] of line.points) {
+      const cells = [String(value), line.label, percent(r2), low === null ? "–" : `${percent(low, r2)} to ${percent(high, r2)}`, String(line.combinations), String(line.seeds)];
+      row(element("effect-table").tBodies[0], cells.filter((_, place) => place !== 1 || found.by), numeric);
+    }
+  }
+
+  function offer(id, names, first) {
+    const select = element(id), value = select.value;
+    if ([...select.options].map((option) => option.value).join("|") === names.join("|")) return;
+    select.replaceChildren(...names.map((name) => new Option(name || "one line", name)));
+    select.value = names.includes(value) && value ? value : first;
+  }
+  // At first the axis with the most values is shown.
+  function axes() {
+    const count = (each) => new Set(each.lines.flatMap((line) => line.points.map(([value]) => value))).size;
+    const names = [...new Set(content.effects.map((each) => each.axis))], longest = Math.max(...content.effects.map(count));
+    offer("effect-axis", names, names.find((name) => content.effects.some((each) => each.axis === name && count(each) === longest)));
+  }
+  function lines() {
+    const names = content.effects.filter((each) => each.axis === element("effect-axis").value).map((each) => each.by);
+    offer("effect-by", names, names[0]);
+  }
+
+  function draw() {
+    content.places = new Map(table.find("run_id").values.map((name, place) => [name, place]));
+    cases();
+    element("effects").hidden = !content.effects.length;
+    axes();
+    lines();
+    effect();
+  }
+
+  return {
+    prepare(data, whenLit) {
+      [content, lit] = [data, whenLit];
+      axes();
+      state.bind("effect-axis", () => { lines(); effect(); });
+      lines();
+      state.bind("effect-by", effect);
+      state.bind("effect-scale", effect);
+      copy.offer(element("copy-effects"), () => element("effect-table"));
+    },
+    show(data) {
+      content = data;
+      draw();
+    },
+  };
+})();

@@ -1,0 +1,267 @@
+"use strict";
+// Charts as SVG: scales, axes, lines with bands, points with intervals, legend and tooltip. Colours are CSS classes, so that dark mode and
+// paper have their own. Drag to zoom, double-click or 0 to zoom out, + - and arrows on the keyboard.
+const chart = (() => {
+  const NS = "http://www.w3.org/2000/svg";
+  const COLOURS = 7, DASHES = ["", "7 4", "2 3", "9 3 2 3", "14 4", "5 2 1 2 1 2"];
+  const REACH = 40; // pixels from the pointer to the nearest point of a tooltip
+  const states = new WeakMap();
+
+  const node = (parent, tag, attributes = {}, text) => {
+    const made = document.createElementNS(NS, tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    if (text !== undefined) made.textContent = text;
+    if (parent) parent.append(made);
+    return made;
+  };
+  const number = (value) => Number(value.toPrecision(6)).toLocaleString("en", { maximumFractionDigits: 12 });
+  const percent = (value) => String(Number((100 * value).toPrecision(8)));
+
+  // Values at equal distances: 1, 2 or 5 times a power of ten.
+  function even(low, high, count) {
+    const raw = (high - low) / Math.max(count, 1), power = 10 ** Math.floor(Math.log10(raw));
+    const step = power * [1, 2, 5, 10].find((factor) => factor * power >= raw * 0.999), found = [];
+    for (let place = Math.ceil(low / step - 1e-9); place * step <= high + 1e-9 * step; place++) found.push(place * step);
+    return found;
+  }
+  // Of several lists of candidates the first that has at least three values between low and high, else evenly spaced values.
+  const among = (lists, low, high, count) => lists.map((list) => list.filter((value) => value >= low && value <= high))
+    .find((list) => list.length >= 3 && list.length <= count + 2) || even(low, high, count);
+  const decades = (digits) => Array.from({ length: 37 }, (_, place) => place - 18).flatMap((power) => digits.map((digit) => digit * 10 ** power));
+  const rest = (digits) => decades(digits).filter((value) => value <= 1).map((value) => 1 - value);
+
+  // Each scale maps a value to a coordinate along which the axis is linear, and back.
+  const SCALES = {
+    linear: { to: (value) => value, from: (at) => at, ticks: even },
+    log: { to: (value) => value > 0 ? Math.log10(value) : NaN, from: (at) => 10 ** at,
+      ticks: (low, high, count) => among([decades([1, 2, 5]), decades([1])], low, high, count) },
+    stretched: { to: (value) => -Math.log10(Math.min(Math.max(1 - value, 1e-9), 1)), from: (at) => 1 - 10 ** -at, // R^2 below 0 is drawn at 0
+      ticks: (low, high, count) => among([rest([1, 2, 5]), rest([1])], low, high, count) },
+    category: { to: (value) => value, from: (at) => at },
+  };
+
+  // Limits of an axis in coordinates of its scale: those of the zoom, of the specification, or of the data with a margin.
+  function limits(axis, values, zoom) {
+    if (zoom) return zoom;
+    if (axis.kind === "category") return [-0.5, axis.values.length - 0.5];
+    const to = SCALES[axis.kind].to;
+    let low = Infinity, high = -Infinity;
+    for (const value of values) {
+      const at = value === null ? NaN : to(value);
+      if (at < low) low = at;
+      if (at > high) high = at;
+    }
+    if (axis.range) [low, high] = [Math.max(low, to(axis.range[0])), Math.min(high, to(axis.range[1]))].map((at, end) => Number.isNaN(at) ? [low, high][end] : at);
+    if (!(low <= high)) return [0, 1];
+    const margin = high > low ? 0.03 * (high - low) : Math.abs(high) * 0.05 || 0.5;
+    return [low - margin, high + margin];
+  }
+
+  function ticks(axis, [low, high], count) {
+    if (axis.kind === "category") return axis.values.map((text, place) => [place, text]).filter(([place]) => place >= low && place <= high);
+    const scale = SCALES[axis.kind], own = (axis.marks || []).filter((value) => scale.to(value) >= low && scale.to(value) <= high); // few values: they are the ticks
+    const near = own.some((value, place) => place && (scale.to(value) - scale.to(own[place - 1])) / (high - low) < 0.5 / count);
+    return (own.length && !near ? own : scale.ticks(scale.from(low), scale.from(high), count)).map((value) => [scale.to(value), axis.percent ? percent(value) : number(value)]);
+  }
+
+  function axes(state, frame, spec) {
+    const { left, top, width, height, x, y } = frame, group = node(state.svg, "g", { class: "axes" });
+    const across = ticks(spec.x, frame.xs, width / (spec.x.kind === "log" ? 60 : 90)), room = width / Math.max(across.length, 1);
+    const turned = spec.x.kind === "category" && across.some(([, text]) => 6.6 * text.length > room);
+    for (const [at, text] of across) {
+      if (spec.x.kind !== "category") node(group, "line", { x1: x(at), x2: x(at), y1: top, y2: top + height, class: "grid" });
+      const label = node(group, "text", turned ? { transform: `translate(${x(at) + 4},${top + height + 14}) rotate(-25)`, "text-anchor": "end" }
+        : { x: x(at), y: top + height + 17, "text-anchor": "middle" }, turned && text.length > 16 ? `${text.slice(0, 15)}…` : text);
+      node(label, "title", {}, text);
+    }
+    for (const [at, text] of ticks(spec.y, frame.ys, height / 45)) {
+      node(group, "line", { x1: left, x2: left + width, y1: y(at), y2: y(at), class: "grid" });
+      node(group, "text", { x: left - 7, y: y(at) + 4, "text-anchor": "end" }, text);
+    }
+    node(group, "path", { d: `M${left},${top}V${top + height}H${left + width}`, class: "frame" });
+    node(group, "text", { x: left + width / 2, y: top + height + frame.below - 6, "text-anchor": "middle", class: "name" }, spec.x.label);
+    node(group, "text", { transform: `translate(13,${top + height / 2}) rotate(-90)`, "text-anchor": "middle", class: "name" }, spec.y.label);
+  }
+
+  // `place` chooses colour and dash: COLOURS * DASHES combinations differ.
+  const look = (place) => ({ class: `s${place % COLOURS}`, dash: DASHES[Math.floor(place / COLOURS) % DASHES.length] });
+
+  function plot(state, frame, series) {
+    const { class: colour, dash } = look(series.place), group = node(state.inside, "g", { class: `series ${series.grey ? "grey" : colour}` });
+    const at = series.points.map((point) => [frame.x(frame.tox(point.x)), frame.y(frame.toy(point.y)), point]).filter(([x, y]) => x === x && y === y);
+    const clip = (value) => frame.y(frame.toy(value));
+    const banded = at.filter(([, , point]) => point.low !== undefined && point.low !== null);
+    if (series.band && banded.length > 1) {
+      const upper = banded.map(([x, , point]) => `${x.toFixed(1)},${clip(point.high).toFixed(1)}`);
+      const lower = banded.map(([x, , point]) => `${x.toFixed(1)},${clip(point.low).toFixed(1)}`).reverse();
+      node(group, "path", { d: `M${upper.join("L")}L${lower.join("L")}Z`, class: "band" });
+    }
+    if (series.line !== false && at.length > 1) node(group, "path", { d: `M${at.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join("L")}`, class: "line", "stroke-dasharray": dash });
+    if (!series.band) for (const [x, , point] of banded) node(group, "path", { d: `M${x},${clip(point.low)}V${clip(point.high)}`, class: "interval" });
+    if (series.marks || at.length === 1) for (const [x, y, point] of at) {
+      const mark = node(group, "circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: series.marks || 3.5 });
+      if (point.fill) mark.style.fill = point.fill;
+    }
+    state.drawn.push({ series, group, at });
+  }
+
+  function legend(state) {
+    const names = new Set(), named = state.spec.series.filter(({ name }) => name !== undefined && !names.has(name) && names.add(name)) // once per name
+      .sort((a, b) => Boolean(a.grey) - Boolean(b.grey));
+    state.legend.replaceChildren(...(named.length < 2 ? [] : named).map((series) => {
+      const item = document.createElement("button"), { class: colour, dash } = look(series.place);
+      const swatch = node(null, "svg", { width: 30, height: 10, class: series.grey ? "grey" : colour, "aria-hidden": "true" });
+      if (series.line !== false) node(swatch, "path", { d: "M0,5H30", class: "line", "stroke-dasharray": dash });
+      if (series.marks) node(swatch, "circle", { cx: 15, cy: 5, r: 3.5 });
+      item.type = "button";
+      item.title = "show or hide";
+      item.setAttribute("aria-pressed", String(!state.hidden.has(series.name)));
+      item.append(swatch, series.name);
+      item.addEventListener("click", () => {
+        if (!state.hidden.delete(series.name)) state.hidden.add(series.name);
+        render(state);
+      });
+      return item;
+    }));
+  }
+
+  function render(state) {
+    const spec = state.spec, wide = state.holder.clientWidth || 700, tall = spec.height || (wide < 500 ? 300 : 400);
+    const shown = spec.series.filter((series) => !state.hidden.has(series.name)), points = shown.flatMap((series) => series.points);
+    const below = spec.x.kind === "category" && spec.x.values.some((text) => 6.6 * text.length > (wide - 80) / spec.x.values.length) ? 74 : 44;
+    const frame = { left: 64, top: 10, width: wide - 80, height: tall - 10 - below, below, tox: SCALES[spec.x.kind].to, toy: SCALES[spec.y.kind].to };
+    const lines = spec.lines || [], heights = [...points.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]), ...lines.map((line) => line.y)];
+    frame.xs = limits(spec.x, points.map((point) => point.x), state.zoom && state.zoom.x);
+    frame.ys = limits(spec.y, heights, state.zoom && state.zoom.y);
+    frame.x = (at) => frame.left + (at - frame.xs[0]) / (frame.xs[1] - frame.xs[0]) * frame.width;
+    frame.y = (at) => frame.top + (frame.ys[1] - at) / (frame.ys[1] - frame.ys[0]) * frame.height;
+    state.frame = frame;
+    state.drawn = [];
+    state.svg.replaceChildren();
+    state.svg.setAttribute("viewBox", `0 0 ${wide} ${tall}`);
+    state.svg.setAttribute("aria-label", `${spec.y.label} against ${spec.x.label}`);
+    axes(state, frame, spec);
+    const clip = node(node(state.svg, "clipPath", { id: `clip-${state.holder.id}` }), "rect", { x: frame.left, y: frame.top - 5, width: frame.width + 6, height: frame.height + 6 });
+    clip.parentNode.id = `clip-${state.holder.id}`;
+    state.inside = node(state.svg, "g", { "clip-path": `url(#clip-${state.holder.id})` });
+    for (const line of lines) {
+      const y = frame.y(frame.toy(line.y));
+      node(state.inside, "path", { d: `M${frame.left},${y}H${frame.left + frame.width}`, class: "reference" });
+      node(state.inside, "text", { x: frame.left + frame.width - 4, y: y - 4, "text-anchor": "end" }, line.name);
+    }
+    for (const series of shown) plot(state, frame, series);
+    if (!points.length) node(state.svg, "text", { x: frame.left + frame.width / 2, y: frame.top + frame.height / 2, "text-anchor": "middle" }, "no data yet");
+    state.box = node(state.svg, "rect", { class: "box", width: 0, height: 0 });
+    legend(state);
+    light(state, state.lit);
+  }
+
+  // Emphasises the series that contain the run `place`, or rings its point; null: none.
+  function light(state, place) {
+    state.lit = place;
+    const any = place !== null && state.drawn.some(({ series }) => series.runs && series.runs.includes(place));
+    state.svg.classList.toggle("dimmed", any);
+    for (const { series, group } of state.drawn) group.classList.toggle("lit", any && Boolean(series.runs && series.runs.includes(place)));
+    for (const old of state.inside.querySelectorAll(".ring")) old.remove();
+    const point = place === null || any ? undefined : state.drawn.flatMap(({ at }) => at).find((each) => each[2].run === place);
+    if (point) node(state.inside, "circle", { cx: point[0], cy: point[1], r: 8, class: "ring" });
+  }
+
+  const position = (state, event) => {
+    const box = state.svg.getBoundingClientRect(), [, , width, height] = state.svg.getAttribute("viewBox").split(" ").map(Number);
+    return [(event.clientX - box.left) / box.width * width, (event.clientY - box.top) / box.height * height];
+  };
+
+  function nearest(state, [left, top]) {
+    let found = null, least = REACH;
+    for (const { series, group, at } of state.drawn) for (const [x, y, point] of at) {
+      const distance = Math.hypot(x - left, y - top);
+      if (distance < least) [found, least] = [{ series, group, point, x, y }, distance];
+    }
+    return found;
+  }
+
+  function tip(state, found) {
+    state.tip.hidden = !found;
+    for (const { group } of state.drawn) group.classList.toggle("near", Boolean(found) && group === found.group);
+    if (!found) return;
+    state.tip.textContent = found.point.text || found.series.text(found.point);
+    const wide = state.holder.clientWidth, left = found.x > wide / 2 ? found.x - state.tip.offsetWidth - 12 : found.x + 12;
+    state.tip.style.left = `${Math.max(0, Math.min(left, wide - state.tip.offsetWidth))}px`;
+    state.tip.style.top = `${state.svg.offsetTop + Math.max(0, found.y - state.tip.offsetHeight - 8)}px`;
+  }
+
+  function zoom(state, [x1, y1], [x2, y2]) {
+    const { frame } = state, across = (at) => frame.xs[0] + (at - frame.left) / frame.width * (frame.xs[1] - frame.xs[0]);
+    const down = (at) => frame.ys[1] - (at - frame.top) / frame.height * (frame.ys[1] - frame.ys[0]);
+    state.zoom = { x: [across(Math.min(x1, x2)), across(Math.max(x1, x2))], y: [down(Math.max(y1, y2)), down(Math.min(y1, y2))] };
+    render(state);
+  }
+
+  function press(state, event) {
+    const { left, top, width, height } = state.frame, step = 0.1;
+    const by = (l, t, r, b) => zoom(state, [left + l * width, top + t * height], [left + width - r * width, top + height - b * height]);
+    const keys = { "+": () => by(step, step, step, step), "=": () => by(step, step, step, step), "-": () => by(-step, -step, -step, -step),
+      ArrowLeft: () => by(-step, 0, step, 0), ArrowRight: () => by(step, 0, -step, 0), ArrowUp: () => by(0, -step, 0, step), ArrowDown: () => by(0, step, 0, -step),
+      0: () => { state.zoom = null; render(state); } };
+    if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    keys[event.key]();
+  }
+
+  function create(holder) {
+    const state = { holder, zoom: null, hidden: new Set(), lit: null, svg: node(null, "svg", { role: "img", tabindex: 0 }), legend: document.createElement("div"), tip: document.createElement("div") };
+    states.set(holder, state);
+    state.legend.className = "legend";
+    state.tip.className = "tip";
+    state.tip.hidden = true;
+    holder.replaceChildren(state.svg, state.tip, state.legend);
+    let from = null;
+    state.svg.addEventListener("pointerdown", (event) => { if (event.button === 0 && event.pointerType !== "touch") from = position(state, event); });
+    state.svg.addEventListener("pointermove", (event) => {
+      const to = position(state, event);
+      if (from) for (const [name, value] of Object.entries({ x: Math.min(from[0], to[0]), y: Math.min(from[1], to[1]), width: Math.abs(to[0] - from[0]), height: Math.abs(to[1] - from[1]) })) state.box.setAttribute(name, value);
+      tip(state, from ? null : nearest(state, to));
+    });
+    window.addEventListener("pointerup", (event) => {
+      if (!from) return;
+      const start = from, to = position(state, event), found = nearest(state, to);
+      from = null;
+      state.box.setAttribute("width", 0);
+      if (Math.abs(to[0] - start[0]) > 8 && Math.abs(to[1] - start[1]) > 8) zoom(state, start, to);
+      else if (found && state.spec.pick) state.spec.pick(found.point.run);
+    });
+    state.svg.addEventListener("pointerleave", () => tip(state, null));
+    state.svg.addEventListener("dblclick", () => { state.zoom = null; render(state); });
+    state.svg.addEventListener("keydown", (event) => press(state, event));
+    let wide = holder.clientWidth;
+    new ResizeObserver(() => { if (holder.clientWidth && holder.clientWidth !== wide) { wide = holder.clientWidth; render(state); } }).observe(holder);
+    return state;
+  }
+
+  return {
+    SCALES, limits, look, node, ticks,
+    // Draws `spec`: {key, x, y: {kind, label, percent, range, values, marks}, series: [{name, place, points: [{x, y, low, high, text, run}], runs, band,
+    // marks, line, grey, text}], lines: [{y, name}], pick}. A zoom and hidden series stay while `key` stays.
+    draw(holder, spec) {
+      const state = states.get(holder) || create(holder);
+      if (state.spec && state.spec.key !== spec.key) state.zoom = null;
+      state.spec = spec;
+      render(state);
+    },
+    light(holder, place) { if (states.has(holder)) light(states.get(holder), place); },
+    // Limits of the axes and the series as drawn.
+    drawn: (holder) => ({ xs: states.get(holder).frame.xs, ys: states.get(holder).frame.ys, series: states.get(holder).spec.series }),
+    // The chart as a file: the computed styles are written into the elements.
+    picture(holder) {
+      const { svg } = states.get(holder), copy = svg.cloneNode(true), [, , width, height] = svg.getAttribute("viewBox").split(" ");
+      const own = [svg, ...svg.querySelectorAll("*")];
+      [copy, ...copy.querySelectorAll("*")].forEach((each, place) => {
+        const style = getComputedStyle(own[place]);
+        each.setAttribute("style", ["fill", "stroke", "stroke-width", "stroke-opacity", "fill-opacity", "opacity", "font-family", "font-size"].map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));
+      });
+      for (const [name, value] of [["xmlns", NS], ["width", width], ["height", height]]) copy.setAttribute(name, value);
+      return new XMLSerializer().serializeToString(copy);
+    },
+  };
+})();
