@@ -1,35 +1,28 @@
 """The models in PyTorch, with the tensor names, shapes and functions of the original experiment's. Imports only PyTorch and numpy. Shapes
 follow from the parameters; model, pooling and heads come from `settings`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+Settings = Mapping[str, object]
+Shapes = Mapping[str, tuple[int, ...]]  # of the tensors, by name
+
 MOMENTS_EPSILON = 1e-6  # added to the variance before the square root
 
 
-def torch_model(settings: Mapping[str, object], tensors: Mapping[str, np.ndarray]) -> nn.Module:
+def torch_model(settings: Settings, tensors: Mapping[str, np.ndarray]) -> nn.Module:
     """A module with these parameters, for prediction or further training."""
     values = {name: torch.from_numpy(np.array(array, np.float32)) for name, array in tensors.items()}
     shapes = {name: tuple(value.shape) for name, value in values.items()}
-    kind = settings["model"]
-    if kind == "deep-sets":
-        model: nn.Module = DeepSets(shapes, str(settings["pooling"]), int(settings.get("heads", 4)))
-    elif kind == "linear":
-        model = Linear(shapes)
-    elif kind == "x-linear":
-        model = XLinear(shapes)
-    elif kind == "res-linear":
-        model = ResLinear(shapes)
-    else:
-        raise ValueError(f"unknown model '{kind}'; expected deep-sets, linear, x-linear or res-linear")
+    kind = str(settings["model"])
+    if kind not in MODELS:
+        raise ValueError(f"unknown model '{kind}'; expected {', '.join(MODELS)}")
+    model = MODELS[kind](shapes, settings)
     model.load_state_dict(values)
     return model
-
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 def _dense(shapes: Shapes, name: str) -> nn.Linear:
@@ -61,9 +54,9 @@ class Encoder(nn.Module):
 class Attention(nn.Module):
     """Multi-head attention of learned queries over the embeddings of a set, without residual, norm or feed-forward layer."""
 
-    def __init__(self, shapes: Shapes, heads: int) -> None:
+    def __init__(self, shapes: Shapes, settings: Settings) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads = int(settings.get("heads", 4))
         self.query = nn.Parameter(torch.empty(shapes["pooling.query"]))
         self.key = _dense(shapes, "pooling.key")
         self.value = _dense(shapes, "pooling.value")
@@ -79,33 +72,41 @@ class Attention(nn.Module):
         return self.output(pooled.reshape(batch, -1, width)).flatten(1)
 
 
+def _moments(embeddings: Tensor) -> Tensor:
+    deviation = (embeddings.var(1, unbiased=False) + MOMENTS_EPSILON).sqrt()
+    return torch.cat([embeddings.mean(1), deviation], 1)
+
+
+# Embeddings [batch, pairs, E] -> the decoder's input.
+POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda embeddings: embeddings.mean(1),
+    "sum": lambda embeddings: embeddings.sum(1),
+    "max": lambda embeddings: embeddings.amax(1),
+    "moments": _moments,
+}
+
+
 class Pool(nn.Module):
-    """Pooling without parameters: mean, sum, max, moments (mean and standard deviation)."""
+    """Pooling without parameters."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
+        if kind not in POOLINGS:
+            raise ValueError(f"unknown pooling '{kind}'; expected {', '.join(POOLINGS)} or attention")
         self.kind = kind
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        if self.kind == "mean":
-            return embeddings.mean(1)
-        if self.kind == "sum":
-            return embeddings.sum(1)
-        if self.kind == "max":
-            return embeddings.amax(1)
-        if self.kind == "moments":
-            deviation = (embeddings.var(1, unbiased=False) + MOMENTS_EPSILON).sqrt()
-            return torch.cat([embeddings.mean(1), deviation], 1)
-        raise ValueError(f"unknown pooling '{self.kind}'; expected mean, sum, max or moments")
+        return POOLINGS[self.kind](embeddings)
 
 
 class DeepSets(nn.Module):
     """pairs [batch, equations, inputs + 1] -> weights [batch, unknowns]; the order of the pairs does not matter."""
 
-    def __init__(self, shapes: Shapes, pooling: str, heads: int = 4) -> None:
+    def __init__(self, shapes: Shapes, settings: Settings) -> None:
         super().__init__()
+        pooling = str(settings["pooling"])
         self.encoder = Encoder(shapes)
-        self.pooling = Attention(shapes, heads) if pooling == "attention" else Pool(pooling)
+        self.pooling = Attention(shapes, settings) if pooling == "attention" else Pool(pooling)
         self.decoder = _stack(shapes, "decoder")
 
     def forward(self, pairs: Tensor) -> Tensor:
@@ -115,7 +116,7 @@ class DeepSets(nn.Module):
 class Linear(nn.Module):
     """Dense layers with ReLU, and a linear output layer. Input: x [batch, inputs], or pairs [batch, equations, inputs + 1], flattened."""
 
-    def __init__(self, shapes: Shapes) -> None:
+    def __init__(self, shapes: Shapes, settings: Settings) -> None:
         super().__init__()
         count = sum(name.startswith("layers.") and name.endswith(".weight") for name in shapes)
         self.layers = nn.ModuleList(_dense(shapes, f"layers.{index}") for index in range(count))
@@ -154,7 +155,7 @@ class Block(nn.Module):
 class ResLinear(nn.Module):
     """Two residual blocks between a dense input layer and a linear output layer."""
 
-    def __init__(self, shapes: Shapes) -> None:
+    def __init__(self, shapes: Shapes, settings: Settings) -> None:
         super().__init__()
         count = sum(name.endswith(".skip.weight") for name in shapes)
         self.input = _dense(shapes, "input")
@@ -163,3 +164,6 @@ class ResLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.output(self.blocks(self.input(x.flatten(1))))
+
+
+MODELS: dict[str, Callable[[Shapes, Settings], nn.Module]] = {"linear": Linear, "x-linear": XLinear, "res-linear": ResLinear, "deep-sets": DeepSets}

@@ -169,16 +169,30 @@ static void pool(const struct model_spec *model, const struct tensor_table *tabl
         return;
     }
     for (int j = 0; j < width; j++) {
-        double sum = 0, most = -INFINITY, squares = 0;
+        double sum = 0, max = -INFINITY, squares = 0;
         for (int p = 0; p < n; p++) {
             sum += embedding[p][j];
-            most = fmax(most, embedding[p][j]);
+            max = fmax(max, embedding[p][j]);
         }
         for (int p = 0; p < n; p++)
             squares += (embedding[p][j] - sum / n) * (embedding[p][j] - sum / n);
-        pooled[j] = model->pooling == POOLING_SUM ? sum : model->pooling == POOLING_MAX ? most : sum / n;
-        if (model->pooling == POOLING_MOMENTS)
+        switch (model->pooling) {
+        case POOLING_MEAN:
+            pooled[j] = sum / n;
+            break;
+        case POOLING_SUM:
+            pooled[j] = sum;
+            break;
+        case POOLING_MAX:
+            pooled[j] = max;
+            break;
+        case POOLING_MOMENTS:
+            pooled[j] = sum / n;
             pooled[width + j] = sqrt(squares / n + 1e-6);
+            break;
+        default:
+            fail_msg("no reference of pooling %d", model->pooling);
+        }
     }
 }
 
@@ -245,7 +259,7 @@ static void res_linear(const struct tensor_table *table, const double *parameter
 void reference_model(const struct model_spec *model, const double *parameters, int sets, const float *pairs,
                      double *output)
 {
-    if (model->kind == MODEL_DEEP_SETS) {
+    if (model_reads_sets(model)) {
         reference_deep_sets(model, parameters, sets, pairs, output);
         return;
     }
@@ -256,10 +270,17 @@ void reference_model(const struct model_spec *model, const double *parameters, i
         double x[WIDEST], h[2 * WIDEST];
         for (int j = 0; j < inputs; j++)
             x[j] = (double)pairs[j];
-        if (model->kind == MODEL_RES_LINEAR)
-            res_linear(&table, parameters, x, h);
-        else
+        switch (model->kind) {
+        case MODEL_LINEAR:
+        case MODEL_X_LINEAR:
             linear(model, &table, parameters, x, inputs, h);
+            break;
+        case MODEL_RES_LINEAR:
+            res_linear(&table, parameters, x, h);
+            break;
+        default:
+            fail_msg("no reference of model %d", model->kind);
+        }
         memcpy(output, h, (size_t)model->outputs * sizeof *output);
     }
 }
@@ -337,7 +358,7 @@ void reference_batch_init(struct reference_batch *batch, const struct task_spec 
 {
     const struct generator_shape *shape = &task->generator;
     struct random_stream stream = {.seed = seed, .step = step};
-    bool train = part == TASK_TRAIN, forward = task->kind == TASK_MLP_FORWARD;
+    bool train = part == TASK_TRAIN, forward = !task_reads_pairs(task);
     int d = shape->inputs, o = shape->outputs, n = task->equations, points = task->eval_points;
     int unknowns = generator_unknowns(shape), width = task_pair_width(task);
     double *weights =
@@ -397,9 +418,9 @@ double reference_functional_loss(const struct reference_batch *batch, const doub
 double reference_loss(const struct reference_batch *batch, const double *predicted)
 {
     const struct task_spec *task = &batch->task;
-    if (task->kind == TASK_MLP_INVERSE && task->objective == OBJECTIVE_FUNCTIONAL)
+    if (task_is_functional(task) && task->objective == OBJECTIVE_FUNCTIONAL)
         return reference_functional_loss(batch, predicted);
-    const double *truth = task->kind == TASK_MLP_FORWARD ? batch->probe_output : batch->weights;
+    const double *truth = task_reads_pairs(task) ? batch->weights : batch->probe_output;
     int outputs = task_outputs(task);
     double loss = 0;
     for (int set = 0; set < batch->sets; set++)

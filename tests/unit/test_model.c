@@ -23,69 +23,91 @@ static const double bf16_gradient_threshold = 0.15;
 static const double difference_step = 1e-7; // in double; so small that hardly a ReLU changes sides
 enum { SAMPLES = 6 };                       // numbers of each tensor that are differentiated
 
-// Every pooling; one to three hidden layers in the encoder, odd widths, pairs in one word of signs and in
-// more.
-static const struct {
-    struct model_spec model; // kind, pooling, pair_width, pairs, embed_dim, encoder, decoder, outputs
+struct test_case {
+    struct model_spec model;
     int sets;
     bool several_tiles;
-} cases[] = {
-    {{MODEL_DEEP_SETS, POOLING_MEAN, 3, 45, 13, {2, {20, 33}}, {1, {11}}, .outputs = 15}, 50, true},
-    {{MODEL_DEEP_SETS, POOLING_MEAN, 4, 7, 13, {1, {17}}, {2, {8, 9}}, .outputs = 5}, 900, true},
-    {{MODEL_DEEP_SETS, POOLING_MEAN, 11, 33, 7, {3, {24, 40, 19}}, {2, {8, 9}}, .outputs = 15}, 37, true},
-    {{MODEL_DEEP_SETS, POOLING_SUM, 3, 20, 13, {2, {20, 33}}, {1, {11}}, .outputs = 15}, 50, false},
-    // a pair so wide that the first layer's gradient is gathered in memory
-    {{MODEL_DEEP_SETS, POOLING_MEAN, 17, 1, 16, {2, {16, 5}}, {1, {11}}, .outputs = 6}, 9, false},
-    {{MODEL_LINEAR, .pair_width = 3, .pairs = 7, .hidden = {3, {24, 19, 17}}, .outputs = 5}, 50, false},
-    {{MODEL_LINEAR, .pair_width = 4, .pairs = 1, .hidden = {1, {9}}, .outputs = 1}, 7, false},
-    {{MODEL_X_LINEAR, .pair_width = 3, .pairs = 7, .hidden = {3, {24, 19, 17}}, .outputs = 5}, 50, false},
-    {{MODEL_X_LINEAR, .pair_width = 2, .pairs = 5, .hidden = {1, {16}}, .outputs = 3}, 64, false},
-    {{MODEL_RES_LINEAR, .pair_width = 3, .pairs = 7, .hidden = {1, {19}}, .outputs = 5}, 50, false},
-    {{MODEL_RES_LINEAR, .pair_width = 19, .pairs = 1, .hidden = {2, {32, 8}}, .outputs = 1}, 64, false},
-    {{MODEL_DEEP_SETS, POOLING_MAX, 3, 45, 13, {2, {20, 33}}, {1, {11}}, .outputs = 15}, 50, true},
-    {{MODEL_DEEP_SETS, POOLING_MAX, 4, 7, 13, {1, {17}}, {2, {8, 9}}, .outputs = 5}, 900, true},
-    {{MODEL_DEEP_SETS, POOLING_MAX, 11, 33, 7, {3, {24, 40, 19}}, {2, {8, 9}}, .outputs = 15}, 37, true},
-    {{MODEL_DEEP_SETS, POOLING_MOMENTS, 3, 45, 13, {2, {20, 33}}, {1, {11}}, .outputs = 15}, 50, true},
-    {{MODEL_DEEP_SETS, POOLING_MOMENTS, 4, 7, 13, {1, {17}}, {2, {8, 9}}, .outputs = 5}, 900, true},
-    {{MODEL_DEEP_SETS, POOLING_MOMENTS, 11, 33, 7, {3, {24, 40, 19}}, {2, {8, 9}}, .outputs = 15}, 37, true},
-    {{MODEL_DEEP_SETS,
-      POOLING_ATTENTION,
-      3,
-      45,
-      12,
-      {2, {20, 33}},
-      {1, {11}},
+};
+
+// Shapes for every pooling: one to three hidden layers in the encoder, odd widths, pairs in one word of signs
+// and in more.
+static const struct test_case set_shapes[] = {
+    {{.pair_width = 3,
+      .pairs = 45,
+      .embed_dim = 13,
+      .encoder = {2, {20, 33}},
+      .decoder = {1, {11}},
       .outputs = 15,
       .heads = 4,
       .queries = 1},
      50,
      true},
-    {{MODEL_DEEP_SETS,
-      POOLING_ATTENTION,
-      4,
-      7,
-      15,
-      {1, {17}},
-      {2, {8, 9}},
+    {{.pair_width = 4,
+      .pairs = 7,
+      .embed_dim = 13,
+      .encoder = {1, {17}},
+      .decoder = {2, {8, 9}},
       .outputs = 5,
       .heads = 3,
       .queries = 4},
      900,
      true},
-    {{MODEL_DEEP_SETS,
-      POOLING_ATTENTION,
-      11,
-      33,
-      8,
-      {3, {24, 40, 19}},
-      {2, {8, 9}},
+    {{.pair_width = 11,
+      .pairs = 33,
+      .embed_dim = 7,
+      .encoder = {3, {24, 40, 19}},
+      .decoder = {2, {8, 9}},
       .outputs = 15,
       .heads = 2,
       .queries = 3},
      37,
      true},
 };
-enum { CASES = sizeof cases / sizeof *cases };
+
+// Shapes for every model that reads rows.
+static const struct test_case row_shapes[] = {
+    {{.pair_width = 3, .pairs = 7, .hidden = {3, {19, 24, 17}}, .outputs = 5}, 50, false},
+    {{.pair_width = 4, .pairs = 1, .hidden = {1, {9}}, .outputs = 1}, 7, false},
+    {{.pair_width = 19, .pairs = 1, .hidden = {2, {32, 8}}, .outputs = 1}, 64, false},
+};
+
+// Shapes of one pooling: all sets in one tile; a pair so wide that the first layer's gradient is gathered in
+// memory.
+static const struct test_case mean_shapes[] = {
+    {{MODEL_DEEP_SETS, POOLING_SUM, 3, 20, 13, {2, {20, 33}}, {1, {11}}, .outputs = 15}, 50, false},
+    {{MODEL_DEEP_SETS, POOLING_MEAN, 17, 1, 16, {2, {16, 5}}, {1, {11}}, .outputs = 6}, 9, false},
+};
+
+#define WORD(NAME, word, ...) word,
+static const char *const model_words[] = {MODELS(WORD)}, *const pooling_words[] = {POOLINGS(WORD)};
+static struct test_case cases[64];
+static int case_count;
+
+static void add_case(const struct test_case *shape, enum model_kind kind, enum pooling_kind pooling)
+{
+    assert_true(case_count < (int)(sizeof cases / sizeof *cases));
+    struct test_case *added = &cases[case_count++];
+    *added = *shape;
+    added->model.kind = kind;
+    added->model.pooling = pooling;
+    if (model_pooling_method(&added->model) == POOLS_ATTENTION) // heads divide the embedding
+        added->model.embed_dim += added->model.heads - shape->model.embed_dim % shape->model.heads;
+}
+
+// Every model and pooling on every shape, or the one model or pooling whose word is `only`.
+static void list_cases(const char *only)
+{
+    for (enum pooling_kind pooling = 0; pooling < POOLING_KINDS; pooling++)
+        for (size_t i = 0; i < sizeof set_shapes / sizeof *set_shapes; i++)
+            if (!only || strcmp(only, pooling_words[pooling]) == 0)
+                add_case(&set_shapes[i], MODEL_DEEP_SETS, pooling);
+    for (enum model_kind kind = 0; kind < MODEL_KINDS; kind++)
+        for (size_t i = 0; i < sizeof row_shapes / sizeof *row_shapes; i++)
+            if (!(MODELS_OF_SETS & 1u << kind) && (!only || strcmp(only, model_words[kind]) == 0))
+                add_case(&row_shapes[i], kind, 0);
+    for (size_t i = 0; i < sizeof mean_shapes / sizeof *mean_shapes && !only; i++)
+        add_case(&mean_shapes[i], MODEL_DEEP_SETS, mean_shapes[i].model.pooling);
+}
 
 // The predictor of the original experiment at 15 unknowns, 45 equations.
 static const struct model_spec seed = {
@@ -439,7 +461,7 @@ static void check_gradient(struct fixture *f, loss_function *loss, const void *c
 static void test_forward_and_gradient(void **state)
 {
     (void)state;
-    for (int i = 0; i < CASES; i++) {
+    for (int i = 0; i < case_count; i++) {
         struct fixture f;
         fixture_init(&f, &cases[i].model, cases[i].sets);
         assert_int_equal(model_tile_sets(&f.description, f.sets) < f.sets, cases[i].several_tiles);
@@ -501,10 +523,10 @@ static void check_shards(const struct model_spec *description, int sets, int tog
         shards.gradient[i] = NAN;
     model_forward(all.model, all.sets, all.pairs, all.output);
     model_backward(all.model, all.sets, all.pairs, all.output_gradient, &gradients);
-    size_t begin, unfolded = model_expanded_parameters(description, &begin);
+    size_t begin, expanded = model_expanded_parameters(description, &begin);
     for (size_t i = 0; i < numbers; i++) // once, or made of the sum
         assert_true(shards.times[i] == 1 ||
-                    (shards.times[i] == 0 && i % count >= begin && i % count < begin + unfolded));
+                    (shards.times[i] == 0 && i % count >= begin && i % count < begin + expanded));
     for (size_t shard = 0; shard < (size_t)together; shard++) {
         memcpy(alone.pairs, all.pairs + shard * alone.numbers, alone.numbers * sizeof(float));
         memcpy(alone.output_gradient, all.output_gradient + shard * alone.outputs,
@@ -525,7 +547,7 @@ static void check_shards(const struct model_spec *description, int sets, int tog
 static void test_shards_together(void **state)
 {
     (void)state;
-    for (int i = 0; i < CASES; i++)
+    for (int i = 0; i < case_count; i++)
         for (enum precision precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
             struct model_spec description = cases[i].model;
             description.precision = precision;
@@ -537,7 +559,7 @@ static void test_shards_together(void **state)
 static void test_bf16_is_near(void **state)
 {
     (void)state;
-    for (int i = 0; i < CASES; i++) {
+    for (int i = 0; i < case_count; i++) {
         struct model_spec rounded = cases[i].model;
         struct fixture fp32, bf16;
         rounded.precision = PRECISION_BF16;
@@ -638,9 +660,9 @@ static void test_gradient_of_every_task(void **state)
 static void test_smaller_sets(void **state)
 {
     (void)state;
-    for (int i = 0; i < CASES; i++) {
+    for (int i = 0; i < case_count; i++) {
         const int sizes[] = {1, cases[i].model.pairs / 3};
-        for (int k = 0; k < 2 && cases[i].model.kind == MODEL_DEEP_SETS && sizes[1] > 0; k++) {
+        for (int k = 0; k < 2 && model_reads_sets(&cases[i].model) && sizes[1] > 0; k++) {
             struct fixture f;
             fixture_init(&f, &cases[i].model, cases[i].sets);
             run(&f); // of full size, so that something is left to be mistaken for theirs
@@ -687,7 +709,7 @@ static void test_order_of_pairs(void **state)
 static void test_no_memory_of_other_batches(void **state)
 {
     (void)state;
-    for (int i = 0; i < 2 * CASES; i++) {
+    for (int i = 0; i < 2 * case_count; i++) {
         struct model_spec description = cases[i / 2].model;
         struct fixture f;
         description.precision = i % 2 ? PRECISION_BF16 : PRECISION_FP32;
@@ -709,8 +731,16 @@ static void test_no_memory_of_other_batches(void **state)
     }
 }
 
-int main(void)
+/* test_model [WORD]: all tests, or those that loop over models and poolings for the one called WORD. */
+int main(int count, char **arguments)
 {
+    const struct CMUnitTest loops[] = {
+        cmocka_unit_test(test_forward_and_gradient),
+        cmocka_unit_test(test_shards_together),
+        cmocka_unit_test(test_smaller_sets),
+        cmocka_unit_test(test_bf16_is_near),
+        cmocka_unit_test(test_no_memory_of_other_batches),
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tensors_are_pytorchs),
         cmocka_unit_test(test_names_of_deep_stacks),
@@ -728,5 +758,6 @@ int main(void)
         cmocka_unit_test(test_no_memory_of_other_batches),
     };
     gemm_setup();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    list_cases(count > 1 ? arguments[1] : NULL);
+    return count > 1 ? cmocka_run_group_tests(loops, NULL, NULL) : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,24 +24,45 @@ static const struct task_spec description = {
 };
 enum { UNKNOWNS = 3 * 7 + 7, PAIR = 4, SETS = 20, SEED = 3, STEP = 41, FIRST = 1000 };
 
-// Every task, objective and activation; one, none and several hidden layers; one output and several.
-static const struct task_spec cases[] = {
-    {TASK_MLP_INVERSE, {3, {1, {7}}, 1, ACTIVATION_RELU, INIT_LECUN}, 5, .eval_points = 4},
-    {TASK_MLP_INVERSE, {3, {1, {7}}, 1, ACTIVATION_RELU, INIT_NORMAL}, 5, .eval_points = 1},
-    {TASK_MLP_INVERSE, {2, {2, {5, 4}}, 3, ACTIVATION_RELU, INIT_LECUN}, 6, .eval_points = 3},
-    {TASK_MLP_INVERSE, {2, {2, {4, 5}}, 1, ACTIVATION_LEAKY_RELU, INIT_NORMAL}, 6, .eval_points = 2},
-    {TASK_MLP_INVERSE, {3, {1, {6}}, 2, ACTIVATION_TANH, INIT_NORMAL}, 4, .eval_points = 3},
-    {TASK_MLP_INVERSE, {3, {3, {4, 5, 3}}, 1, ACTIVATION_GELU, INIT_NORMAL}, 4, .eval_points = 5},
-    {TASK_MLP_INVERSE,
-     {2, {1, {5}}, 1, ACTIVATION_TANH, INIT_LECUN},
-     4,
-     .eval_points = 2,
-     .objective = OBJECTIVE_WEIGHTS},
-    {TASK_LINEAR_INVERSE, {4, {0}, 1, ACTIVATION_RELU, INIT_NORMAL}, 3, .eval_points = 1},
-    {TASK_MLP_FORWARD, {2, {1, {5}}, 1, ACTIVATION_RELU, INIT_NORMAL}, 1, .eval_points = 1},
-    {TASK_MLP_FORWARD, {3, {2, {4, 3}}, 2, ACTIVATION_GELU, INIT_LECUN}, 1, .eval_points = 1},
+// Generators: every activation; one, none and several hidden layers; one output and several.
+static const struct task_spec shapes[] = {
+    {.generator = {3, {1, {7}}, 1, ACTIVATION_RELU, INIT_LECUN}, .equations = 5, .eval_points = 4},
+    {.generator = {3, {1, {7}}, 1, ACTIVATION_RELU, INIT_NORMAL}, .equations = 5, .eval_points = 1},
+    {.generator = {2, {2, {5, 4}}, 3, ACTIVATION_RELU, INIT_LECUN}, .equations = 6, .eval_points = 3},
+    {.generator = {2, {2, {4, 5}}, 1, ACTIVATION_LEAKY_RELU, INIT_NORMAL}, .equations = 6, .eval_points = 2},
+    {.generator = {3, {1, {6}}, 2, ACTIVATION_TANH, INIT_NORMAL}, .equations = 4, .eval_points = 3},
+    {.generator = {3, {3, {4, 5, 3}}, 1, ACTIVATION_GELU, INIT_NORMAL}, .equations = 4, .eval_points = 5},
+    {.generator = {4, {0}, 1, ACTIVATION_RELU, INIT_NORMAL}, .equations = 3, .eval_points = 1},
 };
-enum { CASES = sizeof cases / sizeof *cases, MAX_OUTPUTS = 64 };
+static struct task_spec cases[64];
+static int case_count;
+
+static void add_case(const struct task_spec *shape, enum task_kind kind, enum task_objective objective)
+{
+    assert_true(case_count < (int)(sizeof cases / sizeof *cases));
+    struct task_spec *task = &cases[case_count++];
+    *task = *shape;
+    task->kind = kind;
+    task->objective = objective;
+    task->equations = task_reads_pairs(task) ? shape->equations : 1;
+    task->eval_points = task_is_functional(task) ? shape->eval_points : 1;
+}
+
+// Every task and objective with every generator that it can have.
+static void list_cases(void)
+{
+    for (enum task_kind kind = 0; kind < TASK_KINDS; kind++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            const struct task_spec task = {.kind = kind};
+            if (task_has_networks(&task) != (shapes[i].generator.hidden.count > 0))
+                continue;
+            add_case(&shapes[i], kind, OBJECTIVE_FUNCTIONAL);
+            if (task_is_functional(&task))
+                add_case(&shapes[i], kind, OBJECTIVE_WEIGHTS);
+        }
+}
+
+enum { MAX_OUTPUTS = 64 };
 
 static struct task *task_of(const struct task_spec *of, int sets)
 {
@@ -61,7 +82,7 @@ static void test_sizes(void **state)
 static void test_labels(void **state)
 {
     (void)state;
-    for (int i = 0; i < CASES; i++)
+    for (int i = 0; i < case_count; i++)
         for (enum task_part part = TASK_TRAIN; part <= TASK_HELD_OUT; part++) {
             const struct task_spec *of = &cases[i];
             struct task *task = task_of(of, SETS);
@@ -110,7 +131,7 @@ static void check_loss_and_gradient(const struct task_spec *of)
 static void test_loss_and_gradient(void **state)
 {
     (void)state;
-    for (int i = 0; i < CASES; i++)
+    for (int i = 0; i < case_count; i++)
         check_loss_and_gradient(&cases[i]);
 }
 
@@ -142,7 +163,7 @@ static void check_scores(const struct task_spec *of)
     int outputs = task_outputs(of);
     task_fill(task, TASK_HELD_OUT, SEED, 0, FIRST, SETS);
     reference_batch_init(&batch, of, TASK_HELD_OUT, SEED, 0, FIRST, SETS);
-    bool weights = of->kind == TASK_LINEAR_INVERSE;
+    bool weights = task_reads_pairs(of) && !task_is_functional(of);
     const double *truth = weights ? batch.weights : batch.probe_output;
     int numbers = weights ? outputs : of->eval_points * of->generator.outputs;
     reference_fill(predicted, (size_t)(SETS * outputs), 1);
@@ -159,8 +180,9 @@ static void check_scores(const struct task_spec *of)
             square_want[set] += value * value / numbers;
         }
     }
-    bool functional = of->kind == TASK_MLP_INVERSE; // whatever the objective
-    double want = functional ? reference_functional_loss(&batch, wide) : reference_loss(&batch, wide);
+    double want = task_is_functional(of) ? // for both objectives
+                      reference_functional_loss(&batch, wide)
+                                         : reference_loss(&batch, wide);
     float got = (float)sum;
     assert_close(&got, &want, 1, threshold);
     assert_close(mean, mean_want, SETS, threshold);
@@ -172,7 +194,7 @@ static void check_scores(const struct task_spec *of)
 static void test_scores(void **state)
 {
     (void)state;
-    for (int i = 0; i < CASES; i++)
+    for (int i = 0; i < case_count; i++)
         check_scores(&cases[i]);
 }
 
@@ -281,5 +303,6 @@ int main(void)
         cmocka_unit_test(test_variance_of_the_output),
         cmocka_unit_test(test_same_batch_in_any_partition),
     };
+    list_cases();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,13 +195,13 @@ static void test_memory_of_attention(void **state)
                                {1, {12}},       .outputs = 15,     .heads = 4, .queries = 2};
     struct training training = {.batch = 32, .shards = 2, .evaluation_generators = 100};
     struct tensor_table table;
-    size_t begin, unfolded = model_expanded_parameters(&model, &begin);
+    size_t begin, expanded = model_expanded_parameters(&model, &begin);
     model_tensors(&model, &table);
     size_t numbers = model_gradient_elements(&model);
     assert_int_equal(numbers, table.parameters + 2 * 4 * 24);
     assert_string_equal(table.tensors[4].name, "encoder.net.4.weight");
     assert_int_equal(begin, table.tensors[4].offset);
-    assert_int_equal(unfolded, 8 * 24 + 8 + 2 * 8 + 2 * 8 * 8); // that weight, its bias, query, key and value
+    assert_int_equal(expanded, 8 * 24 + 8 + 2 * 8 + 2 * 8 * 8); // that weight, its bias, query, key and value
     // parameters, two moments; two gradients, and what is exchanged
     assert_int_equal(training_memory_bytes(&training, &model, &task),
                      (3 * table.parameters + 3 * numbers + 2 * 16 * 15) * sizeof(float) +

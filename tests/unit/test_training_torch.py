@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "bench"))
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "bench")]
+from choices import choices, flow  # noqa: E402
 from programs import BenchError, torch_python  # noqa: E402
 
 STEPS = 20
@@ -25,25 +26,27 @@ training: {{steps: {STEPS}, batch: 32, shards: 4}}
 evaluation: {{generators: 64}}
 """
 SETS = "network: {encoder: [24, 40], decoder: [32, 24], heads: 4, queries: 2}\nembed_dim: 16\n"
+POOLINGS = f"axes: {{pooling: {flow(choices('pooling'))}}}\n"
+MODELS = choices("model")
 SWEEPS = {
-    "poolings": "unknowns: 15\nequation_ratio: 1.33\naxes: {pooling: [mean, sum, max, moments, attention]}\n" + SETS,
-    "ranges": "unknowns: 15\nequation_ratio: 1.33\nequation_range: [3, 30]\naxes: {pooling: [mean, sum, max, moments, attention]}\n" + SETS,
-    "flat": """
+    "poolings": "unknowns: 15\nequation_ratio: 1.33\n" + POOLINGS + SETS,
+    "ranges": "unknowns: 15\nequation_ratio: 1.33\nequation_range: [3, 30]\n" + POOLINGS + SETS,
+    "flat": f"""
 unknowns: 8
 equation_ratio: 2
-network: {hidden: [40, 24]}
+network: {{hidden: [40, 24]}}
 axes:
-  task: [mlp-forward, linear-inverse, mlp-inverse]
-  model: [linear, x-linear, res-linear]
+  task: {flow(choices("task"))}
+  model: {flow([word for word in MODELS if word != "deep-sets"])}
 """,
     "linear-inverse": "task: linear-inverse\nunknowns: 4\nequation_ratio: 2\naxes: {pooling: [mean, max, attention]}\n" + SETS,
-    "objectives": """
+    "objectives": f"""
 unknowns: 15
 equation_ratio: 2
 axes:
-  model: [deep-sets, linear, x-linear, res-linear]
+  model: {flow(MODELS)}
   objective: [functional, weights]
-network: {encoder: [24, 40], decoder: [32, 24], hidden: [40, 24]}
+network: {{encoder: [24, 40], decoder: [32, 24], hidden: [40, 24]}}
 """,
     "generators": """
 equation_ratio: 2
