@@ -25,7 +25,7 @@ unknowns: 6
 equation_ratio: 2
 embed_dim: 8
 training: {batch: 16, steps: 1}
-evaluation: {every: 1, generators: 4, inputs: [uniform, wide, shifted], set_sizes: [20], noise: [0.1], direct_fit: 2}
+evaluation: {every: 1, generators: 4, inputs: [uniform, wide, shifted], set_sizes: [20], noise: [0.1], direct_fit: 2, refine: [5]}
 """
 WHILE_IT_RUNS = {"status", "steps_done", "loss", "loss_ema", "r2", "r2_stderr", "wall_seconds", "rank_seconds"}
 

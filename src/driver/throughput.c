@@ -14,6 +14,7 @@
 #include <string.h>
 
 const double throughput_assumed = 80e9;
+static const double fit_throughput = 10e9; // of fits of single sets, in double
 
 static void add(struct throughputs *throughputs, const struct throughput *step)
 {
@@ -218,14 +219,15 @@ struct policy_run throughput_estimate(const struct throughputs *throughputs, con
     for (int i = 0; i < throughputs->count; i++)
         if (!best || dissimilarity(&throughputs->step[i], run, cost) < dissimilarity(best, run, cost))
             best = &throughputs->step[i];
-    double steps = (double)run->training.steps, flops = cost->flops;
+    double steps = (double)run->training.steps, flops = cost->flops - cost->fit_flops;
     // A throughput measured with the same optimizer includes the optimizer's time, also without its FLOPs.
     if (best && !best->all &&
         strcmp(best->optimizer, settings_choice(SETTING_OPTIMIZER, (int)run->training.optimizer)) == 0)
         flops -= steps * (cost->flops_per_step - model_flops(run));
     return (struct policy_run){.steps = steps - (double)steps_done,
-                               .step_seconds =
-                                   flops / steps / (best ? best->flops_per_second : throughput_assumed),
+                               .step_seconds = (flops / (best ? best->flops_per_second : throughput_assumed) +
+                                                cost->fit_flops / fit_throughput) /
+                                               steps,
                                .bytes = (double)(model_gradient_elements(&run->model) * sizeof(float)),
                                .max_ranks = run->training.shards};
 }

@@ -33,11 +33,11 @@ static struct extra_evaluation *add(struct list *list, enum extra_evaluation_kin
 }
 
 static void add_regression(struct list *list, const struct extra_evaluation *sets,
-                           enum regression_degree degree)
+                           enum regression_terms terms)
 {
-    int coefficients = regression_coefficients(sets->task.generator.inputs, degree);
+    int coefficients = regression_coefficients(sets->task.generator.inputs, terms);
     struct extra_evaluation *floor =
-        add(list, degree == REGRESSION_AFFINE ? EXTRA_AFFINE_FIT : EXTRA_QUADRATIC_FIT, sets);
+        add(list, terms == REGRESSION_AFFINE ? EXTRA_AFFINE_FIT : EXTRA_QUADRATIC_FIT, sets);
     floor->defined = task_is_functional(&sets->task) && coefficients <= MAX_COEFFICIENTS;
     if (coefficients > MANY_COEFFICIENTS && floor->generators > FEW_SETS)
         floor->generators = FEW_SETS;
@@ -48,11 +48,21 @@ static void add_fits(struct list *list, const struct extra_evaluation *sets)
 {
     add_regression(list, sets, REGRESSION_AFFINE);
     add_regression(list, sets, REGRESSION_QUADRATIC);
-    if (list->settings->direct_fit == 0)
-        return;
-    struct extra_evaluation *fit = add(list, EXTRA_DIRECT_FIT, sets);
-    fit->defined = task_is_functional(&sets->task);
-    fit->generators = list->settings->direct_fit;
+    const struct extra_evaluations *settings = list->settings;
+    if (settings->direct_fit > 0) {
+        struct extra_evaluation *fit = add(list, EXTRA_DIRECT_FIT, sets);
+        fit->defined = task_is_functional(&sets->task);
+        fit->generators = settings->direct_fit;
+    }
+    if (settings->refine.count > 0) {
+        struct extra_evaluation *refine = add(list, EXTRA_REFINE, sets);
+        refine->scores = 2 * settings->refine.count;
+        refine->defined = sets->defined && task_is_functional(&sets->task);
+        if (settings->direct_fit > 0)
+            refine->generators = settings->direct_fit;
+        else if (refine->generators > FEW_SETS)
+            refine->generators = FEW_SETS;
+    }
 }
 
 static void add_set_size(struct list *list, int equations)
@@ -90,6 +100,7 @@ int extra_evaluations_list(const struct training *training, const struct model_s
                         .settings = settings,
                         .as_trained = {.defined = true,
                                        .scores = 2,
+                                       .settings = settings,
                                        .task = *task,
                                        .model = *model,
                                        .generators = training->evaluation_generators}};
@@ -98,7 +109,7 @@ int extra_evaluations_list(const struct training *training, const struct model_s
         list.as_trained.model.pairs = task->equations;
     }
     struct extra_evaluation *match = add(&list, EXTRA_WEIGHT_MATCH, &list.as_trained);
-    match->scores = EXTRA_SCORES_PER_EVALUATION;
+    match->scores = EXTRA_MATCH_SCORES;
     match->defined = has_matching_units(task);
     add(&list, EXTRA_LEAST_SQUARES, &list.as_trained)->defined = !task_has_networks(task);
     add_fits(&list, &list.as_trained);
@@ -159,9 +170,9 @@ static void name_r2(const struct extra_evaluation *evaluation, const char *name,
              name, end);
 }
 
-static void name_match(struct score_column names[EXTRA_SCORES_PER_EVALUATION])
+static void name_match(struct score_column names[EXTRA_MATCH_SCORES])
 {
-    static const struct score_column matches[EXTRA_SCORES_PER_EVALUATION] = {
+    static const struct score_column matches[EXTRA_MATCH_SCORES] = {
         {"weight_match",
          "cosine of predicted and true weights, hidden units normalised and matched, mean over the "
          "held-out generators"},
@@ -171,14 +182,40 @@ static void name_match(struct score_column names[EXTRA_SCORES_PER_EVALUATION])
          "the held-out generators"},
         {"weight_match_error_chance", "weight_match_error of two unrelated generators"},
     };
-    for (int i = 0; i < EXTRA_SCORES_PER_EVALUATION; i++)
+    for (int i = 0; i < EXTRA_MATCH_SCORES; i++)
         names[i] = matches[i];
+}
+
+static const char *plural(int count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void name_direct_fit(const struct extra_evaluation *evaluation, struct score_column names[2])
+{
+    char words[128];
+    int starts = evaluation->settings->fit_starts, iterations = evaluation->settings->fit_iterations;
+    snprintf(
+        words, sizeof words,
+        "a network fitted to each set alone: the best of %d start%s of %d Levenberg-Marquardt iteration%s",
+        starts, plural(starts), iterations, plural(iterations));
+    name_r2(evaluation, "direct_fit", words, names);
+}
+
+static void name_refine(const struct extra_evaluation *evaluation, int iterations,
+                        struct score_column names[2])
+{
+    char name[32], words[128];
+    snprintf(name, sizeof name, "refine_%d", iterations);
+    snprintf(words, sizeof words,
+             "the model's prediction after %d Levenberg-Marquardt iteration%s on each set", iterations,
+             plural(iterations));
+    name_r2(evaluation, name, words, names);
 }
 
 void extra_evaluation_columns(const struct extra_evaluation *evaluation,
                               struct score_column names[EXTRA_SCORES_PER_EVALUATION])
 {
-    char fit[128];
     switch (evaluation->kind) {
     case EXTRA_WEIGHT_MATCH:
         name_match(names);
@@ -199,46 +236,62 @@ void extra_evaluation_columns(const struct extra_evaluation *evaluation,
                 "a least-squares regression of y on 1, x and its products on each set alone", names);
         break;
     case EXTRA_DIRECT_FIT:
-        snprintf(fit, sizeof fit,
-                 "gradient descent on each set alone: the best of %d restarts of %d steps of adam, by their "
-                 "loss",
-                 FIT_RESTARTS, FIT_STEPS);
-        name_r2(evaluation, "direct_fit", fit, names);
+        name_direct_fit(evaluation, names);
+        break;
+    case EXTRA_REFINE:
+        for (int i = 0; i < evaluation->settings->refine.count; i++)
+            name_refine(evaluation, evaluation->settings->refine.width[i], names + 2 * i);
     }
+}
+
+int extra_evaluation_values(const struct extra_evaluation *evaluation)
+{
+    return evaluation->kind == EXTRA_WEIGHT_MATCH ? evaluation->scores : evaluation->scores / 2 * 3;
 }
 
 // ---- cost ----
 
-static double flops_each(const struct extra_evaluation *evaluation)
+static struct extra_flops flops_each(const struct extra_evaluation *evaluation)
 {
-    if (!evaluation->defined)
-        return 0;
+    const struct extra_evaluations *settings = evaluation->settings;
+    double forward = model_forward_flops(&evaluation->model);
     switch (evaluation->kind) {
     case EXTRA_WEIGHT_MATCH:
     case EXTRA_MODEL:
-        return model_forward_flops(&evaluation->model);
-    case EXTRA_DIRECT_FIT:
-        return 6.0 * FIT_RESTARTS * FIT_STEPS * evaluation->task.equations *
-               generator_unknowns(&evaluation->task.generator);
-    case EXTRA_AFFINE_FIT:
-        return regression_flops(&evaluation->task, REGRESSION_AFFINE);
-    case EXTRA_QUADRATIC_FIT:
-        return regression_flops(&evaluation->task, REGRESSION_QUADRATIC);
+        return (struct extra_flops){.model = forward};
     case EXTRA_LEAST_SQUARES:
-        break; // negligible
+        return (struct extra_flops){.fits = regression_flops(&evaluation->task, REGRESSION_LINEAR)};
+    case EXTRA_AFFINE_FIT:
+        return (struct extra_flops){.fits = regression_flops(&evaluation->task, REGRESSION_AFFINE)};
+    case EXTRA_QUADRATIC_FIT:
+        return (struct extra_flops){.fits = regression_flops(&evaluation->task, REGRESSION_QUADRATIC)};
+    case EXTRA_DIRECT_FIT:
+        return (struct extra_flops){.fits = (double)settings->fit_starts * settings->fit_iterations *
+                                            fit_iteration_flops(&evaluation->task)};
+    case EXTRA_REFINE:
+        return (struct extra_flops){
+            .model = forward, .fits = widths_max(&settings->refine) * fit_iteration_flops(&evaluation->task)};
     }
-    return 0;
+    return (struct extra_flops){0};
 }
 
-double extra_evaluations_flops(const struct training *training, const struct model_spec *model,
-                               const struct task_spec *task)
+struct extra_flops extra_evaluations_flops(const struct training *training, const struct model_spec *model,
+                                           const struct task_spec *task)
 {
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
-    double flops = 0;
+    struct extra_flops flops = {0};
     int count = extra_evaluations_list(training, model, task, list);
-    for (int i = 0; i < count; i++)
-        flops += list[i].generators * flops_each(&list[i]);
+    for (int i = 0; i < count; i++) {
+        struct extra_flops each = list[i].defined ? flops_each(&list[i]) : (struct extra_flops){0};
+        flops.model += list[i].generators * each.model;
+        flops.fits += list[i].generators * each.fits;
+    }
     return flops;
+}
+
+static bool is_fit(const struct extra_evaluation *evaluation)
+{
+    return evaluation->kind == EXTRA_DIRECT_FIT || evaluation->kind == EXTRA_REFINE;
 }
 
 size_t extra_evaluations_memory_bytes(const struct training *training, const struct model_spec *model,
@@ -249,10 +302,11 @@ size_t extra_evaluations_memory_bytes(const struct training *training, const str
     int count = extra_evaluations_list(training, model, task, list),
         sets = training->batch / training->shards;
     for (int i = 0; i < count; i++) {
-        size_t bytes = model_workspace_bytes(&list[i].model, sets, 1) +
-                       batch_workspace_bytes(&list[i].task, sets) +
-                       (size_t)sets * (size_t)model->outputs * sizeof(float) +
-                       (size_t)list[i].generators * EXTRA_SCORES_PER_EVALUATION * sizeof(double);
+        size_t bytes =
+            model_workspace_bytes(&list[i].model, sets, 1) + batch_workspace_bytes(&list[i].task, sets) +
+            (size_t)sets * (size_t)model->outputs * sizeof(float) +
+            (size_t)list[i].generators * (size_t)extra_evaluation_values(&list[i]) * sizeof(double) +
+            (is_fit(&list[i]) ? fit_bytes(&list[i].task) : 0);
         largest = list[i].defined && bytes > largest ? bytes : largest;
     }
     return largest;

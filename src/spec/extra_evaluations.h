@@ -13,7 +13,8 @@ enum extra_evaluation_kind {
     EXTRA_MODEL,         // R^2 of the model with other inputs, other set sizes or noisy y
     EXTRA_AFFINE_FIT,    // no model: R^2 of a regression on the inputs of each set
     EXTRA_QUADRATIC_FIT, // the same with the squares and products of the inputs
-    EXTRA_DIRECT_FIT,    // no model: R^2 of gradient descent on each set
+    EXTRA_DIRECT_FIT,    // no model: R^2 of the weights that fit each set best
+    EXTRA_REFINE,        // R^2 of the same fits from the model's predictions
 };
 
 /* How the sets differ from those of R^2. The suffix of the columns' names says it. */
@@ -27,13 +28,16 @@ struct extra_evaluation {
     struct task_spec task;
     struct model_spec model;
     int generators; // number of held-out generators
+    const struct extra_evaluations *settings;
 };
 
 enum {
     EXTRA_VARIANTS_MAX = 1 + WIDTHS_MAX + REALS_MAX, // of floors and fits: as R^2, set sizes, noise
-    EXTRA_EVALUATIONS_MAX = 2 + TASK_INPUTS + 4 * EXTRA_VARIANTS_MAX,
-    EXTRA_SCORES_PER_EVALUATION = 4,
-    EXTRA_SCORES_MAX = EXTRA_SCORES_PER_EVALUATION + 2 * (EXTRA_EVALUATIONS_MAX - 1),
+    EXTRA_EVALUATIONS_MAX = 2 + TASK_INPUTS + 5 * EXTRA_VARIANTS_MAX,
+    EXTRA_MATCH_SCORES = 4,
+    EXTRA_SCORES_PER_EVALUATION =
+        2 * WIDTHS_MAX, // refine: an R^2 and a standard error per number of iterations
+    EXTRA_SCORES_MAX = EXTRA_MATCH_SCORES + 2 * (1 + TASK_INPUTS + (4 + WIDTHS_MAX) * EXTRA_VARIANTS_MAX),
 };
 
 /* A column of the results file. */
@@ -51,9 +55,16 @@ int extra_evaluations_list(const struct training *training, const struct model_s
 void extra_evaluation_columns(const struct extra_evaluation *evaluation,
                               struct score_column names[EXTRA_SCORES_PER_EVALUATION]);
 
-/* FLOPs of all extra evaluations of a run. */
-double extra_evaluations_flops(const struct training *training, const struct model_spec *model,
-                               const struct task_spec *task);
+/* Values per held-out generator from which the scores are computed: struct task_score for each R^2. */
+int extra_evaluation_values(const struct extra_evaluation *evaluation);
+
+/* FLOPs of the extra evaluations of a run. */
+struct extra_flops {
+    double model; // forward passes, in the run's precision
+    double fits;  // regressions and fits, in double
+};
+struct extra_flops extra_evaluations_flops(const struct training *training, const struct model_spec *model,
+                                           const struct task_spec *task);
 
 /* Bytes per rank of the largest extra evaluation, parameters not included. */
 size_t extra_evaluations_memory_bytes(const struct training *training, const struct model_spec *model,

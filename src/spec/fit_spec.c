@@ -1,12 +1,45 @@
 #include "spec/fit_spec.h"
 
-int regression_coefficients(int inputs, enum regression_degree degree)
+enum { BLOCK_ROWS = 32, SIDE_BY_SIDE = 8 }; // rows of the Jacobian per block; fits in one batch
+
+int regression_coefficients(int inputs, enum regression_terms terms)
 {
-    return 1 + inputs + (degree == REGRESSION_QUADRATIC ? inputs * (inputs + 1) / 2 : 0);
+    return (terms != REGRESSION_LINEAR) + inputs +
+           (terms == REGRESSION_QUADRATIC ? inputs * (inputs + 1) / 2 : 0);
 }
 
-double regression_flops(const struct task_spec *task, enum regression_degree degree)
+double regression_flops(const struct task_spec *task, enum regression_terms terms)
 {
-    double columns = regression_coefficients(task->generator.inputs, degree);
+    double columns = regression_coefficients(task->generator.inputs, terms);
     return 3 * task->equations * columns * columns; // norms of the columns and reflections
+}
+
+static bool is_dual(int points, int outputs, int unknowns)
+{
+    return points * outputs < unknowns;
+}
+
+int fit_block(int points, int outputs, int unknowns)
+{
+    int block = outputs < BLOCK_ROWS ? BLOCK_ROWS / outputs : 1;
+    return is_dual(points, outputs, unknowns) || points < block ? points : block;
+}
+
+double fit_iteration_flops(const struct task_spec *task)
+{
+    int outputs = task->generator.outputs, weights = generator_unknowns(&task->generator);
+    double rows = (double)task->equations * outputs, unknowns = weights;
+    double size = is_dual(task->equations, outputs, weights) ? rows : unknowns;
+    double gram = rows * unknowns * (size + 1), cholesky = size * size * size / 3;
+    return gram + cholesky + 2 * rows * unknowns + (4 + 2 * outputs) * task->equations * unknowns;
+}
+
+size_t fit_bytes(const struct task_spec *task)
+{
+    size_t n = (size_t)task->equations, o = (size_t)task->generator.outputs,
+           d = (size_t)task->generator.inputs, unknowns = (size_t)generator_unknowns(&task->generator);
+    size_t rows = (size_t)fit_block((int)n, (int)o, (int)unknowns) * o,
+           size = n * o < unknowns ? n * o : unknowns;
+    return (n * (d + o) + 4 * unknowns + rows * (unknowns + 1) + size * (size + 1) / 2) * SIDE_BY_SIDE *
+           sizeof(double);
 }

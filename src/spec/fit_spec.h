@@ -6,13 +6,23 @@
 
 #include <stddef.h>
 
-/* Regressions of y on powers of x: [1, x_i], or [1, x_i, x_i x_j] with i <= j. */
-enum regression_degree { REGRESSION_AFFINE = 1, REGRESSION_QUADRATIC = 2 };
+/* Regressions of y on the terms [x_i], [1, x_i], or [1, x_i, x_i x_j] with i <= j. */
+enum regression_terms { REGRESSION_LINEAR, REGRESSION_AFFINE, REGRESSION_QUADRATIC };
 
 /* Number of coefficients per output of a regression on `inputs` inputs. */
-int regression_coefficients(int inputs, enum regression_degree degree);
+int regression_coefficients(int inputs, enum regression_terms terms);
 
 /* FLOPs per set of a regression. */
-double regression_flops(const struct task_spec *task, enum regression_degree degree);
+double regression_flops(const struct task_spec *task, enum regression_terms terms);
+
+/* Points of a fit by Levenberg-Marquardt that are evaluated together: all, if the equations are solved in the
+ * space of the residuals, else a block whose Jacobian stays in the cache. */
+int fit_block(int points, int outputs, int unknowns);
+
+/* FLOPs per iteration of one fit. */
+double fit_iteration_flops(const struct task_spec *task);
+
+/* Bytes of the buffers of fits of the task. */
+size_t fit_bytes(const struct task_spec *task);
 
 #endif

@@ -40,8 +40,10 @@ struct run_cost run_cost(const struct run_spec *run)
     };
     struct model_spec evaluated = run->model;
     evaluated.pairs = run->task.equations;
+    struct extra_flops extra = extra_evaluations_flops(training, &run->model, &run->task);
+    cost.fit_flops = extra.fits;
     cost.flops = (double)training->steps * cost.flops_per_step +
                  evaluations * training->evaluation_generators * model_forward_flops(&evaluated) +
-                 extra_evaluations_flops(training, &run->model, &run->task);
+                 extra.model + extra.fits;
     return cost;
 }

@@ -20,6 +20,7 @@ struct run_cost {
     int64_t parameters;
     double flops_per_step; // model and optimizer
     double flops;          // all steps and evaluations
+    double fit_flops;      // the part of `flops` that fits of single sets take, in double
     int64_t model_bytes;
     int64_t checkpoint_bytes; // both slots of the results file
     int64_t memory_bytes;     // per rank

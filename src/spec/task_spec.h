@@ -69,9 +69,6 @@ enum task_inputs {
     TASK_INPUTS,    // number of distributions
 };
 
-/* Budget of a direct fit of one set by gradient descent (task/fit.h): steps per restart, restarts. */
-enum { FIT_STEPS = 2000, FIT_RESTARTS = 16 };
-
 struct task_spec {
     enum task_kind kind;
     struct generator_shape generator;

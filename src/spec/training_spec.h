@@ -16,7 +16,10 @@ struct extra_evaluations {
     int inputs;              // bit i: enum task_inputs i + 1
     struct widths set_sizes; // equations per set
     struct reals noise;      // standard deviation of the noise on y, relative to that of y
-    int direct_fit;          // generators that gradient descent fits for comparison
+    int direct_fit;          // held-out generators that are fitted one by one for comparison
+    int fit_starts;          // random starts per fit
+    int fit_iterations;      // Levenberg-Marquardt iterations per start
+    struct widths refine;    // iterations from the model's prediction
 };
 
 struct training {

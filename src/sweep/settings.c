@@ -154,6 +154,19 @@ const struct setting settings[SETTINGS] = {
         GROUP_EVALUATION, "direct_fit", "evaluation_direct_fit", "1",
         "held-out generators fitted one by one in the final evaluation",
         INTEGER(training.extra.direct_fit, "0", 0, 1 << 24), .tasks = FUNCTIONAL_TASKS},
+    [SETTING_EVALUATION_FIT_STARTS] = {
+        GROUP_EVALUATION, "fit_starts", "evaluation_fit_starts", "1",
+        "random starts per direct fit; the best by its objective counts",
+        INTEGER(training.extra.fit_starts, "8", 1, 65536), .tasks = FUNCTIONAL_TASKS},
+    [SETTING_EVALUATION_FIT_ITERATIONS] = {
+        GROUP_EVALUATION, "fit_iterations", "evaluation_fit_iterations", "1",
+        "Levenberg-Marquardt iterations per start of a direct fit",
+        INTEGER(training.extra.fit_iterations, "40", 1, 65536), .tasks = FUNCTIONAL_TASKS},
+    [SETTING_EVALUATION_REFINE] = {
+        GROUP_EVALUATION, "refine", "evaluation_refine", "1",
+        "numbers of Levenberg-Marquardt iterations from the model's predictions in the final evaluation",
+        WIDTHS(training.extra.refine, "[]", WIDTHS_MAX, 65536), .may_be_empty = true,
+        .tasks = FUNCTIONAL_TASKS},
 };
 // clang-format on
 

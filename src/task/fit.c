@@ -1,59 +1,63 @@
 #include "task/fit.h"
 
 #include "base/memory.h"
-#include "kernel/lanes.h"
-#include "kernel/least_squares.h"
+#include "kernel/batched.h"
 #include "kernel/random.h"
-#include "spec/batch_workspace.h"
-#include "task/generator.h"
+#include "task/generator_jacobian.h"
+#include "task/levenberg.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-// All restarts run at once, one restart per lane.
-enum { RESTARTS = FIT_RESTARTS, STEPS_BETWEEN_POLLS = 20 };
-static const double learning_rate = 0.03;
-_Static_assert(RESTARTS % LANES == 0, "restarts fill whole vectors");
+static const double min_noise = 1e-3;
 
 struct fit {
     struct task_spec task;
     int unknowns;
-    // Buffers of fit_descend, one restart per lane.
-    float *x, *y;                                      // [n d, RESTARTS], [n o, RESTARTS]
-    float *weights, *first, *second, *gradient, *loss; // [unknowns, RESTARTS]; loss [RESTARTS]
-    float *scratch;                                    // [generator_scratch, LANES]
-    float *memory;
-    // Buffers of fit_least_squares; a, b: column-major.
-    double *a, *b, *work; // [n, d], [max(n, d), o], [least_squares_work]
-    double *doubles;
+    struct levenberg *solver;
+    double *x, *y;     // [n d, BATCHED], [n o, BATCHED]
+    double *scale;     // [BATCHED]: 1 / sigma
+    double *precision; // [unknowns]
+    double *scratch;   // [generator_jacobian_scratch, BATCHED]
+    double *memory;
+    float *normals; // [unknowns]
 };
 
-static enum status alloc_descent(struct fit *fit)
+static void evaluate(void *context, const double *weights, int first, int points, double *residual,
+                     double *jacobian)
+{
+    const struct fit *fit = context;
+    const struct generator_shape *shape = &fit->task.generator;
+    const struct generator_pairs pairs = {.shape = shape,
+                                          .points = points,
+                                          .x = fit->x + (size_t)(first * shape->inputs) * BATCHED,
+                                          .y = fit->y + (size_t)(first * shape->outputs) * BATCHED,
+                                          .scale = fit->scale,
+                                          .scratch = fit->scratch};
+    generator_jacobian(&pairs, weights, residual, jacobian);
+}
+
+static enum status alloc_buffers(struct fit *fit)
 {
     size_t n = (size_t)fit->task.equations, d = (size_t)fit->task.generator.inputs,
            o = (size_t)fit->task.generator.outputs, unknowns = (size_t)fit->unknowns,
-           scratch = (size_t)generator_scratch(&fit->task.generator) * LANES;
-    size_t floats = (n * (d + o) + 4 * unknowns + 1) * RESTARTS + scratch;
-    TRY(memory_alloc(floats * sizeof(float), (void **)&fit->memory));
-    float **const parts[] = {&fit->x,      &fit->y,        &fit->weights, &fit->first,
-                             &fit->second, &fit->gradient, &fit->loss};
-    const size_t rows[] = {n * d, n * o, unknowns, unknowns, unknowns, unknowns, 1};
-    float *next = fit->memory;
-    for (int i = 0; i < 7; next += rows[i++] * RESTARTS)
-        *parts[i] = next;
-    fit->scratch = next;
-    return STATUS_OK;
-}
-
-static enum status alloc_least_squares(struct fit *fit)
-{
-    int n = fit->task.equations, d = fit->task.generator.inputs, o = fit->task.generator.outputs;
-    size_t a = (size_t)n * (size_t)d, b = (size_t)(n > d ? n : d) * (size_t)o;
-    TRY(memory_alloc((a + b + least_squares_work(n, d)) * sizeof(double), (void **)&fit->doubles));
-    fit->a = fit->doubles;
-    fit->b = fit->a + a;
-    fit->work = fit->b + b;
-    return STATUS_OK;
+           scratch = (size_t)generator_jacobian_scratch(&fit->task.generator);
+    TRY(memory_alloc(((n * (d + o) + 1 + scratch) * BATCHED + unknowns) * sizeof(double),
+                     (void **)&fit->memory));
+    TRY(memory_alloc(unknowns * sizeof(float), (void **)&fit->normals));
+    fit->x = fit->memory;
+    fit->y = fit->x + n * d * BATCHED;
+    fit->scale = fit->y + n * o * BATCHED;
+    fit->scratch = fit->scale + BATCHED;
+    fit->precision = fit->scratch + scratch * BATCHED;
+    fit_precision(&fit->task.generator, fit->precision);
+    const struct levenberg_problem problem = {.unknowns = fit->unknowns,
+                                              .points = fit->task.equations,
+                                              .outputs = fit->task.generator.outputs,
+                                              .precision = fit->precision,
+                                              .context = fit,
+                                              .evaluate = evaluate};
+    return levenberg_create(&problem, &fit->solver);
 }
 
 enum status fit_create(const struct task_spec *task, struct fit **out)
@@ -61,8 +65,8 @@ enum status fit_create(const struct task_spec *task, struct fit **out)
     struct fit *fit = memory_small(sizeof *fit);
     fit->task = *task;
     fit->unknowns = generator_unknowns(&task->generator);
-    enum status status = task->kind == TASK_LINEAR_INVERSE ? alloc_least_squares(fit) : alloc_descent(fit);
     *out = fit;
+    enum status status = alloc_buffers(fit);
     if (status != STATUS_OK)
         fit_destroy(out);
     return status;
@@ -72,90 +76,122 @@ void fit_destroy(struct fit **fit)
 {
     if (!*fit)
         return;
+    levenberg_destroy(&(*fit)->solver);
     memory_free((void **)&(*fit)->memory);
-    memory_free((void **)&(*fit)->doubles);
+    memory_free((void **)&(*fit)->normals);
     free(*fit);
     *fit = NULL;
 }
 
-// ---- least squares ----
-
-void fit_least_squares(struct fit *fit, const float *pairs, float *weights)
+void fit_precision(const struct generator_shape *shape, double *precision)
 {
-    int n = fit->task.equations, d = fit->task.generator.inputs, o = fit->task.generator.outputs,
-        rows = n > d ? n : d;
-    for (int p = 0; p < n; p++, pairs += d + o) {
-        for (int i = 0; i < d; i++)
-            fit->a[(size_t)i * (size_t)n + (size_t)p] = (double)pairs[i];
-        for (int i = 0; i < o; i++)
-            fit->b[(size_t)i * (size_t)rows + (size_t)p] = (double)pairs[d + i];
+    bool lecun = shape->init == INIT_LECUN && shape->hidden.count > 0;
+    int fan_in = shape->inputs;
+    for (int layer = 0; layer <= shape->hidden.count; layer++) {
+        int width = layer < shape->hidden.count ? shape->hidden.width[layer] : shape->outputs;
+        for (int k = 0; k < fan_in * width; k++)
+            *precision++ = lecun ? fan_in : 1;
+        fan_in = width;
     }
-    least_squares(fit->a, fit->b, n, d, o, fit->work);
-    for (int i = 0; i < d; i++)
-        for (int k = 0; k < o; k++)
-            weights[i * o + k] = (float)fit->b[(size_t)k * (size_t)rows + (size_t)i];
 }
 
-// ---- descent ----
-
-static void fill_lanes(float *row, float value)
+double fit_sigma(const struct task_spec *task, const float *pairs)
 {
-    for (int lane = 0; lane < RESTARTS; lane++)
-        row[lane] = value;
+    int n = task->equations, d = task->generator.inputs, o = task->generator.outputs;
+    double mean = 0, variance = 0, noise = task->noise / sqrt(1 + task->noise * task->noise);
+    for (int p = 0; p < n; p++)
+        for (int k = 0; k < o; k++)
+            mean += (double)pairs[p * (d + o) + d + k] / (n * o);
+    for (int p = 0; p < n; p++)
+        for (int k = 0; k < o; k++) {
+            double difference = (double)pairs[p * (d + o) + d + k] - mean;
+            variance += difference * difference / (n * o);
+        }
+    return (noise > min_noise ? noise : min_noise) * (variance > 0 ? sqrt(variance) : 1);
 }
 
-static void start_descent(struct fit *fit, int64_t seed, int64_t index, const float *pairs)
+// Copies set `set` to system l.
+static void load_set(struct fit *fit, const struct fit_sets *sets, int set, int l)
 {
     int n = fit->task.equations, d = fit->task.generator.inputs, o = fit->task.generator.outputs;
-    float *x = fit->x, *y = fit->y;
+    const float *pairs = sets->pairs + (size_t)set * (size_t)(n * (d + o));
+    fit->scale[l] = 1 / (sets->sigma ? sets->sigma[set] : fit_sigma(&fit->task, pairs));
     for (int p = 0; p < n; p++) {
-        for (int i = 0; i < d; i++, x += RESTARTS)
-            fill_lanes(x, *pairs++);
-        for (int i = 0; i < o; i++, y += RESTARTS)
-            fill_lanes(y, *pairs++);
-    }
-    const struct random_stream stream = {.seed = seed, .purpose = RANDOM_FIT_START};
-    random_normals(fit->weights, &stream, index * RESTARTS, RESTARTS, fit->unknowns, RESTARTS);
-    generator_scale_weights(&fit->task.generator, fit->weights, RESTARTS);
-    for (int i = 0; i < fit->unknowns * RESTARTS; i++)
-        fit->first[i] = fit->second[i] = 0;
-}
-
-CLONES
-static void adam(float *restrict weights, float *restrict first, float *restrict second,
-                 const float *restrict gradient, int count, int step)
-{
-    const float step_size =
-        (float)(learning_rate * (1 + cos(M_PI * step / FIT_STEPS)) / 2 / (1 - pow(0.9, step + 1)));
-    const float correction = (float)(1 / (1 - pow(0.999, step + 1)));
-    for (int i = 0; i < count; i++) {
-        first[i] = 0.9f * first[i] + 0.1f * gradient[i];
-        second[i] = 0.999f * second[i] + 0.001f * gradient[i] * gradient[i];
-        weights[i] -= step_size * first[i] / (sqrtf(correction * second[i]) + 1e-8f);
+        for (int i = 0; i < d; i++)
+            fit->x[(size_t)(p * d + i) * BATCHED + (size_t)l] = (double)*pairs++;
+        for (int i = 0; i < o; i++)
+            fit->y[(size_t)(p * o + i) * BATCHED + (size_t)l] = (double)*pairs++;
     }
 }
 
-static void compute_loss(struct fit *fit)
+static void draw_start(struct fit *fit, const struct fit_starts *starts, int set, int start, int l)
 {
-    generator_loss(&fit->task.generator, fit->weights, fit->x, fit->y, fit->task.equations, RESTARTS, 1,
-                   fit->scratch, fit->loss, fit->gradient);
-}
-
-void fit_descend(struct fit *fit, int64_t seed, int64_t index, const float *pairs,
-                 bool (*stop)(void *context), void *context, float *weights)
-{
-    start_descent(fit, seed, index, pairs);
-    for (int step = 0; step < FIT_STEPS; step++) {
-        if (step % STEPS_BETWEEN_POLLS == 0 && stop(context))
-            return;
-        compute_loss(fit);
-        adam(fit->weights, fit->first, fit->second, fit->gradient, fit->unknowns * RESTARTS, step);
-    }
-    compute_loss(fit);
-    int best = 0;
-    for (int lane = 1; lane < RESTARTS; lane++)
-        if (fit->loss[lane] < fit->loss[best])
-            best = lane;
+    const struct random_stream stream = {.seed = starts->seed, .purpose = RANDOM_FIT_START, .step = start};
+    double *weights = levenberg_weights(fit->solver);
+    random_normals(fit->normals, &stream, starts->first + set, 1, fit->unknowns, 1);
     for (int k = 0; k < fit->unknowns; k++)
-        weights[k] = fit->weights[k * RESTARTS + best];
+        weights[k * BATCHED + l] = (double)fit->normals[k] / sqrt(fit->precision[k]);
+}
+
+static void save_weights(struct fit *fit, int l, float *weights)
+{
+    for (int k = 0; k < fit->unknowns; k++)
+        weights[k] = (float)levenberg_weights(fit->solver)[k * BATCHED + l];
+}
+
+void fit_random_starts(struct fit *fit, const struct fit_sets *sets, const struct fit_starts *starts,
+                       float *weights)
+{
+    int64_t fits = (int64_t)sets->count * starts->starts;
+    double best = INFINITY;
+    for (int64_t first = 0; first < fits; first += BATCHED) {
+        for (int l = 0; l < BATCHED; l++) { // beyond the end the last fit is repeated
+            int64_t which = first + l < fits ? first + l : fits - 1;
+            load_set(fit, sets, (int)(which / starts->starts), l);
+            draw_start(fit, starts, (int)(which / starts->starts), (int)(which % starts->starts), l);
+        }
+        levenberg_start(fit->solver);
+        for (int i = 0; i < starts->iterations; i++) {
+            if (sets->stop(sets->context))
+                return;
+            levenberg_iterate(fit->solver);
+        }
+        for (int l = 0; l < BATCHED && first + l < fits; l++) {
+            int64_t which = first + l;
+            double objective = levenberg_objective(fit->solver)[l];
+            if (which % starts->starts != 0 && !(objective < best) && !isnan(best))
+                continue;
+            best = objective;
+            save_weights(fit, l, weights + which / starts->starts * fit->unknowns);
+        }
+    }
+}
+
+// Saves the weights of the current sets, which begin with set `first` of `count`.
+static void save_batch(struct fit *fit, int count, int first, float *weights)
+{
+    for (int l = 0; l < BATCHED && first + l < count; l++)
+        save_weights(fit, l, weights + (size_t)(first + l) * (size_t)fit->unknowns);
+}
+
+void fit_refine(struct fit *fit, const struct fit_sets *sets, const float *start,
+                const struct widths *iterations, float *weights)
+{
+    for (int first = 0; first < sets->count; first += BATCHED) {
+        for (int l = 0; l < BATCHED; l++) {
+            int set = first + l < sets->count ? first + l : sets->count - 1;
+            load_set(fit, sets, set, l);
+            for (int k = 0; k < fit->unknowns; k++)
+                levenberg_weights(fit->solver)[k * BATCHED + l] = (double)start[set * fit->unknowns + k];
+        }
+        levenberg_start(fit->solver);
+        for (int done = 1; done <= widths_max(iterations); done++) {
+            if (sets->stop(sets->context))
+                return;
+            levenberg_iterate(fit->solver);
+            for (int i = 0; i < iterations->count; i++)
+                if (iterations->width[i] == done)
+                    save_batch(fit, sets->count, first, weights + (size_t)(i * sets->count * fit->unknowns));
+        }
+    }
 }

@@ -1,28 +1,53 @@
-/* Fits of a generator's weights to a single set of pairs, without a trained model: the baselines. */
+/* Fits of a generator's weights to single sets of pairs by Levenberg-Marquardt (task/levenberg.h), with the
+ * distribution of the weights as prior.
+ *
+ * The residuals are divided by sigma = max(S / sqrt(1 + S^2), 1e-3) * the standard deviation of the set's y,
+ * over all its outputs, with 1 in the place of 0. S is the noise of the task, relative to the clean y. */
 #ifndef TASK_FIT_H
 #define TASK_FIT_H
 
 #include "base/status.h"
 #include "spec/task_spec.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fit;
 
-/* Allocates buffers for fits of single sets of the task. STATUS_MEMORY. */
+/* Sets to fit. */
+struct fit_sets {
+    const float *pairs; // [count, n, pair width]
+    int count;
+    const double *sigma;         // [count], instead of the sigma above; or NULL
+    bool (*stop)(void *context); // called before every iteration; true ends the fits, with undefined results
+    void *context;
+};
+
+/* Random starts of the sets, drawn from the prior for (seed, index of the set, start). */
+struct fit_starts {
+    int64_t seed, first; // index of the first set
+    int starts;          // per set
+    int iterations;      // per start
+};
+
+/* Allocates buffers for fits of sets of the task. STATUS_MEMORY. */
 enum status fit_create(const struct task_spec *task, struct fit **fit);
 void fit_destroy(struct fit **fit);
 
-/* Computes the least-squares weights of a linear generator, with the minimum norm if they are not unique. For
- * N(0, 1) inputs the expected R^2 of the weights is equations / unknowns with fewer equations than unknowns,
- * else 1. pairs [n, pair width], weights [unknowns] */
-void fit_least_squares(struct fit *fit, const float *pairs, float *weights);
+/* Fits each set from its random starts, and returns the end with the smallest objective.
+ * weights [count, unknowns] */
+void fit_random_starts(struct fit *fit, const struct fit_sets *sets, const struct fit_starts *starts,
+                       float *weights);
 
-/* Fits any generator by FIT_STEPS steps of Adam (learning rate 0.03, cosine schedule to 0) on the mean
- * squared error of all pairs, from FIT_RESTARTS starts, which are drawn like generators for (seed, index).
- * Returns the end with the min error. Every few steps it calls `stop`; if that returns true, the fit ends
- * with undefined weights. pairs [n, pair width], weights [unknowns] */
-void fit_descend(struct fit *fit, int64_t seed, int64_t index, const float *pairs,
-                 bool (*stop)(void *context), void *context, float *weights);
+/* Fits each set from `start` [count, unknowns], and returns the weights after iterations->width[i] iterations
+ * as weights [i, count, unknowns]. */
+void fit_refine(struct fit *fit, const struct fit_sets *sets, const float *start,
+                const struct widths *iterations, float *weights);
+
+/* sigma of a set.  pairs [n, pair width] */
+double fit_sigma(const struct task_spec *task, const float *pairs);
+
+/* Inverse of the prior variance of each weight.  precision [unknowns] */
+void fit_precision(const struct generator_shape *shape, double *precision);
 
 #endif

@@ -7,12 +7,12 @@
 
 struct regression {
     struct task_spec task;
-    enum regression_degree degree;
+    enum regression_terms terms;
     int coefficients;
     double *matrix;       // [coefficients, n]: a column of least_squares is contiguous
     double *outputs;      // [o, max(n, coefficients)], y of the pairs, then the coefficients
     double *work;         // [least_squares_work]
-    double *point, *term; // [d], [coefficients]: one x and its powers
+    double *point, *term; // [d], [coefficients]: one x and its terms
     double *memory;
 };
 
@@ -22,13 +22,13 @@ static int max_rows(const struct regression *regression)
     return n > regression->coefficients ? n : regression->coefficients;
 }
 
-enum status regression_create(const struct task_spec *task, enum regression_degree degree,
+enum status regression_create(const struct task_spec *task, enum regression_terms terms,
                               struct regression **out)
 {
     struct regression *regression = memory_small(sizeof *regression);
     regression->task = *task;
-    regression->degree = degree;
-    regression->coefficients = regression_coefficients(task->generator.inputs, degree);
+    regression->terms = terms;
+    regression->coefficients = regression_coefficients(task->generator.inputs, terms);
     size_t columns = (size_t)regression->coefficients, d = (size_t)task->generator.inputs,
            matrix = columns * (size_t)task->equations,
            outputs = (size_t)max_rows(regression) * (size_t)task->generator.outputs,
@@ -55,16 +55,17 @@ void regression_destroy(struct regression **regression)
     *regression = NULL;
 }
 
-// Computes the powers of the current point.
+// Computes the terms of the current point.
 static void compute_terms(struct regression *regression)
 {
     int d = regression->task.generator.inputs;
     const double *x = regression->point;
     double *term = regression->term;
-    *term++ = 1;
+    if (regression->terms != REGRESSION_LINEAR)
+        *term++ = 1;
     for (int i = 0; i < d; i++)
         *term++ = x[i];
-    for (int i = 0; i < d && regression->degree == REGRESSION_QUADRATIC; i++)
+    for (int i = 0; i < d && regression->terms == REGRESSION_QUADRATIC; i++)
         for (int j = i; j < d; j++)
             *term++ = x[i] * x[j];
 }
@@ -84,6 +85,16 @@ static void fit(struct regression *regression, const float *pairs)
             regression->outputs[(size_t)k * rows + (size_t)p] = (double)pairs[d + k];
     }
     least_squares(regression->matrix, regression->outputs, n, coefficients, o, regression->work);
+}
+
+void regression_weights(struct regression *regression, const float *pairs, float *weights)
+{
+    int o = regression->task.generator.outputs;
+    size_t rows = (size_t)max_rows(regression);
+    fit(regression, pairs);
+    for (int i = 0; i < regression->coefficients; i++)
+        for (int k = 0; k < o; k++)
+            *weights++ = (float)regression->outputs[(size_t)k * rows + (size_t)i];
 }
 
 void regression_predict(struct regression *regression, const float *pairs, const float *probes, int stride,

@@ -1,4 +1,6 @@
-/* Textbook regressions of y on x, without a model: the floors that every trained model is compared with. */
+/* Textbook regressions of y on x, without a model: the least-squares solution of a linear generator's
+ * equations, and the floors that every trained model is compared with. Coefficients that are not unique have
+ * the minimum norm. */
 #ifndef TASK_REGRESSION_H
 #define TASK_REGRESSION_H
 
@@ -8,13 +10,17 @@
 struct regression;
 
 /* Allocates buffers for regressions on single sets of the task. STATUS_MEMORY. */
-enum status regression_create(const struct task_spec *task, enum regression_degree degree,
+enum status regression_create(const struct task_spec *task, enum regression_terms terms,
                               struct regression **regression);
 void regression_destroy(struct regression **regression);
 
-/* Fits y of the pairs by least squares, with the minimum norm of the coefficients if they are not unique, and
- * computes y at the evaluation inputs. Element k of the probes is at [k * stride].  pairs [n, pair width],
- * probes [points, d], y [points, o] */
+/* Fits y of the pairs by least squares. For a linear generator and REGRESSION_LINEAR the coefficients are its
+ * weights, whose expected R^2 for N(0, 1) inputs is equations / unknowns with fewer equations than unknowns,
+ * else 1.  pairs [n, pair width], weights [coefficients, o] */
+void regression_weights(struct regression *regression, const float *pairs, float *weights);
+
+/* Fits y of the pairs by least squares, and computes y at the evaluation inputs. Element k of the probes is
+ * at [k * stride].  pairs [n, pair width], probes [points, d], y [points, o] */
 void regression_predict(struct regression *regression, const float *pairs, const float *probes, int stride,
                         double *y);
 

@@ -12,10 +12,12 @@
 #include <math.h>
 #include <string.h>
 
+enum { FIT_CHUNK = 8 }; // sets per chunk of fits: they take long, so that the ranks share small chunks
+
 /* Buffers of one rank for one extra evaluation. */
 struct evaluator {
     const struct extra_evaluation *evaluation;
-    const struct held_out *held_out;
+    struct held_out held_out;
     int64_t seed;
     struct task *task, *unrelated;
     struct model *model;
@@ -23,8 +25,9 @@ struct evaluator {
     struct regression *regression;
     struct weight_matcher *matcher;
     float *output;  // [chunk, outputs]: predicted weights
+    float *refined; // [numbers of iterations, chunk, outputs]
     double *y;      // [points, o]: predicted outputs of one set
-    double *values; // [generators, EXTRA_SCORES_PER_EVALUATION]
+    double *values; // [generators, extra_evaluation_values]
 };
 
 static void evaluator_free(struct evaluator *e)
@@ -36,48 +39,58 @@ static void evaluator_free(struct evaluator *e)
     regression_destroy(&e->regression);
     weight_match_destroy(&e->matcher);
     memory_free((void **)&e->output);
+    memory_free((void **)&e->refined);
     memory_free((void **)&e->y);
     memory_free((void **)&e->values);
 }
 
-static bool uses_model(const struct evaluator *e)
-{
-    return e->evaluation->kind == EXTRA_MODEL || e->evaluation->kind == EXTRA_WEIGHT_MATCH;
-}
-
-static bool is_regression(const struct evaluator *e)
-{
-    return e->evaluation->kind == EXTRA_AFFINE_FIT || e->evaluation->kind == EXTRA_QUADRATIC_FIT;
-}
-
-static enum status init_regression(struct evaluator *e)
+static enum status init_regression(struct evaluator *e, enum regression_terms terms)
 {
     const struct task_spec *task = &e->evaluation->task;
     size_t values = (size_t)task->eval_points * (size_t)task->generator.outputs;
     TRY(memory_alloc(values * sizeof(double), (void **)&e->y));
-    return regression_create(
-        task, e->evaluation->kind == EXTRA_AFFINE_FIT ? REGRESSION_AFFINE : REGRESSION_QUADRATIC,
-        &e->regression);
+    return regression_create(task, terms, &e->regression);
+}
+
+// Creates the objects that the kind of evaluation needs.
+static enum status init_kind(struct evaluator *e)
+{
+    const struct extra_evaluation *evaluation = e->evaluation;
+    int sets = e->held_out.chunk;
+    switch (evaluation->kind) {
+    case EXTRA_WEIGHT_MATCH:
+        TRY(task_create(&evaluation->task, sets, &e->unrelated));
+        TRY(weight_match_create(&evaluation->task.generator, &e->matcher));
+        return model_create(&evaluation->model, sets, 1, &e->model);
+    case EXTRA_MODEL:
+        return model_create(&evaluation->model, sets, 1, &e->model);
+    case EXTRA_LEAST_SQUARES:
+        return init_regression(e, REGRESSION_LINEAR);
+    case EXTRA_AFFINE_FIT:
+        return init_regression(e, REGRESSION_AFFINE);
+    case EXTRA_QUADRATIC_FIT:
+        return init_regression(e, REGRESSION_QUADRATIC);
+    case EXTRA_DIRECT_FIT:
+        return fit_create(&evaluation->task, &e->fit);
+    case EXTRA_REFINE:
+        TRY(memory_alloc((size_t)(evaluation->settings->refine.count * sets) *
+                             (size_t)evaluation->model.outputs * sizeof(float),
+                         (void **)&e->refined));
+        TRY(model_create(&evaluation->model, sets, 1, &e->model));
+        return fit_create(&evaluation->task, &e->fit);
+    }
+    return STATUS_OK;
 }
 
 static enum status evaluator_init(struct evaluator *e)
 {
     const struct extra_evaluation *evaluation = e->evaluation;
-    int sets = e->held_out->chunk;
-    size_t outputs = (size_t)evaluation->model.outputs;
+    int sets = e->held_out.chunk;
+    TRY(init_kind(e));
     TRY(task_create(&evaluation->task, sets, &e->task));
-    if (uses_model(e))
-        TRY(model_create(&evaluation->model, sets, 1, &e->model));
-    else if (is_regression(e))
-        TRY(init_regression(e));
-    else
-        TRY(fit_create(&evaluation->task, &e->fit));
-    if (evaluation->kind == EXTRA_WEIGHT_MATCH) {
-        TRY(task_create(&evaluation->task, sets, &e->unrelated));
-        TRY(weight_match_create(&evaluation->task.generator, &e->matcher));
-    }
-    TRY(memory_alloc((size_t)sets * outputs * sizeof(float), (void **)&e->output));
-    return memory_alloc((size_t)evaluation->generators * EXTRA_SCORES_PER_EVALUATION * sizeof(double),
+    TRY(memory_alloc((size_t)sets * (size_t)evaluation->model.outputs * sizeof(float), (void **)&e->output));
+    return memory_alloc((size_t)evaluation->generators * (size_t)extra_evaluation_values(evaluation) *
+                            sizeof(double),
                         (void **)&e->values);
 }
 
@@ -106,33 +119,63 @@ static void score_match(void *context, int first, int sets, double *values)
     task_fill(e->unrelated, TASK_HELD_OUT, e->seed, 0, (int64_t)first + e->evaluation->generators, sets);
     const float *weights = task_weights(e->task, &stride),
                 *unrelated = task_weights(e->unrelated, &unrelated_stride);
-    for (int set = 0; set < sets; set++, values += EXTRA_SCORES_PER_EVALUATION) {
+    for (int set = 0; set < sets; set++, values += EXTRA_MATCH_SCORES) {
         struct weight_match match =
             weight_match_compare(e->matcher, weights + set, stride, e->output + set * unknowns, 1);
         struct weight_match chance =
             weight_match_compare(e->matcher, weights + set, stride, unrelated + set, unrelated_stride);
-        memcpy(values,
-               (double[EXTRA_SCORES_PER_EVALUATION]){match.cosine, chance.cosine, match.error, chance.error},
-               EXTRA_SCORES_PER_EVALUATION * sizeof *values);
+        memcpy(values, (double[EXTRA_MATCH_SCORES]){match.cosine, chance.cosine, match.error, chance.error},
+               EXTRA_MATCH_SCORES * sizeof *values);
     }
 }
 
-static void score_fit(void *context, int first, int sets, double *values)
+static void score_least_squares(void *context, int first, int sets, double *values)
 {
     struct evaluator *e = context;
     const struct task_spec *task = &e->evaluation->task;
     int set_elements = task->equations * task_pair_width(task), unknowns = e->evaluation->model.outputs;
     task_fill(e->task, TASK_HELD_OUT, e->seed, 0, first, sets);
-    for (int set = 0; set < sets && !e->held_out->stop(e->held_out->context); set++) {
-        const float *pairs = task_pairs(e->task) + (size_t)set * (size_t)set_elements;
-        float *weights = e->output + (size_t)set * (size_t)unknowns;
-        if (e->evaluation->kind == EXTRA_LEAST_SQUARES)
-            fit_least_squares(e->fit, pairs, weights);
-        else
-            fit_descend(e->fit, e->seed, first + set, pairs, e->held_out->stop, e->held_out->context,
-                        weights);
-    }
+    for (int set = 0; set < sets; set++)
+        regression_weights(e->regression, task_pairs(e->task) + (size_t)set * (size_t)set_elements,
+                           e->output + (size_t)set * (size_t)unknowns);
     task_scores(e->task, e->output, (struct task_score *)values);
+}
+
+static struct fit_sets sets_of(const struct evaluator *e, int sets)
+{
+    return (struct fit_sets){.pairs = task_pairs(e->task),
+                             .count = sets,
+                             .stop = e->held_out.stop,
+                             .context = e->held_out.context};
+}
+
+static void score_direct_fit(void *context, int first, int sets, double *values)
+{
+    struct evaluator *e = context;
+    const struct extra_evaluations *settings = e->evaluation->settings;
+    const struct fit_starts starts = {.seed = e->seed,
+                                      .first = first,
+                                      .starts = settings->fit_starts,
+                                      .iterations = settings->fit_iterations};
+    task_fill(e->task, TASK_HELD_OUT, e->seed, 0, first, sets);
+    const struct fit_sets fit_sets = sets_of(e, sets);
+    fit_random_starts(e->fit, &fit_sets, &starts, e->output);
+    task_scores(e->task, e->output, (struct task_score *)values);
+}
+
+static void score_refine(void *context, int first, int sets, double *values)
+{
+    struct evaluator *e = context;
+    const struct widths *iterations = &e->evaluation->settings->refine;
+    struct task_score scores[FIT_CHUNK], *score = (struct task_score *)values;
+    predict(e, first, sets);
+    const struct fit_sets fit_sets = sets_of(e, sets);
+    fit_refine(e->fit, &fit_sets, e->output, iterations, e->refined);
+    for (int i = 0; i < iterations->count; i++) {
+        task_scores(e->task, e->refined + (size_t)(i * sets) * (size_t)e->evaluation->model.outputs, scores);
+        for (int set = 0; set < sets; set++)
+            score[set * iterations->count + i] = scores[set];
+    }
 }
 
 static void score_regression(void *context, int first, int sets, double *values)
@@ -150,32 +193,55 @@ static void score_regression(void *context, int first, int sets, double *values)
 
 // ---- one evaluation ----
 
-static void mean_scores(const double *values, int generators, double scores[EXTRA_SCORES_PER_EVALUATION])
+static void mean_scores(const double *values, int generators, double scores[EXTRA_MATCH_SCORES])
 {
-    for (int k = 0; k < EXTRA_SCORES_PER_EVALUATION; k++)
+    for (int k = 0; k < EXTRA_MATCH_SCORES; k++)
         scores[k] = 0;
     for (int i = 0; i < generators; i++)
-        for (int k = 0; k < EXTRA_SCORES_PER_EVALUATION; k++)
+        for (int k = 0; k < EXTRA_MATCH_SCORES; k++)
             scores[k] += *values++ / generators;
 }
 
+// Computes R^2 and its standard error for each of the evaluation's scores.
+static enum status r2_scores(const struct evaluator *e, double *scores)
+{
+    int count = e->evaluation->scores / 2, generators = e->evaluation->generators;
+    const struct task_score *score = (const struct task_score *)e->values;
+    struct task_score *one = NULL;
+    TRY(memory_alloc((size_t)generators * sizeof *one, (void **)&one));
+    for (int k = 0; k < count; k++) {
+        for (int i = 0; i < generators; i++)
+            one[i] = score[i * count + k];
+        evaluate_r2(one, generators, &scores[2 * k], &scores[2 * k + 1]);
+    }
+    memory_free((void **)&one);
+    return STATUS_OK;
+}
+
+static held_out_score *const score_functions[] = {
+    [EXTRA_WEIGHT_MATCH] = score_match,
+    [EXTRA_LEAST_SQUARES] = score_least_squares,
+    [EXTRA_MODEL] = score_model,
+    [EXTRA_AFFINE_FIT] = score_regression,
+    [EXTRA_QUADRATIC_FIT] = score_regression,
+    [EXTRA_DIRECT_FIT] = score_direct_fit,
+    [EXTRA_REFINE] = score_refine,
+};
+
 static enum status compute(struct evaluator *e, const float *parameters, double *scores, bool *stopped)
 {
-    struct held_out held_out = *e->held_out;
-    held_out.generators = e->evaluation->generators;
-    if (e->evaluation->kind == EXTRA_DIRECT_FIT)
-        held_out.chunk = 1; // a fit takes long, so the ranks share single generators
-    TRY(agree(evaluator_init(e), held_out.group));
-    if (uses_model(e))
+    const struct extra_evaluation *evaluation = e->evaluation;
+    e->held_out.generators = evaluation->generators;
+    if (evaluation->kind == EXTRA_DIRECT_FIT || evaluation->kind == EXTRA_REFINE)
+        e->held_out.chunk = FIT_CHUNK;
+    TRY(agree(evaluator_init(e), e->held_out.group));
+    if (e->model)
         model_set_parameters(e->model, parameters);
-    if (e->evaluation->kind == EXTRA_WEIGHT_MATCH) {
-        *stopped = !held_out_pass(&held_out, score_match, e, EXTRA_SCORES_PER_EVALUATION, e->values);
-        mean_scores(e->values, held_out.generators, scores);
-    } else {
-        held_out_score *score = uses_model(e) ? score_model : is_regression(e) ? score_regression : score_fit;
-        *stopped = !held_out_pass(&held_out, score, e, TASK_SCORE_VALUES, e->values);
-        evaluate_r2((struct task_score *)e->values, held_out.generators, &scores[0], &scores[1]);
-    }
+    *stopped = !held_out_pass(&e->held_out, score_functions[evaluation->kind], e,
+                              extra_evaluation_values(evaluation), e->values);
+    if (evaluation->kind != EXTRA_WEIGHT_MATCH)
+        return agree(r2_scores(e, scores), e->held_out.group);
+    mean_scores(e->values, evaluation->generators, scores);
     return STATUS_OK;
 }
 
@@ -190,7 +256,7 @@ enum status extra_scores_compute(const struct train_run *run, const struct held_
         scores[i] = NAN;
     for (int i = 0; i < count && status == STATUS_OK && !*stopped; scores += list[i++].scores) {
         struct evaluator evaluator = {
-            .evaluation = &list[i], .held_out = held_out, .seed = run->training.seed};
+            .evaluation = &list[i], .held_out = *held_out, .seed = run->training.seed};
         if (list[i].defined)
             status = compute(&evaluator, parameters, scores, stopped);
         evaluator_free(&evaluator);

@@ -50,6 +50,9 @@ SETTINGS = {
     "evaluation_set_sizes": (TEXT, "1"),
     "evaluation_noise": (TEXT, "1"),
     "evaluation_direct_fit": (INT, "1"),
+    "evaluation_fit_starts": (INT, "1"),
+    "evaluation_fit_iterations": (INT, "1"),
+    "evaluation_refine": (TEXT, "1"),
     "parameters": (INT, "1"),
     "flops_per_step": (REAL, "FLOP"),
 }

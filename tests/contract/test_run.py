@@ -233,7 +233,7 @@ def test_the_end_of_a_slurm_job(long: Path, tmp_path: Path) -> None:
 
 def test_stopped_during_extra_evaluations(tmp_path: Path) -> None:
     """All steps are done and kept; what was dropped is computed again, to the same bits."""
-    sweep = write_sweep(tmp_path / "fits.yaml", evaluation={"direct_fit": 600})
+    sweep = write_sweep(tmp_path / "fits.yaml", evaluation={"direct_fit": 600, "fit_starts": 32, "fit_iterations": 200})
     results, undisturbed = tmp_path / "fits.h5", tmp_path / "undisturbed.h5"
     (run_id,) = (each["run_id"] for each in plan(sweep)["runs"])
     with start(2, sweep, results, "--quiet") as job:

@@ -39,6 +39,9 @@ SETTINGS: list[tuple[str, str, Any, Any]] = [
     ("evaluation.set_sizes", "evaluation_set_sizes", [], [7]),
     ("evaluation.noise", "evaluation_noise", [], [0.1, 0.5]),
     ("evaluation.direct_fit", "evaluation_direct_fit", 0, 4),
+    ("evaluation.fit_starts", "evaluation_fit_starts", 8, 3),
+    ("evaluation.fit_iterations", "evaluation_fit_iterations", 40, 7),
+    ("evaluation.refine", "evaluation_refine", [], [1, 5]),
 ]
 VARIED = [each for each in SETTINGS if each[3] is not None]
 

@@ -22,7 +22,7 @@ POOLINGS: dict[str, Any] = {
     "axes": {"pooling": [word for word in choices("pooling") if word != "mean"], "precision": ["fp32", "bf16"], "equation_range": [[], [3, 14]]},
 }
 FURTHER: dict[str, Any] = {
-    "evaluation": {"generators": 101, "inputs": ["uniform", "wide", "shifted"], "set_sizes": [5, 12, 20], "noise": [0.1, 0.5], "direct_fit": 5},
+    "evaluation": {"generators": 101, "inputs": ["uniform", "wide", "shifted"], "set_sizes": [5, 12, 20], "noise": [0.1, 0.5], "direct_fit": 21, "fit_starts": 3, "refine": [1, 4]},
     "axes": {"task": ["mlp-inverse", "linear-inverse"]},
 }
 FLAT: dict[str, Any] = {

@@ -1,7 +1,9 @@
 /* Prints digests of what the portable kernels compute, one line per instruction set and kernel: "AVX2 gemm
  * 0123456789abcdef". They are the same with every compiler, optimization level and processor
  * (test_kernel_bits.py). */
+#include "kernel/batched.h"
 #include "kernel/gemm_fp32.h"
+#include "kernel/least_squares.h"
 #include "kernel/math.h"
 #include "kernel/sums.h"
 #include "simd_arrays.h"
@@ -94,6 +96,49 @@ static uint64_t simd_math_digest(void)
     return digest;
 }
 
+// Doubles of many sizes, in the first elements of `to`.
+static void fill_doubles(double *to, int count)
+{
+    fill(a, 12);
+    for (int i = 0; i < count; i++)
+        to[i] = (double)a[i] * 1.1;
+}
+
+// More rows than unknowns, fewer, and dependent columns.
+static uint64_t least_squares_digest(void)
+{
+    static const int size[][2] = {{45, 15}, {9, 21}, {13, 13}};
+    static double x[45 * 21], y[2 * 45], work[45 * 45];
+    uint64_t digest = empty;
+    for (int s = 0; s < 3; s++) {
+        int rows = size[s][0], unknowns = size[s][1];
+        fill_doubles(x, rows * unknowns);
+        fill_doubles(y, 2 * 45);
+        if (s == 2)
+            memcpy(x, x + rows, (size_t)rows * sizeof *x);
+        least_squares(x, y, rows, unknowns, 2, work);
+        digest = hash(digest, y, (size_t)unknowns * sizeof *y);
+    }
+    return digest;
+}
+
+static uint64_t batched_digest(void)
+{
+    enum { ROWS = 40, N = 19 };
+    static double x[ROWS * N * BATCHED], gram[N * (N + 1) / 2 * BATCHED], v[ROWS * BATCHED], y[N * BATCHED];
+    const struct batched_matrix matrix = {
+        .x = x, .rows = ROWS, .columns = N, .row_stride = N, .column_stride = 1};
+    fill_doubles(x, ROWS * N * BATCHED);
+    fill_doubles(v, ROWS * BATCHED);
+    memset(gram, 0, sizeof gram);
+    memset(y, 0, sizeof y);
+    batched_add_gram(&matrix, gram);
+    batched_add_product(&matrix, v, y);
+    batched_cholesky(gram, N);
+    batched_solve(gram, N, y);
+    return hash(hash(empty, gram, sizeof gram), y, sizeof y);
+}
+
 static uint64_t math_digest(void)
 {
     uint64_t digest = empty;
@@ -119,6 +164,8 @@ int main(void)
             const char *name = simd_set_name((enum simd_set)set);
             printf("%s gemm %016llx\n", name, (unsigned long long)gemm_digest());
             printf("%s sums %016llx\n", name, (unsigned long long)sums_digest());
+            printf("%s least_squares %016llx\n", name, (unsigned long long)least_squares_digest());
+            printf("%s batched %016llx\n", name, (unsigned long long)batched_digest());
             printf("%s simd_math %016llx\n", name, (unsigned long long)simd_math_digest());
         }
     printf("C math %016llx\n", (unsigned long long)math_digest());

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "kernel/gemm.h"
 #include "task/fit.h"
+#include "task/regression.h"
 #include "task/task.h"
 #include "task/weight_match.h"
 
@@ -149,29 +150,45 @@ static bool never(void *context)
     return false;
 }
 
+static void solve_equations(const struct task_spec *description, const float *pairs, int sets, float *weights)
+{
+    struct regression *regression;
+    assert_int_equal(regression_create(description, REGRESSION_LINEAR, &regression), STATUS_OK);
+    for (int set = 0; set < sets; set++) {
+        regression_weights(regression, pairs, weights);
+        pairs += description->equations * task_pair_width(description);
+        weights += generator_unknowns(&description->generator);
+    }
+    regression_destroy(&regression);
+}
+
+static void fit_networks(const struct task_spec *description, const float *pairs, int sets, float *weights)
+{
+    struct fit *fit;
+    const struct fit_sets fit_sets = {.pairs = pairs, .count = sets, .stop = never};
+    const struct fit_starts starts = {.seed = SEED, .starts = 8, .iterations = 40};
+    assert_int_equal(fit_create(description, &fit), STATUS_OK);
+    fit_random_starts(fit, &fit_sets, &starts, weights);
+    fit_destroy(&fit);
+}
+
 // R^2 of the answers to `sets` held-out sets.
 static double fitted_r2(const struct task_spec *description, int sets)
 {
     int unknowns = generator_unknowns(&description->generator);
-    int numbers = description->equations * task_pair_width(description);
     struct task *task = held_out(description, sets);
-    struct fit *fit;
     float *weights = memory_small((size_t)(sets * unknowns) * sizeof *weights);
     struct task_score *score = memory_small((size_t)sets * sizeof *score);
-    assert_int_equal(fit_create(description, &fit), STATUS_OK);
-    for (int set = 0; set < sets; set++)
-        if (description->kind == TASK_LINEAR_INVERSE)
-            fit_least_squares(fit, task_pairs(task) + set * numbers, weights + set * unknowns);
-        else
-            fit_descend(fit, SEED, set, task_pairs(task) + set * numbers, never, NULL,
-                        weights + set * unknowns);
+    if (task_has_networks(description))
+        fit_networks(description, task_pairs(task), sets, weights);
+    else
+        solve_equations(description, task_pairs(task), sets, weights);
     task_scores(task, weights, score);
     double error = 0, square = 0;
     for (int set = 0; set < sets; set++) {
         error += score[set].squared_error;
         square += score[set].mean_square;
     }
-    fit_destroy(&fit);
     task_destroy(&task);
     free(weights);
     free(score);
@@ -189,7 +206,7 @@ static void test_least_squares_explains_equations_over_unknowns(void **state)
     assert_true(fitted_r2(&more, SETS) > 1 - 1e-9);
 }
 
-static void test_descent_recovers_a_small_generator(void **state)
+static void test_fit_recovers_a_small_generator(void **state)
 {
     (void)state;
     struct task_spec description = inverse_of(2, 3, 40);
@@ -201,10 +218,11 @@ static void test_descent_recovers_a_small_generator(void **state)
 static void test_names_are_all_different(void **state)
 {
     (void)state;
-    struct training training = {.batch = 16,
-                                .shards = 1,
-                                .evaluation_generators = 10,
-                                .extra = {7, {2, {20, 45}}, {2, {0.1, 0.3}}, .direct_fit = 4}};
+    struct training training = {
+        .batch = 16,
+        .shards = 1,
+        .evaluation_generators = 10,
+        .extra = {7, {2, {20, 45}}, {2, {0.1, 0.3}}, .direct_fit = 4, .refine = {2, {1, 20}}}};
     struct task_spec task = inverse_of(2, 5, 20);
     struct model_spec model = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 20, 4, {1, {8}}, {1, {8}}, .outputs = 15};
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
@@ -214,8 +232,8 @@ static void test_names_are_all_different(void **state)
         extra_evaluation_columns(&list[i], names + scores);
         scores += list[i].scores;
     }
-    assert_int_equal(scores, 4 + 2 + 2 * (3 + 2 + 2 + 5 * 3)); // 3 inputs; 5 kinds of sets, each with 3 fits
-    assert_string_equal(names[scores - 2].name, "r2_direct_fit_noise_0.3");
+    assert_int_equal(scores, 4 + 2 + 2 * (3 + 2 + 2 + 5 * 5)); // 3 inputs; 5 kinds of sets, each with 5 fits
+    assert_string_equal(names[scores - 2].name, "r2_refine_20_noise_0.3");
     for (int i = 0; i < scores; i++)
         for (int j = 0; j < i; j++)
             assert_string_not_equal(names[i].name, names[j].name);
@@ -228,7 +246,7 @@ int main(void)
         cmocka_unit_test(test_distributions),
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_least_squares_explains_equations_over_unknowns),
-        cmocka_unit_test(test_descent_recovers_a_small_generator),
+        cmocka_unit_test(test_fit_recovers_a_small_generator),
         cmocka_unit_test(test_names_are_all_different),
     };
     gemm_setup();

@@ -16,10 +16,14 @@ DIGESTS = {
     "sums": "a0c1a1d4929313ae",
     "simd_math": "35cb9239d0a664ef",
     "math": "9b8a2a0abd9ce8a4",
+    "least_squares": "e79ccf192088d0d1",
+    "batched": "e11dfb4ce654bf8d",
 }
 
-ONCE = ["src/kernel/simd_set.c", "src/kernel/gemm_fp32.c", "src/kernel/sums.c", "src/kernel/math.c", "tests/unit/kernel_digest.c"]
-PER_SET = ["src/kernel/gemm_fp32_tiles.c", "src/kernel/sums_loops.c", "tests/unit/simd_arrays.c"]
+KERNELS = ["batched", "least_squares", "simd_set", "gemm_fp32", "sums", "math"]
+ONCE = [*(f"src/kernel/{name}.c" for name in KERNELS), "tests/unit/kernel_digest.c"]
+LOOPS = ["batched_loops", "least_squares_loops", "gemm_fp32_tiles", "sums_loops"]
+PER_SET = [*(f"src/kernel/{name}.c" for name in LOOPS), "tests/unit/simd_arrays.c"]
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi", f"-I{ROOT}/src", f"-I{ROOT}/tests/unit"]
 SETS = {
     "x86_64": {

@@ -124,7 +124,7 @@ static void test_help(void **state)
     struct printed printed;
     assert_int_equal(PLAN(&printed, "--help"), STATUS_OK);
     expect_part(printed.out, "example: weightsweep plan sweeps/quick.yaml");
-    expect_part(printed.out, "training.steps          30000            an integer from 1 to");
+    expect_part(printed.out, "training.steps             30000            an integer from 1 to");
     free_printed(&printed);
 }
 

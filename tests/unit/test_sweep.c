@@ -557,7 +557,10 @@ static void test_resolved_has_every_setting(void **state)
                                          "  inputs: []\n"
                                          "  set_sizes: []\n"
                                          "  noise: []\n"
-                                         "  direct_fit: 0\n");
+                                         "  direct_fit: 0\n"
+                                         "  fit_starts: 8\n"
+                                         "  fit_iterations: 40\n"
+                                         "  refine: []\n");
     sweep_destroy(&sweep);
 }
 
@@ -666,6 +669,9 @@ static void test_columns(void **state)
         {"evaluation_set_sizes", COLUMN_LIST, "1"},
         {"evaluation_noise", COLUMN_LIST, "1"},
         {"evaluation_direct_fit", COLUMN_INT, "1"},
+        {"evaluation_fit_starts", COLUMN_INT, "1"},
+        {"evaluation_fit_iterations", COLUMN_INT, "1"},
+        {"evaluation_refine", COLUMN_LIST, "1"},
         {"parameters", COLUMN_INT, "1"},
         {"flops_per_step", COLUMN_REAL, "FLOP"},
     };

@@ -1,0 +1,27 @@
+/* Residuals of generators with their derivatives by the weights, in double: BATCHED generators side by side
+ * (kernel/batched.h). */
+#ifndef TASK_GENERATOR_JACOBIAN_H
+#define TASK_GENERATOR_JACOBIAN_H
+
+#include "kernel/batched.h"
+#include "spec/task_spec.h"
+
+/* Operands of generator_jacobian: `points` pairs for each of BATCHED generators of one shape. */
+struct generator_pairs {
+    const struct generator_shape *shape;
+    int points;
+    const double *x;     // [points d, BATCHED]
+    const double *y;     // [points o, BATCHED]
+    const double *scale; // [BATCHED]: factor of the residuals
+    double *scratch;     // [generator_jacobian_scratch, BATCHED]
+};
+
+/* Elements per system of the scratch. */
+int generator_jacobian_scratch(const struct generator_shape *shape);
+
+/* Computes scale (y of `weights` at x - y), and the derivatives unless `jacobian` is NULL.
+ * weights [unknowns, BATCHED], residual [points o, BATCHED], jacobian [points o, unknowns, BATCHED] */
+void generator_jacobian(const struct generator_pairs *pairs, const double *weights, double *residual,
+                        double *jacobian);
+
+#endif
