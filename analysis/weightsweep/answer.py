@@ -76,7 +76,11 @@ def ratio_sentence(values: str, ratio: tuple[float, float, float], p: float, tes
         return f"{words}. With one seed no difference is called real."
     verdict = "real" if p < 1 - statistics.LEVEL else "not separable"
     corrected = "" if tests == 1 else f" after Holm's correction for {tests} pairs"
-    return f"{words} (95 % interval {ratio[1]:.3g} to {ratio[2]:.3g}): {verdict} ({'p < 0.0001' if p < 1e-4 else f'p = {p:.2g}'}{corrected})."
+    return f"{words} (95 % interval {ratio[1]:.3g} to {ratio[2]:.3g}): {verdict} ({p_text(p)}{corrected})."
+
+
+def p_text(p: float) -> str:
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
 
 
 def best(sweep: Sweep, by: str = "r2") -> xr.Dataset:

@@ -7,16 +7,20 @@ import os
 import sys
 from pathlib import Path
 
-from weightsweep import findings, original, outputs, table
+from weightsweep import answer_table, findings, original, outputs
+from weightsweep.cases import AnswerError
 from weightsweep.outputs import OutputError
 from weightsweep.results import ResultsError, open_runs
 
 
 def _table(arguments: argparse.Namespace) -> None:
-    dataset = open_runs(arguments.results)
-    text = table.as_markdown(dataset) if arguments.markdown or arguments.into else table.as_text(dataset)
+    form = arguments.format or ("markdown" if arguments.into else "table")
+    if arguments.into and form != "markdown":
+        arguments.subcommand.error(f"--into writes a Markdown table; expected --format markdown, or none, not --format {form}")
+    files = [open_runs(path) for path in arguments.results]
+    text = answer_table.render(files, form, answer_table.View(arguments.runs, arguments.by, arguments.published))
     if arguments.into:
-        outputs.fill_blocks(arguments.into, {table.BLOCK: text})
+        outputs.fill_blocks(arguments.into, {answer_table.BLOCK: text})
     else:
         sys.stdout.write(text)
 
@@ -84,11 +88,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m weightsweep", description="Tables and figures of a results file.")
     exact = functools.partial(argparse.ArgumentParser, allow_abbrev=False)  # long options in full, as in the C program
     subparsers = parser.add_subparsers(required=True, metavar="SUBCOMMAND", parser_class=exact)
-    subcommand = subparsers.add_parser("table", help="table of the runs, with the published values")
-    subcommand.add_argument("results", type=Path, metavar="RESULTS.h5")
-    subcommand.add_argument("--markdown", action="store_true", help="as a Markdown table")
-    subcommand.add_argument("--into", type=Path, metavar="FILE.md", help=f"write the Markdown table between {' and '.join(table.BLOCK)} of FILE.md")
-    subcommand.set_defaults(run=_table)
+    subcommand = subparsers.add_parser("table", help="which setting is best, and one row per setting: mean over its seeds, 95 %% interval")
+    subcommand.add_argument("results", type=Path, nargs="+", metavar="RESULTS.h5")
+    subcommand.add_argument("--runs", action="store_true", help="one row per run")
+    subcommand.add_argument("--by", default="r2", metavar="COLUMN", help="rank by another column of R^2, for example r2_wide (default: r2)")
+    subcommand.add_argument("--format", choices=answer_table.FORMATS, help="output format (default: table); latex needs the package booktabs")
+    subcommand.add_argument("--published", action="store_true", help="show the published R^2 beside every training (default: only beside repetitions of the published training)")
+    subcommand.add_argument("--into", type=Path, metavar="FILE.md", help=f"write the table as Markdown between {' and '.join(answer_table.BLOCK)} of FILE.md")
+    subcommand.set_defaults(run=_table, subcommand=subcommand)
     subcommand = subparsers.add_parser("plot", help="figures that suit the axes of the sweep, as PNG and PDF", epilog="Example: python3 -m weightsweep plot results/quick.h5 --figure loss -o figures")
     subcommand.add_argument("results", type=Path, nargs="+", metavar="RESULTS.h5")
     subcommand.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the figures (default: the folder of RESULTS.h5)")
@@ -125,7 +132,7 @@ def _printable(error: UnicodeError) -> tuple[str | bytes, int]:
 
 def _message(error: BaseException) -> tuple[str, int]:
     """The message of an error and its exit code."""
-    if isinstance(error, OutputError):
+    if isinstance(error, OutputError | AnswerError):
         return str(error), 2
     if isinstance(error, ResultsError):
         return str(error), 3

@@ -14,7 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis"))
 
 from make_results import grid, make_results  # noqa: E402
 
-from weightsweep import ResultsError, figures, open_runs, open_sweep, original, published, table, to_pandas  # noqa: E402
+from weightsweep import ResultsError, figures, open_runs, open_sweep, original, published, to_pandas  # noqa: E402
+from weightsweep.answer_table import BLOCK, View, render, run_rows, setting_rows  # noqa: E402
+from weightsweep.cases import cases  # noqa: E402
 from weightsweep.results import as_runs, axes  # noqa: E402
 from weightsweep.values import exact, order  # noqa: E402
 
@@ -130,7 +132,7 @@ def test_exploded_runs_are_diverged(exploded: Path) -> None:
     assert np.isnan(runs["r2"].values[lost]).all() and 0.9 < float(open_sweep(exploded)["r2"].mean()) < 1
     with h5py.File(exploded) as file:
         assert file["r2"][:].min() < -1e25  # the file keeps it
-    lines = table.as_text(runs).splitlines()
+    lines = render([runs], view=View(runs=True)).splitlines()
     assert max(map(len, lines)) < 170 and sum("diverged: R^2 is -2.01e+25" in line for line in lines) == 5
     assert sum("diverged: R^2 is -2.006e+25 at step 30000" in line for line in lines) == 1
 
@@ -196,32 +198,51 @@ def test_published() -> None:
 
 
 def test_table(seed_table: Path) -> None:
-    head, rows = table.rows(open_runs(seed_table))
-    assert head == ["run", "unknowns", "equations", "steps", "R² %", "published", "difference", "seconds", "status"]
-    assert [row[head.index("published")] for row in rows] == ["98.3", "98.6", "99.0", "91.7", "93.6", "93.8"]
+    runs = open_runs(seed_table)
+    head, rows = setting_rows(cases(runs))
+    assert head == ["unknowns", "equations", "R² %", "seeds", "seconds", "published %", "difference"]
+    assert [row[head.index("published %")] for row in rows] == ["98.3", "98.6", "99.0", "91.7", "93.6", "93.8"]
     for row in rows:
-        measured, known, difference = (float(row[head.index(name)].split()[0]) for name in ("R² %", "published", "difference"))
+        measured, known, difference = (float(row[head.index(name)]) for name in ("R² %", "published %", "difference"))
         assert difference == pytest.approx(measured - known, abs=0.0051)
-    lines = table.as_text(open_runs(seed_table)).splitlines()
+    head, rows = run_rows(runs)
+    assert head == ["run", "unknowns", "equations", "steps", "R² %", "error", "published %", "difference", "seconds", "status"]
+    lines = render([runs], view=View(runs=True)).splitlines()
     assert len(lines) == 2 + 6 + 1 and lines[2].endswith("done")
+    lines = render([runs]).splitlines()
+    assert len(lines) == 6 + 1 + 2 + 6 and lines[0] == "unknowns 15, equations 20: Best: the only setting: R^2 98.78 % (1 seed)."
+
+
+def test_published_values_stand_beside_repetitions_only(tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    make_results(path, grid(steps=[2000, 30000]))
+    head, rows = setting_rows(cases(open_runs(path)))
+    assert {row[0]: row[head.index("published %")] for row in rows} == {"2000": "-", "30000": "98.6"}
+    assert all(row[head.index("published %")] == "98.6" for row in setting_rows(cases(open_runs(path)), with_published=True)[1])
+    make_results(path, grid(optimizer=["muon"]))
+    assert "published %" not in setting_rows(cases(open_runs(path)))[0]
 
 
 def test_table_unfinished(unfinished: Path) -> None:
-    head, rows = table.rows(open_runs(unfinished))
+    head, rows = run_rows(open_runs(unfinished))
     assert head[1:5] == ["unknowns", "equations", "pooling", "seed"]
     assert rows[1][-1] == "failed: no memory for the batch: größer"
-    assert rows[2][head.index("steps")] == "15,000 of 30,000" and rows[2][head.index("difference")] == "-"
+    assert rows[2][head.index("steps")] == "15,000 of 30,000" and rows[2][head.index("seconds")] != "-"
     assert rows[3][head.index("R² %")] == "-"
+    lines = render([open_runs(unfinished)]).splitlines()
+    assert lines[:2] == ["equations 20", "Best: none, since no setting has all its seeds."] and "equations 30" in lines
+    assert lines[-1] == "8 runs, of which 1 running, 1 pending, 1 diverged, 1 failed: --runs lists them."
 
 
 def test_table_into_a_document(seed_table: Path, tmp_path: Path) -> None:
     document = tmp_path / "page.md"
-    document.write_text(f"before\n{table.BLOCK[0]}\nold\n{table.BLOCK[1]}\nafter\n")
+    document.write_text(f"before\n{BLOCK[0]}\nold\n{BLOCK[1]}\nafter\n")
     for _ in range(2):  # the second time changes nothing
         assert run("table", seed_table, "--into", document).returncode == 0
     lines = document.read_text().splitlines()
     assert lines[0] == "before" and lines[-1] == "after" and "old" not in lines
-    assert lines[2].startswith("| unknowns | equations | steps | R² % |") and len(lines) == 2 + 2 + 8
+    assert lines[2].startswith("| unknowns | equations | R² % | seeds |") and len(lines) == 2 + 2 + 8
+    assert run("table", seed_table, "--into", document, "--format", "latex").returncode == 2
     document.write_text("no block")
     assert run("table", seed_table, "--into", document).returncode == 2 and document.read_text() == "no block"
 

@@ -1,5 +1,8 @@
 """Cases, settings, the best one, and the sentences of the answer."""
 
+import csv
+import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis"))
 from make_results import grid, make_results  # noqa: E402
 
 import weightsweep  # noqa: E402
-from weightsweep import answer, open_runs, open_sweep  # noqa: E402
+from weightsweep import answer, answer_table, open_runs, open_sweep  # noqa: E402
 from weightsweep.cases import AnswerError, Case, cases  # noqa: E402
 
 
@@ -109,3 +112,63 @@ def test_real_differences_have_a_sentence(tmp_path: Path) -> None:
 def test_decimals_follow_the_unexplained_variance() -> None:
     assert answer.percent(0.98251, 0.9821) == ["98.25", "98.21"] and answer.percent(0.999934) == ["99.9934"]
     assert answer.percent(1.0) == ["100.00"] and answer.percent(-90.758) == ["-9075.80"] and answer.percent(float("nan")) == ["-"]
+
+
+@pytest.fixture
+def two_seeds(tmp_path: Path) -> Path:
+    """40 runs: 5 learning rates, 4 poolings, 2 seeds; one run diverged."""
+    runs = grid(learning_rate=[1e-3, 2e-3, 4e-3, 8e-3, 16e-3], pooling=["mean", "max", "sum", "moments"], optimizer=["muon"], seed=[1, 2])
+    rng = np.random.default_rng(3)
+    scores = [-1.5 - 0.3 * (run["pooling"] == "max") + 0.1 * np.log2(run["learning_rate"] / 4e-3) ** 2 + 0.01 * rng.standard_normal() for run in runs]
+    runs[3] |= {"status": "diverged", "message": "R^2 is -1e+25"}
+    return planted(tmp_path / "two.h5", runs, scores)
+
+
+def rendered(path: Path, form: str, **view: object) -> str:
+    return answer_table.render([open_runs(path)], form, answer_table.View(**view))
+
+
+def test_table_answers_in_its_first_lines(two_seeds: Path) -> None:
+    lines = rendered(two_seeds, "table").splitlines()
+    assert lines[0].startswith("Best: learning_rate 0.004, pooling max: R^2 98.") and "Separable from all 18 others. 1 of 20 settings without all seeds cannot be best." in lines[0]
+    assert lines[1].startswith("Share of the variance of log10(1 - R^2) between 19 settings, missing combinations predicted by a random forest; 1 incomplete left out: learning_rate 6")
+    assert lines[3].split()[:2] == ["learning_rate", "pooling"] and lines[5].split()[-2] == "best" and len(lines) == 3 + 2 + 20 + 2  # the last setting lost a seed
+    assert lines[-3].split()[2:] == ["95.98", "-", "1", "of", "2", "cannot", "be", "best", "1,950"]
+    assert lines[-1] == "40 runs, of which 1 diverged: --runs lists them."
+    assert "of which" not in rendered(two_seeds, "table", runs=True) and len(rendered(two_seeds, "table", runs=True).splitlines()) == 2 + 40 + 1
+
+
+def test_table_for_papers_and_programs(two_seeds: Path) -> None:
+    latex = rendered(two_seeds, "latex").splitlines()
+    assert latex[0] == r"\begin{tabular}{rlrrrlr}" and latex[2].startswith(r"learning\_rate & pooling & $R^2$ \% & 95 \% interval & seeds")
+    assert re.fullmatch(r"0.004 & max & 98\.\d\d & 98\.\d\d--98\.\d\d & 2 & best & 1,950 \\\\", latex[4]) and latex[-1] == r"\end{tabular}"
+    markdown = rendered(two_seeds, "markdown").splitlines()
+    assert markdown[0].startswith("Best: ") and sum(line.startswith("| ") for line in markdown) == 2 + 20
+    found = list(csv.DictReader(rendered(two_seeds, "csv").splitlines()))
+    assert len(found) == 20 and found[0]["best"] == "true" and found[0]["r2_low"] < found[0]["r2"] < found[0]["r2_high"] and found[-1]["r2_low"] == ""
+    document = json.loads(rendered(two_seeds, "json"))
+    (case,) = document["cases"]
+    assert case["best"] == {"learning_rate": 4e-3, "pooling": "max", "run_id": case["settings"][0]["run_ids"][0]} and case["sentence"].startswith("Best: ")
+    assert len(case["settings"]) == 20 and len(case["differences"]) == 18 and all(each["real"] and each["ratio"] < 1 for each in case["differences"])
+    assert case["differences"][0]["sentence"].endswith("after Holm's correction for 171 pairs).")
+    runs = json.loads(rendered(two_seeds, "json", runs=True))["runs"]
+    assert len(runs) == 40 and runs[3]["r2"] is None and runs[3]["status"] == "diverged"
+    assert len(rendered(two_seeds, "csv", runs=True).splitlines()) == 41
+
+
+def test_several_files_have_their_names(lucky: Path, two_seeds: Path) -> None:
+    both = [open_runs(lucky), open_runs(two_seeds)]
+    text = answer_table.render(both)
+    assert text.startswith(f"{lucky}\n\nBest: ") and f"\n{two_seeds}\n\nBest: " in text
+    assert [case["file"] for case in json.loads(answer_table.render(both, "json"))["cases"]] == [str(lucky), str(two_seeds)]
+    assert answer_table.render(both, "csv").startswith("file,learning_rate,")
+
+
+def test_floors_stand_below_the_answer(lucky: Path) -> None:
+    with h5py.File(lucky, "r+") as file:
+        for name, value in [("r2_affine_fit", 0.9), ("r2_quadratic_fit", 0.99)]:
+            column = file.create_dataset(name, data=np.full(6, value))
+            column.dims[0].attach_scale(file["run"])
+            column.attrs["role"], column.attrs["units"] = "outcome", "1"
+    assert rendered(lucky, "table").splitlines()[1] == "On the same pairs: affine fit 90.00 %, quadratic fit 99.00 %. The best setting is below the quadratic fit."
+    assert json.loads(rendered(lucky, "json"))["cases"][0]["floors"] == pytest.approx({"r2_affine_fit": 0.9, "r2_quadratic_fit": 0.99})

@@ -14,7 +14,7 @@ sys.path.insert(0, str(HOME / "analysis"))
 
 from make_results import grid, make_results  # noqa: E402
 
-from weightsweep import outputs, table  # noqa: E402
+from weightsweep import answer_table, outputs  # noqa: E402
 
 ENVIRONMENT = {"PYTHONPATH": str(HOME / "analysis"), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
@@ -133,7 +133,7 @@ def test_nothing_is_drawn_when_one_figure_is_refused(results: Path, tmp_path: Pa
 @pytest.mark.parametrize("before", [b"text\r\n", b"\xef\xbb\xbftext\r\n", "größer\r\n".encode()])
 def test_table_keeps_line_endings(results: Path, tmp_path: Path, before: bytes) -> None:
     document = tmp_path / "page.md"
-    begin, end = (marker.encode() for marker in table.BLOCK)
+    begin, end = (marker.encode() for marker in answer_table.BLOCK)
     document.write_bytes(before + begin + b"\r\nold\r\n" + end + b"\r\nmore\r\nlast line")
     for _ in range(2):
         assert weightsweep("table", results, "--into", document).returncode == 0
@@ -146,14 +146,14 @@ def test_table_keeps_line_endings(results: Path, tmp_path: Path, before: bytes) 
 @pytest.mark.parametrize("text", ["", "{begin}\n", "{end}\n{begin}\n", "{begin}\n{begin}\n{end}\n", "{begin}\n{end}\n{end}\n"])
 def test_table_refuses_a_document_without_its_block(results: Path, tmp_path: Path, text: str) -> None:
     document = tmp_path / "page.md"
-    document.write_text(text.format(begin=table.BLOCK[0], end=table.BLOCK[1]))
+    document.write_text(text.format(begin=answer_table.BLOCK[0], end=answer_table.BLOCK[1]))
     refused(document, "table", results, "--into", document)
     refused(results, "table", results, "--into", results)
 
 
 def test_table_refuses_other_documents(results: Path, tmp_path: Path) -> None:
     latin = tmp_path / "latin.md"
-    latin.write_bytes("größer\n".encode("latin-1") + "\n".join(table.BLOCK).encode())
+    latin.write_bytes("größer\n".encode("latin-1") + "\n".join(answer_table.BLOCK).encode())
     refused(latin, "table", results, "--into", latin)
     for path in (tmp_path, tmp_path / "none.md", latin / "page.md"):
         assert weightsweep("table", results, "--into", path).returncode == 2
@@ -161,7 +161,7 @@ def test_table_refuses_other_documents(results: Path, tmp_path: Path) -> None:
 
 def test_table_keeps_mode_and_changes_nothing_twice(results: Path, tmp_path: Path) -> None:
     document = tmp_path / "page.md"
-    document.write_text("\n".join(table.BLOCK))
+    document.write_text("\n".join(answer_table.BLOCK))
     document.chmod(0o600)
     assert weightsweep("table", results, "--into", document).returncode == 0
     inode = document.stat().st_ino
