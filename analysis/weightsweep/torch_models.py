@@ -2,10 +2,12 @@
 follow from the parameters; model, pooling and heads come from `settings`."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 Settings = Mapping[str, object]
 Shapes = Mapping[str, tuple[int, ...]]  # of the tensors, by name
@@ -109,8 +111,74 @@ class DeepSets(nn.Module):
         self.pooling = Attention(shapes, settings) if pooling == "attention" else Pool(pooling)
         self.decoder = _stack(shapes, "decoder")
 
+    def forward(self, pairs: Tensor, *context: Tensor) -> Tensor:
+        """The decoder also reads the context, tensors [batch, width]."""
+        return self.decoder(torch.cat([self.pooling(self.encoder(pairs)), *context], 1))
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "leaky-relu": lambda z: functional.leaky_relu(z, 0.01),
+    "tanh": torch.tanh,
+    "gelu": functional.gelu,
+}
+
+
+class Generators:
+    """Generators of one shape: weights [batch, unknowns], x [batch, points, inputs] -> hidden units of all layers and y [batch, points, ...]."""
+
+    def __init__(self, settings: Settings) -> None:
+        hidden = settings["generator_hidden"]
+        widths = [int(width) for width in (hidden.split(",") if isinstance(hidden, str) else hidden)]
+        self.inputs = int(settings["generator_inputs"])
+        self.layers = list(pairwise([self.inputs, *widths, int(settings.get("generator_outputs", 1))]))
+        self.activation = ACTIVATIONS[str(settings.get("generator_activation", "relu"))]
+
+    def __call__(self, weights: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        units: list[Tensor] = []
+        *hidden, last = weights.split([a * b for a, b in self.layers], 1)
+        for part, shape in zip(hidden, self.layers):
+            x = self.activation(x @ part.reshape(-1, *shape))
+            units.append(x)
+        return torch.cat(units, 2), x @ last.reshape(-1, *self.layers[-1])
+
+
+class Refined(DeepSets):
+    """A first network and stages after it. Each reads the pairs with their residuals under the prediction of the stage before, and
+    corrects it. No gradient passes from a stage to the one before."""
+
+    def __init__(self, shapes: Shapes, settings: Settings) -> None:
+        super().__init__(shapes, settings)
+        self.generators = Generators(settings)
+        prefixes = {str(stage): f"stages.{stage}." for stage in range(1, int(settings["refinements"]) + 1)}
+        parts = {stage: {name.removeprefix(prefix): shapes[name] for name in shapes if name.startswith(prefix)} for stage, prefix in prefixes.items()}
+        self.stages = nn.ModuleDict({stage: DeepSets(part, settings) for stage, part in parts.items()})
+
+    def features(self, pairs: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Pairs [x, y, 4 * residual, hidden units], and J^T r / n: half the gradient of the mean squared residual by the weights."""
+        x, y = pairs.split([self.generators.inputs, pairs.shape[2] - self.generators.inputs], 2)
+        with torch.enable_grad():
+            at = weights.detach().requires_grad_()
+            units, outputs = self.generators(at, x)
+            residual = outputs - y
+            (gradient,) = torch.autograd.grad(residual.square().sum() / 2 / pairs.shape[1], at)
+        return torch.cat([pairs, 4 * residual, units], 2).detach(), gradient
+
+    def predictions(self, pairs: Tensor) -> list[Tensor]:
+        """The prediction of each stage; the last one is the model's."""
+        found = [super().forward(pairs)]
+        for stage in self.stages.values():
+            weights = found[-1].detach()
+            features, gradient = self.features(pairs, weights)
+            found.append(weights + stage(features, weights, gradient))
+        return found
+
     def forward(self, pairs: Tensor) -> Tensor:
-        return self.decoder(self.pooling(self.encoder(pairs)))
+        return self.predictions(pairs)[-1]
+
+
+def _deep_sets(shapes: Shapes, settings: Settings) -> DeepSets:
+    return (Refined if settings.get("refinements") else DeepSets)(shapes, settings)
 
 
 class Linear(nn.Module):
@@ -166,4 +234,4 @@ class ResLinear(nn.Module):
         return self.output(self.blocks(self.input(x.flatten(1))))
 
 
-MODELS: dict[str, Callable[[Shapes, Settings], nn.Module]] = {"linear": Linear, "x-linear": XLinear, "res-linear": ResLinear, "deep-sets": DeepSets}
+MODELS: dict[str, Callable[[Shapes, Settings], nn.Module]] = {"linear": Linear, "x-linear": XLinear, "res-linear": ResLinear, "deep-sets": _deep_sets}

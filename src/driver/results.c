@@ -54,6 +54,8 @@ void results_outcomes(const struct sweep *sweep, struct column_table *outcomes)
         add_further(&sweep->run[run], outcomes);
 }
 
+_Static_assert((int)TENSORS_MAX <= (int)STORE_MAX_TENSORS, "the results file holds the tensors of any model");
+
 static void describe_model(const void *context, int64_t run, struct store_model *model)
 {
     const struct sweep *sweep = context;

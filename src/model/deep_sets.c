@@ -282,9 +282,31 @@ static int tile_from(const struct model *model, int set, int sets)
     return shard < tile ? shard : tile;
 }
 
+// Inserts the context after each row of the pooled embedding, in place.
+static void append_context(struct model *model, int sets)
+{
+    size_t embedding = (size_t)model_embedding_width(&model->spec), context = (size_t)model->spec.context;
+    float *rows = plan_of(model)->set_input[1];
+    for (size_t set = (size_t)sets; set-- > 0 && context > 0;) {
+        float *row = rows + set * (embedding + context);
+        memmove(row, rows + set * embedding, embedding * sizeof *row);
+        memcpy(row + embedding, model->context + set * context, context * sizeof *row);
+    }
+}
+
+// Removes the gradient at the context, which is a constant.
+static void remove_context(struct model *model, int sets)
+{
+    size_t embedding = (size_t)model_embedding_width(&model->spec), context = (size_t)model->spec.context;
+    float *rows = plan_of(model)->set_gradient[1];
+    for (size_t set = 1; set < (size_t)sets && context > 0; set++)
+        memmove(rows + set * embedding, rows + set * (embedding + context), embedding * sizeof *rows);
+}
+
 static void decode(struct model *model, int sets, float *output)
 {
     int layers = deep_sets_set_layers(&model->spec);
+    append_context(model, sets);
     for (int k = 1; k < layers; k++)
         set_layers_forward(model, k, sets, k + 1 < layers ? plan_of(model)->set_input[k + 1] : output);
 }
@@ -295,6 +317,7 @@ static void decode_backward(struct model *model, int sets, const float *output_g
     const float *dz = output_gradient;
     for (int k = deep_sets_set_layers(&model->spec) - 1; k > 0; k--)
         dz = set_layers_backward(model, k, sets, dz, gradients);
+    remove_context(model, sets);
     pooling_of(model)->embed_backward(model, sets, plan_of(model)->set_gradient[1], gradients);
 }
 
@@ -358,7 +381,7 @@ static void backward(struct model *model, int sets, const float *pairs, const fl
         count = shard_from(model, set, sets);
         encode_backward(model, set, set + count, pairs, gradients->of(gradients->context, shard));
         gradients->finished(gradients->context, shard, 0, before);
-        gradients->finished(gradients->context, shard, model->table.parameters, model->merged);
+        gradients->finished(gradients->context, shard, model->merged_begin, model->merged);
     }
 }
 
@@ -374,4 +397,8 @@ static size_t plan_workspace(struct model *model, int sets, int shards)
     return deep_sets_workspace_plan(&model->spec, sets, shards, model->workspace, &model->plan.deep_sets);
 }
 
-const struct network deep_sets_network = {plan_workspace, set_parameters, forward, backward, expand_gradient};
+const struct network deep_sets_network = {.plan_workspace = plan_workspace,
+                                          .set_parameters = set_parameters,
+                                          .forward = forward,
+                                          .backward = backward,
+                                          .expand_gradient = expand_gradient};

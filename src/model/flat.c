@@ -280,4 +280,7 @@ static size_t plan_workspace(struct model *model, int sets, int shards)
     return flat_workspace_plan(&model->spec, sets, shards, model->workspace, &model->plan.flat);
 }
 
-const struct network flat_network = {plan_workspace, set_parameters, forward, backward, NULL};
+const struct network flat_network = {.plan_workspace = plan_workspace,
+                                     .set_parameters = set_parameters,
+                                     .forward = forward,
+                                     .backward = backward};

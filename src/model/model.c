@@ -14,12 +14,15 @@ enum status model_create(const struct model_spec *spec, int sets, int shards, st
 {
     struct model *model = memory_small(sizeof *model);
     model->spec = *spec;
-    model->network = networks[spec->kind];
+    model->network = spec->refinements > 0 ? &refined_network : networks[spec->kind];
     model->sets = sets;
     model_tensors(spec, &model->table);
+    model->merged_begin = model->table.parameters;
     model->merged = model_gradient_elements(spec) - model->table.parameters;
     size_t floats = model->network->plan_workspace(model, sets, shards);
     enum status status = memory_alloc(floats * sizeof(float), (void **)&model->workspace);
+    if (status == STATUS_OK && model->network->create)
+        status = model->network->create(model, sets, shards);
     if (status == STATUS_OK)
         model->network->plan_workspace(model, sets, shards);
     else
@@ -32,6 +35,8 @@ void model_destroy(struct model **model)
 {
     if (!*model)
         return;
+    for (int i = 0; i < STAGES_MAX; i++)
+        model_destroy(&(*model)->stage[i]);
     memory_free((void **)&(*model)->workspace);
     free(*model);
     *model = NULL;
@@ -69,6 +74,14 @@ void model_set_pairs(struct model *model, int pairs)
 void model_forward(struct model *model, int sets, const float *pairs, float *output)
 {
     model->network->forward(model, sets, pairs, output);
+}
+
+void model_forward_stage(struct model *model, int stage, int sets, const float *pairs, float *output)
+{
+    if (model->network->forward_stage)
+        model->network->forward_stage(model, stage, sets, pairs, output);
+    else
+        model->network->forward(model, sets, pairs, output);
 }
 
 void model_backward(struct model *model, int sets, const float *pairs, const float *output_gradient,

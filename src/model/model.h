@@ -36,6 +36,10 @@ void model_set_pairs(struct model *model, int pairs);
  * output, if a stop is requested. */
 void model_forward(struct model *model, int sets, const float *pairs, float *output);
 
+/* Forward pass of network `stage` alone, from 0 to model_stages - 1. `output` holds the prediction of the
+ * stage before, and then that of this stage. */
+void model_forward_stage(struct model *model, int stage, int sets, const float *pairs, float *output);
+
 /* Destination of the shards' gradients. For each layer, model_backward writes that part of the gradient for
  * one shard after the other, in ascending order, and calls `finished` after each shard. `of` may return the
  * same vector for all shards: a finished part may be overwritten by the next shard. Parts that are never
@@ -46,7 +50,8 @@ struct model_gradients {
     void *context;
 };
 
-/* Backward pass, after model_forward of the same sets: overwrites each shard's gradient.
+/* Backward pass of the last stage of the last forward pass, over the same sets: overwrites each shard's
+ * gradient of that stage's parameters. The prediction of the stage before is a constant.
  * output_gradient [sets, outputs] */
 void model_backward(struct model *model, int sets, const float *pairs, const float *output_gradient,
                     const struct model_gradients *gradients);

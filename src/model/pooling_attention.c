@@ -294,7 +294,7 @@ static void finish(struct model *model, float *gradient)
 {
     struct sizes s = sizes_of(model);
     const float *dquery = plan_of(model)->query_gradient;
-    float *to = gradient + model->table.parameters;
+    float *to = gradient + model->merged_begin;
     for (int i = 0; i < s.queries * s.heads; i++)
         memcpy(to + (size_t)i * (size_t)s.in, dquery + (size_t)i * (size_t)s.stride,
                (size_t)s.in * sizeof *to);
@@ -308,7 +308,7 @@ static void expand_queries(const struct model *model, const struct sizes *s, flo
     int all = s->queries * s->heads, e = s->embedding;
     const float *query = model->parameters + offset_of(model, QUERY),
                 *key = model->parameters + offset_of(model, KEY), *key_query = plan->key_query;
-    float *dmerged = gradient + model->table.parameters, *dkey_query = plan->key_query_gradient;
+    float *dmerged = gradient + model->merged_begin, *dkey_query = plan->key_query_gradient;
     float *dquery = gradient + offset_of(model, QUERY), *dkey = gradient + offset_of(model, KEY);
     scale_rows(dmerged, score_scale(s), all * s->in);
     gemm_tn(GEMM_FP32, e, s->in, all, key_query, e, dmerged, s->in, gradient + last_weight(model)->offset,

@@ -11,7 +11,7 @@ int deep_sets_input_width(const struct model_spec *model, int k)
 {
     if (k == 0)
         return widths_last(&model->encoder);
-    return k == 1 ? model_embedding_width(model) : model->decoder.width[k - 2];
+    return k == 1 ? model_decoder_width(model) : model->decoder.width[k - 2];
 }
 
 static int pooled_stride(const struct model_spec *model)

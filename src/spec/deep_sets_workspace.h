@@ -12,7 +12,7 @@
 struct deep_sets_workspace {
     int tile_sets;
     // p, by layer from the second on: the weight packed as right-hand operand, [in, out] and [out, in]
-    void *forward_weight[TENSORS_MAX / 2], *backward_weight[TENSORS_MAX / 2];
+    void *forward_weight[STAGE_TENSORS_MAX / 2], *backward_weight[STAGE_TENSORS_MAX / 2];
     void *staging;                // p, scratch: the weight that is being packed
     float *first_weight;          // [pair_width, w1], transposed and padded
     float *first_bias;            // [w1], padded
@@ -22,8 +22,8 @@ struct deep_sets_workspace {
     void *activation[WIDTHS_MAX]; // p [R, wi]; [S n + R - T n, wi] if deep_sets_keeps
     void *recomputed_first;       // p [R, w1], in the backward pass
     void *gradient[2];            // p [R, max w], used alternately
-    // [S, in], inputs of the layers after pooling: the pooled rows, the embedding, the decoder's hidden
-    // layers
+    // [S, in], inputs of the layers after pooling: the pooled rows; the embedding, with the context if there
+    // is one; the decoder's hidden layers
     float *set_input[WIDTHS_MAX + 2];
     void *set_operand[WIDTHS_MAX + 2]; // p, rounded copies of set_input; set_input itself in fp32
     float *set_gradient[2];            // [S, widest], used alternately

@@ -2,6 +2,7 @@
 
 #include "spec/deep_sets_workspace.h"
 #include "spec/flat_workspace.h"
+#include "spec/refined_workspace.h"
 
 #include <assert.h>
 #include <string.h>
@@ -78,10 +79,11 @@ static void res_linear_tensors(const struct model_spec *model, struct tensor_tab
     add_dense(table, "output", model->outputs, width);
 }
 
-static void mark_hidden_matrices(struct tensor_table *table)
+// `first`: the stage's first tensor.
+static void mark_hidden_matrices(struct tensor_table *table, int first)
 {
-    int first = 0, last = table->count - 2; // the weight of the last layer; its bias follows
-    for (int i = 0; i < table->count; i++)
+    int last = table->count - 2; // the weight of the last layer; its bias follows
+    for (int i = first; i < table->count; i++)
         table->tensors[i].hidden_matrix = table->tensors[i].columns > 0 && i != first && i != last;
 }
 
@@ -103,6 +105,11 @@ int model_embedding_width(const struct model_spec *model)
     return (embeddings ? embeddings : model->queries) * model->embed_dim;
 }
 
+int model_decoder_width(const struct model_spec *model)
+{
+    return model_embedding_width(model) + model->context;
+}
+
 // The keys have no bias: it would add the same value to all scores of a query, which softmax ignores.
 static void add_attention(struct tensor_table *table, int queries, int width)
 {
@@ -122,7 +129,7 @@ static void deep_sets_tensors(const struct model_spec *model, struct tensor_tabl
     add_stack(table, "encoder.net", model->pair_width, &model->encoder, model->embed_dim);
     if (attends(model))
         add_attention(table, model->queries, model->embed_dim);
-    add_stack(table, "decoder", model_embedding_width(model), &model->decoder, model->outputs);
+    add_stack(table, "decoder", model_decoder_width(model), &model->decoder, model->outputs);
 }
 
 static const struct {
@@ -133,14 +140,39 @@ static const struct {
     [MODEL_##NAME] = {tensors, network##_workspace_floats},
     MODELS(MODEL_ROW)};
 
+static void add_stage(struct tensor_table *table, const struct model_spec *model, int stage)
+{
+    const struct model_spec network = model_stage(model, stage);
+    const char prefix[] = {'s', 't', 'a', 'g', 'e', 's', '.', (char)('0' + stage), '.'};
+    int first = table->count;
+    models[network.kind].tensors(&network, table);
+    mark_hidden_matrices(table, first);
+    if (attends(&network)) // the queries are single vectors
+        table->tensors[first + 2 * (network.encoder.count + 1)].hidden_matrix = false;
+    for (int i = first; i < table->count && stage > 0; i++) {
+        char *name = table->tensors[i].name;
+        memmove(name + sizeof prefix, name, strlen(name) + 1);
+        memcpy(name, prefix, sizeof prefix);
+    }
+}
+
 void model_tensors(const struct model_spec *model, struct tensor_table *table)
 {
-    memset(table, 0, sizeof *table);
-    models[model->kind].tensors(model, table);
-    mark_hidden_matrices(table);
-    if (attends(model))
-        table->tensors[2 * (model->encoder.count + 1)].hidden_matrix =
-            false; // the queries are single vectors
+    table->count = 0;
+    table->parameters = 0;
+    for (int stage = 0; stage < model_stages(model); stage++)
+        add_stage(table, model, stage);
+}
+
+struct model_spec model_stage(const struct model_spec *model, int stage)
+{
+    struct model_spec network = *model;
+    network.refinements = 0;
+    if (stage > 0) {
+        network.pair_width += model->generator.outputs + widths_sum(&model->generator.hidden);
+        network.context = 2 * model->outputs;
+    }
+    return network;
 }
 
 size_t model_gradient_elements(const struct model_spec *model)
@@ -149,20 +181,23 @@ size_t model_gradient_elements(const struct model_spec *model)
     model_tensors(model, &table);
     if (!attends(model))
         return table.parameters;
-    return table.parameters + (size_t)(model->queries * model->heads) * (size_t)widths_last(&model->encoder);
+    return table.parameters + (size_t)(model_stages(model) * model->queries * model->heads) *
+                                  (size_t)widths_last(&model->encoder);
 }
 
-// From the encoder's last weight to the value weight. The value bias, merged too, has a gradient of its own.
+// From the encoder's last weight of the first stage to the value weight of the last one. The value bias,
+// merged too, has a gradient of its own.
 size_t model_expanded_parameters(const struct model_spec *model, size_t *begin)
 {
     struct tensor_table table;
     model_tensors(model, &table);
-    const struct tensor *last = &table.tensors[2 * model->encoder.count], *value_bias = last + 5;
+    int last = 2 * model->encoder.count, stages = model_stages(model);
+    const struct tensor *value_bias = &table.tensors[table.count / stages * (stages - 1) + last + 5];
     *begin = 0;
     if (!attends(model))
         return 0;
-    *begin = last->offset;
-    return value_bias->offset - last->offset;
+    *begin = table.tensors[last].offset;
+    return value_bias->offset - *begin;
 }
 
 static double multiply_adds(int in, const struct widths *widths)
@@ -180,7 +215,7 @@ static void forward_multiply_adds(const struct model_spec *model, double *pair, 
 {
     double last = widths_last(&model->encoder), width = model->embed_dim;
     *pair = multiply_adds(model->pair_width, &model->encoder);
-    *set = multiply_adds(model_embedding_width(model), &model->decoder) +
+    *set = multiply_adds(model_decoder_width(model), &model->decoder) +
            (double)widths_last(&model->decoder) * model->outputs;
     switch (model_pooling_method(model)) {
     case POOLS_EMBEDDINGS:
@@ -211,7 +246,7 @@ static void flat_multiply_adds(const struct model_spec *model, double *forward, 
     }
 }
 
-double model_forward_flops(const struct model_spec *model)
+static double stage_forward_flops(const struct model_spec *model)
 {
     if (!model_reads_sets(model)) {
         double forward, input_gradient;
@@ -223,7 +258,7 @@ double model_forward_flops(const struct model_spec *model)
     return 2 * (pair * model->pairs + set);
 }
 
-double model_step_flops(const struct model_spec *model)
+static double stage_step_flops(const struct model_spec *model)
 {
     if (!model_reads_sets(model)) {
         double forward, input_gradient;
@@ -235,6 +270,26 @@ double model_step_flops(const struct model_spec *model)
     double input_gradient =
         (double)model->pair_width * model->encoder.width[0]; // skipped by the backward pass
     return 2 * ((3 * pair - input_gradient) * model->pairs + 3 * set);
+}
+
+static double sum_stages(const struct model_spec *model, double (*flops)(const struct model_spec *stage))
+{
+    double sum = 0;
+    for (int i = 0; i < model_stages(model); i++) {
+        const struct model_spec stage = model_stage(model, i);
+        sum += flops(&stage);
+    }
+    return sum;
+}
+
+double model_forward_flops(const struct model_spec *model)
+{
+    return sum_stages(model, stage_forward_flops);
+}
+
+double model_step_flops(const struct model_spec *model)
+{
+    return sum_stages(model, stage_step_flops);
 }
 
 bool model_transposes_gradient(const struct model_spec *model)
@@ -256,5 +311,10 @@ int model_tile_sets(const struct model_spec *model, int sets)
 
 size_t model_workspace_bytes(const struct model_spec *model, int sets, int shards)
 {
-    return models[model->kind].workspace_floats(model, sets, shards) * sizeof(float);
+    size_t floats = model->refinements > 0 ? refined_workspace_floats(model, sets, shards) : 0;
+    for (int i = 0; i < model_stages(model); i++) {
+        const struct model_spec stage = model_stage(model, i);
+        floats += models[stage.kind].workspace_floats(&stage, sets, shards);
+    }
+    return floats * sizeof(float);
 }

@@ -8,6 +8,7 @@
 
 #include "base/precision.h"
 #include "base/widths.h"
+#include "spec/task_spec.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,6 +68,12 @@ struct model_spec {
     int outputs;
     enum precision precision; // of operands, activations and their gradients
     int heads, queries;       // of attention; `heads` divides E
+
+    // Learned refinement: T stages after the first network correct its prediction, the weights of a
+    // generator.
+    int refinements;                  // T
+    struct generator_shape generator; // with refinements
+    int context;                      // of a stage (model_stage): floats per set that only the decoder reads
 };
 
 struct tensor {
@@ -78,7 +85,12 @@ struct tensor {
     bool hidden_matrix; // a matrix of neither the first nor the last layer: updated by muon
 };
 
-enum { TENSORS_MAX = 4 * WIDTHS_MAX + 10 };
+enum {
+    REFINEMENTS_MAX = 7,
+    STAGES_MAX = 1 + REFINEMENTS_MAX,
+    STAGE_TENSORS_MAX = 4 * WIDTHS_MAX + 10,
+    TENSORS_MAX = STAGES_MAX * STAGE_TENSORS_MAX,
+};
 
 struct tensor_table {
     int count;
@@ -86,22 +98,37 @@ struct tensor_table {
     struct tensor tensors[TENSORS_MAX];
 };
 
-/* Lists the tensors of a model in the order of the flat vector. */
+/* Number of networks in a model: 1 without refinements. */
+static inline int model_stages(const struct model_spec *model)
+{
+    return 1 + model->refinements;
+}
+
+/* Description of network `stage` of a model, itself a model without refinements. From stage 1 on, a pair is
+ * [x, y, 4 * residual, hidden units of the current prediction], and the context of the decoder is [current
+ * prediction, J^T r / n]. */
+struct model_spec model_stage(const struct model_spec *model, int stage);
+
+/* Lists the tensors of a model in the order of the flat vector: those of stage 0, then those of the stages
+ * after it, under the names of stage 0 after "stages.1." etc. */
 void model_tensors(const struct model_spec *model, struct tensor_table *table);
 
 /* Number of elements of a tensor. */
 size_t tensor_size(const struct tensor *tensor);
 
-/* Elements of a shard's gradient: one per parameter, followed with attention by the gradient of the merged
- * queries [queries, heads, width of the encoder's last hidden layer]. */
+/* Elements of a shard's gradient: one per parameter, followed with attention by the gradients of each stage's
+ * merged queries [queries, heads, width of the encoder's last hidden layer]. */
 size_t model_gradient_elements(const struct model_spec *model);
 
-/* Number of parameters, from *begin on, whose gradient model_expand_gradient computes: 0 without attention.
- */
+/* Number of parameters, from *begin on, among which model_expand_gradient writes gradients: 0 without
+ * attention. */
 size_t model_expanded_parameters(const struct model_spec *model, size_t *begin);
 
-/* Width of the decoder's input: E, with moments 2 E, with attention E per query. */
+/* Width of the pooled embedding: E, with moments 2 E, with attention E per query. */
 int model_embedding_width(const struct model_spec *model);
+
+/* Width of the decoder's input: the pooled embedding and the context. */
+int model_decoder_width(const struct model_spec *model);
 
 /* Useful FLOPs per set: of the forward pass, and of a training step (forward and backward pass). A
  * multiply-add counts as two. Counted are dense layers and attention's scores, with pooling before the

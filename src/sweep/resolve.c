@@ -120,6 +120,8 @@ static void reset_unused(struct run_spec *run)
         task->objective = OBJECTIVE_FUNCTIONAL;
         task->eval_points = 1;
     }
+    if (!settings_used(SETTING_REFINEMENTS, run))
+        run->model.refinements = 0;
 }
 
 // Derives the shape from the unknowns, or the unknowns from the shape. False if neither is known.
@@ -318,6 +320,13 @@ static double attention_elements(const struct model_spec *model, double shard, d
                : 0;
 }
 
+// Floats per pair that a model reads: those of its last stage.
+static double pair_width(const struct model_spec *model)
+{
+    const struct model_spec last = model_stage(model, model->refinements);
+    return last.pair_width;
+}
+
 // The extra evaluations have sets of other sizes. As many sets pass through the model at once as in training.
 static void check_set_sizes(const struct check *check, double shard)
 {
@@ -326,7 +335,7 @@ static void check_set_sizes(const struct check *check, double shard)
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_ENCODER, "a layer's output for one set",
                widths_max(&model->encoder) * pairs);
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_BATCH, "the pairs of a shard",
-               shard * pairs * model->pair_width);
+               shard * pairs * pair_width(model));
     check_size(check, SETTING_EVALUATION_SET_SIZES, SETTING_QUERIES, "the attention of a shard",
                attention_elements(model, shard, pairs));
 }
@@ -340,7 +349,7 @@ static void check_sizes(const struct check *check, const struct tensor_table *ta
     check_size(check, SETTING_ENCODER, SETTING_EQUATION_RATIO, "a layer's output for one set",
                (double)widths_max(&model->encoder) * model->pairs);
     check_size(check, SETTING_BATCH, SETTING_EQUATION_RATIO, "the pairs of a shard",
-               shard * model->pairs * model->pair_width);
+               shard * model->pairs * pair_width(model));
     check_set_sizes(check, shard);
     check_size(check, SETTING_EVAL_POINTS, SETTING_BATCH, "the evaluation points of a shard",
                shard * run->task.eval_points * run->task.generator.inputs);
@@ -371,6 +380,8 @@ void resolve_run(const struct grid *grid, const struct value *const chosen[SETTI
     run->model.pair_width = task_pair_width(&run->task);
     run->model.pairs = task_max_equations(&run->task);
     run->model.outputs = task_outputs(&run->task);
+    if (run->model.refinements > 0)
+        run->model.generator = run->task.generator;
     struct tensor_table table;
     model_tensors(&run->model, &table);
     check_optimizer(&check, &table);

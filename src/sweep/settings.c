@@ -130,6 +130,11 @@ const struct setting settings[SETTINGS] = {
     [SETTING_QUERIES] = {
         GROUP_NETWORK, "queries", "queries", "1", "learned queries of attention pooling",
         INTEGER(model.queries, "1", 1, 4096), .models = MODELS_OF_SETS, .poolings = POOLINGS_WITH_QUERIES},
+    [SETTING_REFINEMENTS] = {
+        GROUP_NETWORK, "refinements", "refinements", "1",
+        "networks after the first that correct its prediction from the residuals of the pairs",
+        INTEGER(model.refinements, "0", 0, REFINEMENTS_MAX), .tasks = FUNCTIONAL_TASKS,
+        .models = MODELS_OF_SETS},
 
     [SETTING_EVALUATION_EVERY] = {
         GROUP_EVALUATION, "every", "evaluation_every", "steps", "steps between two evaluations",

@@ -132,7 +132,8 @@ static void gradient_finished(void *context, int shard, size_t begin, size_t cou
     shard_tree_carry(leaves->level, leaves->first + shard, begin, count);
 }
 
-// Computes the loss of each of this rank's shards, and the sum of their gradients in level[0].
+// Computes the loss of each of this rank's shards, and the sum of their gradients in level[0]. With
+// refinements each stage is trained by the loss of its own prediction; the last one's is the loss of the run.
 static void compute_shards(struct trainer *t, double *loss)
 {
     const struct training *training = &t->run->training;
@@ -145,10 +146,12 @@ static void compute_shards(struct trainer *t, double *loss)
             fill_batch(t, step, first);
         leaves.first = first;
         model_set_pairs(t->model, task_equations(t->task));
-        model_forward(t->model, sets, task_pairs(t->task), t->output);
-        task_loss(t->task, t->output, 1.0f / (float)training->batch, t->sets, loss + first,
-                  t->output_gradient);
-        model_backward(t->model, sets, task_pairs(t->task), t->output_gradient, &gradients);
+        for (int stage = 0; stage < model_stages(&t->run->model); stage++) {
+            model_forward_stage(t->model, stage, sets, task_pairs(t->task), t->output);
+            task_loss(t->task, t->output, 1.0f / (float)training->batch, t->sets, loss + first,
+                      t->output_gradient);
+            model_backward(t->model, sets, task_pairs(t->task), t->output_gradient, &gradients);
+        }
         poll(t);
     }
 }

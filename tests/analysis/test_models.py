@@ -26,6 +26,8 @@ evaluation: {every: 400}
 SWEEPS = {
     "sets": "name: sets\naxes: {pooling: [mean, sum, max, moments, attention]}\nunknowns: 15\nequation_ratio: 1.33\n"
     "embed_dim: 32\nnetwork: {encoder: [32, 64], decoder: [64, 32]}" + TRAINED,
+    "refined": "name: refined\naxes: {pooling: [mean, attention], refinements: [1, 2]}\nunknowns: 15\nequation_ratio: 1.33\n"
+    "embed_dim: 32\nnetwork: {encoder: [32, 64], decoder: [64, 32]}" + TRAINED,
     "flat": "name: flat\naxes: {task: [mlp-forward, linear-inverse, mlp-inverse], model: [linear, x-linear, res-linear]}\n"
     "unknowns: 6\nequation_ratio: 2\nnetwork: {hidden: [64, 64]}" + TRAINED,
     # at the original experiment's widths
@@ -52,7 +54,24 @@ def forward(settings: dict, tensors: Tensors, pairs: np.ndarray) -> np.ndarray:
     """The model in double, as plainly as it can be written.  pairs [equations, width] -> its output"""
     t = {name: value.astype(float) for name, value in tensors.items()}
     x = pairs.astype(float)
-    return deep_sets(settings["pooling"], settings.get("heads", 4), t, x) if settings["model"] == "deep-sets" else flat(settings["model"], t, x.ravel())
+    return refined(settings, t, x) if settings["model"] == "deep-sets" else flat(settings["model"], t, x.ravel())
+
+
+def refined(settings: dict, t: Tensors, pairs: np.ndarray) -> np.ndarray:
+    """Deep sets and the corrections of its stages, for generators with one hidden ReLU layer and one output."""
+    pooling, heads = settings["pooling"], settings.get("heads", 4)
+    x, y = pairs[:, :-1], pairs[:, -1]
+    weights = deep_sets(pooling, heads, t, pairs)
+    for stage in range(1, settings["refinements"] + 1):
+        first, second = np.split(weights, [len(weights) - len(weights) // (x.shape[1] + 1)])
+        units = relu(x @ first.reshape(x.shape[1], -1))
+        residual = units @ second - y
+        by_first = x.T @ (residual[:, None] * second * (units > 0))
+        gradient = np.concatenate([by_first.ravel(), units.T @ residual]) / len(pairs)
+        own = {name.removeprefix(f"stages.{stage}."): value for name, value in t.items()}
+        features = np.hstack([pairs, 4 * residual[:, None], units])
+        weights = weights + deep_sets(pooling, heads, own, features, np.concatenate([weights, gradient]))
+    return weights
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -75,7 +94,7 @@ def flat(kind: str, t: Tensors, x: np.ndarray) -> np.ndarray:
     return dense("output", h)
 
 
-def deep_sets(pooling: str, heads: int, t: Tensors, pairs: np.ndarray) -> np.ndarray:
+def deep_sets(pooling: str, heads: int, t: Tensors, pairs: np.ndarray, context: np.ndarray = np.empty(0)) -> np.ndarray:
     def stack(prefix: str, x: np.ndarray) -> np.ndarray:
         layers = sorted(int(name.split(".")[-2]) for name in t if name.startswith(prefix) and name.endswith("weight"))
         for layer in layers:
@@ -101,7 +120,7 @@ def deep_sets(pooling: str, heads: int, t: Tensors, pairs: np.ndarray) -> np.nda
             "max": lambda: e.max(0),
             "moments": lambda: np.concatenate([e.mean(0), np.sqrt(e.var(0) + 1e-6)]),
         }[pooling]()
-    return stack("decoder", pooled)
+    return stack("decoder", np.concatenate([pooled, context]))
 
 
 def some_pairs(settings: dict, sets: int = 4) -> np.ndarray:
@@ -141,7 +160,7 @@ def test_load_model(trained: dict[str, Path]) -> None:
         load_model(results, "xyz")
 
 
-@pytest.mark.parametrize("name", ["sets", "flat", "seed"])
+@pytest.mark.parametrize("name", ["sets", "refined", "flat", "seed"])
 def test_arrays_and_program_predict_the_same(trained: dict[str, Path], name: str, tmp_path: Path) -> None:
     for run in run_ids(trained[name]):
         settings, tensors = read_model(trained[name], run)
@@ -185,7 +204,7 @@ def test_pytorch_predicts_the_same(trained: dict[str, Path], in_torch: dict[str,
         np.testing.assert_allclose(answer["output"], expected, atol=1e-5, err_msg=f"{row['task']} {row['model']} {row['pooling']}")
 
 
-@pytest.mark.parametrize("name", ["sets", "flat", "half"])
+@pytest.mark.parametrize("name", ["sets", "refined", "flat", "half"])
 def test_pytorch_continues_training(in_torch: dict[str, list[tuple[dict, dict]]], name: str) -> None:
     """R^2 on PyTorch's own fresh generators is the file's, and training goes on from there."""
     for row, answer in in_torch[name]:

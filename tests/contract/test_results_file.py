@@ -44,6 +44,7 @@ SETTINGS = {
     "network_hidden": (TEXT, "1"),
     "heads": (INT, "1"),
     "queries": (INT, "1"),
+    "refinements": (INT, "1"),
     "evaluation_every": (INT, "steps"),
     "evaluation_generators": (INT, "1"),
     "evaluation_inputs": (TEXT, "1"),

@@ -33,6 +33,7 @@ SETTINGS: list[tuple[str, str, Any, Any]] = [
     ("network.hidden", "network_hidden", [256, 256, 256], None),
     ("network.heads", "heads", 4, None),
     ("network.queries", "queries", 1, None),
+    ("network.refinements", "refinements", 0, 2),
     ("evaluation.every", "evaluation_every", 500, 1000),
     ("evaluation.generators", "evaluation_generators", 16384, 1000),
     ("evaluation.inputs", "evaluation_inputs", [], ["uniform", "wide"]),

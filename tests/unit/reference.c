@@ -98,7 +98,7 @@ static int dense(const struct tensor_table *table, const double *parameters, con
     return weight->rows;
 }
 
-enum { WIDEST = 64 }; // numbers in a row
+enum { WIDEST = 128 }; // numbers in a row
 
 // Dense layers 0, 2, .. 2 hidden with ReLUs between; `x` is overwritten with the output, which has `width`
 // numbers.
@@ -196,24 +196,60 @@ static void pool(const struct model_spec *model, const struct tensor_table *tabl
     }
 }
 
+// One set.  pairs [pairs, pair_width], context [context], output [outputs]
+static void deep_sets(const struct model_spec *model, const struct tensor_table *table,
+                      const double *parameters, const double *pairs, const double *context, double *output)
+{
+    double(*embedding)[WIDEST] = memory_small((size_t)model->pairs * sizeof *embedding), x[WIDEST];
+    for (int p = 0; p < model->pairs; p++, pairs += model->pair_width) {
+        memcpy(embedding[p], pairs, (size_t)model->pair_width * sizeof *pairs);
+        stack(table, parameters, "encoder.net", model->encoder.count, embedding[p]);
+    }
+    pool(model, table, parameters, embedding, x);
+    for (int j = 0; j < model->context; j++)
+        x[model_embedding_width(model) + j] = context[j];
+    int width = stack(table, parameters, "decoder", model->decoder.count, x);
+    memcpy(output, x, (size_t)width * sizeof *output);
+    free(embedding);
+}
+
+// Adds the correction of each stage after the first to the prediction of one set.
+static void refine(const struct model_spec *model, const double *parameters, const double *pairs,
+                   double *prediction)
+{
+    int outputs = model->outputs;
+    for (int i = 1; i < model_stages(model); i++) {
+        const struct model_spec before = model_stage(model, i - 1), stage = model_stage(model, i);
+        struct tensor_table table;
+        double *features = memory_small((size_t)(stage.pairs * stage.pair_width) * sizeof *features);
+        double context[WIDEST], correction[WIDEST];
+        model_tensors(&before, &table);
+        parameters += table.parameters;
+        model_tensors(&stage, &table);
+        memcpy(context, prediction, (size_t)outputs * sizeof *context);
+        reference_residuals(&model->generator, model->pairs, prediction, pairs, features, context + outputs);
+        deep_sets(&stage, &table, parameters, features, context, correction);
+        for (int k = 0; k < outputs; k++)
+            prediction[k] += correction[k];
+        free(features);
+    }
+}
+
 void reference_deep_sets(const struct model_spec *model, const double *parameters, int sets,
                          const float *pairs, double *output)
 {
+    const struct model_spec first = model_stage(model, 0);
     struct tensor_table table;
-    double(*embedding)[WIDEST] = memory_small((size_t)model->pairs * sizeof *embedding);
-    model_tensors(model, &table);
-    for (int set = 0; set < sets; set++) {
-        double x[WIDEST];
-        for (int p = 0; p < model->pairs; p++, pairs += model->pair_width) {
-            for (int j = 0; j < model->pair_width; j++)
-                embedding[p][j] = (double)pairs[j];
-            stack(&table, parameters, "encoder.net", model->encoder.count, embedding[p]);
-        }
-        pool(model, &table, parameters, embedding, x);
-        int width = stack(&table, parameters, "decoder", model->decoder.count, x);
-        memcpy(output + (size_t)set * (size_t)width, x, (size_t)width * sizeof *output);
+    int elements = model->pairs * model->pair_width;
+    double *wide = memory_small((size_t)elements * sizeof *wide);
+    model_tensors(&first, &table);
+    for (int set = 0; set < sets; set++, pairs += elements, output += model->outputs) {
+        for (int k = 0; k < elements; k++)
+            wide[k] = (double)pairs[k];
+        deep_sets(&first, &table, parameters, wide, NULL, output);
+        refine(model, parameters, wide, output);
     }
-    free(embedding);
+    free(wide);
 }
 
 // h = [relu(layer(h)), x] for x-linear, without x for linear; x [inputs], h [WIDEST] is overwritten with the
@@ -318,9 +354,9 @@ static double activate(enum generator_activation activation, double z)
     return NAN;
 }
 
-// y [outputs]
-static void generator_output(const struct generator_shape *shape, const double *weights, const double *x,
-                             double *y)
+// y [outputs], units [hidden units of all layers], or NULL
+static void generator_units_and_output(const struct generator_shape *shape, const double *weights,
+                                       const double *x, double *units, double *y)
 {
     double in[WIDEST], out[WIDEST];
     int fan_in = shape->inputs;
@@ -338,8 +374,51 @@ static void generator_output(const struct generator_shape *shape, const double *
         weights += fan_in * width;
         fan_in = width;
         memcpy(in, out, (size_t)width * sizeof *in);
+        for (int j = 0; j < width && units && !last; j++)
+            *units++ = out[j];
     }
     memcpy(y, in, (size_t)fan_in * sizeof *y);
+}
+
+static void generator_output(const struct generator_shape *shape, const double *weights, const double *x,
+                             double *y)
+{
+    generator_units_and_output(shape, weights, x, NULL, y);
+}
+
+// Half the sum over pairs and outputs of the squared residuals, and the features.
+static double residuals(const struct generator_shape *shape, int n, const double *weights,
+                        const double *pairs, double *features)
+{
+    int d = shape->inputs, o = shape->outputs, units = widths_sum(&shape->hidden);
+    double sum = 0, y[WIDEST];
+    for (int p = 0; p < n; p++, pairs += d + o, features += d + 2 * o + units) {
+        memcpy(features, pairs, (size_t)(d + o) * sizeof *features);
+        generator_units_and_output(shape, weights, pairs, features + d + 2 * o, y);
+        for (int k = 0; k < o; k++) {
+            double residual = y[k] - pairs[d + k];
+            features[d + o + k] = 4 * residual;
+            sum += residual * residual / 2;
+        }
+    }
+    return sum;
+}
+
+void reference_residuals(const struct generator_shape *shape, int n, const double *weights,
+                         const double *pairs, double *features, double *gradient)
+{
+    const double step = 1e-5;
+    double at[WIDEST];
+    int unknowns = generator_unknowns(shape);
+    memcpy(at, weights, (size_t)unknowns * sizeof *at);
+    for (int k = 0; k < unknowns; k++) {
+        at[k] = weights[k] + step;
+        double above = residuals(shape, n, at, pairs, features);
+        at[k] = weights[k] - step;
+        gradient[k] = (above - residuals(shape, n, at, pairs, features)) / (2 * step * n);
+        at[k] = weights[k];
+    }
+    residuals(shape, n, weights, pairs, features);
 }
 
 static void scale_weights(const struct generator_shape *shape, double *weights)

@@ -36,6 +36,11 @@ const struct tensor *reference_tensor(const struct tensor_table *table, const ch
 void reference_deep_sets(const struct model_spec *model, const double *parameters, int sets,
                          const float *pairs, double *output);
 
+/* Features [x, y, 4 r, hidden units] of the pairs of one set under predicted weights, and J^T r / n by
+ * differences.  pairs [n, d + o], features [n, d + 2 o + hidden units], gradient [unknowns] */
+void reference_residuals(const struct generator_shape *shape, int n, const double *weights,
+                         const double *pairs, double *features, double *gradient);
+
 /* Any model, by its kind. */
 void reference_model(const struct model_spec *model, const double *parameters, int sets, const float *pairs,
                      double *output);

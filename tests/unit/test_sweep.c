@@ -551,6 +551,7 @@ static void test_resolved_has_every_setting(void **state)
                                          "  hidden: [256, 256, 256]\n"
                                          "  heads: 4\n"
                                          "  queries: 1\n"
+                                         "  refinements: 0\n"
                                          "evaluation:\n"
                                          "  every: 500\n"
                                          "  generators: 16384\n"
@@ -663,6 +664,7 @@ static void test_columns(void **state)
         {"network_hidden", COLUMN_LIST, "1"},
         {"heads", COLUMN_INT, "1"},
         {"queries", COLUMN_INT, "1"},
+        {"refinements", COLUMN_INT, "1"},
         {"evaluation_every", COLUMN_INT, "steps"},
         {"evaluation_generators", COLUMN_INT, "1"},
         {"evaluation_inputs", COLUMN_LIST, "1"},

@@ -31,6 +31,8 @@ MODELS = choices("model")
 SWEEPS = {
     "poolings": "unknowns: 15\nequation_ratio: 1.33\n" + POOLINGS + SETS,
     "ranges": "unknowns: 15\nequation_ratio: 1.33\nequation_range: [3, 30]\n" + POOLINGS + SETS,
+    "refinements": "equation_ratio: 1.33\naxes:\n  refinements: [1, 2]\n  pooling: [mean, max, attention]\n  generator:\n"
+    "    - {inputs: 2, hidden: [5]}\n    - {inputs: 2, hidden: [4, 3], activation: tanh, outputs: 2}\n" + SETS,
     "flat": f"""
 unknowns: 8
 equation_ratio: 2
@@ -126,7 +128,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
 def test_twenty_steps(trained: dict[str, list[Path]], name: str) -> None:
     for folder in trained[name]:
         settings = json.loads((folder / "settings.json").read_text())
-        which = {key: settings[key] for key in ("task", "model", "pooling", "objective", "generator_activation", "equation_range")}
+        which = {key: settings[key] for key in ("task", "model", "pooling", "objective", "generator_activation", "equation_range", "refinements")}
         ours, theirs = (dict(np.load(folder / f"{whose}.npz")) for whose in ("ours", "theirs"))
         np.testing.assert_allclose(ours.pop("loss").ravel(), theirs.pop("loss"), rtol=LOSS_TOLERANCE, err_msg=str(which))
         for tensor, path in theirs.items():

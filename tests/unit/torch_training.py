@@ -32,10 +32,11 @@ def train(settings: Settings, ours: dict[str, np.ndarray]) -> dict[str, np.ndarr
         pairs, weights, probes = (torch.from_numpy(ours[f"{name}.{step}"]).double() for name in ("pairs", "weights", "probes"))
         optimizer.param_groups[0]["lr"] = rate(settings, step)
         optimizer.zero_grad()
-        loss = losses(settings, model(pairs), weights, probes).mean()
-        loss.backward()
+        predictions = model.predictions(pairs) if settings["refinements"] else [model(pairs)]
+        stages = [losses(settings, prediction, weights, probes).mean() for prediction in predictions]
+        sum(stages).backward()
         optimizer.step()
-        found["loss"].append(loss.item())
+        found["loss"].append(stages[-1].item())
         for name, tensor in model.state_dict().items():
             found[name].append(tensor.numpy().copy())
     return {name: np.array(values) for name, values in found.items()}

@@ -1,0 +1,330 @@
+/* Learned refinement: features, tensors, predictions and gradients of the stages. */
+#include "reference.h"
+
+#include "base/memory.h"
+#include "kernel/gemm.h"
+#include "model/model.h"
+#include "model/residuals.h"
+#include "spec/refined_workspace.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const double forward_threshold = 1e-5;
+static const double gradient_threshold = 1e-4;
+static const double bf16_threshold = 0.05;
+static const double difference_step = 1e-7;
+enum { SAMPLES = 6, SETS = 10, TOGETHER = 4 };
+
+static const struct generator_shape shapes[] = {
+    {2, {1, {5}}, 1, ACTIVATION_RELU, INIT_LECUN},
+    {3, {2, {4, 3}}, 2, ACTIVATION_LEAKY_RELU, INIT_NORMAL},
+    {2, {1, {4}}, 1, ACTIVATION_TANH, INIT_LECUN},
+    {2, {2, {3, 4}}, 1, ACTIVATION_GELU, INIT_LECUN},
+};
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+static struct model_spec refined(const struct generator_shape *shape, enum pooling_kind pooling,
+                                 int refinements)
+{
+    return (struct model_spec){.kind = MODEL_DEEP_SETS,
+                               .pooling = pooling,
+                               .pair_width = shape->inputs + shape->outputs,
+                               .pairs = 19,
+                               .embed_dim = 12,
+                               .encoder = {2, {20, 33}},
+                               .decoder = {1, {11}},
+                               .outputs = generator_unknowns(shape),
+                               .heads = 4,
+                               .queries = 2,
+                               .refinements = refinements,
+                               .generator = *shape};
+}
+
+static void test_features(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SHAPES; i++)
+        for (int n = 1; n <= 35; n += 17) {
+            const struct generator_shape *shape = &shapes[i];
+            size_t unknowns = (size_t)generator_unknowns(shape), rows = (size_t)n;
+            size_t width = (size_t)(shape->inputs + shape->outputs);
+            size_t wider = width + (size_t)(shape->outputs + widths_sum(&shape->hidden));
+            float *weights = reference_floats(unknowns), *gradient = reference_floats(unknowns);
+            float *pairs = reference_floats(rows * width), *features = reference_floats(rows * wider);
+            float *scratch = reference_floats(refined_workspace_scratch(shape));
+            double wide_weights[64], wide_gradient[64], wide_pairs[35 * 8], wide_features[35 * 16];
+            reference_fill(weights, unknowns, 1);
+            reference_fill(pairs, rows * width, 2);
+            for (size_t k = 0; k < unknowns; k++)
+                wide_weights[k] = (double)weights[k];
+            for (size_t k = 0; k < rows * width; k++)
+                wide_pairs[k] = (double)pairs[k];
+            residuals_compute(shape, n, weights, pairs, features, gradient, scratch);
+            reference_residuals(shape, n, wide_weights, wide_pairs, wide_features, wide_gradient);
+            assert_close(features, wide_features, rows * wider, forward_threshold);
+            assert_close(gradient, wide_gradient, unknowns, forward_threshold);
+            for (float **array = (float *[]){weights, gradient, pairs, features, scratch, NULL}; *array;
+                 array++)
+                memory_free((void **)array);
+        }
+}
+
+static void expect_weight(const struct tensor_table *table, const char *name, int rows, int columns,
+                          bool hidden)
+{
+    const struct tensor *tensor = reference_tensor(table, name);
+    assert_int_equal(tensor->rows, rows);
+    assert_int_equal(tensor->columns, columns);
+    assert_int_equal(tensor->fan_in, columns);
+    assert_int_equal(tensor->hidden_matrix, hidden);
+}
+
+// Pairs of stages after the first have the residual and five hidden units, their decoders twice the weights.
+static void test_tensors(void **state)
+{
+    (void)state;
+    struct tensor_table table, first;
+    struct model_spec model = refined(&shapes[0], POOLING_ATTENTION, 0);
+    model_tensors(&model, &first);
+    model.refinements = 2;
+    model_tensors(&model, &table);
+    assert_int_equal(table.count, 3 * first.count);
+    assert_memory_equal(table.tensors, first.tensors, (size_t)first.count * sizeof *first.tensors);
+    assert_string_equal(table.tensors[first.count].name, "stages.1.encoder.net.0.weight");
+    assert_int_equal(table.tensors[first.count].offset, first.parameters);
+    expect_weight(&table, "stages.1.encoder.net.0.weight", 20, 3 + 1 + 5, false);
+    expect_weight(&table, "stages.2.encoder.net.2.weight", 33, 20, true);
+    expect_weight(&table, "stages.2.pooling.query", 2, 12, false);
+    expect_weight(&table, "stages.2.pooling.output.weight", 12, 12, true);
+    expect_weight(&table, "stages.2.decoder.0.weight", 11, 2 * 12 + 2 * 15, true);
+    expect_weight(&table, "stages.2.decoder.2.weight", 15, 11, false);
+    assert_int_equal(table.parameters, table.tensors[table.count - 1].offset + 15);
+    assert_int_equal(model_gradient_elements(&model), table.parameters + 3 * 2 * 4 * 33);
+}
+
+// The needed ones: of each stage, at its own widths.
+static void test_flops(void **state)
+{
+    (void)state;
+    struct model_spec model = refined(&shapes[0], POOLING_MAX, 2);
+    double pair = 20 * 33 + 33 * 12, set = 12 * 11 + 11 * 15, context = 30 * 11;
+    assert_true(model_forward_flops(&model) ==
+                2 * (19 * (3 * pair + 20 * (3 + 9 + 9)) + 3 * set + 2 * context));
+    assert_true(model_step_flops(&model) ==
+                2 * (19 * (9 * pair + 2 * 20 * (3 + 9 + 9)) + 9 * set + 6 * context));
+}
+
+struct fixture {
+    struct model_spec spec;
+    struct model *model;
+    size_t parameters, outputs, elements;
+    float *p, *pairs, *output, *output_gradient, *gradient;
+    double *p_wide, *output_wide;
+};
+
+static void fixture_init(struct fixture *f, const struct model_spec *spec, int shards)
+{
+    size_t sets = SETS * (size_t)shards;
+    *f = (struct fixture){.spec = *spec};
+    assert_int_equal(model_create(spec, SETS, shards, &f->model), STATUS_OK);
+    f->parameters = model_table(f->model)->parameters;
+    f->outputs = sets * (size_t)spec->outputs;
+    f->elements = sets * (size_t)(spec->pairs * spec->pair_width);
+    f->p = reference_floats(f->parameters);
+    f->pairs = reference_floats(f->elements);
+    f->output = reference_floats(f->outputs);
+    f->output_gradient = reference_floats(f->outputs);
+    f->gradient = reference_floats((size_t)shards * model_gradient_elements(spec));
+    f->p_wide = memory_small(f->parameters * sizeof *f->p_wide);
+    f->output_wide = memory_small(f->outputs * sizeof *f->output_wide);
+    model_initialise(f->model, 5, f->p);
+    for (size_t i = 0; i < f->parameters; i++)
+        f->p_wide[i] = (double)f->p[i];
+    reference_fill(f->pairs, f->elements, 6);
+    reference_fill(f->output_gradient, f->outputs, 7);
+    model_set_parameters(f->model, f->p);
+}
+
+static void fixture_free(struct fixture *f)
+{
+    model_destroy(&f->model);
+    for (float **array = (float *[]){f->p, f->pairs, f->output, f->output_gradient, f->gradient, NULL};
+         *array; array++)
+        memory_free((void **)array);
+    free(f->p_wide);
+    free(f->output_wide);
+}
+
+static float *gradient_of(void *context, int shard)
+{
+    struct fixture *f = context;
+    return f->gradient + (size_t)shard * model_gradient_elements(&f->spec);
+}
+
+static void gradient_finished(void *context, int shard, size_t begin, size_t count)
+{
+    const struct fixture *f = context;
+    assert_true(shard < TOGETHER && begin + count <= model_gradient_elements(&f->spec));
+}
+
+static void backward(struct fixture *f, int sets)
+{
+    const struct model_gradients gradients = {gradient_of, gradient_finished, f};
+    model_backward(f->model, sets, f->pairs, f->output_gradient, &gradients);
+}
+
+// A loss whose gradient at the output is output_gradient.
+static double loss(struct fixture *f)
+{
+    double sum = 0;
+    reference_deep_sets(&f->spec, f->p_wide, SETS, f->pairs, f->output_wide);
+    for (size_t i = 0; i < f->outputs; i++)
+        sum += (double)f->output_gradient[i] * (f->output_wide[i] - (double)f->output[i]);
+    return sum;
+}
+
+static double difference(struct fixture *f, size_t at)
+{
+    double value = f->p_wide[at];
+    f->p_wide[at] = value + difference_step;
+    double above = loss(f);
+    f->p_wide[at] = value - difference_step;
+    double below = loss(f);
+    f->p_wide[at] = value;
+    return (above - below) / (2 * difference_step);
+}
+
+// Elements of each tensor of the last stage, whose gradient by differences is not affected by the stages
+// before.
+static void check_last_stage(struct fixture *f)
+{
+    const struct tensor_table *table = model_table(f->model);
+    int stages = model_stages(&f->spec);
+    for (int i = table->count / stages * (stages - 1); i < table->count; i++) {
+        const struct tensor *tensor = &table->tensors[i];
+        float got[SAMPLES];
+        double want[SAMPLES];
+        for (size_t s = 0; s < SAMPLES; s++) {
+            size_t at = tensor->offset + s * (tensor_size(tensor) - 1) / (SAMPLES - 1);
+            got[s] = f->gradient[at];
+            want[s] = difference(f, at);
+        }
+        assert_close(got, want, SAMPLES, gradient_threshold);
+    }
+}
+
+static void check_forward_and_gradient(const struct model_spec *spec, int pairs)
+{
+    struct fixture f;
+    fixture_init(&f, spec, 1);
+    model_set_pairs(f.model, pairs);
+    f.spec.pairs = pairs;
+    model_forward(f.model, SETS, f.pairs, f.output);
+    loss(&f);
+    assert_close(f.output, f.output_wide, f.outputs, forward_threshold);
+    for (size_t k = 0; k < model_gradient_elements(&f.spec); k++)
+        f.gradient[k] = NAN; // written, not added to
+    backward(&f, SETS);
+    model_expand_gradient(f.model, f.gradient);
+    check_last_stage(&f);
+    fixture_free(&f);
+}
+
+static void test_forward_and_gradient(void **state)
+{
+    (void)state;
+    for (enum pooling_kind pooling = 0; pooling < POOLING_KINDS; pooling++) {
+        const struct model_spec model = refined(&shapes[pooling % SHAPES], pooling, 1 + pooling % 2);
+        check_forward_and_gradient(&model, model.pairs);
+        check_forward_and_gradient(&model, 3);
+    }
+}
+
+// Stage by stage, the predictions and gradients of a model are those of models that end with that stage.
+static void test_stages_are_independent(void **state)
+{
+    (void)state;
+    for (enum pooling_kind pooling = 0; pooling < POOLING_KINDS; pooling++) {
+        struct fixture all, part;
+        struct model_spec model = refined(&shapes[0], pooling, 2);
+        fixture_init(&all, &model, 1);
+        for (int stage = 0; stage < 3; stage++) {
+            model_forward_stage(all.model, stage, SETS, all.pairs, all.output);
+            backward(&all, SETS);
+            model.refinements = stage;
+            fixture_init(&part, &model, 1);
+            model_forward(part.model, SETS, part.pairs, part.output);
+            backward(&part, SETS);
+            assert_memory_equal(all.output, part.output, all.outputs * sizeof(float));
+            assert_memory_equal(all.gradient, part.gradient, part.parameters * sizeof(float) * (stage == 0));
+            const struct tensor_table *table = model_table(part.model);
+            size_t begin = table->tensors[table->count / (stage + 1) * stage].offset;
+            assert_memory_equal(all.gradient + begin, part.gradient + begin,
+                                (part.parameters - begin) * sizeof(float));
+            fixture_free(&part);
+        }
+        fixture_free(&all);
+    }
+}
+
+static void test_shards_together(void **state)
+{
+    (void)state;
+    struct fixture all, alone;
+    const struct model_spec model = refined(&shapes[1], POOLING_MEAN, 2);
+    fixture_init(&all, &model, TOGETHER);
+    fixture_init(&alone, &model, 1);
+    model_forward(all.model, TOGETHER * SETS, all.pairs, all.output);
+    backward(&all, TOGETHER * SETS);
+    for (size_t shard = 0; shard < TOGETHER; shard++) {
+        memcpy(alone.pairs, all.pairs + shard * alone.elements, alone.elements * sizeof(float));
+        memcpy(alone.output_gradient, all.output_gradient + shard * alone.outputs,
+               alone.outputs * sizeof(float));
+        model_forward(alone.model, SETS, alone.pairs, alone.output);
+        backward(&alone, SETS);
+        assert_memory_equal(alone.output, all.output + shard * alone.outputs, alone.outputs * sizeof(float));
+        assert_memory_equal(alone.gradient, all.gradient + shard * alone.parameters,
+                            alone.parameters * sizeof(float));
+    }
+    fixture_free(&all);
+    fixture_free(&alone);
+}
+
+static void test_bf16_is_near(void **state)
+{
+    (void)state;
+    struct fixture fp32, bf16;
+    struct model_spec model = refined(&shapes[0], POOLING_MAX, 2);
+    fixture_init(&fp32, &model, 1);
+    model.precision = PRECISION_BF16;
+    fixture_init(&bf16, &model, 1);
+    model_forward(fp32.model, SETS, fp32.pairs, fp32.output);
+    model_forward(bf16.model, SETS, bf16.pairs, bf16.output);
+    for (size_t i = 0; i < fp32.outputs; i++)
+        fp32.output_wide[i] = (double)fp32.output[i];
+    assert_close(bf16.output, fp32.output_wide, fp32.outputs, bf16_threshold);
+    assert_memory_not_equal(bf16.output, fp32.output, fp32.outputs * sizeof(float));
+    fixture_free(&fp32);
+    fixture_free(&bf16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_features),
+        cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_flops),
+        cmocka_unit_test(test_forward_and_gradient),
+        cmocka_unit_test(test_stages_are_independent),
+        cmocka_unit_test(test_shards_together),
+        cmocka_unit_test(test_bf16_is_near),
+    };
+    gemm_setup();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
