@@ -5,16 +5,18 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from weightsweep.answer import best, by_setting
+    from weightsweep.comparison import compare
     from weightsweep.models import load_model
     from weightsweep.results import ResultsError, open_runs, open_sweep, to_pandas
 
 _MODULES = {
     **dict.fromkeys(("best", "by_setting"), "answer"),
     **dict.fromkeys(("ResultsError", "open_runs", "open_sweep", "to_pandas"), "results"),
+    "compare": "comparison",
     "load_model": "models",
 }
 
-__all__ = ["ResultsError", "best", "by_setting", "load_model", "open_runs", "open_sweep", "to_pandas"]
+__all__ = ["ResultsError", "best", "by_setting", "compare", "load_model", "open_runs", "open_sweep", "to_pandas"]
 
 
 def __getattr__(name: str) -> object:

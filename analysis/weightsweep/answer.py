@@ -69,13 +69,13 @@ def difference_sentence(case: Case, a: Setting, b: Setting) -> str:
     return ratio_sentence(f"{a.label}: {percent(a.r2)[0]} %, {b.label}: {percent(b.r2)[0]} %", difference(case, a, b), case.p_value(a, b), math.comb(len(case.complete), 2))
 
 
-def ratio_sentence(values: str, ratio: tuple[float, float, float], p: float, tests: int) -> str:
+def ratio_sentence(values: str, ratio: tuple[float, float, float], p: float, tests: int, where: str = "") -> str:
     """`values` with the ratio of 1 - R^2 (ratio, low, high), and whether the difference is real; `p` is corrected for `tests` tests."""
-    words = f"{values}; 1 - R^2 is {ratio[0]:.3g} times as large"
+    words = f"{values}; 1 - R^2 is {ratio[0]:.3g} times as large{f' {where}' if where else ''}"
     if math.isnan(p):
         return f"{words}. With one seed no difference is called real."
     verdict = "real" if p < 1 - statistics.LEVEL else "not separable"
-    corrected = "" if tests == 1 else f" after Holm's correction for {tests} pairs"
+    corrected = "" if tests == 1 else f" after Holm's correction for {tests} tests"
     return f"{words} (95 % interval {ratio[1]:.3g} to {ratio[2]:.3g}): {verdict} ({p_text(p)}{corrected})."
 
 
@@ -97,7 +97,7 @@ def best(sweep: Sweep, by: str = "r2") -> xr.Dataset:
         low, high = case.interval(setting)
         records.append({**case.values, **setting.values, "r2": setting.r2, "r2_low": low, "r2_high": high, "seeds": setting.seeds,
                         "run_id": setting.runs[0]["run_id"].item(), "sentence": sentence(case)})  # fmt: skip
-    return _dataset(records, "case", [name for case in found[:1] for name in (*case.values, *case.best.values)])
+    return dataset_of(records, "case", [name for case in found[:1] for name in (*case.values, *case.best.values)])
 
 
 def by_setting(sweep: Sweep, by: str = "r2") -> xr.Dataset:
@@ -110,7 +110,7 @@ def by_setting(sweep: Sweep, by: str = "r2") -> xr.Dataset:
     found = cases(runs_of(sweep), by)
     records = [setting_record(case, setting) for case in found for setting in case.settings]
     names = [*found[0].values, *found[0].settings[0].values] if found else []
-    return _dataset(records, "setting", names)
+    return dataset_of(records, "setting", names)
 
 
 def setting_record(case: Case, setting: Setting) -> dict[str, object]:
@@ -122,7 +122,7 @@ def setting_record(case: Case, setting: Setting) -> dict[str, object]:
             "seeds_of_case": setting.seeds, "best": leads, "separable": bool(p < 1 - statistics.LEVEL), "p_value": p}  # fmt: skip
 
 
-def _dataset(records: list[dict[str, object]], dimension: str, coordinates: list[str]) -> xr.Dataset:
+def dataset_of(records: list[dict[str, object]], dimension: str, coordinates: list[str]) -> xr.Dataset:
     columns: dict[str, tuple[str, np.ndarray]] = {}
     for name in records[0] if records else ():
         values = [record[name] for record in records]

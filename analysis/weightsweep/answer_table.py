@@ -209,7 +209,7 @@ def _seconds(value: float) -> str:
 def document(files: list[xr.Dataset], view: View = View()) -> dict[str, object]:
     """The answer as a JSON document; None stands for an unknown number."""
     if view.runs:
-        return {"runs": [_record(each) for file in files for each in _run_records(file, view, len(files) > 1)]}
+        return {"runs": [plain(each) for file in files for each in _run_records(file, view, len(files) > 1)]}
     return {"by": view.by, "cases": [{"file": str(file.attrs["source"]), **case_document(case)} for file in files for case in cases(file, view.by)]}
 
 
@@ -218,16 +218,16 @@ def case_document(case: Case) -> dict[str, object]:
     shares = importance.importance(case)
     best = case.best if case.complete else None
     return {
-        "case": _record(case.values),
+        "case": plain(case.values),
         "sentence": answer.sentence(case),
-        "best": best and {**_record(best.values), "run_id": best.runs[0]["run_id"].item()},
+        "best": best and {**plain(best.values), "run_id": best.runs[0]["run_id"].item()},
         "floors": floors(case),
         "importance": shares and {
             "shares": {" x ".join(names): share for names, share in shares.shares.items()},
             "rest": shares.rest, "settings": shares.settings, "left_out": shares.left_out, "exact": shares.exact,
         },
-        "settings": [_record(answer.setting_record(case, setting)) | {"run_ids": [run["run_id"].item() for run in setting.runs]} for setting in case.settings],
-        "differences": [_record(_difference(case, setting)) for setting in case.complete[1:]],
+        "settings": [plain(answer.setting_record(case, setting)) | {"run_ids": [run["run_id"].item() for run in setting.runs]} for setting in case.settings],
+        "differences": [plain(_difference(case, setting)) for setting in case.complete[1:]],
     }  # fmt: skip
 
 
@@ -246,7 +246,7 @@ def _run_records(dataset: xr.Dataset, view: View, with_file: bool) -> list[dict[
     return [{**file, **{name: run[name].item() for name in columns}} for run in results.rows(runs)]
 
 
-def _record(values: dict[str, object]) -> dict[str, object]:
+def plain(values: dict[str, object]) -> dict[str, object]:
     """Values for JSON: a list of numbers as a list, an unknown number as None."""
     return {name: _plain(value) for name, value in values.items()}
 

@@ -144,11 +144,15 @@ def r2_columns(runs: xr.Dataset) -> list[str]:
     return [str(name) for name, variable in runs.data_vars.items() if variable.dims == ("run",) and (name == "r2" or str(name).startswith("r2_")) and not str(name).endswith("_stderr")]
 
 
+def check_column(runs: xr.Dataset, by: str) -> None:
+    if by not in r2_columns(runs):
+        raise AnswerError(f"no column of R^2 '{by}'; expected one of {', '.join(r2_columns(runs))}")
+
+
 def cases(dataset: xr.Dataset, by: str = "r2") -> list[Case]:
     """The cases of a sweep in the order of the file. `by`: the column of R^2 by which the settings are ranked."""
     runs = results.as_runs(dataset)
-    if by not in r2_columns(runs):
-        raise AnswerError(f"no column of R^2 '{by}'; expected one of {', '.join(r2_columns(runs))}")
+    check_column(runs, by)
     names = [name for name in results.setting_names(runs) if name not in _FOLLOWS and name != "seed"]
     varied = [name for name in results.varied(runs) if name in names]
     found: dict[Key, dict[Key, list[Row]]] = {}

@@ -3,11 +3,12 @@
 import argparse
 import codecs
 import functools
+import json
 import os
 import sys
 from pathlib import Path
 
-from weightsweep import answer_table, findings, original, outputs
+from weightsweep import answer_table, comparison, findings, original, outputs
 from weightsweep.cases import AnswerError
 from weightsweep.outputs import OutputError
 from weightsweep.results import ResultsError, open_runs
@@ -23,6 +24,16 @@ def _table(arguments: argparse.Namespace) -> None:
         outputs.fill_blocks(arguments.into, {answer_table.BLOCK: text})
     else:
         sys.stdout.write(text)
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    found = comparison.differences(open_runs(arguments.a), open_runs(arguments.b), arguments.by)
+    if arguments.format == "json":
+        rows = [answer_table.plain(comparison.record(each)) for each in found.differences]
+        document = {"a": str(arguments.a), "b": str(arguments.b), "by": arguments.by, "apart": found.apart, "sentence": found.sentence, "differences": rows}
+        print(json.dumps(document, indent=1, allow_nan=False))
+    else:
+        print(f"A: {arguments.a}\nB: {arguments.b}\n{found.sentence}\n", *(each.sentence for each in found.differences), sep="\n")
 
 
 def _plot(arguments: argparse.Namespace) -> None:
@@ -96,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     subcommand.add_argument("--published", action="store_true", help="show the published R^2 beside every training (default: only beside repetitions of the published training)")
     subcommand.add_argument("--into", type=Path, metavar="FILE.md", help=f"write the table as Markdown between {' and '.join(answer_table.BLOCK)} of FILE.md")
     subcommand.set_defaults(run=_table, subcommand=subcommand)
+    subcommand = subparsers.add_parser("compare", help="differences between two results files in the settings that they share, and whether they are real")
+    subcommand.add_argument("a", type=Path, metavar="A.h5")
+    subcommand.add_argument("b", type=Path, metavar="B.h5")
+    subcommand.add_argument("--by", default="r2", metavar="COLUMN", help="compare another column of R^2, for example r2_wide (default: r2)")
+    subcommand.add_argument("--format", choices=("table", "json"), default="table", help="output format (default: table)")
+    subcommand.set_defaults(run=_compare)
     subcommand = subparsers.add_parser("plot", help="figures that suit the axes of the sweep, as PNG and PDF", epilog="Example: python3 -m weightsweep plot results/quick.h5 --figure loss -o figures")
     subcommand.add_argument("results", type=Path, nargs="+", metavar="RESULTS.h5")
     subcommand.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the figures (default: the folder of RESULTS.h5)")

@@ -150,7 +150,7 @@ def test_table_for_papers_and_programs(two_seeds: Path) -> None:
     (case,) = document["cases"]
     assert case["best"] == {"learning_rate": 4e-3, "pooling": "max", "run_id": case["settings"][0]["run_ids"][0]} and case["sentence"].startswith("Best: ")
     assert len(case["settings"]) == 20 and len(case["differences"]) == 18 and all(each["real"] and each["ratio"] < 1 for each in case["differences"])
-    assert case["differences"][0]["sentence"].endswith("after Holm's correction for 171 pairs).")
+    assert case["differences"][0]["sentence"].endswith("after Holm's correction for 171 tests).")
     runs = json.loads(rendered(two_seeds, "json", runs=True))["runs"]
     assert len(runs) == 40 and runs[3]["r2"] is None and runs[3]["status"] == "diverged"
     assert len(rendered(two_seeds, "csv", runs=True).splitlines()) == 41
