@@ -26,8 +26,8 @@ static const struct option option_table[] = {
     {0, "format", "csv|json", "format of the tables (csv)", option_text, TARGET(format)},
     {0, "model", "RUN",
      "the parameters of a finished run, for NumPy or PyTorch; RUN is the run's id, the beginning of the id, "
-     "or "
-     "conditions that select one run, such as unknowns=15,seed=1",
+     "conditions that select one run, such as unknowns=15,seed=1, or best: the run with the smallest seed of "
+     "the best setting; best,unknowns=50 where there are several cases",
      option_text, TARGET(model)},
     {0, "archive", NULL,
      "a compressed copy without checkpoints; all readers accept it, but `run` cannot continue it",

@@ -23,7 +23,9 @@ struct options {
 
 static const struct option option_table[] = {
     {0, "run", "RUN",
-     "the run's id, the beginning of the id, or conditions that select one run, such as unknowns=15,seed=1",
+     "the run's id, the beginning of the id, conditions that select one run, such as unknowns=15,seed=1, or "
+     "best: the run with the smallest seed of the best setting; best,unknowns=50 where there are several "
+     "cases",
      option_text, offsetof(struct options, run)},
     {0, "pairs", "PAIRS.csv",
      "a line of names x1,..,xd,y, then one line per pair; deep-sets takes any number of pairs, a flat model "

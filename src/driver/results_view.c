@@ -1,10 +1,12 @@
 #include "driver/results_view.h"
 
 #include "base/memory.h"
+#include "driver/best_run.h"
 #include "driver/selection.h"
 #include "driver/timeline.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum run_state results_view_state(const struct store_view *view, int64_t run, bool live)
 {
@@ -18,13 +20,39 @@ const char *results_view_state_name(enum run_state state)
     return names[state];
 }
 
+// Returns the conditions of `best` or `best,CONDITIONS`; NULL for another selection.
+static const char *best_conditions(const char *argument)
+{
+    size_t length = strlen("best");
+    if (strncmp(argument, "best", length) != 0 || (argument[length] != '\0' && argument[length] != ','))
+        return NULL;
+    return argument + length + (argument[length] == ',');
+}
+
+static enum status find_best(const struct store_view *view, const struct selection *selection,
+                             const char *conditions, int64_t *run)
+{
+    struct selection conditional = *selection;
+    conditional.argument = conditions;
+    bool *chosen = memory_small((size_t)view->runs * sizeof *chosen);
+    memset(chosen, !*conditions, (size_t)view->runs * sizeof *chosen);
+    enum status status = *conditions ? selection_add(&conditional, chosen) : STATUS_OK;
+    if (status == STATUS_OK)
+        status = best_run_find(view, selection, chosen, run);
+    free(chosen);
+    return status;
+}
+
 enum status results_view_find_run(const struct store_view *view, const char *option, const char *argument,
                                   int64_t *run)
 {
     struct column_table settings = view->columns;
     settings.count = view->settings;
     char *lister = memory_format("weightsweep status %s", view->path);
-    enum status status = selection_find(&(struct selection){&settings, option, argument, lister}, run);
+    struct selection selection = {&settings, option, argument, lister};
+    const char *conditions = best_conditions(argument);
+    enum status status =
+        conditions ? find_best(view, &selection, conditions, run) : selection_find(&selection, run);
     free(lister);
     return status;
 }

@@ -9,7 +9,8 @@
 enum run_state results_view_state(const struct store_view *view, int64_t run, bool live);
 const char *results_view_state_name(enum run_state state);
 
-/* Finds the run that `argument` of `option` selects (selection.h). STATUS_USAGE unless it is exactly one. */
+/* Finds the run that `argument` of `option` selects: as in selection.h, or `best` or `best,CONDITIONS`
+ * (best_run.h). STATUS_USAGE unless it is exactly one. */
 enum status results_view_find_run(const struct store_view *view, const char *option, const char *argument,
                                   int64_t *run);
 
