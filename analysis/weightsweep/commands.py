@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from weightsweep import answer_table, comparison, findings, original, outputs
+from weightsweep import answer_table, comparison, effects, findings, original, outputs
 from weightsweep.cases import AnswerError
 from weightsweep.outputs import OutputError
 from weightsweep.results import ResultsError, open_runs
@@ -39,12 +39,12 @@ def _compare(arguments: argparse.Namespace) -> None:
 def _plot(arguments: argparse.Namespace) -> None:
     from weightsweep import figures  # deferred: importing matplotlib is slow
 
-    known = [*figures.FIGURES, figures.SCALING]
+    files = [open_runs(path) for path in dict.fromkeys(arguments.results)]
+    known = list(dict.fromkeys([*figures.FIGURES, figures.SCALING, *(name for runs in files for name in effects.axes(runs))]))
     unknown = [name for name in arguments.figure or [] if name not in known]
     if unknown:
         arguments.subcommand.error(f"no figure '{unknown[0]}'; expected one of {', '.join(known)}")
-    files = [open_runs(path) for path in dict.fromkeys(arguments.results)]
-    written = figures.save(files, arguments.output, arguments.figure)
+    written = figures.save(files, arguments.output, arguments.figure, arguments.published)
     for path in written:
         print(path)
     if not written:
@@ -116,7 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     subcommand = subparsers.add_parser("plot", help="figures that suit the axes of the sweep, as PNG and PDF", epilog="Example: python3 -m weightsweep plot results/quick.h5 --figure loss -o figures")
     subcommand.add_argument("results", type=Path, nargs="+", metavar="RESULTS.h5")
     subcommand.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the figures (default: the folder of RESULTS.h5)")
-    subcommand.add_argument("--figure", action="append", metavar="NAME", help="draw only this figure (repeatable): loss, r2, heatmap, embedding, pooling, activation, optimizer, weights, shift, timeline, scaling (from several files)")
+    subcommand.add_argument("--figure", action="append", metavar="NAME", help="draw only this figure (repeatable): loss, heatmap, weights, shift, timeline, scaling (from several files), or an axis of the sweep: R^2 against it")
+    subcommand.add_argument("--published", action="store_true", help="also draw the published values of the original experiment where no run repeats its training")
     subcommand.set_defaults(run=_plot, subcommand=subcommand)
     subcommand = subparsers.add_parser("report", help="one self-contained HTML page: runs, curves, figures, failures")
     subcommand.add_argument("results", type=Path, metavar="RESULTS.h5")

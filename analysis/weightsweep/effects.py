@@ -29,19 +29,35 @@ class Line:
 
 
 def axes(runs: xr.Dataset) -> list[str]:
-    """The axes of the sweep whose effect can be shown: all but the seed."""
-    return [name for name in results.grid_axes(runs) if name != "seed"]
+    """The axes of the sweep whose effect can be shown: all but the seed and the settings of attention, which `rows` counts as part of the pooling."""
+    return [name for name in results.grid_axes(runs) if name != "seed" and name not in _parts(runs)]
+
+
+def _parts(runs: xr.Dataset) -> list[str]:
+    """The settings that vary and that only some of the poolings use."""
+    if "pooling" not in runs or len(set(runs["pooling"].values)) < 2:
+        return []
+    return [name for name in results.varied(runs) if any(results.idle({"pooling": np.asarray(pooling)}, name) for pooling in set(runs["pooling"].values))]
+
+
+def rows(runs: xr.Dataset, statuses: tuple[str, ...] = ("done",)) -> list[Row]:
+    """The runs with one of the statuses. Where poolings differ in settings that only some of them use, these are part of the pooling: "attention, heads 8"."""
+    found, parts = [row for row in results.rows(runs) if row["status"].item() in statuses], _parts(runs)
+    for row in found if parts else ():
+        told = [f"{name} {results.setting(row, name)}" for name in parts if not results.idle(row, name)]
+        row["pooling"] = np.asarray(", ".join([row["pooling"].item(), *told]), dtype=object)
+    return found
 
 
 def effect(runs: xr.Dataset, axis: str, lines: list[str], by: str = "r2") -> list[Line]:
     """R^2 against `axis`: one Line per combination of the settings `lines`, averaged over the rest of the axes."""
-    return lines_of(results.rows(results.done(runs)), axes(runs), axis, lines, by)
+    return lines_of(rows(runs), axes(runs), axis, lines, by)
 
 
-def lines_of(rows: list[Row], names: list[str], axis: str, lines: list[str], by: str = "r2") -> list[Line]:
-    """As effect, from the finished runs and the names of the axes."""
+def lines_of(finished: list[Row], names: list[str], axis: str, lines: list[str], by: str = "r2") -> list[Line]:
+    """As effect, from the runs of `rows` and the names of the axes."""
     rest = [name for name in names if name not in (axis, *lines)]
-    found = results.groups([row for row in rows if by in row and np.isfinite(row[by])], lines)
+    found = results.groups([row for row in finished if by in row and np.isfinite(row[by])], lines)
     return [_line(found[key], axis, rest, by) for key in sorted(found, key=lambda key: [order(part) for part in key])]
 
 

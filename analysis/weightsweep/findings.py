@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from weightsweep import outputs, results, table
+from weightsweep import effects, outputs, results, table
 from weightsweep.outputs import OutputError
 from weightsweep.results import Row
 from weightsweep.values import exact
@@ -21,7 +21,6 @@ PAGE = Path(__file__).resolve().parents[1] / "FINDINGS.md"
 _MARK = "<!-- finding {}:{} -->"
 _BEGIN = re.compile(r"<!-- finding ([\w-]+):begin -->")
 _EXTRA = re.compile(r"r2_(?!stderr)[\w.-]+(?<!_stderr)|weight_match(_error)?(_chance)?")  # columns that exist only in some sweeps
-_FIGURES = ("shift", "embedding", "pooling", "activation", "optimizer", "r2", "weights", "loss")  # the first figure that suits the sweep is drawn
 _TRAINING = (("optimizer", "{}"), ("learning_rate", "rate {}"), ("schedule", "{}"), ("batch", "batch {:,}"), ("eval_points", "eval_points {:,}"), ("precision", "{}"))
 
 
@@ -119,6 +118,7 @@ def _drawing(runs: xr.Dataset, folder: Path) -> "Drawing":
     from weightsweep import figures  # deferred: importing matplotlib is slow
 
     called = figures.called_for(runs)
-    first = "weights" if "objective" in results.varied(runs) else "loss" if runs.sizes["run"] == 1 else None  # a single run has no axis
-    name = next(name for name in (first, *_FIGURES) if name in called)
+    by_values = sorted(effects.axes(runs), key=lambda name: -len(set(runs[name].values)))  # the axis with the most values
+    first = "weights" if "objective" in results.varied(runs) else "loss" if set(runs["task"].values) == {"mlp-forward"} else "shift"
+    name = next(name for name in (first, *by_values, "loss") if name in called)
     return figures.Drawing(name, [runs], folder, pdf=False)  # a Markdown page cannot show a PDF

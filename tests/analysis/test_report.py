@@ -484,7 +484,7 @@ def test_report_command(tmp_path: Path) -> None:
     done = weightsweep("report", path, "-o", tmp_path / "small.html")
     done.communicate(timeout=100)
     text = (tmp_path / "small.html").read_text()
-    assert done.returncode == 0 and set(re.findall(r'<img alt="(\w+)"', text)) >= {"loss", "r2", "heatmap", "pooling", "timeline", "shift"}
+    assert done.returncode == 0 and set(re.findall(r'<img alt="(\w+)"', text)) >= {"heatmap", "weights", "timeline", "shift"}
     assert not re.search(r'(src|href)="(?!data:|#)', text.partition('<script type="application/json"')[0])
 
 

@@ -1,4 +1,5 @@
-"""Figures: each function draws the runs of a sweep as a matplotlib figure. FIGURES lists them, with the condition that a sweep has their data."""
+"""Figures for papers, as wide as a column or a page: each function draws the runs of a sweep as a matplotlib figure. FIGURES lists them, with the
+condition that a sweep has their data; every axis of a sweep has a figure of its own name, R^2 against the axis."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -10,8 +11,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from weightsweep import outputs, results
-from weightsweep.figures import ablation, evaluation, heatmap, loss, progress, ratio, scaling, seed, style, timeline
+from weightsweep import effects, outputs, results
+from weightsweep.figures import effect, evaluation, heatmap, loss, scaling, seed, style, timeline
 from weightsweep.outputs import Output
 from weightsweep.results import Row
 
@@ -28,12 +29,7 @@ def _differ(runs: xr.Dataset, name: str) -> bool:
 
 FIGURES: dict[str, Kind] = {
     "loss": Kind(loss.loss_curves, lambda runs: bool(np.isfinite(runs["curve_loss"].values).any())),
-    "r2": Kind(ratio.r2_against_ratio, lambda runs: _differ(runs, "equations")),
     "heatmap": Kind(heatmap.heat_map, lambda runs: len([name for name in heatmap.axes_of(runs) if _differ(runs, name)]) > 1),
-    "embedding": Kind(ablation.embedding, lambda runs: _differ(runs, "embed_dim")),
-    "pooling": Kind(ablation.pooling, lambda runs: _differ(runs, "pooling")),
-    "activation": Kind(ablation.activation, lambda runs: _differ(runs, "generator_activation")),
-    "optimizer": Kind(progress.r2_by_optimizer, lambda runs: bool(progress.varied(runs)) and bool(np.isfinite(runs["curve_r2"].values).any())),
     "weights": Kind(evaluation.weight_match, evaluation.has_weight_match),
     "shift": Kind(evaluation.distribution_shift, lambda runs: bool(evaluation.shifts(runs))),
     "timeline": Kind(timeline.rank_timeline, lambda runs: len(timeline.segments(runs)) > 0),
@@ -42,14 +38,23 @@ SCALING = "scaling"  # the only figure of several files
 
 
 def called_for(runs: xr.Dataset) -> list[str]:
-    return [name for name, kind in FIGURES.items() if kind.called_for(runs)]
+    """The figures whose data the sweep has: those of FIGURES, and R^2 against each axis, under the name of the axis."""
+    return [*(name for name, kind in FIGURES.items() if kind.called_for(runs)), *(name for name in effects.axes(runs) if _differ(runs, name))]
+
+
+def _draw(files: list[xr.Dataset], name: str, with_published: bool) -> Figure:
+    if name == SCALING:
+        return scaling.scaling(files)
+    if name == "loss":
+        return loss.loss_curves(files[0], with_published)
+    return FIGURES[name].draw(files[0]) if name in FIGURES else effect.effect(files[0], name, with_published=with_published)
 
 
 @contextmanager
-def drawn(files: list[xr.Dataset], name: str) -> Iterator[Figure]:
+def drawn(files: list[xr.Dataset], name: str, with_published: bool = False) -> Iterator[Figure]:
     """Context manager: draws the figure `name` and closes it at the end."""
     with style.plt.rc_context(style.STYLE):
-        figure = scaling.scaling(files) if name == SCALING else FIGURES[name].draw(files[0])
+        figure = _draw(files, name, with_published)
         yield figure
         style.plt.close(figure)
 
@@ -62,6 +67,7 @@ class Drawing:
     files: list[xr.Dataset]
     folder: Path
     pdf: bool = True
+    with_published: bool = False
 
     @property
     def path(self) -> Path:
@@ -75,21 +81,21 @@ class Drawing:
         return [Output(self.folder / f"{stem}.{suffix}", kind, source) for suffix, kind in kinds.items()]
 
     def save(self) -> list[Path]:
-        with drawn(self.files, self.name) as figure:
+        with drawn(self.files, self.name, self.with_published) as figure:
             return write(figure, self.outputs())
 
 
-def drawings(files: list[xr.Dataset], folder: Path | None, names: list[str] | None = None) -> list[Drawing]:
+def drawings(files: list[xr.Dataset], folder: Path | None, names: list[str] | None = None, with_published: bool = False) -> list[Drawing]:
     """The figures `names`, or all whose data each sweep has, in `folder` or in the folder of each results file."""
     beside = [folder or Path(runs.attrs["source"]).parent for runs in files]
     wanted = [(name, runs, place) for runs, place in zip(files, beside) for name in (called_for(runs) if names is None else names)]
-    found = [Drawing(name, [runs], place) for name, runs, place in wanted if name != SCALING]
+    found = [Drawing(name, [runs], place, with_published=with_published) for name, runs, place in wanted if name != SCALING]
     return found + ([Drawing(SCALING, files, beside[0])] if SCALING in (names or []) else [])
 
 
-def save(files: list[xr.Dataset], folder: Path | None, names: list[str] | None = None) -> list[Path]:
+def save(files: list[xr.Dataset], folder: Path | None, names: list[str] | None = None, with_published: bool = False) -> list[Path]:
     """Draws the figures of `drawings` after checking that each can be written. Returns their paths."""
-    planned = drawings(files, folder, names)
+    planned = drawings(files, folder, names, with_published)
     outputs.check(output for drawing in planned for output in drawing.outputs())
     for place in {drawing.folder for drawing in planned}:
         outputs.make_folder(place)

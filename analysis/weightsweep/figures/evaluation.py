@@ -1,14 +1,19 @@
 """Scores of held-out generators other than R^2: similarity of the weights, and R^2 under other conditions."""
 
+import re
+
 import numpy as np
 import xarray as xr
-from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from weightsweep import results
+from weightsweep import effects, results, statistics
 from weightsweep.figures import style
+from weightsweep.results import Row
 
-_NOT_A_SHIFT = ("r2_stderr", "r2_least_squares", "r2_affine_fit", "r2_quadratic_fit", "r2_direct_fit", "r2_refine")
+_FITS = re.compile(r"r2_(stderr|least_squares|affine_fit|quadratic_fit|direct_fit|refine_\d+).*|r2_.*_stderr")  # columns that are no shift of the model
+_KINDS = {"set_size": "pairs per set", "noise": "noise on y (standard deviations)", "": "inputs"}  # panels of the shifts
 
 
 def has_weight_match(runs: xr.Dataset) -> bool:
@@ -17,57 +22,108 @@ def has_weight_match(runs: xr.Dataset) -> bool:
 
 def shifts(runs: xr.Dataset) -> list[str]:
     """Columns of R^2 under conditions other than those of the training."""
-    names = [str(name) for name in runs if str(name).startswith("r2_") and not str(name).startswith(_NOT_A_SHIFT) and not str(name).endswith("_stderr")]
+    names = [str(name) for name in runs if str(name).startswith("r2_") and not _FITS.fullmatch(str(name))]
     return [name for name in names if np.isfinite(runs[name].values).any()]
 
 
 def weight_match(runs: xr.Dataset) -> Figure:
-    """Similarity of predicted and true weights, up to the symmetries of a generator, against R^2 of the outputs."""
+    """Similarity of predicted and true weights, up to the symmetries of a generator, against R^2 of the outputs: one marker per setting, the mean
+    over its seeds, with bars from the lowest to the highest seed."""
     names = style.others(runs)
-    figure, axes = plt.subplots(figsize=(6.0, 4.2), layout="constrained")
+    figure, (axes,) = style.panels(1)
     finished = [run for run in results.rows(results.done(runs)) if np.isfinite(run.get("weight_match", np.nan))]  # weight_match is defined only for some generators
     kept, groups = style.series_of(finished, names)
     for index, group in enumerate(groups):
         looks = style.series(index) | {"linestyle": "none"}
-        x, y = style.spread(group), style.spread(group, "weight_match", None, 1)
-        label = style.label(group[0], kept) or "runs"
-        axes.errorbar([x.mean], [y.mean], [y.bar], [x.bar], **looks, markersize=7, capsize=2.5, label=label)
-    _chance(runs, axes)
-    axes.set(xlabel=style.R2_LABEL, ylabel="cosine of predicted and true weights", title=f"Are the predicted weights the true ones?\n{style.averaged(runs, names, kept)}")
+        x, y = style.unexplained([run["r2"] for run in group]), np.array([float(run["weight_match"]) for run in group])
+        at = 10 ** float(np.mean(np.log10(x)))
+        across, up = np.abs([[at - x.min()], [x.max() - at]]), np.abs([[y.mean() - y.min()], [y.max() - y.mean()]])
+        axes.errorbar([at], [y.mean()], up, across, **looks | {"markersize": 7, "markerfacecolor": "none", "markeredgewidth": 1.2}, capsize=2, clip_on=False, label=style.label(group[0], kept) or "runs", zorder=3)
+    chance = _chance(runs, axes)
+    axes.set_ylabel("cosine to the true weights")
     axes.margins(0.1)
-    style.clip_r2(axes, "x")
-    style.legend(axes)
+    style.r2_scale(axes, "x")
+    several = any(len(group) > 1 for group in groups)
+    style.note(axes, ("mean over seeds, bars: lowest to highest seed" if several else "one seed") + style.left_out(runs, "; "))
+    style.legend(axes, chance)
     return figure
 
 
-def _chance(runs: xr.Dataset, axes: plt.Axes) -> None:
-    """Lines at the similarity of unrelated generators, one per number of unknowns."""
+def _chance(runs: xr.Dataset, axes: Axes) -> list[Line2D]:
+    """Lines at the similarity of unrelated generators, one per number of unknowns. Returns their entries of the legend."""
     if "weight_match_chance" not in runs:
-        return
+        return []
     levels = {int(count): float(level) for count, level in zip(runs["unknowns"].values, runs["weight_match_chance"].values) if np.isfinite(level)}
+    entries = []
     for index, (count, level) in enumerate(sorted(levels.items())):
-        name = "chance" + (f", {count} unknowns" if len(levels) > 1 else "")
-        axes.axhline(level, color=style.GREY, linestyle=style.DASHES[(index + 1) % len(style.DASHES)], label=name)
+        looks = {"color": style.GREY, "linestyle": style.DASHES[(index + 1) % len(style.DASHES)], "linewidth": 0.9}
+        axes.axhline(level, **looks, zorder=1)
+        entries.append(Line2D([], [], **looks, label="unrelated generators" + (f", {count} unknowns" if len(levels) > 1 else "")))
+    return entries
 
 
 def distribution_shift(runs: xr.Dataset) -> Figure:
-    """R^2 under the conditions of the training and under the others of `evaluation`, averaged over seeds."""
-    columns = ["r2", *shifts(runs)]
-    names = style.others(runs)
-    kept, groups = style.series_of(results.rows(results.done(runs)), names)
-    figure, axes = plt.subplots(figsize=(max(6.0, 1.6 + 1.1 * len(columns)), 4.2), layout="constrained")
-    for index, group in enumerate(groups):
-        at = np.arange(len(columns)) + 0.6 * ((index + 0.5) / len(groups) - 0.5)
-        spreads = [style.spread(group, column, "r2_stderr" if column == "r2" else f"{column}_stderr") for column in columns]
-        looks = style.series(index) | {"linestyle": "none"}
-        label = style.label(group[0], kept) or "R²"
-        axes.errorbar(at, [each.mean for each in spreads], [each.bar for each in spreads], **looks, capsize=2.5, label=label)
-    axes.set_xticks(range(len(columns)), ["as trained", *(column.removeprefix("r2_").replace("_", "\n") for column in columns[1:])])
-    for edge in np.arange(0.5, len(columns) - 1):
-        axes.axvline(edge, color="0.8", linewidth=0.8)
-    axes.grid(False, axis="x")
-    axes.set(xlabel="conditions of the evaluation", ylabel=style.R2_LABEL, title=f"Explained variance under other conditions\n{style.averaged(runs, names, kept)}")
-    style.clip_r2(axes)
-    if len(groups) > 1 or not groups:
-        style.legend(axes)
+    """R^2 under the conditions of the training and under the others of `evaluation`: a panel for other inputs, for sizes of the sets and for noise.
+    Mean over the seeds with its 95 % interval. Grey lines: floors under the same conditions."""
+    columns = {kind: [name for name in shifts(runs) if _kind(name) == kind] for kind in _KINDS}
+    kinds = [kind for kind in ("", "set_size", "noise") if columns[kind]]
+    kept, groups = style.series_of(results.rows(results.done(runs)), style.others(runs))
+    figure, panels = style.panels(len(kinds), across=3)
+    for axes, kind in zip(panels, kinds):
+        names = sorted(columns[kind], key=_value) if kind else columns[kind]
+        names = names if kind == "set_size" else ["r2", *names]
+        for index, group in enumerate(groups):
+            score = [_score(group, name) for name in names]
+            at = np.arange(len(names)) + 0.3 * ((index + 0.5) / len(groups) - 0.5)
+            mean, high, low = (statistics.r2_of(np.array(each)) for each in zip(*score))
+            looks = style.series(index) | ({} if kind else {"linestyle": "none"})
+            style.points(axes, at, mean, low, high, label=style.label(group[0], kept) or "R²", **looks)
+        entries = _floors(axes, [run for group in groups for run in group], names) if kind else []
+        axes.set_xticks(range(len(names)), ["as\ntrained" if name == "r2" and not kind else "0" if name == "r2" else _text(name, kind) for name in names])
+        axes.margins(x=0.08)
+        axes.grid(bool(kind), axis="x")
+        axes.set_xlabel(_KINDS[kind])
+        style.fit_means(axes)
+        style.r2_scale(axes)
+        if axes is panels[0]:
+            seeds = max((len(group) for group in groups), default=1)
+            style.note(axes, ("one seed, no interval" if seeds < 2 else f"mean over {seeds} seeds, 95 % interval") + style.left_out(runs, "; "))
+        if axes is panels[min(len(kinds), 3) - 1]:
+            style.legend(axes, entries)
+        else:
+            axes.set_xlabel(_KINDS[kind])
+    for axes in panels[1 : len(kinds)]:
+        axes.set_ylabel("")
     return figure
+
+
+def _kind(column: str) -> str:
+    return next(kind for kind in _KINDS if column.startswith(f"r2_{kind}_") or not kind)
+
+
+def _value(column: str) -> float:
+    return float(column.rpartition("_")[2])
+
+
+def _text(column: str, kind: str) -> str:
+    return column.removeprefix(f"r2_{kind}_" if kind else "r2_").replace("_", "\n")
+
+
+def _score(group: list[Row], column: str) -> tuple[float, float, float]:
+    """Mean score over the seeds and its 95 % interval; NaN for the interval of one seed."""
+    known = np.array([float(run[column]) for run in group])
+    analysis = statistics.analyse(statistics.score(known[np.isfinite(known)])[None, :])
+    half = float(analysis.half_width)
+    return float(analysis.mean[0]), float(analysis.mean[0]) - half, float(analysis.mean[0]) + half
+
+
+def _floors(axes: Axes, runs: list[Row], names: list[str]) -> list[Line2D]:
+    """Grey lines of the floors under the same conditions, averaged over the runs. Returns their entries of the legend."""
+    entries = []
+    for (column, label), dash in zip(effects.FLOORS.items(), (":", "--", "-.")):
+        columns = [column + name.removeprefix("r2") for name in names]
+        if all(name in runs[0] and np.isfinite([run[name] for run in runs]).any() for name in columns):
+            rest = [10 ** float(np.nanmean(statistics.score(np.array([float(run[name]) for run in runs])))) for name in columns]
+            axes.plot(range(len(names)), np.minimum(rest, 1), color=style.GREY, linestyle=dash, linewidth=0.9, zorder=1)
+            entries.append(Line2D([], [], color=style.GREY, linestyle=dash, linewidth=0.9, label=label))
+    return entries

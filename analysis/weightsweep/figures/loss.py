@@ -1,97 +1,121 @@
-"""Training loss against the step, with the published curves in the background."""
+"""Training loss against the step: mean and band of each setting."""
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from weightsweep import published, results
+from weightsweep.cases import Case, Setting, cases
 from weightsweep.figures import style
-from weightsweep.figures.style import DASHES, GREY, LEGEND_ROWS, Dash
 from weightsweep.results import Row
 
-
 MAX_PANELS = 4
-MAX_NAMES = 2 * LEGEND_ROWS  # labelled lines per panel
+MAX_LINES = 8  # settings per panel
 
 
-def loss_curves(runs: xr.Dataset) -> Figure:
-    """Training loss (moving average) of every run against the step, one panel per number of unknowns. A further setting gets panels of
-    its own if a panel would have more than MAX_NAMES lines.
+def loss_curves(runs: xr.Dataset, with_published: bool = False) -> Figure:
+    """Training loss (moving average) against the step, one panel per number of unknowns.
 
-    The dash of a line denotes the number of equations, also in the published curves; colour and marker denote the other settings that
-    vary. Seeds share one style.
+    A line is the geometric mean over the seeds of a setting, its band reaches from the lowest to the highest seed. A panel with more than
+    MAX_LINES settings shows the best ones and says so. Thin dotted lines: published curves, if a run repeats the published training, or
+    with `with_published`.
     """
-    started = [run for run in results.rows(runs) if np.isfinite(run["curve_step"]).any()]
-    split, others = _split(runs, started)
-    parts = style.groups(results.rows(runs), split)
+    found = cases(runs)
+    parts = sorted({int(case.settings[0].runs[0]["unknowns"]) for case in found})
+    while len(parts) > MAX_PANELS:
+        parts = [-1]  # one panel for all
     figure, panels = style.panels(len(parts))
-    for part, panel in zip(parts, panels):
-        mine = [run for run in started if all(run[name].item() == part[0][name].item() for name in split)]
-        _panel(panel, mine, int(part[0]["unknowns"]), style.label(part[0], split), others)
+    for panel, unknowns in zip(panels, parts):
+        mine = [case for case in found if unknowns in (-1, int(case.settings[0].runs[0]["unknowns"]))]
+        title = f"{unknowns} unknowns" if len(parts) > 1 else ""
+        _panel(panel, mine, title, results.varied(runs), with_published)
     return figure
 
 
-def _split(runs: xr.Dataset, started: list[Row]) -> tuple[list[str], list[str]]:
-    """The settings whose values have separate panels, and those whose values share a panel."""
-    split, others = ["unknowns"], style.others(runs, "unknowns", "equations")
-    while others and max((len(style.groups(part, [*others, "equations"])) for part in style.groups(started, split)), default=0) > MAX_NAMES:
-        fewest = min(others, key=lambda name: (len(style.groups(started, [*split, name])), name == "model"))  # models stay in one panel if possible
-        if len(style.groups(started, [*split, fewest])) > MAX_PANELS:
-            break
-        split.append(fewest)
-        others.remove(fewest)
-    return split, others
-
-
-def _panel(axes: Axes, runs: list[Row], unknowns: int, title: str, others: list[str]) -> None:
-    equations = sorted({int(run["equations"]) for run in runs})
-    dashes = {count: DASHES[index % len(DASHES)] for index, count in enumerate(equations)}
-    extra = _published(axes, runs, unknowns, dashes)
-    kinds = style.groups(runs, others)
-    by_equations = len(kinds) * len(equations) > MAX_NAMES  # then only the equations are labelled
-    named = others if others and len(equations) == 1 else ["equations", *others]
-    series = style.groups(runs, ["equations"] if by_equations else [*others, "equations"])
-    for index, group in enumerate(series):
-        count = int(group[0]["equations"])
-        kind = equations.index(count) if by_equations or not others else next(place for place, runs_ in enumerate(kinds) if any(run is group[0] for run in runs_))
-        name = style.label(group[0], ["equations"] if by_equations else named)
-        for place, run in enumerate(group):
-            axes.plot(
-                run["curve_step"],
-                run["curve_loss"],
-                **style.series(kind) | {"linestyle": dashes[count]},
-                markevery=(0.03 * index, 0.25),
-                linewidth=1.6 if len(group) <= 3 else 0.8,
-                label=(name + (f" ({len(group)} runs)" if len(group) > 1 else "")) if place == 0 else None,
-                zorder=2,
-            )
-    axes.set(xlabel="training step", ylabel="training loss (moving average)", title=f"Training loss, {title}")
+def _panel(axes: Axes, found: list[Case], title: str, varied: list[str], with_published: bool) -> None:
+    lines = [(case, setting) for case in found for setting in case.settings if any(np.isfinite(run["curve_step"]).any() for run in setting.runs)]
+    drawn, twins = _distinct(lines)
+    shown = _best(drawn)
+    rows = [run for case in found for setting in case.settings for run in setting.runs]
+    repeated = {(case.unknowns, case.equations) for case in published.repeated(rows)}
+    names = [name for name in varied if name not in ("seed", "unknowns" if title else "")]
+    grey = 0
+    for index, (_, setting) in enumerate(shown):
+        first = setting.runs[0]
+        looks = style.series(index)
+        label = style.label(first, names) or "loss"
+        same = twins.get(id(setting), [])
+        if len(same) == 1:
+            label += f" (= {style.label(same[0].runs[0], [name for name in names if same[0].runs[0][name].item() != first[name].item()])})"
+        elif same:
+            label += f" (= {len(same)} other settings)"
+        step, mean, low, high = _mean(setting.runs)
+        axes.plot(step, mean, **looks | {"marker": None}, label=label, zorder=2)
+        if len(setting.runs) > 1:
+            axes.fill_between(step, low, high, color=looks["color"], alpha=0.2, linewidth=0, zorder=2)
+        cell = (int(first["unknowns"]), int(first["equations"]))
+        curve = published.loss_curves(first["task"].item(), first["model"].item()).get(cell)
+        if curve and (with_published or cell in repeated):
+            axes.plot(curve.step, curve.loss_ema, color=looks["color"], linestyle=":", linewidth=0.8, label=None if grey else "published (thin, dotted)", zorder=1)
+            grey += 1
+    told = [title, f"the best {len(shown)} of {len(drawn)} settings" if len(shown) < len(drawn) else "", "bands: lowest to highest seed" if any(len(setting.runs) > 1 for _, setting in shown) else ""]
+    hidden = sum(run["status"].item() == "diverged" for _, setting in drawn for run in setting.runs) - sum(run["status"].item() == "diverged" for _, setting in shown for run in setting.runs)
+    told += [f"{hidden} diverged run{'' if hidden == 1 else 's'} left out"] if hidden else []
+    axes.set(xlabel="training step", ylabel="training loss")
     style.log_scale(axes.xaxis)
     style.log_scale(axes.yaxis)
-    _clip(axes, runs)
-    style.legend(axes, extra, rows=LEGEND_ROWS + 1)
+    cut = _clip(axes, [run for _, setting in shown for run in setting.runs])
+    style.note(axes, "; ".join(filter(None, [*told, cut])))
+    style.legend(axes)
 
 
-def _published(axes: Axes, runs: list[Row], unknowns: int, dashes: dict[int, Dash]) -> list[Line2D]:
-    """Draws the published curves of the runs' cells. Returns the legend entry, or an empty list if no curve was published."""
-    drawn = []
-    for task, model in {(run["task"].item(), run["model"].item()) for run in runs}:
-        for (its_unknowns, equations), curve in published.loss_curves(task, model).items():
-            if its_unknowns == unknowns and equations in dashes:
-                drawn += axes.plot(curve.step, curve.loss_ema, color=GREY, linestyle=dashes[equations], linewidth=1.0, zorder=1)
-    return [Line2D([], [], color=GREY, linewidth=1.0, label="published (same dashes)")] if drawn else []
+def _distinct(lines: list[tuple[Case, Setting]]) -> tuple[list[tuple[Case, Setting]], dict[int, list[Setting]]]:
+    """The settings without those whose curves repeat another setting's bit by bit (a model that ignores a setting), and these twins by the id of the
+    setting that is kept."""
+    seen: dict[bytes, Setting] = {}
+    kept, twins = [], {}
+    for case, setting in lines:
+        key = b"".join(run["curve_loss"].tobytes() for run in setting.runs)
+        if key in seen:
+            twins.setdefault(id(seen[key]), []).append(setting)
+        else:
+            seen[key] = setting
+            kept.append((case, setting))
+    return kept, twins
 
 
-def _clip(axes: Axes, runs: list[Row]) -> None:
-    """Ends the axis at ten times the largest loss of the runs that did not diverge, if a diverged run exceeds it, and notes this in the title."""
-    def largest(run: Row) -> float:
-        return float(np.max(run["curve_loss"], initial=0, where=np.isfinite(run["curve_loss"])))
+def _best(lines: list[tuple[Case, Setting]]) -> list[tuple[Case, Setting]]:
+    """The best MAX_LINES settings, the cases in turn, in the order of the file."""
+    turns: dict[int, int] = {}
+    ranked = []
+    for place, (case, _) in enumerate(lines):  # best first within a case
+        turns[id(case)] = turns.get(id(case), 0) + 1
+        ranked.append((turns[id(case)], place))
+    chosen = sorted(place for _, place in sorted(ranked)[:MAX_LINES])
+    return [lines[place] for place in chosen]
 
-    kept = [largest(run) for run in runs if run["status"].item() != "diverged"]
-    beyond = [run for run in runs if kept and largest(run) > 10 * max(kept)]
-    if beyond and max(kept) > 0:
-        axes.set_ylim(top=10 * max(kept))
-        style.log_scale(axes.yaxis)
-        axes.set_title(f"{axes.get_title()}\n{len(beyond)} diverged run{'' if len(beyond) == 1 else 's'} cut off at the top")
+
+def _mean(runs: list[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Step, geometric mean, minimum and maximum over the runs that have started, at the steps that all of them have reached."""
+    started = [run for run in runs if np.isfinite(run["curve_step"]).any()]
+    curves = [dict(zip(run["curve_step"][np.isfinite(run["curve_step"])], run["curve_loss"])) for run in started]
+    steps = sorted(set.intersection(*(set(curve) for curve in curves)))
+    values = np.array([[curve[step] for step in steps] for curve in curves])
+    values = np.where(values > 0, values, np.nan)
+    return np.array(steps), np.exp(np.log(values).mean(0)), values.min(0), values.max(0)
+
+
+def _clip(axes: Axes, runs: list[Row]) -> str:
+    """Ends the axis at ten times the median of the largest losses of the runs that did not diverge, if a run exceeds thirty times the median.
+    Returns a note that says so."""
+    largest = np.array([np.max(run["curve_loss"], initial=0, where=np.isfinite(run["curve_loss"])) for run in runs])
+    kept = [loss for run, loss in zip(runs, largest) if run["status"].item() != "diverged"]
+    middle = float(np.median(kept)) if kept else 0.0
+    beyond = [run for run, loss in zip(runs, largest) if loss > 30 * middle]
+    if not beyond or middle <= 0:
+        return ""
+    axes.set_ylim(top=10 * middle)
+    style.log_scale(axes.yaxis)
+    what = "diverged run" if all(run["status"].item() == "diverged" for run in beyond) else "run"
+    return f"{len(beyond)} {what}{'' if len(beyond) == 1 else 's'} cut off at the top"

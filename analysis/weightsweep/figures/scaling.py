@@ -51,7 +51,7 @@ def scaling(files: list[xr.Dataset]) -> Figure:
     """Speedup relative to the smallest number of ranks, with the ideal line, and efficiency."""
     points = [each for each in map(point, files) if each is not None]
     strong, weak = families(points)
-    figure, (speed, efficiency) = plt.subplots(1, 2, figsize=(9.5, 4.0), layout="constrained")
+    figure, (speed, efficiency) = plt.subplots(1, 2, figsize=(style.PAGE, 2.8), layout="constrained")
     ranks = sorted({each.ranks for each in [*strong, *weak]})
     for index, (family, name) in enumerate([(strong, "strong: the same sweep"), (weak, "weak: the work grows with the ranks")]):
         if not family:

@@ -1,8 +1,8 @@
 """Style and helpers of the figures. Each series has its own dash and marker besides its colour, so figures stay readable in grey and for
 colour-blind readers."""
 
+import textwrap
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -19,10 +19,11 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.transforms import offset_copy
 
 from weightsweep import results
 from weightsweep.results import Row
-from weightsweep.values import order
+from weightsweep.values import is_list, order
 
 # Okabe and Ito's palette, darkest first, without yellow, which has little contrast on white.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
@@ -31,27 +32,36 @@ DASHES: list[Dash] = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2))
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 GREY = "0.55"
 MAP = "cividis"  # lightness increases monotonically
-LEGEND_ROWS = 6  # a longer legend is placed beside its panel
+COLUMN, PAGE = 3.4, 7.0  # widths of figures in inches: of a column and of a page of a paper
+LEGEND_ROWS = 5  # a longer legend is placed below its panel
 MAX_SERIES = 16  # distinguishable series per panel
-_REFERENCES = ("chance", "ideal")  # legend entries with these prefixes, and published ones, come after the series
-R2_LABEL = "explained variance R² (%)"
-MIN_R2 = -100.0  # in %, lower end of a linear axis
+_REFERENCES = ("chance", "ideal", "affine", "quadratic", "least squares")  # legend entries with these prefixes, and published ones, come after the series
+R2_STEPS = [digit * 10.0**power for power in range(-9, 1) for digit in (1, 2, 5) if digit * 10.0**power <= 1]  # 1 - R^2 of the labels of an axis
+R2_LABEL = "R² (%)"
+MIN_R2 = -100.0  # in %, lower end of the cells that a heat map writes out
 
 STYLE: dict[str, Any] = {
     "figure.dpi": 100,
-    "savefig.dpi": 200,
-    "font.size": 11,
-    "axes.titlesize": 12,
+    "savefig.dpi": 220,
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.linewidth": 0.6,
     "axes.grid": True,
     "grid.color": "0.9",
-    "grid.linewidth": 0.6,
+    "grid.linewidth": 0.5,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "legend.fontsize": 10,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 5,
+    "legend.fontsize": 8,
+    "legend.handlelength": 2.4,
+    "legend.labelspacing": 0.3,
+    "legend.columnspacing": 1.2,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
     "pdf.fonttype": 42,
 }
 
@@ -66,13 +76,23 @@ _FORMS = {
     "model": "{}",
     "task": "{}",
     "schedule": "{}",
+    "generator_init": "init {}",
+    "generator_hidden": "generator {}",
+    "generator_activation": "{}",
+    "network_hidden": "hidden {}",
 }
 
 
 def label(run: Row, names: list[str]) -> str:
     """Label of a run from the settings `names`, such as `30 equations, muon`; settings without a value are omitted."""
-    told = [(name, results.setting(run, name)) for name in names]
+    told = [(name, short(results.setting(run, name))) for name in names]
     return ", ".join(_FORMS.get(name, name.replace("_", " ") + " {}").format(value) for name, value in told if value)
+
+
+def short(text: str) -> str:
+    """The text of a setting, with a list of equal numbers as `8 × 64`."""
+    parts = text.split(",")
+    return f"{len(parts)} × {parts[0]}" if len(parts) > 1 and is_list(text) and len(set(parts)) == 1 else text
 
 
 def name_of(runs: xr.Dataset, name: str) -> str:
@@ -104,38 +124,10 @@ def series_of(runs: Iterable[Row], names: list[str]) -> tuple[list[str], list[li
     return kept, groups(runs, kept) if runs else []
 
 
-def averaged(runs: xr.Dataset, names: list[str], kept: list[str]) -> str:
-    """Part of a title: the settings that a point is averaged over, and the number of diverged runs that are left out."""
-    lost = [name.replace("_", " ") for name in names if name not in kept]
-    if "seed" in results.axes(runs):
-        lost.append("seed")
-    return (f"mean ± standard deviation over {', '.join(lost)}" if lost else "± standard error") + left_out(runs, "; ")
-
-
 def left_out(runs: xr.Dataset, before: str = "") -> str:
-    """Part of a title: `before` and the number of diverged runs, which have no R^2; empty if there are none."""
+    """Part of a note: `before` and the number of diverged runs, which have no R^2; empty if there are none."""
     count = int((runs["status"].values == "diverged").sum())
     return f"{before}{count} diverged run{'' if count == 1 else 's'} left out" if count else ""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean over the seeds of one case, and their standard deviation (for a single seed: its standard error)."""
-
-    mean: float
-    bar: float
-    count: int
-
-
-def spread(runs: list[Row], column: str = "r2", error: str | None = "r2_stderr", scale: float = 100) -> Spread:
-    values = np.array([float(run[column]) for run in runs]) * scale
-    values = values[np.isfinite(values)]
-    if len(values) == 0:
-        return Spread(np.nan, np.nan, 0)
-    if len(values) > 1:
-        return Spread(float(values.mean()), float(values.std(ddof=1)), len(values))
-    alone = error is not None and error in runs[0]
-    return Spread(float(values[0]), float(runs[0][error]) * scale if alone else 0.0, 1)
 
 
 def others(runs: xr.Dataset, *drawn: str) -> list[str]:
@@ -145,21 +137,59 @@ def others(runs: xr.Dataset, *drawn: str) -> list[str]:
 
 
 def legend(axes: Axes, extra: list[Line2D] | None = None, rows: int = LEGEND_ROWS) -> None:
-    """Adds a legend inside the panel if it covers no line or marker, else to the right of the panel. Marks a panel without data. Call it
-    after everything is drawn."""
+    """Adds a legend inside the panel if it covers no line or marker, else below the panel; the figure keeps its width. Marks a panel without
+    data. Call it after everything is drawn."""
     handles, labels = axes.get_legend_handles_labels()
     ours_first = sorted(range(len(handles)), key=lambda index: labels[index].startswith(_REFERENCES) or "published" in labels[index])
     handles = [*(handles[index] for index in ours_first), *(extra or [])]
-    if handles:
+    if len(handles) > 1:
         inside = axes.legend(handles=handles, loc="best")
-        if len(handles) > rows or len(axes.lines) > 60 or covers(inside, axes):
-            width = inside.get_window_extent().width / axes.get_figure().dpi
-            inside.remove()
-            figure = axes.get_figure()
-            figure.set_size_inches(figure.get_figwidth() + width, figure.get_figheight())
-            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+        if len(handles) > rows or covers(inside, axes):
+            _below(axes, handles, inside)
     if not axes.lines and not axes.containers:
         nothing(axes)
+
+
+def _below(axes: Axes, handles: list[Any], inside: Legend) -> None:
+    """Moves the legend below the panel, in as many columns as the width has, and makes the figure taller by the legend."""
+    figure = axes.get_figure()
+    figure.draw_without_rendering()
+    width, height = (length / figure.dpi for length in inside.get_window_extent().size)
+    inside.remove()
+    if width > figure.get_figwidth() - 0.1:
+        figure.set_size_inches(PAGE, figure.get_figheight())
+    panels_across = axes.get_subplotspec().get_gridspec().ncols if axes.get_subplotspec() else 1
+    columns = max(1, min(len(handles), int((figure.get_figwidth() / panels_across - 0.1) / width)))
+    under = (axes.get_window_extent().y0 - axes.xaxis.get_tightbbox(figure.canvas.get_renderer()).y0) / figure.dpi
+    figure.set_size_inches(figure.get_figwidth(), figure.get_figheight() + height * -(-len(handles) // columns) / len(handles))
+    where = offset_copy(axes.transAxes, fig=figure, y=-under - 0.05, units="inches")
+    axes.legend(handles=handles, loc="upper right", bbox_to_anchor=(1.0, 0.0), bbox_transform=where, borderaxespad=0, ncol=columns)
+
+
+def points(axes: Axes, at: Any, mean: Any, low: Any, high: Any, **looks: Any) -> None:
+    """Markers with a line at 1 - R^2 and bars of the intervals, without bars if an interval is NaN. Bars end at the edge of the panel."""
+    rest = unexplained(mean)
+    bars = None if np.isnan(np.asarray(low, dtype=float)).any() else np.abs([rest - unexplained(high), unexplained(low) - rest])
+    drawn = axes.errorbar(at, rest, bars, capsize=2, clip_on=False, zorder=3, **looks)
+    for artist in (*drawn.lines[1], *drawn.lines[2]):
+        artist.set_clip_on(True)
+
+
+def fit_means(axes: Axes) -> None:
+    """Ends the axis of 1 - R^2 near the means: wide intervals of few seeds are cut off. Call it before r2_scale."""
+    rest = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines if line.get_marker() not in ("None", "_", "|") and len(line.get_ydata())] or [np.zeros(0)])
+    rest = rest[np.isfinite(rest) & (rest > 0)]
+    if len(rest):
+        low, high = np.log10([rest.min(), rest.max()])
+        margin = max(0.25 * (high - low), 0.05)
+        axes.set_ylim(10 ** (low - margin), 10 ** (high + margin))
+
+
+def note(axes: Axes, text: str) -> None:
+    """The title of a panel: what its marks mean, wrapped to the width of the panel."""
+    figure = axes.get_figure()
+    panels_across = axes.get_subplotspec().get_gridspec().ncols if axes.get_subplotspec() else 1
+    axes.set_title(textwrap.fill(text, int(16 * (figure.get_figwidth() / panels_across - 0.5))), loc="left")
 
 
 def covers(legend_: Legend, axes: Axes) -> bool:
@@ -180,35 +210,33 @@ def nothing(axes: Axes) -> None:
     axes.tick_params(which="both", labelbottom=False, labelleft=False)
 
 
-def panels(count: int, height: float = 3.8, width: float = 4.3) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` panels, at most three per row."""
-    columns = 2 if count == 4 else max(1, min(count, 3))
+def panels(count: int, height: float = 2.6, across: int = 2) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels: one as wide as a column, several as wide as a page with at most `across` per row."""
+    columns = max(1, min(count, across))
     rows = max(1, -(-count // columns))
-    figure, grid = plt.subplots(rows, columns, figsize=(6.0 if columns == 1 else width * columns, height * rows), squeeze=False, layout="constrained")
+    figure, grid = plt.subplots(rows, columns, figsize=(COLUMN if columns == 1 else PAGE, height * rows), squeeze=False, layout="constrained")
     for axes in grid.flat[max(count, 1) :]:
         axes.set_visible(False)
     return figure, list(grid.flat)
 
 
-def r2_scale(axes: Axes) -> None:
+def unexplained(r2: Any) -> np.ndarray:
+    """1 - R^2 as it is drawn: R^2 below 0 at 0, and at most 1 - 1e-9."""
+    return np.clip(1 - np.asarray(r2, dtype=float), 1e-9, 1)
+
+
+def r2_scale(axes: Axes, axis: str = "y") -> None:
     """Labels an axis of 1 - R^2 as R^2 in %, on a logarithmic scale of 1 - R^2: 90, 99 and 99.9 have equal distances."""
-    axes.set_yscale("log")
-    best, worst = sorted(axes.get_ylim())
-    axes.set_ylim(min(worst, 1.0), best)
+    getattr(axes, f"set_{axis}scale")("log")
+    best, worst = sorted(getattr(axes, f"get_{axis}lim")())
+    getattr(axes, f"set_{axis}lim")(min(worst, 1.0), best)
     ratio = min(worst, 1.0) / best
-    digits = (1, 2, 5) if ratio > 8 else (1, 1.5, 2, 3, 4, 5, 7)
-    steps = [digit * 10.0**power for power in range(-6, 1) for digit in digits]
-    axes.yaxis.set_major_locator(FixedLocator([step for step in steps if step <= 1]) if ratio > 2 else MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda rest, _: f"{100 * (1 - rest):.6g}"))
-    axes.set_ylabel(R2_LABEL)
-
-
-def clip_r2(axes: Axes, axis: str = "y") -> None:
-    """Ends an axis of R^2 in % at -100 if values lie below, and notes this in the label."""
-    if getattr(axes, f"get_{axis}lim")()[0] < MIN_R2:
-        getattr(axes, f"set_{axis}lim")(MIN_R2)
-        getattr(axes, f"set_{axis}label")(f"{R2_LABEL}\n(values below {MIN_R2:g} % are cut off)".replace("-", "−"))
+    steps = R2_STEPS if ratio > 8 else [digit * 10.0**power for power in range(-9, 1) for digit in (1, 1.5, 2, 3, 4, 5, 7)]
+    own: Axis = getattr(axes, f"{axis}axis")
+    own.set_major_locator(FixedLocator([step for step in steps if step <= 1]) if ratio > 2 else MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    own.set_minor_locator(NullLocator())
+    own.set_major_formatter(FuncFormatter(lambda rest, _: f"{100 * (1 - rest):.6g}"))
+    own.set_label_text(R2_LABEL)
 
 
 def number(value: float, _: int | None = None) -> str:

@@ -25,7 +25,7 @@ def rank_timeline(runs: xr.Dataset) -> Figure:
     rows = segments(runs)
     ranks = int((rows[:, 1] + rows[:, 2]).max()) if len(rows) else 1
     end = float(rows[:, 6].max()) if len(rows) else 1.0
-    figure, axes = plt.subplots(figsize=(9.0, min(8.0, 1.8 + 0.35 * ranks)), layout="constrained")
+    figure, axes = plt.subplots(figsize=(style.PAGE, min(8.0, 1.5 + 0.28 * ranks)), layout="constrained")
     cost = runs["flops_per_step"].values * runs["steps"].values / 1e12
     norm = LogNorm(cost.min() * 0.7, max(cost.max(), cost.min() * 1.4))
     map_ = plt.get_cmap(style.MAP)
@@ -33,7 +33,7 @@ def rank_timeline(runs: xr.Dataset) -> Figure:
         shade = norm(cost[int(run)])
         axes.add_patch(Rectangle((start, first - 0.5), stop - start, count, facecolor=map_(shade), edgecolor="white", linewidth=0.7))
         if stop - start > 0.012 * end * len(str(int(run))) and count > ranks / 40:
-            axes.text((start + stop) / 2, first + (count - 1) / 2, f"{int(run)}", ha="center", va="center", fontsize=9, color="white" if shade < 0.5 else "black", clip_on=True)
+            axes.text((start + stop) / 2, first + (count - 1) / 2, f"{int(run)}", ha="center", va="center", fontsize=8, color="white" if shade < 0.5 else "black", clip_on=True)
     axes.set(xlim=(0, end), ylim=(ranks - 0.5, -0.5), xlabel="time (s, interruptions left out)", ylabel="rank")
     busy = float(((rows[:, 6] - rows[:, 5]) * rows[:, 2]).sum()) / (ranks * end) if end > 0 else 0.0
     count = len(set(rows[:, 0]))

@@ -50,7 +50,7 @@ def page(content: dict[str, object], figures: list[tuple[str, bytes]], refresh_s
         "title": html.escape(str(content["name"])),
         "connect": "'self'" if refresh_seconds else "'none'",
         "style": _file("report.css"),
-        "figures": pictures or "<p>No figure: nothing has been finished that one would show.</p>",
+        "figures": pictures or "<p>No figure: no finished run has the data of one.</p>",
         "data": as_script({"refresh": refresh_seconds, **content}),
         "script": "".join(map(_file, SCRIPTS)),
     }
@@ -67,7 +67,7 @@ def _figures(runs: xr.Dataset) -> list[tuple[str, bytes]]:
     from weightsweep import figures  # deferred: importing matplotlib is slow
 
     pictures = []
-    for name in figures.called_for(runs):
+    for name in [name for name in figures.called_for(runs) if name in figures.FIGURES and name != "loss"]:  # the page's charts show the others
         with figures.drawn([runs], name) as figure:
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png", dpi=FIGURE_DPI)

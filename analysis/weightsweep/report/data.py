@@ -78,7 +78,7 @@ def _case(case: cases.Case) -> dict[str, object]:
 
 def _effects(runs: xr.Dataset) -> list[dict[str, object]]:
     """R^2 against each axis, with one line per case, per value of another axis, or one line for all."""
-    rows, names = results.rows(results.done(runs)), effects.axes(runs)
+    rows, names = effects.rows(runs), effects.axes(runs)
     of_case = [name for name in names if cases.is_case_setting(name) or name == "equation_ratio"]
     found = []
     for axis in names:
