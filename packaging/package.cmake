@@ -6,7 +6,7 @@ install(DIRECTORY jobs sweeps DESTINATION ${share} USE_SOURCE_PERMISSIONS)
 install(DIRECTORY analysis/weightsweep DESTINATION ${share}/analysis COMPONENT python PATTERN __pycache__ EXCLUDE)
 install(FILES analysis/pyproject.toml DESTINATION ${share}/analysis COMPONENT python)
 
-# The completion for bash is made by the program, as the manual is.
+# The program prints its completion for bash, and help2man makes the manual from its help.
 set(completion ${CMAKE_BINARY_DIR}/completion/weightsweep)
 add_custom_command(OUTPUT ${completion} DEPENDS weightsweep
                    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/completion
@@ -16,7 +16,7 @@ add_custom_command(OUTPUT ${completion} DEPENDS weightsweep
 add_custom_target(completion ALL DEPENDS ${completion})
 install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions OPTIONAL)
 
-# Only in the Debian package: the Python package where /usr/bin/python3 finds it, and the documents.
+# Only in the Debian package: the Python package on the path of /usr/bin/python3, and the documents.
 install(DIRECTORY analysis/weightsweep DESTINATION lib/python3/dist-packages COMPONENT debian EXCLUDE_FROM_ALL
         PATTERN __pycache__ EXCLUDE)
 install(FILES LICENSE RENAME copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT debian EXCLUDE_FROM_ALL)
@@ -46,7 +46,7 @@ endif()
 if(CPACK_GENERATOR STREQUAL DEB)
   set(CPACK_INSTALL_CMAKE_PROJECTS "${CMAKE_BINARY_DIR};weightsweep;Unspecified;/;${CMAKE_BINARY_DIR};weightsweep;debian;/")
   set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-  # 1~debian12: a package is for the release that it was built on, and a package of the distribution itself is newer.
+  # 1~debian12: names the release on which the package was built; an official package of that release sorts as newer.
   file(STRINGS /etc/os-release distribution REGEX "^ID=")
   file(STRINGS /etc/os-release number REGEX "^VERSION_ID=")
   string(REGEX REPLACE "ID=|VERSION_ID=|\"" "" distribution "1~${distribution}${number}")

@@ -209,7 +209,7 @@ static void do_run(struct worker *worker, enum tag tag, const int *ranks, int le
     worker->leader = ranks[1] == worker->rank;
     worker->last_progress = -INFINITY; // the first poll reports the step that the run starts from
 
-    struct train_result result;
+    struct train_result result = {0};
     struct report report = {.run = worker->run};
     report.status = (tag == TAG_JOIN ? train_join : train_run)(&worker->job->run[worker->run], &hooks,
                                                                worker->group, &result);

@@ -1,18 +1,21 @@
-/* A bad disk under one file, for tests: a library to be named in LD_PRELOAD. Calls that read or change the
- * file, its .part, its .grown or their folder fail as they are told to, and changes that succeed are written
- * down, so that power cuts can be played.
+// clang-format off
+/* A library for LD_PRELOAD that makes file operations fail in tests. Calls that read or change the results
+ * file, its .part, its .grown or their folder fail as the variables below say. Successful changes are
+ * recorded, so that tests can replay them up to a power cut.
  *
- * DISK_FILE    the file, an absolute path without links; nothing else is touched
- * DISK_ERROR   ENOSPC, EROFS or EIO: what fails, fails with this; HANG or SPIN: it never returns, and waits
- * or computes meanwhile; SLOW: it takes 10 ms longer and succeeds; without it nothing fails DISK_HASTE
- * divides the timeouts of poll, so that a timeout of a minute passes in seconds DISK_CALLS   which calls
- * count, of `write sync truncate allocate rename` (all of these), or `read`, or `look` (whether it is there)
+ * DISK_FILE    absolute path of the file, without symbolic links; other files are not affected
+ * DISK_ERROR   ENOSPC, EROFS or EIO: errno of the calls that fail; HANG: they sleep for ever; SPIN: they
+ *              compute for ever; SLOW: they take 10 ms longer and succeed; unset: no call fails
+ * DISK_HASTE   divides the timeouts of poll, so that a timeout of a minute passes in seconds
+ * DISK_CALLS   the calls that count: some of `write sync truncate allocate rename` (default: all five), or
+ *              `read`, or `look` (stat and access)
  * DISK_ON      `part`, `grown`, `file` or `folder`: only calls on this one count
- * DISK_FROM    and DISK_TO: only reads and writes that touch these bytes of the file count
- * DISK_NTH     the first of the counted calls of a process that fails (1)
- * DISK_TIMES   how many of them fail (all from there on)
- * DISK_RANK    the rank in which they fail (every one)
- * DISK_TRACE   a file that all processes append records to, see struct record */
+ * DISK_FROM, DISK_TO   only reads and writes that touch these bytes of the file count
+ * DISK_NTH     number of the first counted call per process that fails (default 1)
+ * DISK_TIMES   number of calls that fail (default: all after the first)
+ * DISK_RANK    rank in which calls fail (default: all ranks)
+ * DISK_TRACE   file to which all processes append records (struct record) */
+// clang-format on
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -34,7 +37,7 @@ enum { HANG = 10000, SPIN, SLOW }; // beside the values of errno
 
 enum target { OTHER, PART, GROWN, FILE_ITSELF, FOLDER };
 
-/* A call as it lies in the trace, in native byte order; of a write, its bytes follow. */
+/* A record of the trace, in native byte order; the bytes of a write follow it. */
 struct record {
     // w: wrote, t: truncated to `length`, r: renamed, s and S: a sync begins and has succeeded; of the file
     // itself also o: opened, i: asked for its state (stat), k: locked
@@ -55,7 +58,7 @@ static int64_t number(const char *name, int64_t otherwise)
     return value ? strtoll(value, NULL, 10) : otherwise;
 }
 
-// ---- which file ----
+// ---- the file of a call ----
 
 static enum target target_of_path(const char *path)
 {
@@ -87,7 +90,7 @@ static enum target target_of(int fd)
     return target_of_path(path);
 }
 
-// ---- what fails ----
+// ---- injected failures ----
 
 static int wanted_error(void)
 {
@@ -110,7 +113,7 @@ static bool in_this_rank(void)
     return wanted < 0 || wanted == (rank ? strtoll(rank, NULL, 10) : 0);
 }
 
-// Sets errno if so.
+// True if the call fails; errno is then set.
 static bool fails(const char *call, enum target target, int64_t offset, int64_t length)
 {
     static const char *const names[] = {"", "part", "grown", "file", "folder"};
@@ -140,7 +143,7 @@ static bool fails(const char *call, enum target target, int64_t offset, int64_t 
     return true;
 }
 
-// ---- what is written down ----
+// ---- the trace ----
 
 static void note(char kind, int64_t offset, int64_t length, const struct iovec *bytes, int count)
 {
@@ -161,11 +164,11 @@ static void note(char kind, int64_t offset, int64_t length, const struct iovec *
         left -= (int64_t)parts[used].iov_len;
     }
     if (syscall(SYS_writev, trace, parts, used) < 0)
-        abort(); // a trace with holes would prove nothing
+        abort(); // an incomplete trace would prove nothing
     errno = saved;
 }
 
-// ---- the calls ----
+// ---- replaced functions of libc ----
 
 static bool changes(enum target target)
 {
@@ -194,7 +197,7 @@ static ssize_t put_here(int fd, const struct iovec *parts, int count)
     return written;
 }
 
-// No name is read from the folder.
+// The program never reads names from the folder.
 static bool cannot_read(int fd, int64_t offset, const struct iovec *parts, int count)
 {
     int64_t length = 0;
@@ -318,7 +321,7 @@ int ftruncate64(int fd, off_t length)
     return ftruncate(fd, length);
 }
 
-// Allocated blocks read as zeros, like a hole.
+// Allocated blocks read as zeros, as holes do.
 int fallocate(int fd, int mode, off_t offset, off_t length)
 {
     if (fails("allocate", target_of(fd), offset, length))
@@ -345,7 +348,7 @@ static void count(char kind, enum target target)
         note(kind, 0, 0, NULL, 0);
 }
 
-// The path as it is, or below the working folder.
+// Returns the absolute path: `path` itself, or below the working folder.
 static enum target target_of_name(const char *name)
 {
     char path[PATH_MAX] = "";

@@ -1,7 +1,9 @@
-// Drives the store alone, for test_store_kill.py and for measuring:
-//   store_writer create FILE RUNS     a file of RUNS runs of the default model
-//   mpirun store_writer write FILE    writes everything that a sweep writes, run after run and round after
-//   round, until it is killed store_writer verify FILE
+// clang-format off
+// Calls the store without training, for test_store_kill.py and for measurements:
+//   store_writer create FILE RUNS     creates a file of RUNS runs of the default model
+//   mpirun store_writer write FILE    writes all data of a sweep, run by run, in rounds, until it is killed
+//   store_writer verify FILE
+// clang-format on
 #include "base/clock.h"
 #include "base/memory.h"
 #include "store/store.h"
@@ -96,7 +98,7 @@ static enum status write_run(struct store *store, int64_t run, int rank, float *
         }
     struct store_point curve[POINTS];
     for (int64_t point = 0; point < POINTS; point++) {
-        double x = (double)(run * POINTS + point); // the same in each round
+        double x = (double)(run * POINTS + point); // equal in all rounds
         curve[point] = (struct store_point){(double)point * 100, x, x / 2, x / 3};
     }
     if (rank == 0) {
@@ -119,8 +121,8 @@ static enum status write_run(struct store *store, int64_t run, int rank, float *
                            "test");
 }
 
-// Rank 0 alone writes rows, curves and models, so only its runs finish. The others write checkpoints of
-// theirs.
+// Only rank 0 writes rows, curves and models, so only its runs finish. The other ranks write checkpoints of
+// their runs.
 static enum status write_forever(const char *path, int rank, int ranks, int64_t runs)
 {
     struct store_model model = {0};
@@ -135,7 +137,7 @@ static enum status write_forever(const char *path, int rank, int ranks, int64_t 
             TRY(write_run(store, run, rank, state, count));
 }
 
-// The last rank finds no file; all must fail alike, with its message, and none may wait for ever.
+// The last rank finds no file. All ranks must fail with its message, and none may hang.
 static enum status disagree(const char *path, int rank, int ranks)
 {
     struct store *store = NULL;

@@ -31,7 +31,7 @@ int fixture_setup(void **state)
 int fixture_teardown(void **state)
 {
     if (H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL) != 0)
-        return -1; // the store left an id open
+        return -1; // the store left an HDF5 id open
     struct fixture *fixture = *state;
     static const char *const leftovers[] = {"", ".part", ".lock", ".other"};
     for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++) {
@@ -39,7 +39,7 @@ int fixture_teardown(void **state)
         unlink(path);
         free(path);
     }
-    int result = rmdir(fixture->directory); // fails if the store left anything else
+    int result = rmdir(fixture->directory); // fails if the store left another file
     free(fixture);
     return result;
 }
@@ -65,7 +65,7 @@ enum status fixture_create(const char *path, const char *sweep)
         texts[run] = memory_text(fixture_ids[run]);
     texts = column_add(&settings, "generator_hidden", COLUMN_LIST, "1", "widths")->texts;
     texts[0] = memory_text("5");
-    texts[1] = memory_text("8,8"); // the third stays NULL
+    texts[1] = memory_text("8,8"); // texts[2] stays NULL
     column_add(&settings, "seed", COLUMN_INT, "1", "seed")->ints[1] = FIXTURE_SEED;
     column_add(&settings, "learning_rate", COLUMN_REAL, "1", "rate")->reals[2] = 1e-3;
     const struct store_plan plan = {.sweep = sweep,

@@ -60,7 +60,7 @@ static const struct test_case set_shapes[] = {
       .outputs = 15,
       .heads = 2,
       .queries = 3},
-     37,
+     61,
      true},
 };
 

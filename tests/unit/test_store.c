@@ -1,4 +1,4 @@
-// A results file: made, read, written, refused.
+// Results files: creation, reading, writing, and the files that are refused.
 #include "base/memory.h"
 #include "store_fixture.h"
 
@@ -100,7 +100,7 @@ static void finish_two(const char *path)
     assert_status(store_close(&store), STATUS_OK);
 }
 
-// ---- making and reading ----
+// ---- creation and reading ----
 
 static void a_new_file_holds_the_plan(void **state)
 {
@@ -203,7 +203,7 @@ static void outcomes_show_while_a_run_goes_on(void **state)
     assert_status(store_write_outcome(store, 2, "steps_done", 17), STATUS_OK);
     assert_status(store_write_outcome(store, 2, "loss", 0.25), STATUS_OK);
     assert_status(store_write_outcome(store, 2, "los", 0.25), STATUS_INTERNAL);
-    struct store_view *view = view_of(path); // while it is open for writing
+    struct store_view *view = view_of(path); // the writer still has the file open
     assert_int_equal(view->status[2], RUN_RUNNING);
     assert_int_equal(int_of(view, "steps_done", 2), 17);
     assert_true(real_of(view, "loss", 2) == 0.25);
@@ -217,7 +217,8 @@ static void a_long_message_is_cut_between_characters(void **state)
     const char *path = path_of(state);
     char message[STORE_MESSAGE_LENGTH + 10];
     memset(message, 'm', sizeof message);
-    memcpy(message + STORE_MESSAGE_LENGTH - 2, "\xc3\xa4", 2); // its second byte would be the zero's
+    memcpy(message + STORE_MESSAGE_LENGTH - 2, "\xc3\xa4",
+           2); // the cut falls between the two bytes of one character
     message[sizeof message - 1] = '\0';
     assert_status(fixture_create(path, ""), STATUS_OK);
     struct store *store = open_alone(path);
@@ -231,7 +232,7 @@ static void a_long_message_is_cut_between_characters(void **state)
     assert_verified(path);
 }
 
-// Any change of metadata while others write would be the end of the file.
+// Only raw data may change after creation: metadata written while other ranks write would destroy the file.
 static void opening_and_closing_changes_no_byte(void **state)
 {
     const char *path = path_of(state);
@@ -316,7 +317,7 @@ static void other_hdf5_files_are_refused(void **state)
     assert_refused(path, "is not a weightsweep results file (no attribute `schema_version`)");
     write_foreign_file(path, 3);
     assert_refused(path, "schema version 3");
-    write_foreign_file(path, 2); // claims to be ours, and holds nothing
+    write_foreign_file(path, 2); // has the schema version of a results file and no content
     assert_refused(path, "is damaged");
 }
 
@@ -367,7 +368,7 @@ static void every_flipped_bit_is_found(void **state)
     assert_status(fixture_create(path, "name: flip-the-sweep\n"), STATUS_OK);
     finish_two(path);
     flip_is_found(path, "flip-the-sweep", 14, 3, "settings do not match");
-    char stored[20] = {12}; // in HDF5's text heap a text follows its length of 8 bytes
+    char stored[20] = {12}; // HDF5's heap stores a text's length in 8 bytes before the text
     memcpy(stored + 8, fixture_ids[1], 12);
     flip_is_found(path, stored, sizeof stored, 19, "settings do not match");
     flip_is_found(path, &(int64_t){FIXTURE_SEED}, 8, 0, "settings do not match");
@@ -379,7 +380,7 @@ static void every_flipped_bit_is_found(void **state)
     flip_is_found(path, &(double){1e30}, 8, 5, "run 00000000000b: its curves do not match");
     flip_is_found(path, parameters, 8, 2, "run 00000000000a: its model does not match");
     long status = find_bytes(path, (const uint8_t[]){RUN_DONE, RUN_DIVERGED, RUN_PENDING, 144, 1},
-                             5); // then steps_done, 400
+                             5); // steps_done, 400, follows
     flip(path, status, RUN_DONE ^ RUN_FAILED);
     assert_fault(path, "run 00000000000a: its row does not match");
     flip(path, status, RUN_DONE ^ RUN_FAILED);
@@ -389,7 +390,7 @@ static void every_flipped_bit_is_found(void **state)
     assert_verified(path);
 }
 
-// Another program may add to the file, and HDF5 moves metadata when it does so.
+// Another program may add objects to the file; HDF5 then moves metadata.
 static void additions_are_foreign(void **state)
 {
     const char *path = path_of(state), *note = "mine";
@@ -405,7 +406,8 @@ static void additions_are_foreign(void **state)
         assert_true(H5Awrite(attribute, text, &note) >= 0);
         H5Aclose(attribute);
     }
-    assert_true(H5Ocopy(file, "r2", file, "copy", H5P_DEFAULT, H5P_DEFAULT) >= 0); // with `role` and all
+    assert_true(H5Ocopy(file, "r2", file, "copy", H5P_DEFAULT, H5P_DEFAULT) >=
+                0); // the copy has the attribute `role` too
     assert_true(H5Lcreate_soft("nowhere", file, "link", H5P_DEFAULT, H5P_DEFAULT) >= 0);
     H5Tclose(text);
     H5Sclose(space);
@@ -431,9 +433,9 @@ static void all_faults_are_listed(void **state)
     assert_message("\n  run 00000000000b: its row");
 }
 
-// ---- the machine's limits ----
+// ---- limits of the file system ----
 
-// In a process of its own: what cannot be written at all HDF5 cannot close either.
+// Runs in a child process: HDF5 cannot close a file whose data cannot be written.
 static void create_with_small_limit(const char *path)
 {
     signal(SIGXFSZ, SIG_IGN);
@@ -461,7 +463,7 @@ static void a_file_that_cannot_be_made_leaves_nothing(void **state)
     assert_int_equal(access(fixture->path, F_OK), -1);
 }
 
-// Writes until nothing fits any more.
+// Fills the file system.
 static void fill_disk(const char *path)
 {
     static const char zeros[4096];
@@ -480,7 +482,7 @@ static void a_full_disk_is_said_and_survived(void **state)
     memset(payload, 'p', sizeof payload);
     const struct store_segment segment = {payload, sizeof payload};
     if (mount("tmpfs", fixture->directory, "tmpfs", 0, "size=2m") != 0)
-        skip(); // only root may
+        skip(); // only root can mount a file system
     snprintf(path, sizeof path, "%s/r.h5", fixture->directory);
     snprintf(filler, sizeof filler, "%s/filler", fixture->directory);
 

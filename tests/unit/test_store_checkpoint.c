@@ -1,5 +1,5 @@
-// Two slots a run: the newest whole one is read, whatever a kill or a bad disk did, and verify tells the two
-// apart.
+// Two checkpoint slots per run: readers take the newest whole slot after a kill or a disk error, and verify
+// distinguishes the two causes.
 #include "base/hash.h"
 #include "store/checkpoint.h"
 #include "store_fixture.h"
@@ -14,7 +14,7 @@
 
 enum { SCALARS = 24 };
 
-// A checkpoint in two pieces, every byte of which tells its step.
+// Writes a checkpoint of two parts in which every byte encodes the step.
 struct payload {
     char scalars[SCALARS], rest[PAYLOAD - SCALARS];
 };
@@ -50,7 +50,7 @@ static void write_step(int64_t run, int step)
     assert_status(store_write_checkpoint(store, run, step, segments, 2, NULL, 0), STATUS_OK);
 }
 
-// The step of the newest whole checkpoint, 0 if there is none.
+// Returns the step of the newest whole checkpoint, 0 if there is none.
 static int read_step(int64_t run)
 {
     struct payload payload, expected;
@@ -81,7 +81,7 @@ static void assert_fault(const char *path, const char *text)
     assert_message(text);
 }
 
-// Where the payload of the slot is that holds this step.
+// Returns the offset of the payload of the slot that holds `step`.
 static long payload_of(const char *path, int step)
 {
     char bytes[PAYLOAD];
@@ -107,12 +107,12 @@ static void the_newest_is_read(void **state)
         assert_int_equal(read_step(1), step);
         assert_verified(path_of(state));
     }
-    write_step(2, 77); // another run in between
+    write_step(2, 77); // another run writes between the two
     write_step(1, 6);
     assert_int_equal(read_step(2), 77);
     assert_int_equal(read_step(1), 6);
     assert_int_equal(read_step(0), 0);
-    payload_of(path_of(state), 5); // the one before is still there
+    payload_of(path_of(state), 5); // the previous checkpoint is still there
 }
 
 static void another_process_goes_on(void **state)
@@ -121,7 +121,7 @@ static void another_process_goes_on(void **state)
     write_step(1, 2);
     assert_status(store_close(&store), STATUS_OK);
     assert_status(store_open(path_of(state), MPI_COMM_SELF, &store), STATUS_OK);
-    write_step(1, 3); // without reading first
+    write_step(1, 3); // no read before the write
     assert_int_equal(read_step(1), 3);
     payload_of(path_of(state), 2);
 }
@@ -135,13 +135,13 @@ static void slots_start_on_blocks(void **state)
     assert_int_equal(second - first, slot_bytes(PAYLOAD + POINTS * sizeof(struct store_point)));
 }
 
-// ---- what a kill leaves ----
+// ---- slots after a kill ----
 
 static void a_first_checkpoint_torn_is_none(void **state)
 {
     write_step(0, 1);
     long header = payload_of(path_of(state), 1) - SLOT_BLOCK;
-    FILE *stream = fopen(path_of(state), "r+b"); // killed before the header was written
+    FILE *stream = fopen(path_of(state), "r+b"); // a kill before the header is written
     assert_non_null(stream);
     fseek(stream, header, SEEK_SET);
     for (int i = 0; i < SLOT_BLOCK; i++)
@@ -156,15 +156,15 @@ static void a_later_one_torn_leaves_the_one_before(void **state)
     write_step(0, 1);
     write_step(0, 2);
     flip(path_of(state), payload_of(path_of(state), 1) + 5000,
-         0xff); // killed while the third overwrote the first
+         0xff); // a kill while the third checkpoint overwrites the first
     assert_verified(path_of(state));
     assert_int_equal(read_step(0), 2);
     write_step(0, 3);
     assert_int_equal(read_step(0), 3);
-    payload_of(path_of(state), 2); // the third went over the torn one
+    payload_of(path_of(state), 2); // the third checkpoint replaced the torn one
 }
 
-// ---- what only a bad disk leaves ----
+// ---- slots after a disk error ----
 
 static void a_damaged_newest_is_a_fault_and_falls_back(void **state)
 {
@@ -173,10 +173,10 @@ static void a_damaged_newest_is_a_fault_and_falls_back(void **state)
     flip(path_of(state), payload_of(path_of(state), 2) + PAYLOAD - 1, 1);
     assert_fault(path_of(state), "run 00000000000a: its newest checkpoint does not match its checksum");
     assert_int_equal(read_step(0), 1);
-    assert_verified(path_of(state)); // given up: the file is as if it had never been
+    assert_verified(path_of(state)); // the slot is empty: the file is as before the checkpoint
     write_step(0, 3);
     assert_int_equal(read_step(0), 3);
-    payload_of(path_of(state), 1); // the third went over the damaged one
+    payload_of(path_of(state), 1); // the third checkpoint replaced the damaged one
 }
 
 static void a_damaged_header_is_a_fault_and_falls_back(void **state)
@@ -227,8 +227,8 @@ static void test_kill_loses_no_point_of_checkpoint(void **state)
     bool found;
     for (int i = 0; i < POINTS; i++)
         curve[i] = (struct store_point){100 * (i + 1), 0.5, 0.25 * i, i};
-    write_curve(
-        1, 3, curve); // of these, rank 0 has written the first alone, and one of a step after the checkpoint
+    write_curve(1, 3,
+                curve); // rank 0 has written only the first of these, and one of a step after the checkpoint
     assert_status(store_write_curve_point(store, 1, 0, &curve[0]), STATUS_OK);
     assert_status(store_write_curve_point(store, 1, 3, &curve[3]), STATUS_OK);
     assert_verified(path_of(state));
@@ -246,7 +246,7 @@ static void test_kill_loses_no_point_of_checkpoint(void **state)
     assert_int_equal(steps[3], -1);
     assert_verified(path_of(state));
 
-    curve[1].r2 = 1e30; // neither the checkpoint's nor NaN
+    curve[1].r2 = 1e30; // neither the checkpoint's value nor NaN
     assert_status(store_write_curve_point(store, 1, 1, &curve[1]), STATUS_OK);
     assert_fault(path_of(state), "run 00000000000b: its curves differ from those of its newest checkpoint");
 }

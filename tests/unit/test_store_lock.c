@@ -27,7 +27,7 @@ static bool lock_file_exists(const char *path)
     return exists;
 }
 
-// A process that holds the lock until it is killed.
+// Starts a process that holds the lock until it is killed.
 static pid_t start_holder(const char *path)
 {
     int ready[2], lock;
@@ -52,7 +52,8 @@ static void it_is_held_until_released(void **state)
     assert_false(store_lock_held(path_of(state)));
     assert_status(store_lock_acquire(path_of(state), &lock), STATUS_OK);
     assert_true(store_lock_held(path_of(state)));
-    assert_status(store_lock_acquire(path_of(state), &second), STATUS_RESULTS); // not even within one process
+    assert_status(store_lock_acquire(path_of(state), &second),
+                  STATUS_RESULTS); // also refused within one process
     assert_int_equal(second, -1);
     assert_true(store_lock_held(path_of(state)));
     store_lock_release(path_of(state), &lock);
@@ -82,8 +83,8 @@ static void another_process_is_refused_until_the_holder_dies(void **state)
     assert_false(lock_file_exists(path_of(state)));
 }
 
-// A rank that outlives its launcher for a moment: the holder's own child becomes the holder, and loses its
-// parent.
+// A rank may outlive its launcher for a moment: here a child of the holder inherits the lock, and its parent
+// ends.
 static void start_orphan(const char *path, useconds_t lives)
 {
     int ready[2], lock;
@@ -114,7 +115,7 @@ static void a_dying_rank_is_waited_for(void **state)
     store_lock_release(path_of(state), &lock);
 }
 
-// Adds one to the number in the file, so slowly that two at a time would lose some.
+// Increments the number in the file, slowly: two processes at a time would lose increments.
 static void count_up(int fd)
 {
     int count = 0;
@@ -126,7 +127,8 @@ static void count_up(int fd)
         _exit(1);
 }
 
-// Released locks are removed while others are about to take them: still only one has it at a time.
+// Released lock files are removed while other processes are about to lock them. Still, one process at a time
+// holds the lock.
 static void many_take_turns(void **state)
 {
     enum { PROCESSES = 4, TURNS = 100 };
