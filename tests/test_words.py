@@ -2,6 +2,7 @@
 within the limit of the code. Each expression has an example that it must find. Fix a hit by naming the thing: see CONTRIBUTING.md."""
 
 import ast
+import functools
 import io
 import re
 import tokenize
@@ -86,17 +87,19 @@ def page_prose(text: str) -> Iterator[tuple[int, str]]:
         number += len(lines) + 1
 
 
-def prose(path: Path) -> Iterator[tuple[int, str]]:
+@functools.cache
+def prose(path: Path) -> tuple[tuple[int, str], ...]:
     text = path.read_text(encoding="utf-8")
     if path.suffix in (".c", ".h"):
-        return c_prose(text)
+        return tuple(c_prose(text))
     if path.suffix == ".md":
-        return page_prose(text)
+        return tuple(page_prose(text))
     if path.suffix == ".py" or text.startswith("#!/usr/bin/env python3"):
-        return python_prose(text)
-    return shell_prose(text)
+        return tuple(python_prose(text))
+    return tuple(shell_prose(text))
 
 
+@functools.cache
 def files() -> list[Path]:
     found = [path for folder in ("src", "jobs", "tests", "analysis/weightsweep") for path in (HOME / folder).rglob("*") if path.is_file()]
     pages = [HOME / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "sweeps/README.md", "analysis/FINDINGS.md", "analysis/RESULTS.md")]
