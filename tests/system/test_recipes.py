@@ -17,7 +17,7 @@ Edits = list[tuple[str, str, str]]  # file, text in it, text inserted before tha
 POOLING: Edits = [  # root: the sum divided by the square root of the number of pairs
     ("src/spec/model_spec.h", '    POOLING(MAX, "max",', '    POOLING(ROOT, "root", root, POOLS_HIDDEN, 1) \\\n'),
     ("CMakeLists.txt", "model/pooling_mean.c", "model/pooling_root.c "),
-    ("tests/unit/reference.c", "        case POOLING_MAX:", "        case POOLING_ROOT:\n            pooled[j] = sum / sqrt(n);\n            break;\n"),
+    ("tests/unit/reference.c", "case POOLING_MAX:", "case POOLING_ROOT:\n            pooled[j] = sum / sqrt(n);\n            break;\n"),
     ("analysis/weightsweep/torch_models.py", '    "max": lambda', '    "root": lambda embeddings: embeddings.sum(1) / embeddings.shape[1] ** 0.5,\n'),
 ]
 POOLING_FILE = [  # changes of pooling_mean.c
@@ -28,8 +28,8 @@ POOLING_FILE = [  # changes of pooling_mean.c
 ]
 MODEL: Edits = [  # straight: the linear model by another name
     ("src/spec/model_spec.h", '    MODEL(DEEP_SETS, "deep-sets",', '    MODEL(STRAIGHT, "straight", flat, false, linear_tensors) \\\n'),
-    ("tests/unit/reference.c", "        case MODEL_LINEAR:", "        case MODEL_STRAIGHT:\n"),
-    ("analysis/weightsweep/torch_models.py", '"deep-sets": DeepSets', '"straight": Linear, '),
+    ("tests/unit/reference.c", "case MODEL_LINEAR:", "case MODEL_STRAIGHT:\n"),
+    ("analysis/weightsweep/torch_models.py", '"deep-sets": ', '"straight": Linear, '),
 ]
 DOUBLE_LOSS = """static void double_loss(struct task *task, const float *output, float scale)
 {
