@@ -52,7 +52,7 @@ static int draw_equations(const struct task_spec *spec, int64_t seed, int64_t st
 {
     const struct random_stream stream = {seed, RANDOM_TRAIN_EQUATIONS, step};
     int min = spec->equation_range.width[0], max = spec->equation_range.width[1];
-    float uniform; // in (-1, 1)
+    float uniform = 0; // in (-1, 1)
     random_uniform(&uniform, &stream, 0, 1);
     return min + (int)((0.5 + 0.5 * (double)uniform) * (max - min + 1));
 }
