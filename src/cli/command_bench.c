@@ -95,11 +95,6 @@ static void line_end(struct line *line)
     text_free(&line->table);
 }
 
-static const char *library_name(enum gemm_library library)
-{
-    return library == GEMM_ONEDNN ? "oneDNN" : "OpenBLAS";
-}
-
 struct bench {
     MPI_Comm comm;
     struct line line;
@@ -115,7 +110,8 @@ static void show_machine(struct bench *bench)
     struct line *line = &bench->line;
     line_begin(line, "machine");
     line_text(line, "cpu", numerics_processor());
-    line_text(line, "arithmetic", numerics_name());
+    line_text(line, "arithmetic", numerics_name(PRECISION_FP32));
+    line_text(line, "arithmetic_bf16", numerics_name(PRECISION_BF16));
     line_int(line, "ranks", bench->ranks);
     line_int(line, "threads", 1);
     if (numerics_forced_kernel())
@@ -125,8 +121,7 @@ static void show_machine(struct bench *bench)
 
 // ---- matrix products ----
 
-static const char *const product_names[] = {
-    [BENCH_PACKED] = "A B, B packed", [BENCH_PLAIN] = "A B", [BENCH_ADDED] = "C + A B"};
+static const char *const product_names[] = {[BENCH_PACKED] = "A B, B packed", [BENCH_GRADIENT] = "C + A^T B"};
 
 static enum status measure_gemm(struct bench *bench, enum precision precision, const struct bench_gemm *shape)
 {
@@ -137,7 +132,7 @@ static enum status measure_gemm(struct bench *bench, enum precision precision, c
     struct line *line = &bench->line;
     line_begin(line, "gemm");
     line_text(line, "precision", settings_choice(SETTING_PRECISION, (int)precision));
-    line_text(line, "library", library_name(gemm_library(precision)));
+    line_text(line, "library", gemm_library_name(gemm_library(precision)));
     line_text(line, "kernel", gemm_name(precision));
     line_int(line, "m", shape->m);
     line_int(line, "n", shape->n);
@@ -154,10 +149,8 @@ static enum status measure_tile(struct bench *bench, enum precision precision, c
 {
     int pairs = model_tile_sets(model, 64) * model->pairs, rows = model_round_rows(pairs, precision);
     int in = model->encoder.width[0], out = model->encoder.width[1];
-    const struct bench_gemm back = {BENCH_PACKED, rows, in, out}, transposed = {BENCH_PLAIN, in, rows, out};
-    const struct bench_gemm shapes[] = {{BENCH_PACKED, pairs, out, in},
-                                        model_transposes_gradient(model) ? transposed : back,
-                                        {BENCH_ADDED, out, in, rows}};
+    const struct bench_gemm shapes[] = {
+        {BENCH_PACKED, pairs, out, in}, {BENCH_PACKED, rows, in, out}, {BENCH_GRADIENT, out, in, rows}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         TRY(measure_gemm(bench, precision, &shapes[i]));
     return STATUS_OK;
@@ -173,7 +166,7 @@ static enum status measure_products(struct bench *bench, const struct sweep *swe
                 continue; // one run per set of shapes
             model.precision = (enum precision)precision;
             TRY(measure_tile(bench, (enum precision)precision, &model));
-            if (chosen == GEMM_ONEDNN && precision == PRECISION_FP32) { // the other library, for comparison
+            if (precision == PRECISION_FP32) { // for comparison
                 gemm_use(PRECISION_FP32, GEMM_OPENBLAS);
                 enum status status = measure_tile(bench, PRECISION_FP32, &model);
                 gemm_use(PRECISION_FP32, chosen);
@@ -351,6 +344,6 @@ enum status command_bench(const struct command *command, int argc, char **argv)
     if (bench.ranks > 16 || (bench.ranks & (bench.ranks - 1)) != 0)
         FAIL(STATUS_USAGE, "bench: %d ranks; expected 1, 2, 4, 8 or 16, which share the 16 shards of a step",
              bench.ranks);
-    gemm_setup();
+    TRY(numerics_setup());
     return measure_all(&bench, asked.quick);
 }

@@ -2,7 +2,6 @@
 #include "cli/options.h"
 #include "driver/versions.h"
 #include "kernel/gemm.h"
-#include "kernel/numerics.h"
 
 const struct usage info_usage = {.name = "info",
                                  .summary = "print versions, processor and libraries",
@@ -27,11 +26,5 @@ enum status command_info(const struct command *command, int argc, char **argv)
     if (gemm_bf16_fallback_reason())
         fprintf(command->out, "%-14s emulated in fp32, same rounding but slower: %s\n", "bf16",
                 gemm_bf16_fallback_reason());
-    if (numerics_forced_kernel())
-        fprintf(
-            command->out,
-            "%-14s OPENBLAS_CORETYPE=%s selects OpenBLAS's kernel; without it the library selects one for "
-            "the processor, which is often faster\n",
-            "forced", numerics_forced_kernel());
     return STATUS_OK;
 }

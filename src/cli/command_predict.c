@@ -3,10 +3,10 @@
 #include "cli/prediction.h"
 #include "driver/probe_file.h"
 #include "driver/results_view.h"
-#include "kernel/gemm.h"
-#include "kernel/lanes.h"
+#include "kernel/numerics.h"
 #include "model/model.h"
 #include "spec/batch_workspace.h"
+#include "spec/buffer_sizes.h"
 #include "sweep/sweep.h"
 #include "task/generator.h"
 #include "task/task.h"
@@ -312,7 +312,7 @@ enum status command_predict(const struct command *command, int argc, char **argv
         FAIL(STATUS_USAGE, "predict: expected --%s; see `weightsweep predict --help`",
              asked.run ? "pairs PAIRS.csv" : "run RUN");
     TRY(probe_file_open(asked.results, PROBE_ALL, &view));
-    gemm_setup();
+    TRY_DONE(numerics_setup());
     TRY_DONE(read_sweep(view, &sweep));
     TRY_DONE(predict(command, &asked, view, sweep));
 done:

@@ -82,20 +82,24 @@ static enum status share_sweep(struct run_options *options, MPI_Comm comm, enum 
 }
 
 // Refuses ranks with different numerics: the sums of their shards would have other bits. Collective.
-static enum status check_numerics(MPI_Comm comm, bool other_numerics)
+static enum status check_numerics(const struct sweep *sweep, MPI_Comm comm)
 {
-    char first[256];
     int rank;
-    MPI_Comm_rank(comm, &rank);
-    snprintf(first, sizeof first, "%s", numerics_name());
-    MPI_Bcast(first, sizeof first, MPI_CHAR, 0, comm);
     enum status status = STATUS_OK;
-    if (!other_numerics && strcmp(first, numerics_name()) != 0)
-        status = status_fail(
-            STATUS_RESULTS, __FILE__, __LINE__,
-            "the ranks of this job compute with different numerics (rank 0: %s; rank %d: %s), so the bits "
-            "would differ; use nodes of one kind, or mix them with --allow-other-arithmetic",
-            first, rank, numerics_name());
+    MPI_Comm_rank(comm, &rank);
+    for (int i = 0; i < 2; i++) {
+        const char *own = numerics_name((enum precision)i);
+        char first[256];
+        snprintf(first, sizeof first, "%s", own);
+        MPI_Bcast(first, sizeof first, MPI_CHAR, 0, comm);
+        if (results_has_precision(sweep, (enum precision)i) && strcmp(first, own) != 0)
+            status =
+                status_fail(STATUS_RESULTS, __FILE__, __LINE__,
+                            "the ranks of this job compute with different numerics (rank 0: %s; rank %d: "
+                            "%s), so the bits "
+                            "would differ; use nodes of one kind, or mix them with --allow-other-arithmetic",
+                            first, rank, own);
+    }
     return agree(status, comm);
 }
 
@@ -382,8 +386,10 @@ enum status command_run(const struct command *command, int argc, char **argv)
     TRY_DONE(share_sweep(&options, parallel.comm, status, &sweep));
     if (command->rank == 0 && options.progress != PROGRESS_NONE)
         fputs(sweep->notes, command->err);
-    gemm_setup();
-    TRY_DONE(check_numerics(parallel.comm, options.other_numerics));
+    TRY_DONE(agree(numerics_setup(), parallel.comm));
+    gemm_use(PRECISION_FP32, options.gemm);
+    if (!options.other_numerics)
+        TRY_DONE(check_numerics(sweep, parallel.comm));
     status = with_file(&parallel, &options, sweep);
 done:
     sweep_destroy(&sweep);

@@ -41,6 +41,15 @@ static enum status parse_progress(const char *text, void *target)
     return progress_kind_of(text, target);
 }
 
+static enum status parse_gemm(const char *text, void *target)
+{
+    bool portable = strcmp(text, "portable") == 0;
+    if (!portable && strcmp(text, "openblas") != 0)
+        FAIL(STATUS_USAGE, "--gemm %s: expected `portable` or `openblas`", text);
+    *(enum gemm_library *)target = portable ? GEMM_PORTABLE : GEMM_OPENBLAS;
+    return STATUS_OK;
+}
+
 static enum status parse_quiet(const char *text, void *target)
 {
     (void)text;
@@ -73,8 +82,12 @@ static const struct option option_table[] = {
      "machine, such as missing memory",
      option_flag, TARGET(retry)},
     {0, "allow-other-arithmetic", NULL,
-     "continue a file that another GEMM library, kernel or processor began", option_flag,
+     "continue a file that another GEMM library began, or, in bf16, another kernel or processor", option_flag,
      TARGET(other_numerics)},
+    {0, "gemm", "portable|openblas",
+     "matrix products in fp32: the program's own, with the same bits on every processor, or OpenBLAS's "
+     "(portable)",
+     parse_gemm, TARGET(gemm)},
     {0, "progress", "auto|live|lines|none",
      "progress on standard error; auto: live on a terminal, else lines (auto)", parse_progress,
      TARGET(progress)},

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "cli/options.h"
 #include "driver/progress.h"
+#include "kernel/gemm.h"
 
 #include <stdbool.h>
 
@@ -17,6 +18,7 @@ struct run_options {
     double time_limit;          // seconds; INFINITY: none
     double checkpoint_every;    // seconds
     bool grow, retry, other_numerics;
+    enum gemm_library gemm; // of fp32
     enum progress_kind progress;
 };
 

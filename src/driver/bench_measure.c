@@ -80,10 +80,20 @@ static void multiply(void *context)
 {
     const struct product *p = context;
     const struct bench_gemm *s = p->shape;
-    if (s->kind == BENCH_PACKED)
-        gemm_packed(p->types, s->m, s->n, s->k, p->a, s->k, p->packed, p->c, s->n);
-    else
-        gemm_nn(p->types, s->m, s->n, s->k, p->a, s->k, p->b, s->n, p->c, s->n, s->kind == BENCH_ADDED);
+    bool gradient = s->kind == BENCH_GRADIENT;
+    gemm_multiply(&(struct gemm){.types = p->types,
+                                 .m = s->m,
+                                 .n = s->n,
+                                 .k = s->k,
+                                 .lda = gradient ? s->m : s->k,
+                                 .ldb = s->n,
+                                 .ldc = s->n,
+                                 .a_transposed = gradient,
+                                 .a = p->a,
+                                 .b = p->b,
+                                 .packed = gradient ? NULL : p->packed,
+                                 .c = p->c,
+                                 .add = gradient});
 }
 
 enum status bench_gemm(enum precision precision, const struct bench_gemm *shape, double seconds, double *each)
@@ -91,7 +101,7 @@ enum status bench_gemm(enum precision precision, const struct bench_gemm *shape,
     size_t m = (size_t)shape->m, n = (size_t)shape->n, k = (size_t)shape->k;
     struct product product = {.shape = shape, .types = GEMM_FP32};
     if (precision == PRECISION_BF16)
-        product.types = shape->kind == BENCH_ADDED ? GEMM_BF16_FP32 : GEMM_BF16;
+        product.types = shape->kind == BENCH_GRADIENT ? GEMM_BF16_FP32 : GEMM_BF16;
     enum status status = STATUS_OK;
     TRY_DONE(random_values(m * k, precision, &product.a));
     TRY_DONE(random_values(k * n, precision, &product.b));

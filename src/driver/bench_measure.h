@@ -7,10 +7,11 @@
 #include "sweep/sweep.h"
 #include "train/train.h"
 
-/* Variants of a GEMM in the training step: packed B, plain, or plain and added to C. */
-enum bench_kind { BENCH_PACKED, BENCH_PLAIN, BENCH_ADDED };
+/* Variants of a GEMM in the training step: C = A B with a packed weight B, or C += A^T B, the gradient of a
+ * weight. */
+enum bench_kind { BENCH_PACKED, BENCH_GRADIENT };
 
-/* C [m, n] = A [m, k] B [k, n]. */
+/* C [m, n] from k products per element. */
 struct bench_gemm {
     enum bench_kind kind;
     int m, n, k;

@@ -188,20 +188,29 @@ static enum status check_continuable(const struct store_view *view)
     return STATUS_OK;
 }
 
-static enum status check_numerics(const struct store_view *view, bool same_numerics)
+bool results_has_precision(const struct sweep *sweep, enum precision precision)
 {
-    char *begun_with = versions_find(view->versions, "arithmetic");
-    bool same = strcmp(begun_with, numerics_name()) == 0;
-    if (same || !same_numerics) {
+    for (int64_t run = 0; run < sweep->runs; run++)
+        if (sweep->run[run].model.precision == precision)
+            return true;
+    return false;
+}
+
+static enum status check_numerics(const struct store_view *view, const struct sweep *sweep)
+{
+    enum status status = STATUS_OK;
+    for (int i = 0; i < 2 && status == STATUS_OK; i++) {
+        enum precision precision = (enum precision)i;
+        const char *here = numerics_name(precision);
+        char *begun_with = versions_find(view->versions, versions_numerics(precision));
+        if (results_has_precision(sweep, precision) && strcmp(begun_with, here) != 0)
+            status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
+                                 "%s was computed with other numerics (%s; here it is %s), so the "
+                                 "bits would differ; run with those again, or mix them with "
+                                 "--allow-other-arithmetic",
+                                 view->path, begun_with, here);
         free(begun_with);
-        return STATUS_OK;
     }
-    enum status status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
-                                     "%s was computed with other numerics (%s; here it is %s), so the "
-                                     "bits would differ; run on such a machine again, or mix them with "
-                                     "--allow-other-arithmetic",
-                                     view->path, begun_with, numerics_name());
-    free(begun_with);
     return status;
 }
 
@@ -210,7 +219,7 @@ enum status results_check(const struct store_view *view, const struct sweep *swe
     TRY(check_continuable(view));
     if (!results_same_sweep(view, sweep))
         return refuse_sweep(view, sweep);
-    return check_numerics(view, same_numerics);
+    return same_numerics ? check_numerics(view, sweep) : STATUS_OK;
 }
 
 enum status results_check_extension(const struct store_view *view, const struct sweep *sweep,
@@ -221,7 +230,9 @@ enum status results_check_extension(const struct store_view *view, const struct 
     bool same = strcmp(name, ours) == 0;
     free(name);
     free(ours);
-    return same ? check_numerics(view, same_numerics) : refuse_sweep(view, sweep);
+    if (!same)
+        return refuse_sweep(view, sweep);
+    return same_numerics ? check_numerics(view, sweep) : STATUS_OK;
 }
 
 // ---- checkpoints and rows ----
@@ -336,7 +347,8 @@ enum status results_finish(struct store *store, const struct sweep *sweep,
     int64_t model_checksum = -1;
     enum status status = end == TRAIN_DONE ? write_model(store, sweep, run, &model_checksum) : STATUS_OK;
     if (status == STATUS_OK)
-        status = store_write_row(store, run, run_state, values, model_checksum, message, numerics_name());
+        status = store_write_row(store, run, run_state, values, model_checksum, message,
+                                 numerics_name(sweep->run[run].model.precision));
     free(values);
     return status;
 }

@@ -38,6 +38,9 @@ bool results_same_sweep(const struct store_view *view, const struct sweep *sweep
 enum status results_check_extension(const struct store_view *view, const struct sweep *sweep,
                                     bool same_numerics);
 
+/* Whether any run of the sweep computes in `precision`. */
+bool results_has_precision(const struct sweep *sweep, enum precision precision);
+
 /* Read and write a checkpoint: the state of a run and its curve. For reading, curve is [store_points] or
  * NULL; for writing, [state->scalars.points]. *found is false if the run has no valid checkpoint. */
 enum status results_load(struct store *store, int64_t run, struct train_state *state,

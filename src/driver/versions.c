@@ -13,7 +13,7 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { VERSIONS = 8 };
+enum { VERSIONS = 9 };
 
 struct version {
     const char *key, *name;
@@ -30,11 +30,19 @@ static char *mpi_version(void)
     return memory_text(version);
 }
 
+const char *versions_numerics(enum precision precision)
+{
+    return precision == PRECISION_FP32 ? "arithmetic" : "arithmetic_bf16";
+}
+
 static void collect(struct version version[VERSIONS])
 {
     int i = 0;
     version[i++] = (struct version){"weightsweep", "weightsweep", memory_text(versions_program())};
-    version[i++] = (struct version){"arithmetic", "arithmetic", memory_text(numerics_name())};
+    version[i++] = (struct version){versions_numerics(PRECISION_FP32), "arithmetic",
+                                    memory_text(numerics_name(PRECISION_FP32))};
+    version[i++] = (struct version){versions_numerics(PRECISION_BF16), "in bf16",
+                                    memory_text(numerics_name(PRECISION_BF16))};
     version[i++] = (struct version){"processor", "processor", memory_text(numerics_processor())};
     version[i++] = (struct version){"gemm", "gemm libraries", memory_text(gemm_libraries())};
     version[i++] = (struct version){"flags", "compiled with", memory_text(COMPILER_FLAGS)};

@@ -7,36 +7,30 @@
 #ifndef KERNEL_ATTENTION_POOLING_H
 #define KERNEL_ATTENTION_POOLING_H
 
-#include "kernel/lanes.h"
+#include "base/precision.h"
+#include "kernel/simd_set.h"
 
 #include <stddef.h>
 
 /* Replaces h by relu(h + b). weights = softmax over the pairs of v . h, zero in the padding; pooled = sum
- * over the pairs of weight * h. signs (fp32 only; or NULL): bit p % 32 of word p / 32 is set if h is positive
- * at pair p.
+ * over the pairs of weight * h.
  *
  * h [sets, pairs, stride] in `precision`, b [stride] (padding zero), v [queries, stride],
- * weights [sets, queries, w], pooled [sets, queries, stride], signs [sets, sum_pooling_words(pairs), stride],
+ * weights [sets, queries, w], pooled [sets, queries, stride],
  * scratch [attention_pooling_scratch] */
-void attention_pooling_forward(float *pooled, float *weights, uint32_t *signs, void *h, const float *b,
-                               const float *v, int sets, int pairs, int queries, int stride, float *scratch,
-                               enum precision precision);
+SIMD_FUNCTION(void, attention_pooling_forward, float *pooled, float *weights, void *h, const float *b,
+              const float *v, int sets, int pairs, int queries, int stride, float *scratch,
+              enum precision precision);
+#define attention_pooling_forward SIMD_CHOOSE(attention_pooling_forward)
 
 /* dz = the gradient at h where h is positive, else 0; db += the sum of dz over all pairs; dv += the gradient
  * at v.
  *
  * dz [sets, pairs, stride] in `precision`, db [stride], dv [queries, stride],
  * dpooled [sets, queries, stride] */
-void attention_pooling_backward(void *dz, float *db, float *dv, const float *dpooled, const float *pooled,
-                                const float *weights, const void *h, const float *v, int sets, int pairs,
-                                int queries, int stride, float *scratch, enum precision precision);
-
-/* attention_pooling_backward in fp32 with dz transposed.
- * dz [width, ld]: the pairs of all sets one after the other, then zeros; its buffer has SUM_POOLING_WORD more
- * elements */
-void attention_pooling_backward_transposed(float *dz, float *db, float *dv, const float *dpooled,
-                                           const float *pooled, const float *weights, const uint32_t *signs,
-                                           const float *h, const float *v, int sets, int pairs, int queries,
-                                           int stride, int width, int ld, float *scratch);
+SIMD_FUNCTION(void, attention_pooling_backward, void *dz, float *db, float *dv, const float *dpooled,
+              const float *pooled, const float *weights, const void *h, const float *v, int sets, int pairs,
+              int queries, int stride, float *scratch, enum precision precision);
+#define attention_pooling_backward SIMD_CHOOSE(attention_pooling_backward)
 
 #endif

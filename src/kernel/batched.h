@@ -5,6 +5,8 @@
 #ifndef KERNEL_BATCHED_H
 #define KERNEL_BATCHED_H
 
+#include "kernel/simd_set.h"
+
 #include <stddef.h>
 
 enum { BATCHED = 8 };
@@ -24,16 +26,20 @@ static inline size_t batched_triangle(int n)
 }
 
 /* Adds x^T x to a.  a [batched_triangle(columns), BATCHED] */
-void batched_add_gram(const struct batched_matrix *x, double *a);
+SIMD_FUNCTION(void, batched_add_gram, const struct batched_matrix *x, double *a);
+#define batched_add_gram SIMD_CHOOSE(batched_add_gram)
 
 /* Adds x^T v to y.  v [rows, BATCHED], y [columns, BATCHED] */
-void batched_add_product(const struct batched_matrix *x, const double *v, double *y);
+SIMD_FUNCTION(void, batched_add_product, const struct batched_matrix *x, const double *v, double *y);
+#define batched_add_product SIMD_CHOOSE(batched_add_product)
 
 /* Replaces a by its Cholesky factor L, with a = L L^T. A system that is not positive definite gets NaN.
  * a [batched_triangle(n), BATCHED] */
-void batched_cholesky(double *a, int n);
+SIMD_FUNCTION(void, batched_cholesky, double *a, int n);
+#define batched_cholesky SIMD_CHOOSE(batched_cholesky)
 
 /* Solves L L^T x = b in place.  l [batched_triangle(n), BATCHED], b [n, BATCHED] */
-void batched_solve(const double *l, int n, double *b);
+SIMD_FUNCTION(void, batched_solve, const double *l, int n, double *b);
+#define batched_solve SIMD_CHOOSE(batched_solve)
 
 #endif

@@ -1,4 +1,4 @@
-/* The loops of batched.c, compiled once per instruction set. Each function computes SIMD_DOUBLES systems
+/* The loops of batched.h, compiled once per instruction set. Each function computes SIMD_DOUBLES systems
  * after the other, whose elements are BATCHED doubles apart. */
 #include "kernel/batched.h"
 
@@ -43,7 +43,6 @@ SIMD_INLINE void add_tile(const struct batched_matrix *x, int i, int j, double *
         }
 }
 
-void SIMD_NAME(batched_add_gram)(const struct batched_matrix *x, double *a);
 void SIMD_NAME(batched_add_gram)(const struct batched_matrix *x, double *a)
 {
     for (int l = 0; l < BATCHED; l += SIMD_DOUBLES) {
@@ -55,7 +54,6 @@ void SIMD_NAME(batched_add_gram)(const struct batched_matrix *x, double *a)
     }
 }
 
-void SIMD_NAME(batched_add_product)(const struct batched_matrix *x, const double *v, double *y);
 void SIMD_NAME(batched_add_product)(const struct batched_matrix *x, const double *v, double *y)
 {
     for (int l = 0; l < BATCHED; l += SIMD_DOUBLES)
@@ -92,7 +90,6 @@ SIMD_INLINE void eliminate(double *a, int n, int i, int j, simd_double diagonal)
     }
 }
 
-void SIMD_NAME(batched_cholesky)(double *a, int n);
 void SIMD_NAME(batched_cholesky)(double *a, int n)
 {
     for (int l = 0; l < BATCHED; l += SIMD_DOUBLES)
@@ -111,7 +108,6 @@ void SIMD_NAME(batched_cholesky)(double *a, int n)
         }
 }
 
-void SIMD_NAME(batched_solve)(const double *factor, int n, double *b);
 void SIMD_NAME(batched_solve)(const double *factor, int n, double *b)
 {
     for (int l = 0; l < BATCHED; l += SIMD_DOUBLES) {

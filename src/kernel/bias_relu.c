@@ -1,25 +1,23 @@
 #include "kernel/bias_relu.h"
 
-#include "kernel/lanes.h"
 #include "kernel/operand.h"
+#include "kernel/simd.h"
 
-CLONES
-static void bias_add_fp32(float *restrict z, const float *restrict b, int rows, int width, int ld)
+SIMD_INLINE void bias_add_fp32(float *restrict z, const float *restrict b, int rows, int width, int ld)
 {
     for (int row = 0; row < rows; row++, z += ld)
         for (int j = 0; j < width; j++)
             z[j] += b[j];
 }
 
-CLONES
-static void bias_add_bf16(uint16_t *restrict z, const float *restrict b, int rows, int width, int ld)
+SIMD_INLINE void bias_add_bf16(uint16_t *restrict z, const float *restrict b, int rows, int width, int ld)
 {
     for (int row = 0; row < rows; row++, z += ld)
         for (int j = 0; j < width; j++)
             z[j] = operand_round_one(operand_widen_one(z[j]) + b[j]);
 }
 
-void bias_add(void *z, const float *b, int rows, int width, int ld, enum precision precision)
+void SIMD_NAME(bias_add)(void *z, const float *b, int rows, int width, int ld, enum precision precision)
 {
     if (precision == PRECISION_FP32)
         bias_add_fp32(z, b, rows, width, ld);
@@ -27,8 +25,7 @@ void bias_add(void *z, const float *b, int rows, int width, int ld, enum precisi
         bias_add_bf16(z, b, rows, width, ld);
 }
 
-CLONES
-static void bias_relu_fp32(float *restrict z, const float *restrict b, int rows, int width, int ld)
+SIMD_INLINE void bias_relu_fp32(float *restrict z, const float *restrict b, int rows, int width, int ld)
 {
     for (int row = 0; row < rows; row++, z += ld)
         for (int j = 0; j < width; j++) {
@@ -37,8 +34,7 @@ static void bias_relu_fp32(float *restrict z, const float *restrict b, int rows,
         }
 }
 
-CLONES
-static void bias_relu_bf16(uint16_t *restrict z, const float *restrict b, int rows, int width, int ld)
+SIMD_INLINE void bias_relu_bf16(uint16_t *restrict z, const float *restrict b, int rows, int width, int ld)
 {
     for (int row = 0; row < rows; row++, z += ld)
         for (int j = 0; j < width; j++) {
@@ -47,7 +43,7 @@ static void bias_relu_bf16(uint16_t *restrict z, const float *restrict b, int ro
         }
 }
 
-void bias_relu(void *z, const float *b, int rows, int width, int ld, enum precision precision)
+void SIMD_NAME(bias_relu)(void *z, const float *b, int rows, int width, int ld, enum precision precision)
 {
     if (precision == PRECISION_FP32)
         bias_relu_fp32(z, b, rows, width, ld);
@@ -55,23 +51,22 @@ void bias_relu(void *z, const float *b, int rows, int width, int ld, enum precis
         bias_relu_bf16(z, b, rows, width, ld);
 }
 
-CLONES
-static void relu_backward_fp32(float *restrict dz, const float *restrict h, int rows, int width, int ld)
+SIMD_INLINE void relu_backward_fp32(float *restrict dz, const float *restrict h, int rows, int width, int ld)
 {
     for (int row = 0; row < rows; row++, dz += ld, h += ld)
         for (int j = 0; j < width; j++)
             dz[j] = h[j] > 0 ? dz[j] : 0;
 }
 
-CLONES
-static void relu_backward_bf16(uint16_t *restrict dz, const uint16_t *restrict h, int rows, int width, int ld)
+SIMD_INLINE void relu_backward_bf16(uint16_t *restrict dz, const uint16_t *restrict h, int rows, int width,
+                                    int ld)
 {
     for (int row = 0; row < rows; row++, dz += ld, h += ld)
         for (int j = 0; j < width; j++)
             dz[j] = operand_widen_one(h[j]) > 0 ? dz[j] : 0;
 }
 
-void relu_backward(void *dz, const void *h, int rows, int width, int ld, enum precision precision)
+void SIMD_NAME(relu_backward)(void *dz, const void *h, int rows, int width, int ld, enum precision precision)
 {
     if (precision == PRECISION_FP32)
         relu_backward_fp32(dz, h, rows, width, ld);
@@ -79,23 +74,23 @@ void relu_backward(void *dz, const void *h, int rows, int width, int ld, enum pr
         relu_backward_bf16(dz, h, rows, width, ld);
 }
 
-CLONES
-static void bias_gradient_fp32(float *restrict db, const float *restrict dz, int rows, int width, int ld)
+SIMD_INLINE void bias_gradient_fp32(float *restrict db, const float *restrict dz, int rows, int width, int ld)
 {
     for (int row = 0; row < rows; row++, dz += ld)
         for (int j = 0; j < width; j++)
             db[j] += dz[j];
 }
 
-CLONES
-static void bias_gradient_bf16(float *restrict db, const uint16_t *restrict dz, int rows, int width, int ld)
+SIMD_INLINE void bias_gradient_bf16(float *restrict db, const uint16_t *restrict dz, int rows, int width,
+                                    int ld)
 {
     for (int row = 0; row < rows; row++, dz += ld)
         for (int j = 0; j < width; j++)
             db[j] += operand_widen_one(dz[j]);
 }
 
-void bias_gradient(float *db, const void *dz, int rows, int width, int ld, enum precision precision)
+void SIMD_NAME(bias_gradient)(float *db, const void *dz, int rows, int width, int ld,
+                              enum precision precision)
 {
     if (precision == PRECISION_FP32)
         bias_gradient_fp32(db, dz, rows, width, ld);

@@ -1,7 +1,10 @@
 #include "kernel/gemm.h"
 
 #include "base/memory.h"
+#include "kernel/bias_relu.h"
+#include "kernel/gemm_fp32.h"
 #include "kernel/gemm_onednn.h"
+#include "kernel/numerics.h"
 #include "kernel/operand.h"
 
 #include <cblas.h>
@@ -10,17 +13,7 @@
 #include <string.h>
 
 static enum gemm_library library[2]; // [precision of the operands]
-static char onednn_name[2][64];      // "" if oneDNN has no kernel for the operands
-
-static bool has_avx512(void)
-{
-#if defined(__x86_64__) && defined(__GNUC__)
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
-#else
-    return false;
-#endif
-}
+static char onednn_name[64];         // "" if oneDNN has no bf16 kernel
 
 static bool has_bf16(void)
 {
@@ -37,18 +30,9 @@ void gemm_setup(void)
     openblas_set_num_threads(1);
     if (!gemm_onednn_setup())
         return;
-    gemm_onednn_name(PRECISION_FP32, onednn_name[PRECISION_FP32], sizeof onednn_name[0]);
-    gemm_onednn_name(PRECISION_BF16, onednn_name[PRECISION_BF16], sizeof onednn_name[0]);
-    // Without AVX-512 OpenBLAS is as fast; without bf16 instructions oneDNN emulates them.
-    if (has_avx512())
-        gemm_use(PRECISION_FP32, GEMM_ONEDNN);
-    if (has_bf16())
+    gemm_onednn_name(onednn_name, sizeof onednn_name);
+    if (has_bf16()) // else oneDNN emulates the instructions
         gemm_use(PRECISION_BF16, GEMM_ONEDNN);
-}
-
-static enum precision operands_of(enum gemm_types types)
-{
-    return types == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
 }
 
 enum gemm_library gemm_library(enum precision operands)
@@ -58,7 +42,7 @@ enum gemm_library gemm_library(enum precision operands)
 
 bool gemm_use(enum precision operands, enum gemm_library wanted)
 {
-    if (wanted == GEMM_ONEDNN && !onednn_name[operands][0])
+    if (wanted == GEMM_ONEDNN && (operands == PRECISION_FP32 || !onednn_name[0]))
         return false;
     library[operands] = wanted;
     return true;
@@ -70,6 +54,18 @@ const char *gemm_bf16_fallback_reason(void)
         return NULL;
     return has_bf16() ? "this program was built without oneDNN (libdnnl-dev)"
                       : "this processor has no bf16 instructions";
+}
+
+bool gemm_rounds_natively(void)
+{
+    return library[PRECISION_BF16] == GEMM_ONEDNN && has_bf16();
+}
+
+const char *gemm_library_name(enum gemm_library of)
+{
+    static const char *const names[] = {
+        [GEMM_PORTABLE] = "portable", [GEMM_OPENBLAS] = "OpenBLAS", [GEMM_ONEDNN] = "oneDNN"};
+    return names[of];
 }
 
 // openblas_get_config() returns "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ... Haswell MAX_THREADS=64".
@@ -84,9 +80,11 @@ const char *gemm_name(enum precision operands)
 {
     static char name[2][96];
     if (library[operands] == GEMM_ONEDNN)
-        snprintf(name[operands], sizeof name[0], "oneDNN %s", onednn_name[operands]);
-    else
+        snprintf(name[operands], sizeof name[0], "oneDNN %s", onednn_name);
+    else if (library[operands] == GEMM_OPENBLAS)
         openblas_name(name[operands], sizeof name[0]);
+    else
+        snprintf(name[operands], sizeof name[0], "%s", NUMERICS_PORTABLE);
     return name[operands];
 }
 
@@ -95,21 +93,52 @@ const char *gemm_libraries(void)
     static char names[256];
     char openblas[96];
     openblas_name(openblas, sizeof openblas);
-    if (onednn_name[PRECISION_FP32][0])
-        snprintf(names, sizeof names, "%s; oneDNN %s", openblas, onednn_name[PRECISION_FP32]);
-    else
-        snprintf(names, sizeof names, "%s", openblas);
+    snprintf(names, sizeof names, "%s; %s%s%s", NUMERICS_PORTABLE, openblas,
+             onednn_name[0] ? "; oneDNN " : "", onednn_name);
     return names;
 }
 
-// ---- OpenBLAS ----
+// ---- fp32 ----
 
-static void multiply_fp32(const struct gemm_shape *shape, const float *a, const float *b, float *c)
+static void multiply_fp32(const struct gemm *g)
 {
-    cblas_sgemm(CblasRowMajor, shape->transpose_a ? CblasTrans : CblasNoTrans,
-                shape->transpose_b ? CblasTrans : CblasNoTrans, shape->m, shape->n, shape->k, 1, a,
-                shape->lda, b, shape->ldb, (float)shape->add, c, shape->ldc);
+    gemm_fp32_multiply(&(struct gemm_fp32){.m = g->m,
+                                           .n = g->n,
+                                           .k = g->k,
+                                           .lda = g->lda,
+                                           .ldb = g->ldb,
+                                           .ldc = g->ldc,
+                                           .a_transposed = g->a_transposed,
+                                           .b_transposed = g->b_transposed,
+                                           .a = g->a,
+                                           .b = g->b,
+                                           .packed = g->packed,
+                                           .c = g->c,
+                                           .bias = g->bias,
+                                           .add = g->add,
+                                           .relu = g->relu});
 }
+
+// A packed B is a plain [k, n]: OpenBLAS packs in every call and has no interface for packed operands.
+static void multiply_openblas(const struct gemm *g)
+{
+    const float *b = g->packed ? g->packed : g->b;
+    cblas_sgemm(CblasRowMajor, g->a_transposed ? CblasTrans : CblasNoTrans,
+                g->b_transposed && !g->packed ? CblasTrans : CblasNoTrans, g->m, g->n, g->k, 1, g->a, g->lda,
+                b, g->packed ? g->n : g->ldb, (float)g->add, g->c, g->ldc);
+}
+
+// Bias and ReLU after a GEMM that does not compute them itself.
+static void finish(const struct gemm *g)
+{
+    enum precision result = g->types == GEMM_BF16 ? PRECISION_BF16 : PRECISION_FP32;
+    if (g->relu)
+        bias_relu(g->c, g->bias, g->m, g->n, g->ldc, result);
+    else if (g->bias)
+        bias_add(g->c, g->bias, g->m, g->n, g->ldc, result);
+}
+
+// ---- bf16 through fp32 ----
 
 // Scratch for a widened matrix; reallocated for larger ones, never freed.
 static float *scratch(int which, size_t count)
@@ -132,80 +161,65 @@ static const float *widened(int which, const void *matrix, int rows, int columns
     return wide;
 }
 
-static void round_result(const struct gemm_shape *shape, const float *from, uint16_t *to)
+// A packed B is a plain [k, n] here.
+static void multiply_widened(const struct gemm *g)
 {
-    for (int row = 0; row < shape->m; row++)
-        operand_copy(to + (size_t)row * (size_t)shape->ldc, from + (size_t)row * (size_t)shape->n,
-                     (size_t)shape->n, PRECISION_BF16);
+    struct gemm wide = *g;
+    bool transposed = g->b_transposed && !g->packed;
+    wide.b_transposed = transposed;
+    wide.ldb = g->packed ? g->n : g->ldb;
+    wide.a = widened(0, g->a, g->a_transposed ? g->k : g->m, g->a_transposed ? g->m : g->k, g->lda);
+    wide.b = widened(1, g->packed ? g->packed : g->b, transposed ? g->n : g->k, transposed ? g->k : g->n,
+                     wide.ldb);
+    wide.packed = NULL;
+    wide.bias = NULL;
+    wide.relu = false;
+    if (g->types == GEMM_BF16) {
+        wide.ldc = g->n;
+        wide.c = scratch(2, (size_t)g->m * (size_t)g->n);
+    }
+    if (library[PRECISION_BF16] == GEMM_OPENBLAS)
+        multiply_openblas(&wide);
+    else
+        multiply_fp32(&wide);
+    for (size_t row = 0; g->types == GEMM_BF16 && row < (size_t)g->m; row++)
+        operand_copy((uint16_t *)g->c + row * (size_t)g->ldc, (float *)wide.c + row * (size_t)g->n,
+                     (size_t)g->n, PRECISION_BF16);
 }
 
-static void multiply_bf16(struct gemm_shape shape, const void *a, const void *b, void *c)
+void gemm_multiply(const struct gemm *g)
 {
-    const float *wide_a = shape.transpose_a ? widened(0, a, shape.k, shape.m, shape.lda)
-                                            : widened(0, a, shape.m, shape.k, shape.lda);
-    const float *wide_b = shape.transpose_b ? widened(1, b, shape.n, shape.k, shape.ldb)
-                                            : widened(1, b, shape.k, shape.n, shape.ldb);
-    if (shape.types == GEMM_BF16_FP32) {
-        multiply_fp32(&shape, wide_a, wide_b, c);
+    enum precision operands = g->types == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
+    if (operands == PRECISION_FP32 && library[operands] == GEMM_PORTABLE) {
+        multiply_fp32(g);
         return;
     }
-    struct gemm_shape dense = shape;
-    dense.ldc = shape.n;
-    float *result = scratch(2, (size_t)shape.m * (size_t)shape.n);
-    multiply_fp32(&dense, wide_a, wide_b, result);
-    round_result(&shape, result, c);
-}
-
-static void multiply(const struct gemm_shape *shape, const void *a, const void *b, void *c)
-{
-    if (library[operands_of(shape->types)] == GEMM_ONEDNN)
-        gemm_onednn(shape, a, b, c);
-    else if (shape->types == GEMM_FP32)
-        multiply_fp32(shape, a, b, c);
+    if (operands == PRECISION_FP32)
+        multiply_openblas(g);
+    else if (library[operands] == GEMM_ONEDNN)
+        gemm_onednn(g);
     else
-        multiply_bf16(*shape, a, b, c);
+        multiply_widened(g);
+    finish(g);
 }
 
-void gemm_nn(enum gemm_types types, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
-             void *c, int ldc, bool add)
+// ---- packing ----
+
+static void transpose(char *restrict to, const char *restrict from, size_t rows, size_t columns, size_t bytes)
 {
-    multiply(&(struct gemm_shape){types, m, n, k, lda, ldb, ldc, 0, 0, add, 0}, a, b, c);
+    for (size_t j = 0; j < columns; j++)
+        for (size_t i = 0; i < rows; i++)
+            memcpy(to + (j * rows + i) * bytes, from + (i * columns + j) * bytes, bytes);
 }
 
-void gemm_nt(enum gemm_types types, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
-             void *c, int ldc, bool add)
-{
-    multiply(&(struct gemm_shape){types, m, n, k, lda, ldb, ldc, 0, 1, add, 0}, a, b, c);
-}
-
-void gemm_tn(enum gemm_types types, int m, int n, int k, const void *a, int lda, const void *b, int ldb,
-             void *c, int ldc, bool add)
-{
-    multiply(&(struct gemm_shape){types, m, n, k, lda, ldb, ldc, 1, 0, add, 0}, a, b, c);
-}
-
-static void transpose_halves(uint16_t *restrict to, const uint16_t *restrict from, int rows, int columns)
-{
-    for (int j = 0; j < columns; j++)
-        for (int i = 0; i < rows; i++)
-            to[j * rows + i] = from[i * columns + j];
-}
-
-// OpenBLAS packs in every call and has no interface for packed operands: only the transposition is done here.
 void gemm_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed)
 {
     if (library[operands] == GEMM_ONEDNN)
-        gemm_onednn_pack(operands, n, k, b, transposed, packed);
-    else if (!transposed)
-        memcpy(packed, b, (size_t)n * (size_t)k * precision_bytes(operands));
-    else if (operands == PRECISION_FP32)
-        operand_transpose(packed, b, n, k, PRECISION_FP32);
+        gemm_onednn_pack(n, k, b, transposed, packed);
+    else if (operands == PRECISION_FP32 && library[operands] == GEMM_PORTABLE)
+        gemm_fp32_pack(packed, b, n, k, transposed ? k : n, transposed);
+    else if (transposed)
+        transpose(packed, b, (size_t)n, (size_t)k, precision_bytes(operands));
     else
-        transpose_halves(packed, b, n, k);
-}
-
-void gemm_packed(enum gemm_types types, int m, int n, int k, const void *a, int lda, const void *packed,
-                 void *c, int ldc)
-{
-    multiply(&(struct gemm_shape){types, m, n, k, lda, n, ldc, 0, 0, 0, 1}, a, packed, c);
+        memcpy(packed, b, (size_t)n * (size_t)k * precision_bytes(operands));
 }

@@ -1,16 +1,6 @@
 #include "kernel/gemm_fp32.h"
 
 #include "kernel/gemm_fp32_pack.h"
-#include "kernel/simd_set.h"
-
-typedef void multiply(const struct gemm_fp32 *gemm);
-SIMD_DECLARE(multiply, gemm_fp32_multiply);
-static multiply *const multiplies[SIMD_SETS] = SIMD_TABLE(gemm_fp32_multiply);
-
-void gemm_fp32_multiply(const struct gemm_fp32 *gemm)
-{
-    multiplies[simd_set_current()](gemm);
-}
 
 void gemm_fp32_pack(float *packed, const float *b, int n, int k, int ldb, bool transposed)
 {

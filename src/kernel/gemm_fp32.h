@@ -5,6 +5,8 @@
 #ifndef KERNEL_GEMM_FP32_H
 #define KERNEL_GEMM_FP32_H
 
+#include "kernel/simd_set.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +35,8 @@ struct gemm_fp32 {
     int ldbits;
 };
 
-void gemm_fp32_multiply(const struct gemm_fp32 *gemm);
+SIMD_FUNCTION(void, gemm_fp32_multiply, const struct gemm_fp32 *gemm);
+#define gemm_fp32_multiply SIMD_CHOOSE(gemm_fp32_multiply)
 
 /* Packs a B that many GEMMs share, such as a weight during a step: panels of columns, filled up with zeros.
  * b [k, n], or [n, k] if transposed, with rows of ldb

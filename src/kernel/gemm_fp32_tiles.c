@@ -286,7 +286,6 @@ static void multiply_strip(const struct gemm_fp32 *g, const struct strip *s, int
     }
 }
 
-void SIMD_NAME(gemm_fp32_multiply)(const struct gemm_fp32 *g);
 void SIMD_NAME(gemm_fp32_multiply)(const struct gemm_fp32 *g)
 {
     float panels[COLUMNS * DEPTH];

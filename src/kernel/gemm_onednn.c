@@ -15,6 +15,11 @@ enum {
     ARGUMENTS = 3
 };
 
+// The GEMM that a primitive computes. Members are int: the struct has no padding and is compared as bytes.
+struct gemm_shape {
+    int fp32_result, m, n, k, lda, ldb, ldc, transpose_a, transpose_b, add, packed;
+};
+
 struct matmul {
     struct gemm_shape shape;
     dnnl_primitive_t primitive;      // NULL: unused
@@ -29,7 +34,7 @@ static int used;
 
 // Packing of right-hand operands of one shape, from [k, n] and from [n, k].
 struct packing {
-    int n, k, bf16;
+    int n, k;
     layout layout;
     dnnl_primitive_t reorder[2]; // NULL: unused
     dnnl_memory_t from[2], to;
@@ -45,28 +50,32 @@ bool gemm_onednn_setup(void)
     return true;
 }
 
-static layout matrix(int rows, int columns, int ld, bool transposed, bool bf16)
+static layout matrix(int rows, int columns, int ld, bool transposed)
 {
     dnnl_dims_t shape = {rows, columns}, strides = {transposed ? 1 : ld, transposed ? ld : 1};
-    return layout_strided(bf16 ? dnnl_bf16 : dnnl_f32, shape, strides);
+    return layout_strided(dnnl_bf16, shape, strides);
 }
 
-static const struct packing *packing_of(int n, int k, bool bf16);
+static const struct packing *packing_of(int n, int k);
 
-static layout weights(const struct gemm_shape *shape, bool bf16)
+static layout weights(const struct gemm_shape *shape)
 {
     if (shape->packed)
-        return packing_of(shape->n, shape->k, bf16)->layout;
-    return matrix(shape->k, shape->n, shape->ldb, shape->transpose_b, bf16);
+        return packing_of(shape->n, shape->k)->layout;
+    return matrix(shape->k, shape->n, shape->ldb, shape->transpose_b);
+}
+
+static layout result(const struct gemm_shape *shape)
+{
+    dnnl_dims_t size = {shape->m, shape->n}, strides = {shape->ldc, 1};
+    return layout_strided(shape->fp32_result ? dnnl_f32 : dnnl_bf16, size, strides);
 }
 
 // NULL if oneDNN has no kernel. `memory`, unless NULL, receives the memory objects of A, B and C.
 static dnnl_primitive_desc_t describe(const struct gemm_shape *shape, dnnl_memory_t *memory)
 {
-    bool bf16 = shape->types != GEMM_FP32;
-    const layout operand[ARGUMENTS] = {
-        matrix(shape->m, shape->k, shape->lda, shape->transpose_a, bf16), weights(shape, bf16),
-        matrix(shape->m, shape->n, shape->ldc, false, shape->types == GEMM_BF16)};
+    const layout operand[ARGUMENTS] = {matrix(shape->m, shape->k, shape->lda, shape->transpose_a),
+                                       weights(shape), result(shape)};
     dnnl_primitive_attr_t attributes;
     dnnl_post_ops_t after;
     must(dnnl_primitive_attr_create(&attributes));
@@ -94,16 +103,10 @@ static const char *kernel_name(const_dnnl_primitive_desc_t description)
     return name;
 }
 
-void gemm_onednn_name(enum precision operands, char *name, int size)
+void gemm_onednn_name(char *name, int size)
 {
-    int side = 64;
-    struct gemm_shape shape = {.types = operands == PRECISION_BF16 ? GEMM_BF16_FP32 : GEMM_FP32,
-                               .m = side,
-                               .n = side,
-                               .k = side,
-                               .lda = side,
-                               .ldb = side,
-                               .ldc = side};
+    enum { SIDE = 64 };
+    const struct gemm_shape shape = {1, SIDE, SIDE, SIDE, SIDE, SIDE, SIDE, 0, 0, 0, 0};
     dnnl_primitive_desc_t description = describe(&shape, NULL);
     name[0] = '\0';
     if (!description)
@@ -118,21 +121,20 @@ void gemm_onednn_name(enum precision operands, char *name, int size)
 
 // The layout that oneDNN's kernel for many rows prefers. The plain layout if n is not a multiple of that
 // kernel's blocks, or if the preferred one needs more than gemm_packed_elements.
-static layout packed_layout(int n, int k, bool bf16)
+static layout packed_layout(int n, int k)
 {
     enum { ROWS = 256 };
-    layout plain = matrix(k, n, n, false, bf16);
+    layout plain = matrix(k, n, n, false);
     if (n % BLOCK != 0) // oneDNN 2.6 would use its reference kernel for other numbers of rows
         return plain;
-    const layout operand[ARGUMENTS] = {matrix(ROWS, k, k, false, bf16),
-                                       layout_any(bf16 ? dnnl_bf16 : dnnl_f32, (dnnl_dims_t){k, n}),
-                                       matrix(ROWS, n, n, false, bf16)};
+    const layout operand[ARGUMENTS] = {matrix(ROWS, k, k, false), layout_any(dnnl_bf16, (dnnl_dims_t){k, n}),
+                                       matrix(ROWS, n, n, false)};
     dnnl_primitive_desc_t description = matmul_describe(engine, operand, NULL);
     layout preferred = layout_of_weights(description);
     dnnl_primitive_desc_destroy(description);
     for (int i = 0; i < ARGUMENTS; i++)
         layout_destroy(operand[i]);
-    size_t bytes = gemm_packed_elements(n, k) * (bf16 ? sizeof(uint16_t) : sizeof(float));
+    size_t bytes = gemm_packed_elements(n, k) * sizeof(uint16_t);
     bool fits = dnnl_memory_desc_get_size(preferred) <= bytes;
     layout_destroy(fits ? plain : preferred);
     return fits ? preferred : plain;
@@ -151,22 +153,22 @@ static void clear_packings(void)
     memset(packings, 0, sizeof packings);
 }
 
-static const struct packing *packing_of(int n, int k, bool bf16)
+static const struct packing *packing_of(int n, int k)
 {
     int i = 0;
     for (; i < PACKINGS && packings[i].to; i++)
-        if (packings[i].n == n && packings[i].k == k && packings[i].bf16 == bf16)
+        if (packings[i].n == n && packings[i].k == k)
             return &packings[i];
     if (i == PACKINGS) {
         clear_packings();
         i = 0;
     }
     struct packing *packing = &packings[i];
-    packing->n = n, packing->k = k, packing->bf16 = bf16;
-    packing->layout = packed_layout(n, k, bf16);
+    packing->n = n, packing->k = k;
+    packing->layout = packed_layout(n, k);
     must(dnnl_memory_create(&packing->to, packing->layout, engine, DNNL_MEMORY_NONE));
     for (int transposed = 0; transposed < 2; transposed++) {
-        layout plain = matrix(k, n, transposed ? k : n, transposed, bf16);
+        layout plain = matrix(k, n, transposed ? k : n, transposed);
         dnnl_primitive_desc_t description;
         must(dnnl_reorder_primitive_desc_create(&description, plain, engine, packing->layout, engine, NULL));
         must(dnnl_primitive_create(&packing->reorder[transposed], description));
@@ -177,9 +179,9 @@ static const struct packing *packing_of(int n, int k, bool bf16)
     return packing;
 }
 
-void gemm_onednn_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed)
+void gemm_onednn_pack(int n, int k, const void *b, bool transposed, void *packed)
 {
-    const struct packing *packing = packing_of(n, k, operands == PRECISION_BF16);
+    const struct packing *packing = packing_of(n, k);
     must(dnnl_memory_set_data_handle(packing->from[transposed], (void *)b));
     must(dnnl_memory_set_data_handle(packing->to, packed));
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, packing->from[transposed]},
@@ -278,8 +280,7 @@ static void *dense_buffer(int which, size_t bytes)
 static void execute_dense(const struct gemm_shape *shape, const void *a, const void *b, void *c)
 {
     struct gemm_shape dense = *shape;
-    size_t from = shape->types == GEMM_FP32 ? sizeof(float) : sizeof(uint16_t),
-           to = shape->types == GEMM_BF16 ? sizeof(uint16_t) : sizeof(float);
+    size_t from = sizeof(uint16_t), to = shape->fp32_result ? sizeof(float) : sizeof(uint16_t);
     void *dense_c = c;
     dense.lda = shape->k, dense.ldc = shape->n;
     if (shape->lda != shape->k) {
@@ -294,12 +295,24 @@ static void execute_dense(const struct gemm_shape *shape, const void *a, const v
         copy_rows(c, shape->ldc, dense_c, shape->n, shape->m, shape->n, to);
 }
 
-void gemm_onednn(const struct gemm_shape *shape, const void *a, const void *b, void *c)
+void gemm_onednn(const struct gemm *g)
 {
-    const struct matmul *matmul = find(shape);
-    bool dense = shape->lda == shape->k && shape->ldc == shape->n;
-    if (matmul->reference && shape->packed && !dense)
-        execute_dense(shape, a, b, c);
+    const struct gemm_shape shape = {g->types == GEMM_BF16_FP32,
+                                     g->m,
+                                     g->n,
+                                     g->k,
+                                     g->lda,
+                                     g->packed ? g->n : g->ldb,
+                                     g->ldc,
+                                     g->a_transposed,
+                                     g->b_transposed && !g->packed,
+                                     g->add,
+                                     g->packed != NULL};
+    const void *b = g->packed ? g->packed : g->b;
+    const struct matmul *matmul = find(&shape);
+    bool dense = g->lda == g->k && g->ldc == g->n;
+    if (matmul->reference && g->packed && !dense)
+        execute_dense(&shape, g->a, b, g->c);
     else
-        execute(matmul, a, b, c);
+        execute(matmul, g->a, b, g->c);
 }

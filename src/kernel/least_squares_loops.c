@@ -1,4 +1,4 @@
-/* The solver of least_squares.c, compiled once per instruction set. */
+/* The solver of least_squares.h, compiled once per instruction set. */
 #include "kernel/least_squares.h"
 
 #include "kernel/simd.h"
@@ -147,7 +147,6 @@ static void undo_exchanges(const struct qr *qr, double *w)
         swap(&w[k], &w[(int)qr->pivot[k]], 1);
 }
 
-void SIMD_NAME(least_squares)(double *x, double *y, int rows, int unknowns, int right_sides, double *work);
 void SIMD_NAME(least_squares)(double *x, double *y, int rows, int unknowns, int right_sides, double *work)
 {
     struct qr qr = {.x = x,

@@ -1,46 +1,46 @@
 #include "kernel/max_pooling.h"
 
-#include "kernel/lanes.h"
 #include "kernel/operand.h"
+#include "kernel/simd_rows.h"
 
 #include <string.h>
 
-enum { BLOCK = 4 }; // vectors of a row at a time
-
-INLINE void set_forward(float *restrict pooled, int32_t *restrict argmax, const void *restrict z, int pairs,
-                        size_t stride, size_t column, const int block, const enum precision precision)
+SIMD_INLINE void set_forward(float *restrict pooled, int32_t *restrict argmax, const void *restrict z,
+                             int pairs, size_t stride, size_t column, const int block,
+                             const enum precision precision)
 {
-    float_lanes best[BLOCK];
-    int_lanes first[BLOCK] = {{0}}, nan[BLOCK]; // NaN is the maximum
+    simd_float best[BLOCK];
+    simd_int first[BLOCK] = {{0}}, nan[BLOCK]; // NaN is the maximum
     for (int l = 0; l < block; l++) {
-        best[l] = lanes_load(z, column + (size_t)l * LANES, precision);
+        best[l] = simd_load_as(z, column + (size_t)l * SIMD_FLOATS, precision);
         nan[l] = best[l] != best[l];
     }
     for (int p = 1; p < pairs; p++)
         for (int l = 0; l < block; l++) {
-            float_lanes value = lanes_load(z, (size_t)p * stride + column + (size_t)l * LANES, precision);
-            int_lanes stays = value <= best[l]; // two statements: as one, GCC 12 compares element by element
+            simd_float value =
+                simd_load_as(z, (size_t)p * stride + column + (size_t)l * SIMD_FLOATS, precision);
+            simd_int stays = value <= best[l]; // two statements: as one, GCC 12 compares element by element
             nan[l] |= value != value;
-            best[l] = (float_lanes)(((int_lanes)value & ~stays) | ((int_lanes)best[l] & stays));
+            best[l] = (simd_float)(((simd_int)value & ~stays) | ((simd_int)best[l] & stays));
             first[l] = (~stays & p) | (first[l] & stays);
         }
     for (int l = 0; l < block; l++) {
-        size_t at = column + (size_t)l * LANES;
-        int_lanes value =
-            ((int_lanes)best[l] & ~nan[l]) | (nan[l] & 0x7fc00000); // a NaN that rounding to bf16 keeps
-        lanes_store(pooled, at, (float_lanes)value, PRECISION_FP32);
-        *(int_lanes *)(argmax + at) = first[l];
+        size_t at = column + (size_t)l * SIMD_FLOATS;
+        simd_int value =
+            ((simd_int)best[l] & ~nan[l]) | (nan[l] & 0x7fc00000); // a NaN that rounding to bf16 keeps
+        simd_store_as(pooled, at, (simd_float)value, PRECISION_FP32);
+        memcpy(argmax + at, &first[l], sizeof first[l]);
     }
 }
 
-INLINE void forward(float *pooled, int32_t *argmax, const void *z, int sets, int pairs, size_t stride,
-                    const enum precision precision)
+SIMD_INLINE void forward(float *pooled, int32_t *argmax, const void *z, int sets, int pairs, size_t stride,
+                         const enum precision precision)
 {
     for (int set = 0; set < sets; set++) {
         size_t j = 0;
-        for (; j + BLOCK * LANES <= stride; j += BLOCK * LANES)
+        for (; j + BLOCK * SIMD_FLOATS <= stride; j += BLOCK * SIMD_FLOATS)
             set_forward(pooled, argmax, z, pairs, stride, j, BLOCK, precision);
-        for (; j < stride; j += LANES)
+        for (; j < stride; j += SIMD_FLOATS)
             set_forward(pooled, argmax, z, pairs, stride, j, 1, precision);
         pooled += stride;
         argmax += stride;
@@ -48,30 +48,18 @@ INLINE void forward(float *pooled, int32_t *argmax, const void *z, int sets, int
     }
 }
 
-CLONES
-static void forward_fp32(float *pooled, int32_t *argmax, const float *z, int sets, int pairs, int stride)
-{
-    forward(pooled, argmax, z, sets, pairs, (size_t)stride, PRECISION_FP32);
-}
-
-CLONES
-static void forward_bf16(float *pooled, int32_t *argmax, const uint16_t *z, int sets, int pairs, int stride)
-{
-    forward(pooled, argmax, z, sets, pairs, (size_t)stride, PRECISION_BF16);
-}
-
-void max_pooling_forward(float *pooled, int32_t *argmax, const void *z, int sets, int pairs, int stride,
-                         enum precision precision)
+void SIMD_NAME(max_pooling_forward)(float *pooled, int32_t *argmax, const void *z, int sets, int pairs,
+                                    int stride, enum precision precision)
 {
     if (precision == PRECISION_FP32)
-        forward_fp32(pooled, argmax, z, sets, pairs, stride);
+        forward(pooled, argmax, z, sets, pairs, (size_t)stride, PRECISION_FP32);
     else
-        forward_bf16(pooled, argmax, z, sets, pairs, stride);
+        forward(pooled, argmax, z, sets, pairs, (size_t)stride, PRECISION_BF16);
 }
 
 // Counting sort of each set's columns by their argmax.
-void max_pooling_list_argmax(struct max_pooling_argmax *list, const int32_t *argmax, int sets, int pairs,
-                             int width, int stride, int32_t *count)
+void SIMD_NAME(max_pooling_list_argmax)(struct max_pooling_argmax *list, const int32_t *argmax, int sets,
+                                        int pairs, int width, int stride, int32_t *count)
 {
     int rows = 0, columns = 0;
     for (int set = 0; set < sets; set++, argmax += stride) {
@@ -95,36 +83,37 @@ void max_pooling_list_argmax(struct max_pooling_argmax *list, const int32_t *arg
 }
 
 // `block` vectors of one row.
-INLINE void row_backward(void *restrict dz, float *restrict dw, float *restrict db,
-                         const int32_t *restrict columns, int count, const float *restrict de,
-                         const void *restrict w, const void *restrict h, size_t stride, size_t at,
-                         const int block, const enum precision precision)
+SIMD_INLINE void row_backward(void *restrict dz, float *restrict dw, float *restrict db,
+                              const int32_t *restrict columns, int count, const float *restrict de,
+                              const void *restrict w, const void *restrict h, size_t stride, size_t at,
+                              const int block, const enum precision precision)
 {
-    float_lanes input[BLOCK], sum[BLOCK] = {{0}};
+    simd_float input[BLOCK], sum[BLOCK] = {{0}};
     for (int l = 0; l < block; l++)
-        input[l] = lanes_load(h, at + (size_t)l * LANES, precision);
+        input[l] = simd_load_as(h, at + (size_t)l * SIMD_FLOATS, precision);
     for (int c = 0; c < count; c++) {
         float gradient = de[columns[c]];
         if (precision == PRECISION_BF16)
             gradient = operand_widen_one(operand_round_one(gradient));
         size_t row = (size_t)columns[c] * stride + at;
+        simd_float all = simd_broadcast(gradient);
         for (int l = 0; l < block; l++) {
-            size_t k = row + (size_t)l * LANES;
-            sum[l] += gradient * lanes_load(w, k, precision);
-            *(float_lanes *)(dw + k) += gradient * input[l];
+            size_t k = row + (size_t)l * SIMD_FLOATS;
+            sum[l] = simd_fma(all, simd_load_as(w, k, precision), sum[l]);
+            simd_store(dw + k, simd_fma(all, input[l], simd_load(dw + k)));
         }
     }
     for (int l = 0; l < block; l++) {
-        size_t k = at + (size_t)l * LANES;
-        float_lanes gradient = (float_lanes)((int_lanes)sum[l] & (input[l] > 0));
-        lanes_store(dz, k, gradient, precision);
-        *(float_lanes *)(db + k) += gradient;
+        size_t k = at + (size_t)l * SIMD_FLOATS;
+        simd_float gradient = (simd_float)((simd_int)sum[l] & (input[l] > 0));
+        simd_store_as(dz, k, gradient, precision);
+        simd_store(db + k, simd_load(db + k) + gradient);
     }
 }
 
-INLINE void backward(void *dz, float *dw, float *db, const struct max_pooling_argmax *list, const float *de,
-                     int pairs, int width, const void *w, const void *h, size_t stride,
-                     const enum precision precision)
+SIMD_INLINE void backward(void *dz, float *dw, float *db, const struct max_pooling_argmax *list,
+                          const float *de, int pairs, int width, const void *w, const void *h, size_t stride,
+                          const enum precision precision)
 {
     size_t row_bytes = stride * precision_bytes(precision);
     for (int r = 0; r < list->rows; r++) {
@@ -133,35 +122,20 @@ INLINE void backward(void *dz, float *dw, float *db, const struct max_pooling_ar
         const float *gradient = de + (size_t)(list->row[r] / pairs) * (size_t)width;
         const void *input = (const char *)h + (size_t)list->row[r] * row_bytes;
         size_t j = 0;
-        for (; j + BLOCK * LANES <= stride; j += BLOCK * LANES)
+        for (; j + BLOCK * SIMD_FLOATS <= stride; j += BLOCK * SIMD_FLOATS)
             row_backward(dz, dw, db, columns, count, gradient, w, input, stride, j, BLOCK, precision);
-        for (; j < stride; j += LANES)
+        for (; j < stride; j += SIMD_FLOATS)
             row_backward(dz, dw, db, columns, count, gradient, w, input, stride, j, 1, precision);
         dz = (char *)dz + row_bytes;
     }
 }
 
-CLONES
-static void backward_fp32(float *dz, float *dw, float *db, const struct max_pooling_argmax *list,
-                          const float *de, int pairs, int width, const float *w, const float *h, int stride)
-{
-    backward(dz, dw, db, list, de, pairs, width, w, h, (size_t)stride, PRECISION_FP32);
-}
-
-CLONES
-static void backward_bf16(uint16_t *dz, float *dw, float *db, const struct max_pooling_argmax *list,
-                          const float *de, int pairs, int width, const uint16_t *w, const uint16_t *h,
-                          int stride)
-{
-    backward(dz, dw, db, list, de, pairs, width, w, h, (size_t)stride, PRECISION_BF16);
-}
-
-void max_pooling_backward(void *dz, float *dw, float *db, const struct max_pooling_argmax *list,
-                          const float *de, int pairs, int width, const void *w, const void *h, int stride,
-                          enum precision precision)
+void SIMD_NAME(max_pooling_backward)(void *dz, float *dw, float *db, const struct max_pooling_argmax *list,
+                                     const float *de, int pairs, int width, const void *w, const void *h,
+                                     int stride, enum precision precision)
 {
     if (precision == PRECISION_FP32)
-        backward_fp32(dz, dw, db, list, de, pairs, width, w, h, stride);
+        backward(dz, dw, db, list, de, pairs, width, w, h, (size_t)stride, PRECISION_FP32);
     else
-        backward_bf16(dz, dw, db, list, de, pairs, width, w, h, stride);
+        backward(dz, dw, db, list, de, pairs, width, w, h, (size_t)stride, PRECISION_BF16);
 }

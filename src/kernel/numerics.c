@@ -1,8 +1,12 @@
 #include "kernel/numerics.h"
 
 #include "kernel/gemm.h"
-#include "kernel/lanes.h"
+#include "kernel/gemm_fp32.h"
+#include "kernel/math.h"
+#include "kernel/random.h"
 
+#include <fenv.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,40 +17,51 @@
 #error "-ffast-math reorders sums and drops NaN: results would depend on the machine. Build without it."
 #endif
 
-static const char *instruction_set(void)
+const char *numerics_name(enum precision precision)
 {
-#if VECTOR_CLONES == 2
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("x86-64-v4"))
-        return lanes_has_bf16() ? "x86-64-v4 avx512_bf16" : "x86-64-v4";
-    if (__builtin_cpu_supports("x86-64-v3"))
-        return "x86-64-v3";
-#elif VECTOR_CLONES == 1
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f"))
-        return "avx512f";
-    if (__builtin_cpu_supports("avx2"))
-        return "avx2 without fma";
-#endif
-#if defined(__AVX512F__)
-    return "avx512f by compiler flag";
-#elif defined(__AVX2__) && defined(__FMA__)
-    return "avx2 by compiler flag";
-#elif defined(__ARM_NEON)
-    return "neon";
-#else
-    return "baseline";
-#endif
+    static char name[2][192];
+    if (gemm_library(precision) == GEMM_PORTABLE)
+        return NUMERICS_PORTABLE;
+    snprintf(name[precision], sizeof name[0], "%s, L2 %ld KiB, %s", gemm_name(precision),
+             sysconf(_SC_LEVEL2_CACHE_SIZE) >> 10, NUMERICS_PORTABLE);
+    return name[precision];
 }
 
-const char *numerics_name(void)
+enum { SIDE = 24 };
+
+// Digest of normals, a GEMM of them and functions of its elements, subnormal numbers among them.
+static uint64_t known_answer(void)
 {
-    static char name[256];
-    if (!name[0])
-        snprintf(name, sizeof name, "weightsweep %s, fp32 %s, bf16 %s, loops %s, L2 %ld KiB, %s %s", VERSION,
-                 gemm_name(PRECISION_FP32), gemm_name(PRECISION_BF16), instruction_set(),
-                 sysconf(_SC_LEVEL2_CACHE_SIZE) >> 10, COMPILER, BUILD_TYPE);
-    return name;
+    const struct random_stream stream = {.seed = 1, .purpose = RANDOM_PARAMETERS};
+    float a[SIDE * SIDE], c[SIDE * SIDE];
+    uint64_t digest = UINT64_C(0xcbf29ce484222325);
+    random_normals(a, &stream, 0, SIDE, SIDE, SIDE);
+    gemm_fp32_multiply(&(struct gemm_fp32){
+        .m = SIDE, .n = SIDE, .k = SIDE, .lda = SIDE, .ldb = SIDE, .ldc = SIDE, .a = a, .b = a, .c = c});
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        double functions[] = {math_exp((double)c[i] * 40), math_sin((double)c[i]),
+                              (double)(c[i] * 0x1p-140f)};
+        const unsigned char *byte = (const unsigned char *)functions;
+        for (size_t k = 0; k < sizeof functions; k++)
+            digest = (digest ^ byte[k]) * UINT64_C(0x100000001b3); // FNV-1a
+    }
+    return digest;
+}
+
+enum status numerics_setup(void)
+{
+    const uint64_t expected = UINT64_C(0x682d2f3e1ba7b3bb);
+    fesetenv(FE_DFL_ENV);
+    gemm_setup();
+    uint64_t digest = known_answer();
+    if (digest != expected)
+        FAIL(STATUS_MACHINE,
+             "the kernels (%s) compute %016llx instead of the known result %016llx: this processor or this "
+             "build "
+             "does not follow IEEE 754. Build without flags that change floating-point results, and run "
+             "`ctest -R known` in the build folder",
+             simd_set_name(simd_set_current()), (unsigned long long)digest, (unsigned long long)expected);
+    return STATUS_OK;
 }
 
 const char *numerics_processor(void)

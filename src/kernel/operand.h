@@ -1,14 +1,16 @@
-/* GEMM operands: fp32 matrices copied, transposed or rounded to a GEMM's precision. */
+/* GEMM operands: fp32 matrices rounded to bf16, and back. */
 #ifndef KERNEL_OPERAND_H
 #define KERNEL_OPERAND_H
 
 #include "base/precision.h"
+#include "kernel/simd_set.h"
 
 #include <stdint.h>
 #include <string.h>
 
 /* to = from.  from [count], to [count] in `precision` */
-void operand_copy(void *to, const float *from, size_t count, enum precision precision);
+SIMD_FUNCTION(void, operand_copy, void *to, const float *from, size_t count, enum precision precision);
+#define operand_copy SIMD_CHOOSE(operand_copy)
 
 /* Returns `from` in fp32, else a copy rounded into `buffer`.  from, buffer [count] */
 static inline const void *operand_rounded(const float *from, void *buffer, size_t count,
@@ -20,11 +22,9 @@ static inline const void *operand_rounded(const float *from, void *buffer, size_
     return buffer;
 }
 
-/* to = transpose of from.  from [rows, columns], to [columns, rows] in `precision` */
-void operand_transpose(void *to, const float *from, int rows, int columns, enum precision precision);
-
 /* to = from, widened to fp32.  from [count] in bfloat16, to [count] */
-void operand_widen(float *to, const void *from, size_t count);
+SIMD_FUNCTION(void, operand_widen, float *to, const void *from, size_t count);
+#define operand_widen SIMD_CHOOSE(operand_widen)
 
 /* fp32 to bfloat16, rounded to nearest, ties to even. */
 static inline uint16_t operand_round_one(float value)

@@ -1,23 +1,12 @@
 #include "kernel/random.h"
 
-#include "kernel/lanes.h"
+#include "kernel/simd_math.h"
 
 #include <Random123/philox.h>
-#include <math.h>
 #include <string.h>
 
-// glibc's libmvec has vector forms of these; the attribute lets loops use them without -ffast-math.
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-__attribute__((simd("notinbranch"))) float logf(float);
-__attribute__((simd("notinbranch"))) float sinf(float);
-#endif
-
-// Indices computed together. A constant, so that every element takes the vector path: libmvec's scalar
-// functions round differently, and an element must not depend on how many are requested.
+// Indices computed together, in whole vectors.
 enum { CHUNK = 64, OUTPUTS = 4 };
-
-static const float turn = (float)(2 * M_PI * 0x1p-24); // angle of one of 2^24 steps
-enum { STEPS_MASK = (1 << 24) - 1, QUARTER = 1 << 22 };
 
 static inline philox4x32_key_t stream_key(const struct random_stream *stream)
 {
@@ -33,8 +22,7 @@ static inline philox4x32_ctr_t counter(const struct random_stream *stream, uint3
     return (philox4x32_ctr_t){{index, block, (uint32_t)step, high}};
 }
 
-CLONES
-static void philox_chunk(uint32_t bits[OUTPUTS][CHUNK], philox4x32_key_t key, philox4x32_ctr_t start)
+SIMD_INLINE void philox_chunk(uint32_t bits[OUTPUTS][CHUNK], philox4x32_key_t key, philox4x32_ctr_t start)
 {
     for (uint32_t i = 0; i < CHUNK; i++) {
         philox4x32_ctr_t at = {{start.v[0] + i, start.v[1], start.v[2], start.v[3]}};
@@ -46,23 +34,27 @@ static void philox_chunk(uint32_t bits[OUTPUTS][CHUNK], philox4x32_key_t key, ph
     }
 }
 
-// Two normals from two words. cos(t) is sin(t + a quarter turn), exact in integers: the compiler would fuse
-// sin and cos of one argument into sincos, which has no vector form.
-CLONES
-static void box_muller(float *restrict cosine, float *restrict sine, const uint32_t *restrict radius,
-                       const uint32_t *restrict angle)
+// Two normals from two words, of which 24 bits each are used.
+SIMD_INLINE void box_muller(float *restrict cosine, float *restrict sine, const uint32_t *restrict radius,
+                            const uint32_t *restrict angle)
 {
-    for (int i = 0; i < CHUNK; i++) {
-        float u = ((float)(int32_t)(radius[i] >> 8) + 0.5f) * 0x1p-24f;
-        int32_t step = (int32_t)(angle[i] >> 8);
-        float r = sqrtf(-2.0f * logf(u));
-        cosine[i] = r * sinf((float)((step + QUARTER) & STEPS_MASK) * turn);
-        sine[i] = r * sinf((float)step * turn);
+    for (int i = 0; i < CHUNK; i += SIMD_FLOATS) {
+        simd_int first, second;
+        simd_float s, c;
+        memcpy(&first, radius + i, sizeof first);
+        memcpy(&second, angle + i, sizeof second);
+        first = (simd_int)((simd_word)first >> 8);
+        second = (simd_int)((simd_word)second >> 8);
+        simd_float u = (__builtin_convertvector(first, simd_float) + 0.5f) * 0x1p-24f;
+        simd_float r = simd_sqrt(-2 * simd_log(u));
+        simd_sincos_turns(__builtin_convertvector(second, simd_float) * 0x1p-24f, &s, &c);
+        simd_store(cosine + i, r * c);
+        simd_store(sine + i, r * s);
     }
 }
 
-void random_normals(float *z, const struct random_stream *stream, int64_t first, int indices, int count,
-                    int stride)
+void SIMD_NAME(random_normals)(float *z, const struct random_stream *stream, int64_t first, int indices,
+                               int count, int stride)
 {
     philox4x32_key_t key = stream_key(stream);
     uint32_t bits[OUTPUTS][CHUNK];
@@ -79,7 +71,7 @@ void random_normals(float *z, const struct random_stream *stream, int64_t first,
     }
 }
 
-void random_uniform(float *u, const struct random_stream *stream, int64_t index, int64_t count)
+void SIMD_NAME(random_uniform)(float *u, const struct random_stream *stream, int64_t index, int64_t count)
 {
     philox4x32_key_t key = stream_key(stream);
     for (int64_t k = 0; k < count; k++) {

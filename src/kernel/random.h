@@ -6,6 +6,8 @@
 #ifndef KERNEL_RANDOM_H
 #define KERNEL_RANDOM_H
 
+#include "kernel/simd_set.h"
+
 #include <stdint.h>
 
 /* Purpose of a stream: two uses never share random numbers. Results depend on the values: never renumber. */
@@ -30,10 +32,13 @@ struct random_stream {
 
 /* N(0, 1): number k of the stream of index first + i goes to z[k * stride + i], k < count, i < indices.
  * z [count, stride] */
-void random_normals(float *z, const struct random_stream *stream, int64_t first, int indices, int count,
-                    int stride);
+SIMD_FUNCTION(void, random_normals, float *z, const struct random_stream *stream, int64_t first, int indices,
+              int count, int stride);
+#define random_normals SIMD_CHOOSE(random_normals)
 
 /* U(-1, 1), open at both ends: numbers 0 .. count - 1 of one index. u [count] */
-void random_uniform(float *u, const struct random_stream *stream, int64_t index, int64_t count);
+SIMD_FUNCTION(void, random_uniform, float *u, const struct random_stream *stream, int64_t index,
+              int64_t count);
+#define random_uniform SIMD_CHOOSE(random_uniform)
 
 #endif

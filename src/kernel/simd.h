@@ -12,28 +12,23 @@
 #include <string.h>
 
 #if defined(SIMD_AVX512)
-#define SIMD_SUFFIX avx512
-#define SIMD_FLOATS 16
+#define SIMD_NAME(f) f##_avx512 // name of `f` for this instruction set
+#define SIMD_FLOATS  16
 #include <immintrin.h>
 #elif defined(SIMD_AVX2)
-#define SIMD_SUFFIX avx2
-#define SIMD_FLOATS 8
+#define SIMD_NAME(f) f##_avx2 // name of `f` for this instruction set
+#define SIMD_FLOATS  8
 #include <immintrin.h>
 #elif defined(SIMD_NEON)
-#define SIMD_SUFFIX neon
-#define SIMD_FLOATS 4
+#define SIMD_NAME(f) f##_neon // name of `f` for this instruction set
+#define SIMD_FLOATS  4
 #include <arm_neon.h>
 #elif defined(SIMD_PLAIN)
-#define SIMD_SUFFIX plain
-#define SIMD_FLOATS 4
+#define SIMD_NAME(f) f##_plain // name of `f` for this instruction set
+#define SIMD_FLOATS  4
 #else
 #error "Define SIMD_AVX512, SIMD_AVX2, SIMD_NEON or SIMD_PLAIN; CMake's simd_sources does"
 #endif
-
-/* The name of `f` for this instruction set: f_avx512, ... */
-#define SIMD_PASTE(f, suffix)  f##_##suffix
-#define SIMD_EXPAND(f, suffix) SIMD_PASTE(f, suffix)
-#define SIMD_NAME(f)           SIMD_EXPAND(f, SIMD_SUFFIX)
 
 #define SIMD_INLINE static inline __attribute__((always_inline))
 
@@ -207,5 +202,47 @@ SIMD_INLINE simd_float simd_relu(simd_float x)
 {
     return (simd_float)((simd_int)x & ~(simd_int)(x < 0));
 }
+
+/* sum[i] = the sum of the SIMD_SUMS elements of row i of part, pairwise: l and l + 8, then l and l + 4, 2, 1.
+ * Overwrites part [16, SIMD_SUMS]. */
+#if defined(SIMD_AVX512)
+#ifdef __clang__
+#define SIMD_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SIMD_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (simd_int){__VA_ARGS__})
+#endif
+SIMD_INLINE void simd_sum_rows(float sum[16], simd_float part[16][1])
+{
+    simd_float v[16];
+    SIMD_UNROLL
+    for (int i = 0; i < 8; i++)
+        v[i] =
+            SIMD_SHUFFLE(part[i][0], part[i + 8][0], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+            SIMD_SHUFFLE(part[i][0], part[i + 8][0], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30,
+                         31);
+    SIMD_UNROLL
+    for (int i = 0; i < 4; i++)
+        v[i] = SIMD_SHUFFLE(v[i], v[i + 4], 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
+               SIMD_SHUFFLE(v[i], v[i + 4], 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+    SIMD_UNROLL
+    for (int i = 0; i < 2; i++)
+        v[i] = SIMD_SHUFFLE(v[i], v[i + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+               SIMD_SHUFFLE(v[i], v[i + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    simd_store(sum, SIMD_SHUFFLE(v[0], v[1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
+                        SIMD_SHUFFLE(v[0], v[1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31));
+}
+#else
+SIMD_INLINE void simd_sum_rows(float sum[16], simd_float part[16][SIMD_SUMS / SIMD_FLOATS])
+{
+    for (int i = 0; i < 16; i++) {
+        float element[SIMD_SUMS];
+        memcpy(element, part[i], sizeof element);
+        for (int parts = SIMD_SUMS / 2; parts > 0; parts /= 2)
+            for (int l = 0; l < parts; l++)
+                element[l] += element[l + parts];
+        sum[i] = element[0];
+    }
+}
+#endif
 
 #endif

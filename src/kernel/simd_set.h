@@ -1,4 +1,4 @@
-/* The SIMD instruction set of this process, and tables of functions that are compiled once per set.
+/* The SIMD instruction set of this process, and functions that are compiled once per set.
  *
  * CMake compiles each file of the list simd_sources once per instruction set, with its compiler flags and
  * with SIMD_AVX512, SIMD_AVX2, SIMD_NEON or SIMD_PLAIN defined. simd.h gives such a file its vectors and
@@ -17,26 +17,26 @@ enum simd_set {
     SIMD_SETS
 };
 
-/* Declares `f` of type `type` for every instruction set of this architecture, and lists its functions as
- * the initializer of a table that is indexed by enum simd_set. */
+/* Declares the function `f` of a file in simd_sources for every instruction set of this architecture, from
+ * the type of its result and its parameters. A macro of the same name, SIMD_CHOOSE(f), lets callers write
+ * f(...). */
 #if defined(__x86_64__)
-#define SIMD_DECLARE(type, f) type f##_plain, f##_avx2, f##_avx512
-#define SIMD_TABLE(f)                                                                                        \
-    {                                                                                                        \
-        [SIMD_SET_PLAIN] = f##_plain, [SIMD_SET_AVX2] = f##_avx2, [SIMD_SET_AVX512] = f##_avx512             \
-    }
+#define SIMD_FUNCTION(type, f, ...)                                                                          \
+    type f##_plain(__VA_ARGS__);                                                                             \
+    type f##_avx2(__VA_ARGS__);                                                                              \
+    type f##_avx512(__VA_ARGS__)
+#define SIMD_CHOOSE(f)                                                                                       \
+    (simd_set_current() == SIMD_SET_AVX512 ? f##_avx512                                                      \
+     : simd_set_current() == SIMD_SET_AVX2 ? f##_avx2                                                        \
+                                           : f##_plain)
 #elif defined(__aarch64__)
-#define SIMD_DECLARE(type, f) type f##_plain, f##_neon
-#define SIMD_TABLE(f)                                                                                        \
-    {                                                                                                        \
-        [SIMD_SET_PLAIN] = f##_plain, [SIMD_SET_NEON] = f##_neon                                             \
-    }
+#define SIMD_FUNCTION(type, f, ...)                                                                          \
+    type f##_plain(__VA_ARGS__);                                                                             \
+    type f##_neon(__VA_ARGS__)
+#define SIMD_CHOOSE(f) (simd_set_current() == SIMD_SET_NEON ? f##_neon : f##_plain)
 #else
-#define SIMD_DECLARE(type, f) type f##_plain
-#define SIMD_TABLE(f)                                                                                        \
-    {                                                                                                        \
-        [SIMD_SET_PLAIN] = f##_plain                                                                         \
-    }
+#define SIMD_FUNCTION(type, f, ...) type f##_plain(__VA_ARGS__)
+#define SIMD_CHOOSE(f)              f##_plain
 #endif
 
 /* Instruction set in use: the widest that the processor has, unless simd_set_use chose another. */

@@ -4,24 +4,19 @@
 #define KERNEL_SMALL_K_H
 
 #include "base/precision.h"
+#include "kernel/simd_set.h"
 
 /* h = relu(x w + b).
  * x [rows, in], w [in, stride] (transposed, padded), b [stride] (padded with zeros), h [rows, stride] in
  * `precision` */
-void small_k_relu_forward(void *h, const float *x, const float *w, const float *b, int rows, int in,
-                          int stride, enum precision precision);
+SIMD_FUNCTION(void, small_k_relu_forward, void *h, const float *x, const float *w, const float *b, int rows,
+              int in, int stride, enum precision precision);
+#define small_k_relu_forward SIMD_CHOOSE(small_k_relu_forward)
 
 /* dw, db += the gradients of w and b, from the activations h and their gradient dh.
  * dw [in, stride], db [stride], x [rows, in]; dh, h [rows, stride] in `precision` */
-void small_k_relu_backward(float *dw, float *db, const void *dh, const void *h, const float *x, int rows,
-                           int in, int stride, enum precision precision);
-
-/* small_k_relu_backward in fp32 from a transposed gradient. Recomputes the sign of each unit, which costs
- * less than reading h.
- *
- * dh [width, rows], x [in, rows]: `rows` is a multiple of LANES, added rows are zero in dh;
- * w [in, stride], b [stride], dw [in, stride], db [stride] */
-void small_k_relu_backward_transposed(float *dw, float *db, const float *dh, const float *x, const float *w,
-                                      const float *b, int rows, int in, int width, int stride);
+SIMD_FUNCTION(void, small_k_relu_backward, float *dw, float *db, const void *dh, const void *h,
+              const float *x, int rows, int in, int stride, enum precision precision);
+#define small_k_relu_backward SIMD_CHOOSE(small_k_relu_backward)
 
 #endif

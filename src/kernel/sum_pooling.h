@@ -6,6 +6,7 @@
 #define KERNEL_SUM_POOLING_H
 
 #include "base/precision.h"
+#include "kernel/simd_set.h"
 #include "spec/buffer_sizes.h"
 
 #include <stdint.h>
@@ -13,21 +14,14 @@
 /* pooled = scale * sum over the pairs of relu(z + b); signs for the backward pass.
  * z [sets, pairs, stride] in `precision`, b [stride] (padding zero), pooled [sets, stride],
  * signs [sets, sum_pooling_words(pairs), stride] */
-void sum_pooling_forward(float *pooled, uint32_t *signs, const void *z, const float *b, float scale, int sets,
-                         int pairs, int stride, enum precision precision);
+SIMD_FUNCTION(void, sum_pooling_forward, float *pooled, uint32_t *signs, const void *z, const float *b,
+              float scale, int sets, int pairs, int stride, enum precision precision);
+#define sum_pooling_forward SIMD_CHOOSE(sum_pooling_forward)
 
 /* dz = scale * dpooled where the sign is set, else 0; db += the sum of dz over all pairs.
  * dz [sets, pairs, stride] in `precision`, dpooled [sets, stride], db [stride] */
-void sum_pooling_backward(void *dz, float *db, const float *dpooled, const uint32_t *signs, float scale,
-                          int sets, int pairs, int stride, enum precision precision);
-
-/* sum_pooling_backward with dz transposed, the left-hand operand of a GEMM. db: NULL if it has been added to
- * already.
- *
- * dz [width, ld]: sets * pairs columns, then fewer than SUM_POOLING_WORD zeros; its buffer has
- * SUM_POOLING_WORD more elements */
-void sum_pooling_backward_transposed(void *dz, float *db, const float *dpooled, const uint32_t *signs,
-                                     float scale, int sets, int pairs, int stride, int width, int ld,
-                                     enum precision precision);
+SIMD_FUNCTION(void, sum_pooling_backward, void *dz, float *db, const float *dpooled, const uint32_t *signs,
+              float scale, int sets, int pairs, int stride, enum precision precision);
+#define sum_pooling_backward SIMD_CHOOSE(sum_pooling_backward)
 
 #endif

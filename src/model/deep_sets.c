@@ -50,17 +50,14 @@ static bool has_backward_gemm(const struct model *model, int layer)
 
 static void pack_weight(const struct model *model, int layer)
 {
-    const struct tensor *weight = layer_weight(model, layer);
-    const float *values = model->parameters + weight->offset; // [out, in]
+    const struct tensor *weight = layer_weight(model, layer); // [out, in]
     int out = weight->rows, in = weight->columns;
     enum precision precision = model->spec.precision;
-    void *staging = plan_of(model)->staging;
-    operand_copy(staging, values, tensor_size(weight), precision);
-    gemm_pack(precision, out, in, staging, true, forward_weight(model, layer));
-    if (layer == 1 && model_transposes_gradient(&model->spec))
-        operand_transpose(backward_weight(model, layer), values, out, in, precision);
-    else if (has_backward_gemm(model, layer))
-        gemm_pack(precision, in, out, staging, false, backward_weight(model, layer));
+    const void *values = operand_rounded(model->parameters + weight->offset, plan_of(model)->staging,
+                                         tensor_size(weight), precision);
+    gemm_pack(precision, out, in, values, true, forward_weight(model, layer));
+    if (has_backward_gemm(model, layer))
+        gemm_pack(precision, in, out, values, false, backward_weight(model, layer));
 }
 
 static void set_parameters(struct model *model)
@@ -102,12 +99,19 @@ static void encode_tile(struct model *model, int set, int sets, const float *pai
     int rows = sets * d->pairs, last = d->encoder.count - 1;
     first_layer(model, pairs, rows, deep_sets_activation(model, 0, set));
     for (int i = 1; i <= last; i++) {
-        int in = d->encoder.width[i - 1], out = d->encoder.width[i], stride = lanes_stride(out);
-        void *z = deep_sets_activation(model, i, set);
-        gemm_packed(to_activation(model), rows, out, in, deep_sets_activation(model, i - 1, set),
-                    lanes_stride(in), forward_weight(model, i), z, stride);
-        if (i < last)
-            bias_relu(z, model->parameters + bias_offset(model, i), rows, out, stride, d->precision);
+        int in = d->encoder.width[i - 1], out = d->encoder.width[i];
+        bool relu = i < last || pooling_of(model)->reads_activation;
+        gemm_multiply(&(struct gemm){.types = to_activation(model),
+                                     .m = rows,
+                                     .n = out,
+                                     .k = in,
+                                     .lda = lanes_stride(in),
+                                     .ldc = lanes_stride(out),
+                                     .a = deep_sets_activation(model, i - 1, set),
+                                     .packed = forward_weight(model, i),
+                                     .c = deep_sets_activation(model, i, set),
+                                     .bias = relu ? model->parameters + bias_offset(model, i) : NULL,
+                                     .relu = relu});
     }
     pooling_of(model)->encode(model, set, sets);
 }
@@ -177,33 +181,23 @@ static struct rows pooled_rows(struct model *model, int set, int sets, void *dz,
     return rows;
 }
 
-// Gradient of layer i's weight; h is the layer's input. For the last hidden layer some poolings provide dz
-// transposed.
-static void weight_gradient(struct model *model, int i, int set, int sets, int rows, const void *dz,
-                            const void *h, float *gradient, bool add)
+// Gradient of layer i's weight; h is the layer's input.
+static void weight_gradient(const struct model *model, int i, int rows, const void *dz, const void *h,
+                            float *gradient, bool add)
 {
-    const struct model_spec *d = &model->spec;
-    int in = d->encoder.width[i - 1], out = d->encoder.width[i];
-    float *dw = gradient + layer_weight(model, i)->offset;
-    bool last = i == d->encoder.count - 1;
-    const void *transposed = last && pooling_of(model)->transposed_gradient
-                                 ? pooling_of(model)->transposed_gradient(model, set, sets, rows, false)
-                                 : NULL;
-    if (transposed)
-        gemm_nn(to_fp32(model), out, in, rows, transposed, rows, h, lanes_stride(in), dw, in, add);
-    else
-        gemm_tn(to_fp32(model), out, in, rows, dz, lanes_stride(out), h, lanes_stride(in), dw, in, add);
-}
-
-// x [width, ld], with zeros after the pairs
-static void transpose_pairs(float *restrict x, const float *restrict pairs, int rows, int width, int ld)
-{
-    for (int k = 0; k < width; k++) {
-        for (int row = 0; row < rows; row++)
-            x[k * ld + row] = pairs[row * width + k];
-        for (int row = rows; row < ld; row++)
-            x[k * ld + row] = 0;
-    }
+    int in = model->spec.encoder.width[i - 1], out = model->spec.encoder.width[i];
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = out,
+                                 .n = in,
+                                 .k = rows,
+                                 .lda = lanes_stride(out),
+                                 .ldb = lanes_stride(in),
+                                 .ldc = in,
+                                 .a_transposed = true,
+                                 .a = dz,
+                                 .b = h,
+                                 .c = gradient + layer_weight(model, i)->offset,
+                                 .add = add});
 }
 
 static float *first_gradient(const struct model *model)
@@ -217,37 +211,11 @@ static float *first_bias_gradient(const struct model *model)
     return first_gradient(model) + d->pair_width * lanes_stride(d->encoder.width[0]);
 }
 
-static void encode_tile_backward_transposed(struct model *model, int set, int sets, const float *pairs,
-                                            float *gradient, bool add)
-{
-    const struct model_spec *d = &model->spec;
-    const struct deep_sets_workspace *plan = plan_of(model);
-    int in = d->encoder.width[0], out = d->encoder.width[1], stride = lanes_stride(in);
-    struct rows all = {.gathered = sets * d->pairs};
-    int rows = all.count = model_round_rows(all.gathered, d->precision);
-    const float *dz = pooling_of(model)->transposed_gradient(model, set, sets, rows, true); // [out, rows]
-    float *h = plan->recomputed_first;                                                      // [rows, stride]
-    float *dh = plan->gradient[0];                                                          // [in, rows]
-    float *x = plan->transposed_pairs; // [pair_width, rows]
-    first_layer(model, pairs, all.gathered, h);
-    clear_rest(model, &all, h, stride);
-    transpose_pairs(x, pairs, all.gathered, d->pair_width, rows);
-    gemm_nn(GEMM_FP32, out, in, rows, dz, rows, h, stride, gradient + layer_weight(model, 1)->offset, in,
-            add);
-    gemm_nn(GEMM_FP32, in, rows, out, backward_weight(model, 1), out, dz, rows, dh, rows, false);
-    small_k_relu_backward_transposed(first_gradient(model), first_bias_gradient(model), dh, x,
-                                     plan->first_weight, plan->first_bias, rows, d->pair_width, in, stride);
-}
-
 // Gradients of the encoder's hidden layers from a tile. add: add to the gradient of earlier tiles.
 static void encode_tile_backward(struct model *model, int set, int sets, const float *pairs, float *gradient,
                                  bool add)
 {
     const struct model_spec *d = &model->spec;
-    if (model_transposes_gradient(d)) {
-        encode_tile_backward_transposed(model, set, sets, pairs, gradient, add);
-        return;
-    }
     int last = d->encoder.count - 1, first_stride = lanes_stride(d->encoder.width[0]);
     void *dz = plan_of(model)->gradient[0], *dh = plan_of(model)->gradient[1];
     struct rows argmax = pooled_rows(model, set, sets, dz, gradient);
@@ -258,11 +226,17 @@ static void encode_tile_backward(struct model *model, int set, int sets, const f
     clear_rest(model, &argmax, first, first_stride);
     for (int i = last; i > 0; i--) {
         int in = d->encoder.width[i - 1], out = d->encoder.width[i];
-        int in_stride = lanes_stride(in), out_stride = lanes_stride(out);
         const void *h = gather_activation(model, &argmax, i - 1, set);
-        weight_gradient(model, i, set, sets, rows, dz, h, gradient, add);
-        gemm_packed(to_activation(model), rows, in, out, dz, out_stride, backward_weight(model, i), dh,
-                    in_stride);
+        weight_gradient(model, i, rows, dz, h, gradient, add);
+        gemm_multiply(&(struct gemm){.types = to_activation(model),
+                                     .m = rows,
+                                     .n = in,
+                                     .k = out,
+                                     .lda = lanes_stride(out),
+                                     .ldc = lanes_stride(in),
+                                     .a = dz,
+                                     .packed = backward_weight(model, i),
+                                     .c = dh});
         if (i > 1)
             middle_layer_backward(model, i - 1, rows, dh, h, gradient, add);
         void *swap = dz;

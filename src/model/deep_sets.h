@@ -4,8 +4,6 @@
 #define MODEL_DEEP_SETS_H
 
 #include "kernel/gemm.h"
-#include "kernel/lanes.h"
-#include "kernel/sum_pooling.h"
 #include "model/network.h"
 
 #include <stdint.h>

@@ -2,7 +2,6 @@
 #include "base/stop.h"
 #include "kernel/bias_relu.h"
 #include "kernel/gemm.h"
-#include "kernel/lanes.h"
 #include "kernel/operand.h"
 #include "model/network.h"
 
@@ -30,70 +29,33 @@ static size_t bias_offset(const struct model *model, const struct flat_layer *la
     return model->table.tensors[layer->weight + 1].offset;
 }
 
-static void *forward_weight(const struct model *model, const struct flat_layer *layer) // [in, out]
+// Packs B of a GEMM, once per step: the stacked weights of its layers, of which the backward pass of x-linear
+// skips the columns that multiply the re-fed input, since their gradient is not needed.
+static void pack(const struct model *model, const struct flat_gemm *gemm, bool forward)
 {
-    return element_at(model, plan_of(model)->forward_weights, layer->operand);
-}
-
-// An fp32 weight is its own operand if the GEMM uses all of its columns, no other weight and rows of whole
-// vectors.
-static bool is_copied(const struct model *model, const struct flat_gemm *gemm)
-{
-    int width = gemm->to.width;
-    return is_rounded(model) || gemm->layers > 1 || width % LANES != 0 ||
-           width != weight_of(model, &plan_of(model)->layer[gemm->first])->columns;
-}
-
-static void *copied_weights(const struct model *model, const struct flat_gemm *gemm)
-{
-    return element_at(model, plan_of(model)->backward_weights, gemm->copy);
-}
-
-// For x-linear, skips the columns that multiply the re-fed input: their gradient is not needed.
-static void copy_weights(const struct model *model, const struct flat_gemm *gemm)
-{
-    const struct flat_layer *first = &plan_of(model)->layer[gemm->first];
-    size_t bytes = precision_bytes(model->spec.precision);
-    size_t stride = (size_t)flat_backward_stride(&model->spec, gemm);
-    char *to = copied_weights(model, gemm);
+    const struct flat_workspace *plan = plan_of(model);
+    const struct flat_layer *layer = &plan->layer[gemm->first];
+    enum precision precision = model->spec.precision;
+    size_t ld = (size_t)(forward ? gemm->from.width : gemm->to.width);
     for (int i = 0; i < gemm->layers; i++) {
-        const struct tensor *weight = weight_of(model, first + i);
-        const float *row = model->parameters + weight->offset;
-        for (int j = 0; j < weight->rows; j++, row += weight->columns, to += stride * bytes)
-            operand_copy(to, row, (size_t)gemm->to.width, model->spec.precision);
+        const struct tensor *weight = weight_of(model, layer + i);
+        size_t rows = (size_t)weight->rows, columns = forward ? (size_t)weight->columns : ld,
+               first = (size_t)i * (forward ? columns : rows * ld);
+        for (size_t j = 0; j < rows; j++)
+            operand_copy(element_at(model, plan->staging, first + j * ld),
+                         model->parameters + weight->offset + j * (size_t)weight->columns, columns,
+                         precision);
     }
-}
-
-static const void *backward_weights(const struct model *model, const struct flat_gemm *gemm)
-{
-    const struct flat_layer *layer = &plan_of(model)->layer[gemm->first];
-    return is_copied(model, gemm) ? copied_weights(model, gemm)
-                                  : model->parameters + weight_of(model, layer)->offset;
-}
-
-// Packs B of a GEMM, once per step. In fp32 a plain B is as fast and needs no dense rows.
-static void pack(const struct model *model, const struct flat_gemm *gemm, const void *weights)
-{
-    if (is_rounded(model))
-        gemm_pack(model->spec.precision, gemm->to.width, gemm->from.width, weights, false, gemm->packed);
+    gemm_pack(precision, gemm->to.width, gemm->from.width, plan->staging, forward, gemm->packed);
 }
 
 static void set_parameters(struct model *model)
 {
     const struct flat_workspace *plan = plan_of(model);
-    enum precision precision = model->spec.precision;
-    for (int i = 0; i < plan->layers; i++) {
-        const struct tensor *weight = weight_of(model, &plan->layer[i]);
-        operand_transpose(forward_weight(model, &plan->layer[i]), model->parameters + weight->offset,
-                          weight->rows, weight->columns, precision);
-    }
     for (int i = 0; i < plan->forward_gemms; i++)
-        pack(model, &plan->forward[i], forward_weight(model, &plan->layer[plan->forward[i].first]));
-    for (int i = 0; i < plan->backward_gemms; i++) {
-        if (is_copied(model, &plan->backward[i]))
-            copy_weights(model, &plan->backward[i]);
-        pack(model, &plan->backward[i], backward_weights(model, &plan->backward[i]));
-    }
+        pack(model, &plan->forward[i], true);
+    for (int i = 0; i < plan->backward_gemms; i++)
+        pack(model, &plan->backward[i], false);
 }
 
 // ---- columns of buffers ----
@@ -139,17 +101,6 @@ static enum gemm_types to_fp32(const struct model *model)
     return is_rounded(model) ? GEMM_BF16_FP32 : GEMM_FP32;
 }
 
-// to = from B. weights: B as a plain matrix, read in fp32 only
-static void multiply(const struct model *model, const struct flat_gemm *gemm, enum gemm_types types, int rows,
-                     struct matrix from, struct matrix weights, struct matrix to)
-{
-    int n = gemm->to.width, k = gemm->from.width;
-    if (is_rounded(model))
-        gemm_packed(types, rows, n, k, from.at, from.ld, gemm->packed, to.at, to.ld);
-    else
-        gemm_nn(types, rows, n, k, from.at, from.ld, weights.at, weights.ld, to.at, to.ld, false);
-}
-
 // ---- forward ----
 
 static void copy_input(const struct model *model, int sets, const float *pairs)
@@ -183,25 +134,23 @@ static const float *bias_of(const struct model *model, const struct flat_gemm *g
 
 static void multiply_forward(const struct model *model, const struct flat_gemm *gemm, int sets, float *output)
 {
-    const struct flat_workspace *plan = plan_of(model);
     enum precision stored = model->spec.precision;
     bool last = gemm->to.buffer == FLAT_OUTPUT;
-    int width = gemm->to.width;
-    enum precision precision = last ? PRECISION_FP32 : stored;
     struct matrix from = activation(model, gemm->from);
-    struct matrix to = last ? (struct matrix){output, width} : activation(model, gemm->to);
-    struct matrix weights = {forward_weight(model, &plan->layer[gemm->first]), width};
+    struct matrix to = last ? (struct matrix){output, gemm->to.width} : activation(model, gemm->to);
     const float *bias = bias_of(model, gemm);
-    for (int row = 0; row < sets; row += model->sets) {
-        int rows = shard_from(model, row, sets);
-        struct matrix z = row_of(to, row, precision);
-        multiply(model, gemm, last ? to_fp32(model) : to_activation(model), rows, row_of(from, row, stored),
-                 weights, z);
-        if (gemm->relu.buffer != FLAT_NONE)
-            bias_relu(z.at, bias, rows, width, z.ld, precision);
-        else
-            bias_add(z.at, bias, rows, width, z.ld, precision);
-    }
+    for (int row = 0; row < sets; row += model->sets)
+        gemm_multiply(&(struct gemm){.types = last ? to_fp32(model) : to_activation(model),
+                                     .m = shard_from(model, row, sets),
+                                     .n = gemm->to.width,
+                                     .k = gemm->from.width,
+                                     .lda = from.ld,
+                                     .ldc = to.ld,
+                                     .a = row_of(from, row, stored).at,
+                                     .packed = gemm->packed,
+                                     .c = row_of(to, row, last ? PRECISION_FP32 : stored).at,
+                                     .bias = bias,
+                                     .relu = gemm->relu.buffer != FLAT_NONE});
 }
 
 static void forward(struct model *model, int sets, const float *pairs, float *output)
@@ -219,15 +168,22 @@ static void multiply_backward(const struct model *model, const struct flat_gemm 
 {
     enum precision precision = model->spec.precision;
     struct matrix from = gradient_at(model, gemm->from, output_gradient),
-                  to = gradient_at(model, gemm->to, NULL),
-                  weights = {(void *)backward_weights(model, gemm), flat_backward_stride(&model->spec, gemm)};
+                  to = gradient_at(model, gemm->to, NULL);
     for (int row = 0; row < sets; row += model->sets) {
         int rows = shard_from(model, row, sets);
-        struct matrix dz = row_of(to, row, precision);
-        multiply(model, gemm, to_activation(model), rows, row_of(from, row, precision), weights, dz);
+        void *dz = row_of(to, row, precision).at;
+        gemm_multiply(&(struct gemm){.types = to_activation(model),
+                                     .m = rows,
+                                     .n = gemm->to.width,
+                                     .k = gemm->from.width,
+                                     .lda = from.ld,
+                                     .ldc = to.ld,
+                                     .a = row_of(from, row, precision).at,
+                                     .packed = gemm->packed,
+                                     .c = dz});
         if (gemm->relu.buffer != FLAT_NONE)
-            relu_backward(dz.at, row_of(activation(model, gemm->relu), row, precision).at, rows,
-                          gemm->to.width, dz.ld, precision);
+            relu_backward(dz, row_of(activation(model, gemm->relu), row, precision).at, rows, gemm->to.width,
+                          to.ld, precision);
     }
 }
 
@@ -239,8 +195,17 @@ static void layer_gradient(const struct model *model, const struct flat_layer *l
     struct matrix dz = row_of(gradient_at(model, layer->dz, output_gradient), row, precision),
                   in = row_of(activation(model, layer->in), row, precision);
     float *db = gradient + bias_offset(model, layer);
-    gemm_tn(to_fp32(model), weight->rows, weight->columns, rows, dz.at, dz.ld, in.at, in.ld,
-            gradient + weight->offset, weight->columns, false);
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = weight->rows,
+                                 .n = weight->columns,
+                                 .k = rows,
+                                 .lda = dz.ld,
+                                 .ldb = in.ld,
+                                 .ldc = weight->columns,
+                                 .a_transposed = true,
+                                 .a = dz.at,
+                                 .b = in.at,
+                                 .c = gradient + weight->offset});
     memset(db, 0, (size_t)weight->rows * sizeof *db);
     if (layer->dz.buffer == FLAT_OUTPUT)
         bias_gradient(db, output_gradient + (size_t)row * (size_t)weight->rows, rows, weight->rows,

@@ -1,12 +1,15 @@
 /* Interface of a pooling: from the encoder's last hidden layer to the decoder's input. Private to this
  * folder.
  *
- * z: the last hidden layer before bias and ReLU. deep_sets.c calls the functions in this order:
- *   set_parameters once per step;
- *   forward: encode per tile of sets, embed once;
- *   backward: embed_backward once; then per shard encode_backward and transposed_gradient per tile (or
- *   transposed_gradient `alone`), finish once;
- *   expand_gradient once per step. */
+ * z: the last hidden layer before bias and ReLU; h: after them. deep_sets.c calls the functions in this
+ * order:
+ *   1. set_parameters   once per step
+ *   2. encode           forward, per tile of sets
+ *   3. embed            forward, once for all sets
+ *   4. embed_backward   backward, once for all sets
+ *   5. encode_backward  backward, per tile of each shard
+ *   6. finish           backward, once per shard
+ *   7. expand_gradient  once per step */
 #ifndef MODEL_POOLING_H
 #define MODEL_POOLING_H
 
@@ -18,7 +21,10 @@ struct pooling {
     /* Prepares model->parameters. NULL: nothing to prepare. */
     void (*set_parameters)(struct model *model);
 
-    /* Pools a tile: reads z, which it may overwrite, and writes set_input[0] and what the backward pass
+    /* Whether encode reads h instead of z. */
+    bool reads_activation;
+
+    /* Pools a tile: reads z or h, which it may overwrite, and writes set_input[0] and what the backward pass
      * needs. */
     void (*encode)(struct model *model, int set, int sets);
 
@@ -34,11 +40,6 @@ struct pooling {
      * gradient of all others is zero.  dz [rows, padded wk] in the model's precision */
     int (*encode_backward)(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **argmax);
-
-    /* Returns a tile's dz transposed, [wk, rows], with zeros after the last pair: after encode_backward, or
-     * `alone` in place of it, if model_transposes_gradient. NULL, as function or as result: the GEMM
-     * transposes dz. */
-    const void *(*transposed_gradient)(struct model *model, int set, int sets, int rows, bool alone);
 
     /* Completes a shard's gradient after its last tile. NULL: nothing left to do. */
     void (*finish)(struct model *model, float *gradient);

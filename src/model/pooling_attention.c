@@ -14,6 +14,7 @@
 #include "kernel/attention_pooling.h"
 #include "kernel/bias_relu.h"
 #include "kernel/operand.h"
+#include "kernel/sums.h"
 #include "model/deep_sets.h"
 #include "model/pooling.h"
 
@@ -112,11 +113,26 @@ static void merge_queries(const struct model *model, const struct sizes *s)
     float *key_query = plan->key_query, *merged = plan->query;
     int all = s->queries * s->heads;
     for (int head = 0; head < s->heads; head++)
-        gemm_nn(GEMM_FP32, s->queries, s->embedding, s->slice, query + head * s->slice, s->embedding,
-                key + head * s->slice * s->embedding, s->embedding, key_query + head * s->embedding,
-                s->heads * s->embedding, false);
-    gemm_nn(GEMM_FP32, all, s->in, s->embedding, key_query, s->embedding,
-            model->parameters + last_weight(model)->offset, s->in, merged, s->stride, false);
+        gemm_multiply(&(struct gemm){.types = GEMM_FP32,
+                                     .m = s->queries,
+                                     .n = s->embedding,
+                                     .k = s->slice,
+                                     .lda = s->embedding,
+                                     .ldb = s->embedding,
+                                     .ldc = s->heads * s->embedding,
+                                     .a = query + head * s->slice,
+                                     .b = key + head * s->slice * s->embedding,
+                                     .c = key_query + head * s->embedding});
+    gemm_multiply(&(struct gemm){.types = GEMM_FP32,
+                                 .m = all,
+                                 .n = s->in,
+                                 .k = s->embedding,
+                                 .lda = s->embedding,
+                                 .ldb = s->in,
+                                 .ldc = s->stride,
+                                 .a = key_query,
+                                 .b = model->parameters + last_weight(model)->offset,
+                                 .c = merged});
     scale_rows(merged, score_scale(s), all * s->stride);
 }
 
@@ -127,15 +143,19 @@ static void merge_values(const struct model *model, const struct sizes *s)
     const float *value = model->parameters + offset_of(model, VALUE),
                 *value_bias = model->parameters + offset_of(model, VALUE_BIAS),
                 *last_bias = model->parameters + bias_offset(model, encoder_last_layer(model));
-    gemm_nn(to_fp32(model), s->embedding, s->in, s->embedding, operand_of(model, s, VALUE), s->embedding,
-            last_operand(model, s), s->in, merged, s->in, false);
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = s->embedding,
+                                 .n = s->in,
+                                 .k = s->embedding,
+                                 .lda = s->embedding,
+                                 .ldb = s->in,
+                                 .ldc = s->in,
+                                 .a = operand_of(model, s, VALUE),
+                                 .b = last_operand(model, s),
+                                 .c = merged});
     operand_copy(plan->value, merged, (size_t)(s->embedding * s->in), s->precision);
-    operand_transpose(plan->value_forward, merged, s->embedding, s->in, s->precision);
-    for (int i = 0; i < s->embedding; i++) {
-        bias[i] = value_bias[i];
-        for (int j = 0; j < s->embedding; j++)
-            bias[i] += value[i * s->embedding + j] * last_bias[j];
-    }
+    for (int i = 0; i < s->embedding; i++)
+        bias[i] = value_bias[i] + sums_dot(value + i * s->embedding, last_bias, (size_t)s->embedding);
 }
 
 static void set_parameters(struct model *model)
@@ -162,8 +182,7 @@ static void encode(struct model *model, int set, int sets)
 {
     const struct model_spec *d = &model->spec;
     const struct deep_sets_workspace *plan = plan_of(model);
-    uint32_t *signs = model_transposes_gradient(d) ? deep_sets_signs(model, set) : NULL;
-    attention_pooling_forward(plan->set_input[0] + pooled_row(model, set), weights_of(model, set), signs,
+    attention_pooling_forward(plan->set_input[0] + pooled_row(model, set), weights_of(model, set),
                               deep_sets_activation(model, d->encoder.count - 1, set), plan->last_bias,
                               plan->query, sets, d->pairs, deep_sets_queries(d), last_hidden_stride(model),
                               plan->scratch, d->precision);
@@ -184,14 +203,30 @@ static void embed(struct model *model, int sets)
     if (s.precision != PRECISION_FP32)
         operand_copy(plan->set_operand[0], plan->set_input[0], pooled_row(model, sets), s.precision);
     for (int head = 0; head < s.heads; head++)
-        gemm_nn(to_fp32(model), rows, s.slice, s.in, pooled_of(model, &s, head), s.heads * s.stride,
-                element_at(model, plan->value_forward, (size_t)(head * s.slice)), e, heads + head * s.slice,
-                e, false);
-    bias_add(heads, plan->value_bias, rows, e, e, PRECISION_FP32);
+        gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                     .m = rows,
+                                     .n = s.slice,
+                                     .k = s.in,
+                                     .lda = s.heads * s.stride,
+                                     .ldb = s.in,
+                                     .ldc = e,
+                                     .b_transposed = true,
+                                     .a = pooled_of(model, &s, head),
+                                     .b = element_at(model, plan->value, (size_t)(head * s.slice * s.in)),
+                                     .c = heads + head * s.slice,
+                                     .bias = plan->value_bias + head * s.slice});
     if (s.precision != PRECISION_FP32)
         operand_copy(plan->heads_operand, heads, (size_t)(rows * e), s.precision);
-    gemm_packed(to_fp32(model), rows, e, e, plan->heads_operand, e, plan->output_forward, embedding, e);
-    bias_add(embedding, model->parameters + offset_of(model, OUTPUT_BIAS), rows, e, e, PRECISION_FP32);
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = rows,
+                                 .n = e,
+                                 .k = e,
+                                 .lda = e,
+                                 .ldc = e,
+                                 .a = plan->heads_operand,
+                                 .packed = plan->output_forward,
+                                 .c = embedding,
+                                 .bias = model->parameters + offset_of(model, OUTPUT_BIAS)});
 }
 
 static void sum_rows(float *sum, const float *rows, int count, int width)
@@ -215,8 +250,26 @@ static void expand_values(const struct model *model, const struct sizes *s, floa
           *dvalue = gradient + offset_of(model, VALUE);
     void *merged = plan->merged;
     operand_copy(merged, dlast, count, s->precision);
-    gemm_packed(to_fp32(model), e, e, s->in, merged, s->in, plan->last_packed, dvalue, e);
-    gemm_tn(to_fp32(model), e, s->in, e, operand_of(model, s, VALUE), e, merged, s->in, dlast, s->in, false);
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = e,
+                                 .n = e,
+                                 .k = s->in,
+                                 .lda = s->in,
+                                 .ldc = e,
+                                 .a = merged,
+                                 .packed = plan->last_packed,
+                                 .c = dvalue});
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = e,
+                                 .n = s->in,
+                                 .k = e,
+                                 .lda = e,
+                                 .ldb = s->in,
+                                 .ldc = s->in,
+                                 .a_transposed = true,
+                                 .a = operand_of(model, s, VALUE),
+                                 .b = merged,
+                                 .c = dlast});
     memset(dlast_bias, 0, (size_t)e * sizeof *dlast_bias);
     for (int i = 0; i < e; i++)
         for (int j = 0; j < e; j++) {
@@ -236,9 +289,26 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
     float *dheads = plan->heads[1], *dpooled = plan->set_gradient[0];
     sum_rows(gradient + offset_of(model, OUTPUT_BIAS), dembedding, rows, e);
     const void *operand = operand_rounded(dembedding, plan->set_gradient_operand, count, s.precision);
-    gemm_tn(to_fp32(model), e, e, rows, operand, e, plan->heads_operand, e,
-            gradient + offset_of(model, OUTPUT), e, false);
-    gemm_packed(to_fp32(model), rows, e, e, operand, e, plan->output_backward, dheads, e);
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = e,
+                                 .n = e,
+                                 .k = rows,
+                                 .lda = e,
+                                 .ldb = e,
+                                 .ldc = e,
+                                 .a_transposed = true,
+                                 .a = operand,
+                                 .b = plan->heads_operand,
+                                 .c = gradient + offset_of(model, OUTPUT)});
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = rows,
+                                 .n = e,
+                                 .k = e,
+                                 .lda = e,
+                                 .ldc = e,
+                                 .a = operand,
+                                 .packed = plan->output_backward,
+                                 .c = dheads});
     sum_rows(gradient + offset_of(model, VALUE_BIAS), dheads, rows, e);
     operand = operand_rounded(dheads, plan->heads_operand, count, s.precision);
     float *dmerged = gradient + last_weight(model)->offset;
@@ -246,11 +316,27 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
         memset(dpooled, 0, pooled_row(model, sets) * sizeof *dpooled); // clears the padding
     for (int head = 0; head < s.heads; head++) {
         const void *slice = element_at(model, operand, (size_t)(head * s.slice));
-        gemm_tn(to_fp32(model), s.slice, s.in, rows, slice, e, pooled_of(model, &s, head), s.heads * s.stride,
-                dmerged + head * s.slice * s.in, s.in, false);
-        gemm_nn(to_fp32(model), rows, s.in, s.slice, slice, e,
-                element_at(model, plan->value, (size_t)(head * s.slice * s.in)), s.in,
-                dpooled + head * s.stride, s.heads * s.stride, false);
+        gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                     .m = s.slice,
+                                     .n = s.in,
+                                     .k = rows,
+                                     .lda = e,
+                                     .ldb = s.heads * s.stride,
+                                     .ldc = s.in,
+                                     .a_transposed = true,
+                                     .a = slice,
+                                     .b = pooled_of(model, &s, head),
+                                     .c = dmerged + head * s.slice * s.in});
+        gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                     .m = rows,
+                                     .n = s.in,
+                                     .k = s.slice,
+                                     .lda = e,
+                                     .ldb = s.in,
+                                     .ldc = s.heads * s.stride,
+                                     .a = slice,
+                                     .b = element_at(model, plan->value, (size_t)(head * s.slice * s.in)),
+                                     .c = dpooled + head * s.stride});
     }
     memset(plan->query_gradient, 0, (size_t)(s.queries * s.heads * s.stride) * sizeof(float));
     size_t own = offset_of(model, VALUE_BIAS), end = offset_of(model, OUTPUT_BIAS) + (size_t)e;
@@ -270,23 +356,6 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
         deep_sets_activation(model, d->encoder.count - 1, set), plan->query, sets, d->pairs,
         deep_sets_queries(d), last_hidden_stride(model), plan->scratch, d->precision);
     return sets * d->pairs;
-}
-
-static const void *transposed_gradient(struct model *model, int set, int sets, int rows, bool alone)
-{
-    const struct model_spec *d = &model->spec;
-    const struct deep_sets_workspace *plan = plan_of(model);
-    size_t row = pooled_row(model, set);
-    int last = d->encoder.count - 1;
-    float *dz = plan->transposed_gradient;
-    if (!alone)
-        return NULL;
-    attention_pooling_backward_transposed(
-        dz, plan->last_bias_gradient, plan->query_gradient, plan->set_gradient[0] + row,
-        plan->set_input[0] + row, weights_of(model, set), deep_sets_signs(model, set),
-        deep_sets_activation(model, last, set), plan->query, sets, d->pairs, deep_sets_queries(d),
-        last_hidden_stride(model), d->encoder.width[last], rows, plan->scratch);
-    return dz;
 }
 
 // Copies the gradient of the merged queries, without padding, to the end of the shard's gradient.
@@ -311,14 +380,50 @@ static void expand_queries(const struct model *model, const struct sizes *s, flo
     float *dmerged = gradient + model->merged_begin, *dkey_query = plan->key_query_gradient;
     float *dquery = gradient + offset_of(model, QUERY), *dkey = gradient + offset_of(model, KEY);
     scale_rows(dmerged, score_scale(s), all * s->in);
-    gemm_tn(GEMM_FP32, e, s->in, all, key_query, e, dmerged, s->in, gradient + last_weight(model)->offset,
-            s->in, true);
-    gemm_packed(GEMM_FP32, all, e, s->in, dmerged, s->in, plan->last_packed_fp32, dkey_query, e);
+    gemm_multiply(&(struct gemm){.types = GEMM_FP32,
+                                 .m = e,
+                                 .n = s->in,
+                                 .k = all,
+                                 .lda = e,
+                                 .ldb = s->in,
+                                 .ldc = s->in,
+                                 .a_transposed = true,
+                                 .a = key_query,
+                                 .b = dmerged,
+                                 .c = gradient + last_weight(model)->offset,
+                                 .add = true});
+    gemm_multiply(&(struct gemm){.types = GEMM_FP32,
+                                 .m = all,
+                                 .n = e,
+                                 .k = s->in,
+                                 .lda = s->in,
+                                 .ldc = e,
+                                 .a = dmerged,
+                                 .packed = plan->last_packed_fp32,
+                                 .c = dkey_query});
     for (int head = 0; head < s->heads; head++) {
-        gemm_nt(GEMM_FP32, s->queries, s->slice, e, dkey_query + head * e, s->heads * e,
-                key + head * s->slice * e, e, dquery + head * s->slice, e, false);
-        gemm_tn(GEMM_FP32, s->slice, e, s->queries, query + head * s->slice, e, dkey_query + head * e,
-                s->heads * e, dkey + head * s->slice * e, e, false);
+        gemm_multiply(&(struct gemm){.types = GEMM_FP32,
+                                     .m = s->queries,
+                                     .n = s->slice,
+                                     .k = e,
+                                     .lda = s->heads * e,
+                                     .ldb = e,
+                                     .ldc = e,
+                                     .b_transposed = true,
+                                     .a = dkey_query + head * e,
+                                     .b = key + head * s->slice * e,
+                                     .c = dquery + head * s->slice});
+        gemm_multiply(&(struct gemm){.types = GEMM_FP32,
+                                     .m = s->slice,
+                                     .n = e,
+                                     .k = s->queries,
+                                     .lda = e,
+                                     .ldb = s->heads * e,
+                                     .ldc = e,
+                                     .a_transposed = true,
+                                     .a = query + head * s->slice,
+                                     .b = dkey_query + head * e,
+                                     .c = dkey + head * s->slice * e});
     }
 }
 
@@ -334,6 +439,5 @@ const struct pooling pooling_attention = {.set_parameters = set_parameters,
                                           .embed = embed,
                                           .embed_backward = embed_backward,
                                           .encode_backward = encode_backward,
-                                          .transposed_gradient = transposed_gradient,
                                           .finish = finish,
                                           .expand_gradient = expand_gradient};

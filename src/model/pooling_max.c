@@ -25,10 +25,17 @@ static void encode(struct model *model, int set, int sets)
     int rows = sets * d->pairs, in = widths_last(&d->encoder);
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
     size_t at = (size_t)set * (size_t)stride;
-    void *h = deep_sets_activation(model, d->encoder.count - 1, set), *z = plan->embedding;
-    bias_relu(h, plan->last_bias, rows, in_stride, in_stride, d->precision);
-    gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
-                forward_weight(model, encoder_last_layer(model)), z, stride);
+    const void *h = deep_sets_activation(model, d->encoder.count - 1, set);
+    void *z = plan->embedding;
+    gemm_multiply(&(struct gemm){.types = to_activation(model),
+                                 .m = rows,
+                                 .n = d->embed_dim,
+                                 .k = in,
+                                 .lda = in_stride,
+                                 .ldc = stride,
+                                 .a = h,
+                                 .packed = forward_weight(model, encoder_last_layer(model)),
+                                 .c = z});
     max_pooling_forward(plan->set_input[0] + at, plan->argmax + at, z, sets, d->pairs, stride, d->precision);
 }
 
@@ -84,6 +91,7 @@ static void finish(struct model *model, float *gradient)
 }
 
 const struct pooling pooling_max = {.set_parameters = set_parameters,
+                                    .reads_activation = true,
                                     .encode = encode,
                                     .embed = embed,
                                     .embed_backward = embed_backward,

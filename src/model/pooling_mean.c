@@ -56,21 +56,5 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     return sets * d->pairs;
 }
 
-static const void *transposed_gradient(struct model *model, int set, int sets, int rows, bool alone)
-{
-    const struct model_spec *d = &model->spec;
-    int stride = last_hidden_stride(model);
-    const float *dpooled = plan_of(model)->set_gradient[0];
-    void *transposed = plan_of(model)->transposed_gradient;
-    float *db = alone ? plan_of(model)->last_bias_gradient : NULL;
-    sum_pooling_backward_transposed(transposed, db, dpooled + (size_t)set * (size_t)stride,
-                                    deep_sets_signs(model, set), mean_scale(model), sets, d->pairs, stride,
-                                    widths_last(&d->encoder), rows, d->precision);
-    return transposed;
-}
-
-const struct pooling pooling_mean = {.encode = encode,
-                                     .embed = embed,
-                                     .embed_backward = embed_backward,
-                                     .encode_backward = encode_backward,
-                                     .transposed_gradient = transposed_gradient};
+const struct pooling pooling_mean = {
+    .encode = encode, .embed = embed, .embed_backward = embed_backward, .encode_backward = encode_backward};

@@ -20,10 +20,17 @@ static void encode(struct model *model, int set, int sets)
     const struct model_spec *d = &model->spec;
     int rows = sets * d->pairs, in = widths_last(&d->encoder);
     int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
-    void *h = deep_sets_activation(model, d->encoder.count - 1, set), *z = embedding_of(model, set);
-    bias_relu(h, plan_of(model)->last_bias, rows, in_stride, in_stride, d->precision);
-    gemm_packed(to_activation(model), rows, d->embed_dim, in, h, in_stride,
-                forward_weight(model, encoder_last_layer(model)), z, stride);
+    const void *h = deep_sets_activation(model, d->encoder.count - 1, set);
+    void *z = embedding_of(model, set);
+    gemm_multiply(&(struct gemm){.types = to_activation(model),
+                                 .m = rows,
+                                 .n = d->embed_dim,
+                                 .k = in,
+                                 .lda = in_stride,
+                                 .ldc = stride,
+                                 .a = h,
+                                 .packed = forward_weight(model, encoder_last_layer(model)),
+                                 .c = z});
     moments_pooling_forward(plan_of(model)->set_input[0] + (size_t)set * 2 * (size_t)stride, z, sets,
                             d->pairs, stride, d->precision);
 }
@@ -68,14 +75,34 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     (void)argmax;
     moments_pooling_backward(de, plan_of(model)->set_gradient[0] + at, plan_of(model)->set_input[0] + at,
                              sets, d->pairs, stride, d->precision);
-    gemm_tn(to_fp32(model), width, in, rows, de, stride, h, in_stride, gradient + weight->offset, in,
-            set > 0);
-    gemm_packed(to_activation(model), rows, in, width, de, stride,
-                backward_weight(model, encoder_last_layer(model)), dz, in_stride);
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = width,
+                                 .n = in,
+                                 .k = rows,
+                                 .lda = stride,
+                                 .ldb = in_stride,
+                                 .ldc = in,
+                                 .a_transposed = true,
+                                 .a = de,
+                                 .b = h,
+                                 .c = gradient + weight->offset,
+                                 .add = set > 0});
+    gemm_multiply(&(struct gemm){.types = to_activation(model),
+                                 .m = rows,
+                                 .n = in,
+                                 .k = width,
+                                 .lda = stride,
+                                 .ldc = in_stride,
+                                 .a = de,
+                                 .packed = backward_weight(model, encoder_last_layer(model)),
+                                 .c = dz});
     relu_backward(dz, h, rows, in_stride, in_stride, d->precision);
     bias_gradient(plan_of(model)->last_bias_gradient, dz, rows, in_stride, in_stride, d->precision);
     return rows;
 }
 
-const struct pooling pooling_moments = {
-    .encode = encode, .embed = embed, .embed_backward = embed_backward, .encode_backward = encode_backward};
+const struct pooling pooling_moments = {.reads_activation = true,
+                                        .encode = encode,
+                                        .embed = embed,
+                                        .embed_backward = embed_backward,
+                                        .encode_backward = encode_backward};

@@ -28,16 +28,20 @@ static void multiply_sets(const struct model *model, int k, int set, int sets, f
     const struct model_spec *d = &model->spec;
     int layer = set_layers_index(model, k), out = layer_weight(model, layer)->rows,
         ld = deep_sets_input_stride(d, k);
-    const float *bias = model->parameters + bias_offset(model, layer);
     if (d->precision != PRECISION_FP32)
         operand_copy(set_operand(model, k, set), set_input(model, k, set), (size_t)sets * (size_t)ld,
                      d->precision);
-    gemm_packed(to_fp32(model), sets, out, deep_sets_input_width(d, k), set_operand(model, k, set), ld,
-                forward_weight(model, layer), z, out);
-    if (has_relu(model, k))
-        bias_relu(z, bias, sets, out, out, PRECISION_FP32);
-    else
-        bias_add(z, bias, sets, out, out, PRECISION_FP32);
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = sets,
+                                 .n = out,
+                                 .k = deep_sets_input_width(d, k),
+                                 .lda = ld,
+                                 .ldc = out,
+                                 .a = set_operand(model, k, set),
+                                 .packed = forward_weight(model, layer),
+                                 .c = z,
+                                 .bias = model->parameters + bias_offset(model, layer),
+                                 .relu = has_relu(model, k)});
 }
 
 void set_layers_forward(struct model *model, int k, int sets, float *z)
@@ -60,9 +64,26 @@ static void multiply_sets_backward(const struct model *model, int k, int set, in
     bias_gradient(db, dz, sets, out, out, PRECISION_FP32);
     const void *operand =
         operand_rounded(dz, plan_of(model)->set_gradient_operand, (size_t)sets * (size_t)out, d->precision);
-    gemm_tn(to_fp32(model), out, in, sets, operand, out, set_operand(model, k, set), ld,
-            gradient + layer_weight(model, layer)->offset, in, false);
-    gemm_packed(to_fp32(model), sets, in, out, operand, out, backward_weight(model, layer), dinput, ld);
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = out,
+                                 .n = in,
+                                 .k = sets,
+                                 .lda = out,
+                                 .ldb = ld,
+                                 .ldc = in,
+                                 .a_transposed = true,
+                                 .a = operand,
+                                 .b = set_operand(model, k, set),
+                                 .c = gradient + layer_weight(model, layer)->offset});
+    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .m = sets,
+                                 .n = in,
+                                 .k = out,
+                                 .lda = out,
+                                 .ldc = ld,
+                                 .a = operand,
+                                 .packed = backward_weight(model, layer),
+                                 .c = dinput});
     if (k > 0 && has_relu(model, k - 1))
         relu_backward(dinput, set_input(model, k, set), sets, in, ld, PRECISION_FP32);
 }

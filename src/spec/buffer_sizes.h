@@ -26,16 +26,15 @@ static inline int sum_pooling_words(int pairs)
 /* Elements of a right-hand operand [k, n] that gemm_pack has packed. */
 static inline size_t gemm_packed_elements(int n, int k)
 {
-    enum { BLOCK = 64 }; // oneDNN pads to whole blocks
-    return (size_t)((n + BLOCK - 1) / BLOCK * BLOCK) * (size_t)((k + BLOCK - 1) / BLOCK * BLOCK);
+    enum { SIDE = 64 }; // oneDNN pads to whole blocks
+    return (size_t)((n + SIDE - 1) / SIDE * SIDE) * (size_t)((k + SIDE - 1) / SIDE * SIDE);
 }
 
 /* Floats of `scratch` in attention_pooling_forward and attention_pooling_backward. */
 static inline size_t attention_pooling_scratch(int pairs, int queries, int stride, enum precision precision)
 {
     size_t rows_fp32 = precision == PRECISION_FP32 ? 0 : (size_t)pairs * (size_t)stride; // one set's
-    return (size_t)lanes_stride(queries) + (size_t)queries * (size_t)lanes_stride(pairs) +
-           (size_t)stride * LANES + rows_fp32;
+    return (size_t)lanes_stride(queries) + (size_t)queries * (size_t)lanes_stride(pairs) + rows_fp32;
 }
 
 #endif

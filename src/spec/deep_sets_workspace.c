@@ -88,16 +88,6 @@ static void take_max(const struct model_spec *model, size_t sets, struct deep_se
     workspace->last_weight_gradient = arena_floats(arena, width, last);
 }
 
-static void take_transposed(const struct model_spec *model, size_t sets, size_t tile_rows,
-                            struct deep_sets_workspace *workspace, struct arena *arena)
-{
-    size_t last = (size_t)lanes_stride(widths_last(&model->encoder));
-    workspace->signs = arena_floats(arena, sets * (size_t)sum_pooling_words(model->pairs), last);
-    workspace->transposed_gradient =
-        arena_elements(arena, 1, last * tile_rows + SUM_POOLING_WORD, model->precision);
-    workspace->transposed_pairs = arena_floats(arena, (size_t)model->pair_width, tile_rows);
-}
-
 static void take_attention(const struct model_spec *model, size_t sets, struct deep_sets_workspace *workspace,
                            struct arena *arena)
 {
@@ -110,7 +100,6 @@ static void take_attention(const struct model_spec *model, size_t sets, struct d
     workspace->key_query = arena_floats(arena, queries, width);
     workspace->key_query_gradient = arena_floats(arena, queries, width);
     workspace->value = arena_elements(arena, width, in, model->precision);
-    workspace->value_forward = arena_elements(arena, width, in, model->precision);
     size_t last_packed = gemm_packed_elements(model->embed_dim, widths_last(&model->encoder)),
            output_packed = gemm_packed_elements(model->embed_dim, model->embed_dim);
     workspace->last_packed = arena_elements(arena, 1, last_packed, model->precision);
@@ -175,11 +164,9 @@ size_t deep_sets_workspace_plan(const struct model_spec *model, int sets, int sh
         break;
     case POOLS_ATTENTION:
         take_attention(model, all, workspace, arena);
-        if (model_transposes_gradient(model))
-            take_transposed(model, all, tile_rows, workspace, arena);
         break;
     case POOLS_HIDDEN:
-        take_transposed(model, all, tile_rows, workspace, arena);
+        workspace->signs = arena_floats(arena, all * (size_t)sum_pooling_words(model->pairs), last);
     }
     return arena->floats;
 }

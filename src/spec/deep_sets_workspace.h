@@ -29,10 +29,8 @@ struct deep_sets_workspace {
     float *set_gradient[2];            // [S, widest], used alternately
     void *set_gradient_operand;        // p [S, widest]
 
-    // Mean and sum, whose pooled rows are [S, wk]; attention too if model_transposes_gradient.
-    uint32_t *signs;           // [S, words, wk], words of 32 bits
-    void *transposed_gradient; // p [wk, R] and SUM_POOLING_WORD more elements
-    float *transposed_pairs;   // [pair_width, R]
+    // Mean and sum, whose pooled rows are [S, wk].
+    uint32_t *signs; // [S, words, wk], words of 32 bits
 
     // Max and moments, whose pooled rows are [S, E] and [S, 2, E]; E is padded.
     void *embedding;               // p, without bias: max [T n, E], moments [S n, E]
@@ -48,7 +46,7 @@ struct deep_sets_workspace {
     // pooling_attention.c.
     float *query, *query_gradient;          // [Q H, wk], merged queries
     float *key_query, *key_query_gradient;  // [Q H, E], queries merged with the key weight only
-    void *value, *value_forward;            // p [E, wk], merged value weight; [wk, E], its transpose
+    void *value;                            // p [E, wk], merged value weight
     void *last_packed, *last_packed_fp32;   // packed [wk, E], the encoder's last weight, p and fp32
     void *output_forward, *output_backward; // p, packed [E, E], the output weight
     float *value_bias;                      // [E], merged value bias

@@ -26,14 +26,14 @@ static void add_forward(struct flat_workspace *workspace, int first, int layers,
                         struct flat_span to, bool relu)
 {
     workspace->forward[workspace->forward_gemms++] =
-        (struct flat_gemm){first, layers, from, to, relu ? to : none, 0, 0};
+        (struct flat_gemm){first, layers, from, to, relu ? to : none, NULL};
 }
 
 static void add_backward(struct flat_workspace *workspace, int first, int layers, struct flat_span from,
                          struct flat_span to, struct flat_span relu)
 {
     workspace->backward[workspace->backward_gemms++] =
-        (struct flat_gemm){first, layers, from, to, relu, 0, 0};
+        (struct flat_gemm){first, layers, from, to, relu, NULL};
 }
 
 // Rows of activations are [activation, x] in x-linear, [activation] in linear. x-linear's backward GEMMs skip
@@ -100,48 +100,31 @@ static void plan_res_linear(const struct model_spec *model, struct flat_workspac
     }
 }
 
-static void take_packed(struct arena *arena, struct flat_gemm *gemm, enum precision precision)
+static void take_packed(struct arena *arena, struct flat_gemm *gemm, enum precision precision,
+                        size_t *staging)
 {
+    size_t elements = (size_t)gemm->from.width * (size_t)gemm->to.width;
     gemm->packed =
         arena_elements(arena, 1, gemm_packed_elements(gemm->to.width, gemm->from.width), precision);
-}
-
-int flat_backward_stride(const struct model_spec *model, const struct flat_gemm *gemm)
-{
-    return model->precision == PRECISION_FP32 ? lanes_stride(gemm->to.width) : gemm->to.width;
+    *staging = elements > *staging ? elements : *staging;
 }
 
 size_t flat_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,
                            struct flat_workspace *workspace)
 {
     struct arena arena = {.memory = memory};
-    struct tensor_table table;
     enum precision precision = model->precision;
-    size_t rows = (size_t)sets * (size_t)shards;
-    size_t operands = 0, copies = 0;
-    model_tensors(model, &table);
+    size_t rows = (size_t)sets * (size_t)shards, staging = 0;
     *workspace = (struct flat_workspace){.inputs = model->pairs * model->pair_width};
     if (model->kind == MODEL_RES_LINEAR)
         plan_res_linear(model, workspace);
     else
         plan_linear(model, workspace);
-    for (int i = 0; i < workspace->layers; i++) {
-        workspace->layer[i].operand = operands;
-        operands += tensor_size(&table.tensors[workspace->layer[i].weight]);
-    }
-    for (int i = 0; i < workspace->backward_gemms; i++) {
-        struct flat_gemm *gemm = &workspace->backward[i];
-        gemm->copy = copies;
-        copies += (size_t)gemm->from.width * (size_t)flat_backward_stride(model, gemm);
-    }
-    workspace->forward_weights = arena_elements(&arena, 1, operands, precision);
-    workspace->backward_weights = arena_elements(&arena, 1, copies, precision);
-    if (model->precision != PRECISION_FP32) {
-        for (int i = 0; i < workspace->forward_gemms; i++)
-            take_packed(&arena, &workspace->forward[i], precision);
-        for (int i = 0; i < workspace->backward_gemms; i++)
-            take_packed(&arena, &workspace->backward[i], precision);
-    }
+    for (int i = 0; i < workspace->forward_gemms; i++)
+        take_packed(&arena, &workspace->forward[i], precision, &staging);
+    for (int i = 0; i < workspace->backward_gemms; i++)
+        take_packed(&arena, &workspace->backward[i], precision, &staging);
+    workspace->staging = arena_elements(&arena, 1, staging, precision);
     for (int i = 0; i < workspace->buffers; i++)
         workspace->activation[i] = arena_elements(&arena, rows, (size_t)workspace->stride[i], precision);
     for (int i = 1; i < workspace->buffers; i++)

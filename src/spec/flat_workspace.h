@@ -25,7 +25,6 @@ struct flat_span {
 struct flat_layer {
     int weight; // index of its tensor; the bias is the next one
     struct flat_span in, dz;
-    size_t operand; // offset of its weight in forward_weights, in elements
 };
 
 /* A GEMM to = from B, where B is the stacked weights of `layers` consecutive layers from `first` on. */
@@ -34,8 +33,7 @@ struct flat_gemm {
     struct flat_span from, to;
     // Forward: `to` if a ReLU follows. Backward: the activations of the ReLU that `to` passes. Or FLAT_NONE.
     struct flat_span relu;
-    size_t copy;  // backward: offset of its weights in backward_weights, in elements
-    void *packed; // packed B; not in fp32
+    void *packed; // p, packed B
 };
 
 /* Buffers marked "p" are stored in the model's precision. Gradients have the same buffers
@@ -50,15 +48,10 @@ struct flat_workspace {
     struct flat_span copy[FLAT_BUFFERS_MAX];
     struct flat_layer layer[FLAT_LAYERS_MAX];
     struct flat_gemm forward[FLAT_LAYERS_MAX], backward[FLAT_LAYERS_MAX]; // in order of execution
-    void *forward_weights;  // p, each [in, out], at its layer's `operand`
-    void *backward_weights; // p, each [out, flat_backward_stride], at its GEMM's `copy`
-    float *bias;            // [widest], sum of the biases of two layers
-    void *output_gradient;  // p [S, outputs]; not in fp32
+    void *staging;         // p, scratch: the weights that are being packed
+    float *bias;           // [widest], sum of the biases of two layers
+    void *output_gradient; // p [S, outputs]; not in fp32
 };
-
-/* Row stride of a GEMM's backward weights, in elements: padded to whole vectors in fp32, where GEMMs read
- * them in place; dense in bf16, where they are packed. */
-int flat_backward_stride(const struct model_spec *model, const struct flat_gemm *gemm);
 
 /* Lists the GEMMs and plans a workspace for at most `shards` shards of at most `sets` sets in `memory`
  * (arena.h). Returns its length in floats. */

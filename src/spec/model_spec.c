@@ -292,11 +292,6 @@ double model_step_flops(const struct model_spec *model)
     return sum_stages(model, stage_step_flops);
 }
 
-bool model_transposes_gradient(const struct model_spec *model)
-{
-    return !model_embeds_pairs(model) && model->encoder.count == 2 && model->precision == PRECISION_FP32;
-}
-
 int model_tile_sets(const struct model_spec *model, int sets)
 {
     if (!model_reads_sets(model))

@@ -141,19 +141,13 @@ double model_step_flops(const struct model_spec *model);
  * depend on it. */
 int model_tile_sets(const struct model_spec *model, int sets);
 
-/* `rows` of a tile in the backward pass, rounded up to the blocks in which GEMMs over rows are fastest. The
- * rows added are zero. */
+/* `rows` of a tile in the backward pass, rounded up to the blocks in which bf16 GEMMs over rows are fastest.
+ * The rows added are zero. */
 static inline int model_round_rows(int rows, enum precision precision)
 {
-    int block = precision == PRECISION_FP32 ? 16 : 32;
+    int block = precision == PRECISION_FP32 ? 1 : 32;
     return (rows + block - 1) / block * block;
 }
-
-/* Whether the backward pass of an encoder with two hidden layers uses transposed gradients, [units, rows]. If
- * the encoder's last layer comes after pooling, pooling computes the gradient directly in that form, and no
- * GEMM has to transpose it. Not in bf16, where a GEMM whose right-hand operand is not packed takes longer
- * than writing the gradient in both forms. */
-bool model_transposes_gradient(const struct model_spec *model);
 
 /* Whether the model reads sets of any size. The other models have a fixed number of inputs. */
 static inline bool model_reads_sets(const struct model_spec *model)

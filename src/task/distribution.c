@@ -1,5 +1,6 @@
 #include "task/distribution.h"
 
+#include "kernel/math.h"
 #include "kernel/random.h"
 
 #include <math.h>
@@ -7,7 +8,7 @@
 // sqrt 3 (2 Phi(z) - 1): Phi(z) is uniform for normal z; the result has zero mean and unit variance.
 static float uniform_of(float z)
 {
-    return (float)(sqrt(3) * erf((double)z * M_SQRT1_2));
+    return (float)(sqrt(3) * math_erf((double)z * M_SQRT1_2));
 }
 
 void distribution_apply(enum task_inputs inputs, float *x, size_t count)

@@ -4,6 +4,7 @@
 #define TASK_GENERATOR_JACOBIAN_H
 
 #include "kernel/batched.h"
+#include "spec/batch_workspace.h"
 #include "spec/task_spec.h"
 
 /* Operands of generator_jacobian: `points` pairs for each of BATCHED generators of one shape. */
@@ -16,12 +17,16 @@ struct generator_pairs {
     double *scratch;     // [generator_jacobian_scratch, BATCHED]
 };
 
-/* Elements per system of the scratch. */
-int generator_jacobian_scratch(const struct generator_shape *shape);
+/* Elements per system of the scratch: activations, slopes, gradients at two layers. */
+static inline int generator_jacobian_scratch(const struct generator_shape *shape)
+{
+    return generator_scratch(shape);
+}
 
 /* Computes scale (y of `weights` at x - y), and the derivatives unless `jacobian` is NULL.
  * weights [unknowns, BATCHED], residual [points o, BATCHED], jacobian [points o, unknowns, BATCHED] */
-void generator_jacobian(const struct generator_pairs *pairs, const double *weights, double *residual,
-                        double *jacobian);
+SIMD_FUNCTION(void, generator_jacobian, const struct generator_pairs *pairs, const double *weights,
+              double *residual, double *jacobian);
+#define generator_jacobian SIMD_CHOOSE(generator_jacobian)
 
 #endif

@@ -1,4 +1,4 @@
-/* The loops of generator_jacobian.c, compiled once per instruction set. */
+/* The loops of generator_jacobian.h, compiled once per instruction set. */
 #include "task/generator_jacobian.h"
 
 #include "kernel/math.h"
@@ -161,8 +161,6 @@ SIMD_INLINE void compute(const struct generator_pairs *pairs, struct operands *o
     }
 }
 
-void SIMD_NAME(generator_jacobian)(const struct generator_pairs *pairs, const double *weights,
-                                   double *residual, double *jacobian);
 void SIMD_NAME(generator_jacobian)(const struct generator_pairs *pairs, const double *weights,
                                    double *residual, double *jacobian)
 {

@@ -1,9 +1,9 @@
 #include "task/task.h"
 
 #include "base/memory.h"
-#include "kernel/lanes.h"
 #include "kernel/random.h"
 #include "spec/batch_workspace.h"
+#include "spec/buffer_sizes.h"
 #include "task/distribution.h"
 #include "task/generator.h"
 

@@ -1,8 +1,9 @@
 #include "train/optimizer.h"
 
 #include "base/memory.h"
-#include "kernel/lanes.h"
+#include "kernel/math.h"
 #include "train/muon.h"
+#include "train/updates.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -41,21 +42,6 @@ void optimizer_destroy(struct optimizer **optimizer)
     *optimizer = NULL;
 }
 
-static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-
-CLONES
-static void adam(float *restrict p, const float *restrict g, float *restrict m, float *restrict v,
-                 size_t count, float rate, float root_correction)
-{
-    const float keep = (float)beta2, first = (float)(1 - beta1), second = (float)(1 - beta2),
-                eps = (float)epsilon;
-    for (size_t i = 0; i < count; i++) {
-        m[i] += first * (g[i] - m[i]);
-        v[i] = keep * v[i] + second * (g[i] * g[i]);
-        p[i] -= rate * (m[i] / (sqrtf(v[i]) / root_correction + eps));
-    }
-}
-
 void optimizer_share(struct optimizer *optimizer, MPI_Comm comm)
 {
     optimizer->comm = comm;
@@ -91,8 +77,8 @@ static int start_muon(struct optimizer *optimizer, double rate, float *parameter
 void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, float *parameters,
                     const float *gradient, float *first, float *second)
 {
-    double corrected = rate / (1 - pow(beta1, (double)step + 1));
-    double root_correction = sqrt(1 - pow(beta2, (double)step + 1));
+    double corrected = rate / (1 - math_power(updates_beta1, (uint64_t)step + 1));
+    double root_correction = sqrt(1 - math_power(updates_beta2, (uint64_t)step + 1));
     bool muon = optimizer->kind == OPTIMIZER_MUON;
     MPI_Request request[TENSORS_MAX];
     int requests = muon ? start_muon(optimizer, rate, parameters, gradient, first, request) : 0;
@@ -100,8 +86,8 @@ void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, floa
         const struct tensor *tensor = &optimizer->table->tensors[i];
         size_t at = tensor->offset;
         if (!muon || !tensor->hidden_matrix)
-            adam(parameters + at, gradient + at, first + at, second + at, tensor_size(tensor),
-                 (float)corrected, (float)root_correction);
+            updates_adam(parameters + at, gradient + at, first + at, second + at, tensor_size(tensor),
+                         (float)corrected, (float)root_correction);
     }
     if (requests > 0)
         MPI_Waitall(requests, request, MPI_STATUSES_IGNORE);

@@ -1,23 +1,8 @@
 #include "train/shard_tree.h"
 
-#include "kernel/lanes.h"
+#include "kernel/sums.h"
 
-#include <stdint.h>
-#include <string.h>
-
-CLONES
-static void add(float *restrict sum, const float *restrict vector, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        sum[i] += vector[i];
-}
-
-CLONES
-static void add_to(float *restrict sum, const float *restrict a, const float *restrict b, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        sum[i] = a[i] + b[i];
-}
+#include <stdbool.h>
 
 // One level is in use per bit set in the number of shards so far.
 int shard_tree_leaf(int shard)
@@ -35,11 +20,8 @@ void shard_tree_carry(float *const *level, int shard, size_t begin, size_t count
         size_t elements = begin + count - at < BLOCK ? begin + count - at : BLOCK;
         const float *sum = level[leaf] + at;
         for (int i = leaf - 1; i > left; i--, sum = carry)
-            if (sum == carry)
-                add(carry, level[i] + at, elements);
-            else
-                add_to(carry, level[i] + at, sum, elements);
-        add(level[left] + at, sum, elements);
+            sums_add(carry, level[i] + at, sum, elements);
+        sums_add(level[left] + at, level[left] + at, sum, elements);
     }
 }
 
@@ -76,7 +58,7 @@ void shard_tree_allreduce(float *vector, size_t count, float *exchange, MPI_Comm
         MPI_Sendrecv(vector + theirs.begin, (int)(theirs.end - theirs.begin), MPI_FLOAT, partner, level,
                      exchange, (int)(mine.end - mine.begin), MPI_FLOAT, partner, level, comm,
                      MPI_STATUS_IGNORE);
-        add(vector + mine.begin, exchange, mine.end - mine.begin);
+        sums_add(vector + mine.begin, vector + mine.begin, exchange, mine.end - mine.begin);
     }
     for (int level = levels - 1; level >= 0; level--) {
         int partner = rank ^ 1 << level;
@@ -86,21 +68,6 @@ void shard_tree_allreduce(float *vector, size_t count, float *exchange, MPI_Comm
                      vector + theirs.begin, (int)(theirs.end - theirs.begin), MPI_FLOAT, partner, level, comm,
                      MPI_STATUS_IGNORE);
     }
-}
-
-// Compares bits, since the bits of every finite |value| are below those of infinity. A sum of finite values
-// could overflow.
-CLONES
-bool shard_tree_finite(const float *vector, size_t count)
-{
-    int32_t max = 0;
-    for (size_t i = 0; i < count; i++) {
-        int32_t bits;
-        memcpy(&bits, vector + i, sizeof bits);
-        bits &= INT32_MAX;
-        max = bits > max ? bits : max;
-    }
-    return max < 0x7f800000;
 }
 
 double shard_tree_sum(double *values, int shards)

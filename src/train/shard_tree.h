@@ -24,9 +24,6 @@ void shard_tree_carry(float *const *level, int shard, size_t begin, size_t count
  * on comm.  vector [count], exchange [(count + 1) / 2] */
 void shard_tree_allreduce(float *vector, size_t count, float *exchange, MPI_Comm comm);
 
-/* Whether every element is finite.  vector [count] */
-bool shard_tree_finite(const float *vector, size_t count);
-
 /* Sums one value per shard in the order of the tree; overwrites `values`.  values [shards], a power of two */
 double shard_tree_sum(double *values, int shards);
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/stop.h"
+#include "kernel/sums.h"
 #include "train/learning_rate.h"
 #include "train/shard_tree.h"
 
@@ -213,7 +214,7 @@ enum step_end trainer_step(struct trainer *t)
         return STEP_LOSS_NOT_FINITE;
     shard_tree_allreduce(t->level[0], t->gradient_elements, t->exchange, t->group);
     expand_gradient(t);
-    if (!shard_tree_finite(t->level[0], state->parameters_count))
+    if (!sums_finite(t->level[0], state->parameters_count))
         return STEP_GRADIENT_NOT_FINITE;
     optimizer_step(t->optimizer, scalars->step, learning_rate_at(training, scalars->step), state->parameters,
                    t->level[0], state->first, state->second);

@@ -31,7 +31,6 @@ DEFINE(tanh, simd_tanh)
 DEFINE(erf, simd_erf)
 DEFINE(sqrt, simd_sqrt)
 
-simd_array *SIMD_NAME(simd_arrays_of)(enum simd_function function);
 simd_array *SIMD_NAME(simd_arrays_of)(enum simd_function function)
 {
     static simd_array *const arrays[SIMD_FUNCTIONS] = {
@@ -41,7 +40,6 @@ simd_array *SIMD_NAME(simd_arrays_of)(enum simd_function function)
     return arrays[function];
 }
 
-void SIMD_NAME(simd_arrays_fma)(float *y, const float *a, const float *b, const float *c, size_t count);
 void SIMD_NAME(simd_arrays_fma)(float *y, const float *a, const float *b, const float *c, size_t count)
 {
     for (size_t i = 0; i < count; i += SIMD_FLOATS)

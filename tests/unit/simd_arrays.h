@@ -19,21 +19,13 @@ enum simd_function {
 };
 
 typedef void simd_array(float *y, const float *x, size_t count);
-typedef simd_array *simd_array_of(enum simd_function function);
-typedef void simd_array_fma(float *y, const float *a, const float *b, const float *c, size_t count);
-SIMD_DECLARE(simd_array_of, simd_arrays_of);
-SIMD_DECLARE(simd_array_fma, simd_arrays_fma);
+SIMD_FUNCTION(simd_array *, simd_arrays_of, enum simd_function function);
+SIMD_FUNCTION(void, simd_arrays_fma, float *y, const float *a, const float *b, const float *c, size_t count);
+#define simd_arrays_fma SIMD_CHOOSE(simd_arrays_fma)
 
 static inline void simd_arrays(enum simd_function function, float *y, const float *x, size_t count)
 {
-    static simd_array_of *const functions[SIMD_SETS] = SIMD_TABLE(simd_arrays_of);
-    functions[simd_set_current()](function)(y, x, count);
-}
-
-static inline void simd_arrays_fma(float *y, const float *a, const float *b, const float *c, size_t count)
-{
-    static simd_array_fma *const functions[SIMD_SETS] = SIMD_TABLE(simd_arrays_fma);
-    functions[simd_set_current()](y, a, b, c, count);
+    SIMD_CHOOSE(simd_arrays_of)(function)(y, x, count);
 }
 
 #endif

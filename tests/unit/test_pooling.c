@@ -2,10 +2,10 @@
 // padded; what lies in the padding of an input is zero.
 #include "arrays.h"
 #include "kernel/attention_pooling.h"
-#include "kernel/lanes.h"
 #include "kernel/max_pooling.h"
 #include "kernel/moments_pooling.h"
-#include "kernel/sum_pooling.h"
+#include "kernel/simd_set.h"
+#include "spec/buffer_sizes.h"
 
 #include <math.h>
 
@@ -233,31 +233,6 @@ static void attend_backward(const struct attention *a, const float *h, const flo
     }
 }
 
-// dz of all sets side by side, zeros behind them; db and dv as they were before, since they are added to.
-static void check_transposed(const struct attention *a, const float *pooled, const float *weights,
-                             const uint32_t *signs, const float *h, const float *v, const float *dpooled,
-                             int width, const double *dz_want, const float *db_before, const double *db_want,
-                             const float *dv_before, const double *dv_want)
-{
-    size_t rows = SETS * (size_t)a->pairs, ld = rows + 5, q_size = (size_t)a->queries * a->stride;
-    float *dz = filled((size_t)width * ld + SUM_POOLING_WORD, 10), *db = reference_floats(a->stride),
-          *dv = reference_floats(q_size);
-    float *scratch =
-        reference_floats(attention_pooling_scratch(a->pairs, a->queries, (int)a->stride, PRECISION_FP32));
-    double *want = doubles((size_t)width * ld);
-    memcpy(db, db_before, a->stride * sizeof *db);
-    memcpy(dv, dv_before, q_size * sizeof *dv);
-    for (size_t j = 0; j < (size_t)width; j++)
-        for (size_t row = 0; row < rows; row++)
-            want[j * ld + row] = dz_want[row * a->stride + j];
-    attention_pooling_backward_transposed(dz, db, dv, dpooled, pooled, weights, signs, h, v, SETS, a->pairs,
-                                          a->queries, (int)a->stride, width, (int)ld, scratch);
-    assert_close(dz, want, (size_t)width * ld, difference_threshold);
-    assert_close(db, db_want, a->stride, difference_threshold);
-    assert_close(dv, dv_want, q_size, difference_threshold);
-    FREE_ALL(dz, db, dv, scratch, want);
-}
-
 static void check_attention_of(int queries, int pairs, int width, enum precision precision)
 {
     size_t stride = (size_t)lanes_stride(width), padded = (size_t)lanes_stride(pairs);
@@ -272,10 +247,8 @@ static void check_attention_of(int queries, int pairs, int width, enum precision
     void *h_stored = stored(z, size, precision);
     double *want = doubles(SETS * q_size), *dz_want = doubles(size), *db_want = as_doubles(db, stride),
            *dv_want = as_doubles(dv, q_size);
-    size_t words = SETS * (size_t)sum_pooling_words(pairs) * stride;
-    uint32_t *signs = (uint32_t *)filled(words, 9);
-    attention_pooling_forward(pooled, weights, precision == PRECISION_FP32 ? signs : NULL, h_stored, b, v,
-                              SETS, pairs, queries, (int)stride, scratch, precision);
+    attention_pooling_forward(pooled, weights, h_stored, b, v, SETS, pairs, queries, (int)stride, scratch,
+                              precision);
     float *h = loaded(h_stored, size, precision);
     for (size_t i = 0; i < size; i++)
         assert_true(fabs((double)h[i] - fmax((double)z[i] + (double)b[i % stride], 0)) <=
@@ -293,8 +266,6 @@ static void check_attention_of(int queries, int pairs, int width, enum precision
         dz_want[i] = h[i] > 0 ? dz_want[i] : 0;
         db_want[i % stride] += dz_want[i];
     }
-    if (precision == PRECISION_FP32)
-        check_transposed(&a, pooled, weights, signs, h, v, dpooled, width, dz_want, db, db_want, dv, dv_want);
     attention_pooling_backward(dz, db, dv, dpooled, pooled, weights, h_stored, v, SETS, pairs, queries,
                                (int)stride, scratch, precision);
     float *dz_loaded = loaded(dz, size, precision);
@@ -302,7 +273,7 @@ static void check_attention_of(int queries, int pairs, int width, enum precision
     assert_close(dz_loaded, dz_want, size, difference_threshold + (precision == PRECISION_BF16 ? 0x1p-8 : 0));
     assert_close(db, db_want, stride, difference_threshold);
     assert_close(dv, dv_want, q_size, difference_threshold);
-    FREE_ALL(z, b, v, dpooled, db, dv, pooled, weights, signs, dz, scratch, h_stored, want, dz_want, db_want,
+    FREE_ALL(z, b, v, dpooled, db, dv, pooled, weights, dz, scratch, h_stored, want, dz_want, db_want,
              dv_want, h, a.weight, a.dscore, dz_loaded);
 }
 
@@ -327,5 +298,9 @@ int main(void)
         cmocka_unit_test(test_moments),
         cmocka_unit_test(test_attention),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = 0;
+    for (int set = 0; set < SIMD_SETS; set++)
+        if (simd_set_use((enum simd_set)set))
+            failed += cmocka_run_group_tests_name(simd_set_name((enum simd_set)set), tests, NULL, NULL);
+    return failed;
 }

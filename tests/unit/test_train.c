@@ -1,4 +1,5 @@
 // The parts of training that are pure: rate, score, sizes, and the tree in which shards are summed.
+#include "kernel/sums.h"
 #include "train/evaluate.h"
 #include "train/learning_rate.h"
 #include "train/shard_tree.h"
@@ -291,12 +292,12 @@ static void test_finite(void **state)
     const float lost[] = {NAN, -NAN, INFINITY, -INFINITY};
     for (int i = 0; i < COUNT; i++)
         vector[i] = i % 2 ? -FLT_MAX : FLT_MAX; // whose sum is not finite
-    assert_true(shard_tree_finite(vector, COUNT) && shard_tree_finite(vector, 0));
+    assert_true(sums_finite(vector, COUNT) && sums_finite(vector, 0));
     for (size_t kind = 0; kind < sizeof lost / sizeof *lost; kind++)
         for (int i = 0; i < COUNT; i += 1 + COUNT / 40) {
             float kept = vector[i];
             vector[i] = lost[kind];
-            assert_false(shard_tree_finite(vector, COUNT));
+            assert_false(sums_finite(vector, COUNT));
             vector[i] = kept;
         }
 }
