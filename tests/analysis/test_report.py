@@ -50,9 +50,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(results: Path) -> Path:
     """The page of a thousand runs; its figures have tests of their own."""
-    path = results.with_suffix(".html")
-    path.write_text(report.page(data.content(open_runs(results)), []), encoding="utf-8")
-    return path
+    return save(results)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +90,13 @@ def show(browser: Any, words: str) -> None:
     field = browser.find_element("id", "filter")
     field.clear()
     field.send_keys(words or " ")
+
+
+def save(results: Path) -> Path:
+    """Writes the page of a results file, without figures."""
+    page = results.with_suffix(".html")
+    page.write_text(report.page(data.content(open_runs(results)), []), encoding="utf-8")
+    return page
 
 
 def choose(browser: Any, control: str, value: str) -> None:
@@ -188,9 +193,7 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_results(path, runs)
     with h5py.File(path, "r+") as file:
         file["r2"][0], file["curve_r2"][0, 5:], file["curve_loss"][0, 5:] = -2e27, -2e27, 1e26
-    page = path.with_suffix(".html")
-    page.write_text(report.page(data.content(open_runs(path)), []), encoding="utf-8")
-    return page
+    return save(path)
 
 
 def test_lists_sort_by_their_numbers(browser: Any, exact: Path) -> None:
@@ -292,9 +295,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with h5py.File(path, "r+") as file:
         noise = [0.02 * ((run["seed"] + list(SCORES).index(run["embed_dim"])) % 3 - 1) for run in runs]  # its mean over the seeds is 0
         file["r2"][:] = [1 - 10 ** (SCORES[run["embed_dim"]] + noise[place] + run["unknowns"] / 100) for place, run in enumerate(runs)]
-    page = path.with_suffix(".html")
-    page.write_text(report.page(data.content(open_runs(path)), []), encoding="utf-8")
-    return page
+    return save(path)
 
 
 def texts(browser: Any, selector: str) -> list[str]:
@@ -307,7 +308,7 @@ def test_answer_comes_first(browser: Any, planted: Path) -> None:
     sentences = texts(browser, "#cases .sentence")
     assert texts(browser, "#cases h3") == ["unknowns 15", "unknowns 50"]
     assert all(each.startswith("Best: embed_dim 256: R² ") and "3 seeds" in each and "Not separable from: embed_dim 128." in each for each in sentences)
-    assert texts(browser, "#cases div:first-child tbody td:last-child") == ["best", "not separable", "separable"]
+    assert texts(browser, "#cases div:first-child .scroll tbody td:last-child") == ["best", "not separable", "separable"]
 
 
 def test_effect_of_an_axis(browser: Any, planted: Path) -> None:
@@ -346,6 +347,27 @@ def test_tooltips_have_settings(browser: Any, planted: Path) -> None:
     ActionChains(browser).move_to_element_with_offset(browser.find_element("css selector", "#plot svg"), int(x), int(y)).perform()
     tip = browser.find_element("css selector", "#plot .tip").text
     assert re.match(r"unknowns \d+, embed_dim \d+\nstep 30,000: loss [\d.]+\n[\d.]+ to [\d.]+ over 3 seeds", tip), tip
+
+
+def test_importance_of_the_axes(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    runs = grid(embed_dim=[64, 256], batch=[256, 512, 1024], seed=[1, 2])
+    make_results(path, runs)
+    with h5py.File(path, "r+") as file:
+        file["r2"][:] = [1 - 10 ** (-1 - 0.3 * (run["embed_dim"] == 256) - 0.01 * run["seed"] - run["batch"] / 1e4) for run in runs]
+    opened(browser, save(path))
+    assert texts(browser, "#cases .shares td:first-child")[0] == "embed_dim" and texts(browser, "#cases .shares td:last-child") == ["96 %", "4.3 %"]
+    assert "Share of the variance" in browser.find_element("id", "cases").text
+
+
+@pytest.mark.parametrize("runs", [grid(seed=[1]), [run | {"status": "pending"} for run in grid(embed_dim=[1, 2], seed=[1, 2])], [run | {"status": "diverged"} for run in grid(pooling=["max", "mean"])]], ids=["one", "pending", "diverged"])
+def test_pages_without_an_answer_have_no_errors(browser: Any, tmp_path: Path, runs: list[dict[str, Any]]) -> None:
+    path = tmp_path / "r.h5"
+    make_results(path, runs)
+    browser.get_log("browser")
+    browser.get(f"file://{save(path)}")
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    assert len(column(browser, "run_id")) == len(runs) and browser.find_element("css selector", ".sentence").text.startswith("Best: ")
 
 
 def test_row_and_curve_are_linked(browser: Any, planted: Path) -> None:
@@ -463,9 +485,7 @@ def test_chart_is_saved_as_svg(browser: Any, planted: Path) -> None:
 def test_published_curves_are_shown_where_the_training_is_repeated(browser: Any, tmp_path: Path, embed_dim: int, repeated: bool) -> None:
     path = tmp_path / "r.h5"
     make_results(path, grid(equation_ratio=[2.0], embed_dim=[embed_dim], seed=[1, 2]))
-    page = path.with_suffix(".html")
-    page.write_text(report.page(data.content(open_runs(path)), []), encoding="utf-8")
-    opened(browser, page)
+    opened(browser, save(path))
     box = browser.find_element("id", "published")
     assert box.is_selected() is repeated and ("published" in legend(browser)) is repeated
     box.click()

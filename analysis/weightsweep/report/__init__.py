@@ -50,7 +50,8 @@ def page(content: dict[str, object], figures: list[tuple[str, bytes]], refresh_s
         "title": html.escape(str(content["name"])),
         "connect": "'self'" if refresh_seconds else "'none'",
         "style": _file("report.css"),
-        "figures": pictures or "<p>No figure: no finished run has the data of one.</p>",
+        "link": ' <a href="#figures">Figures</a>' if pictures else "",
+        "figures": f'<section id="figures">\n<h2>Figures</h2>\n{pictures}</section>' if pictures else "",
         "data": as_script({"refresh": refresh_seconds, **content}),
         "script": "".join(map(_file, SCRIPTS)),
     }

@@ -28,11 +28,30 @@ const answer = (() => {
     head.replaceChildren(line);
   }
 
+  function sentence(text) {
+    const made = document.createElement("p");
+    made.className = "hint";
+    made.textContent = text.replaceAll("R^2", "R²");
+    return made;
+  }
+
+  // Which axes matter: a bar for each share of the variance between settings.
+  function bars(shares) {
+    const made = document.createElement("table"), body = made.createTBody();
+    made.className = "shares";
+    for (const [name, share] of shares) {
+      const line = row(body, [name, "", `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`], [false, false, true]), bar = document.createElement("span");
+      bar.className = "share";
+      bar.style.width = `${Math.max(1, Math.round(220 * share))}px`;
+      line.cells[1].append(bar);
+    }
+    return made;
+  }
+
   function block(each, number) {
-    const made = document.createElement("div"), words = document.createElement("p"), tools = document.createElement("p"), holder = document.createElement("div"), table = document.createElement("table");
+    const made = document.createElement("div"), words = each.words.map(sentence), tools = document.createElement("p"), holder = document.createElement("div"), table = document.createElement("table");
     const numeric = each.head.map((_, column) => each.rows.every((own) => /^[-−]?[\d.,]*$/.test(own.cells[column])));
-    words.className = "sentence";
-    words.textContent = each.sentence.replaceAll("R^2", "R²");
+    words[0].className = "sentence";
     holder.className = "scroll";
     tools.className = "copy";
     heading(table.createTHead(), each.head, numeric);
@@ -61,7 +80,7 @@ const answer = (() => {
       made.append(title);
     }
     holder.append(table);
-    made.append(words, holder, tools);
+    made.append(words[0], holder, tools, ...(each.shares.length > 1 ? [bars(each.shares)] : []), ...words.slice(1));
     return made;
   }
 

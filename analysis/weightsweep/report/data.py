@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from weightsweep import answer, cases, effects, published, results
+from weightsweep import answer, answer_table, cases, effects, importance, published, results
 from weightsweep.values import geometric, is_list
 
 POINTS = 200  # maximum points per curve, evenly spaced
@@ -61,7 +61,9 @@ def _settings(runs: xr.Dataset, found: list[cases.Case]) -> dict[str, list[Any]]
 
 
 def _case(case: cases.Case) -> dict[str, object]:
-    """The answer of a case: a sentence, and one row per setting, best first."""
+    """The answer of a case: in words, the shares of the axes, and one row per setting, best first."""
+    weights = importance.importance(case)
+    shares = [[" x ".join(names), round(share, 4)] for names, share in weights.shares.items() if share >= 0.005] if weights else []
     rows = []
     for setting in case.settings:
         record = answer.setting_record(case, setting)
@@ -73,7 +75,7 @@ def _case(case: cases.Case) -> dict[str, object]:
             "run": str(setting.runs[0]["run_id"]),
         })  # fmt: skip
     head = [*case.choices, "R² %", "95 % interval", "seeds", "against the best"]
-    return {"label": case.label, "sentence": answer.sentence(case), "head": head, "rows": rows}
+    return {"label": case.label, "words": answer_table.words(case), "shares": shares, "head": head, "rows": rows}
 
 
 def _effects(runs: xr.Dataset) -> list[dict[str, object]]:
