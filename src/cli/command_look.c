@@ -28,7 +28,5 @@ enum status command_look(const struct command *command, int argc, char **argv)
     const char *path = argv[argc - 1];
     send_heartbeat(true);
     store_set_heartbeat(send_heartbeat);
-    if (output)
-        TRY(store_require_results(path));
-    return store_probe(path, all);
+    return store_probe(path, output, all);
 }

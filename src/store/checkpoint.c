@@ -3,9 +3,8 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "store/file.h"
-#include "store/file_layout.h"
-#include "store/h5.h"
 #include "store/store_writer.h"
+#include "store/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,27 +15,26 @@ size_t slot_bytes(size_t payload)
     return SLOT_BLOCK + (payload + SLOT_BLOCK - 1) / SLOT_BLOCK * SLOT_BLOCK;
 }
 
-enum status slots_locate(hid_t file, const char *path, int64_t run, const char *run_id, struct slots *slots)
+enum status slots_locate(const struct store_view *view, int64_t run, struct slots *slots)
 {
     enum status status = STATUS_OK;
-    char name[96];
     hsize_t shape[H5S_MAX_RANK] = {0};
-    snprintf(name, sizeof name, LAYOUT_CHECKPOINTS "/%s/" LAYOUT_SLOTS, run_id);
-    slots->run = -1;
-    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(dataset);
+    char *name = memory_format(LAYOUT_CHECKPOINTS "/%s/" LAYOUT_SLOTS, view_run_id(view, run));
+    hid_t dataset = H5Dopen2(view->file, name, H5P_DEFAULT), space = H5Dget_space(dataset);
     H5Sget_simple_extent_dims(space, shape, NULL);
-    const struct h5_array array = {name, 2, {2, shape[1]}, H5T_INTEGER, 1};
-    TRY_DONE(h5_array_check(dataset, path, &array));
+    const struct h5_array array = {name, H5T_INTEGER, 1, 2, {2, shape[1]}};
+    TRY_DONE(h5_array_check(dataset, view->path, &array));
     if (shape[1] < SLOT_BLOCK || shape[1] % SLOT_BLOCK)
-        FAIL_DONE(STATUS_RESULTS, "%s is damaged: the length of `%s` is not a multiple of %d bytes", path,
-                  name, SLOT_BLOCK);
+        FAIL_DONE(STATUS_RESULTS, "%s is damaged: the length of `%s` is not a multiple of %d bytes",
+                  view->path, name, SLOT_BLOCK);
     haddr_t offset = H5Dget_offset(dataset); // HADDR_UNDEF (chunked) is not a multiple either
     *slots = (struct slots){.run = run, .stride = shape[1]};
     slots->offset = offset % SLOT_BLOCK ? -1 : (off_t)offset;
-    snprintf(slots->run_id, sizeof slots->run_id, "%s", run_id);
+    snprintf(slots->run_id, sizeof slots->run_id, "%s", view_run_id(view, run));
 done:
     h5_close(&space);
     h5_close(&dataset);
+    free(name);
     return status;
 }
 
@@ -74,8 +72,7 @@ static enum status read_header(int fd, const char *path, const struct slots *slo
     if (has_magic(header) && header->version != SLOT_VERSION)
         FAIL(STATUS_RESULTS,
              "%s: a checkpoint of run %s has version %c; this program reads version %c. Continue the file "
-             "with "
-             "the weightsweep that wrote it (attribute `versions`)",
+             "with the weightsweep that wrote it (attribute `versions`)",
              path, slots->run_id, header->version, SLOT_VERSION);
     newest->states[slot] = header_state(slots, header);
     if (newest->states[slot] == SLOT_WRITTEN && header->sequence > newest->sequence)
@@ -140,17 +137,6 @@ static size_t total_length(const struct store_segment *segments, int count)
     return length;
 }
 
-static enum status write_segment(struct store *store, const struct store_segment *segment, off_t *offset,
-                                 uint32_t *crc)
-{
-    if (segment->length == 0)
-        return STATUS_OK;
-    TRY(file_write(store->run_fd, store->path, "a checkpoint", segment->bytes, segment->length, *offset));
-    *crc = hash_crc32(*crc, segment->bytes, segment->length);
-    *offset += (off_t)segment->length;
-    return STATUS_OK;
-}
-
 enum status store_write_checkpoint(struct store *store, int64_t run, int64_t step,
                                    const struct store_segment *segments, int count,
                                    const struct store_point *curve, int64_t points)
@@ -158,21 +144,26 @@ enum status store_write_checkpoint(struct store *store, int64_t run, int64_t ste
     static const char what[] = "a checkpoint";
     TRY(writer_open_run(store, run));
     const struct slots *slots = &store->slots[run];
-    const struct store_segment points_segment = {(void *)(uintptr_t)curve, (size_t)points * sizeof *curve};
+    const struct store_segment last = {(void *)(uintptr_t)curve, (size_t)points * sizeof *curve};
     struct slot_header header = {.magic = SLOT_MAGIC,
                                  .version = SLOT_VERSION,
                                  .sequence = store->newest.sequence + 1,
                                  .step = step,
-                                 .length = total_length(segments, count) + points_segment.length,
+                                 .length = total_length(segments, count) + last.length,
                                  .points = points};
     if (header.length > slots->stride - SLOT_BLOCK)
         FAIL(STATUS_INTERNAL, "a checkpoint of %llu bytes does not fit its slot of %zu",
              (unsigned long long)header.length, slots->stride - SLOT_BLOCK);
     int slot = store->newest.slot == 0 ? 1 : 0;
     off_t offset = slot_offset(slots, slot), end = offset + SLOT_BLOCK;
-    for (int i = 0; i < count; i++)
-        TRY(write_segment(store, &segments[i], &end, &header.payload_crc));
-    TRY(write_segment(store, &points_segment, &end, &header.payload_crc));
+    for (int i = 0; i <= count; i++) {
+        const struct store_segment *segment = i < count ? &segments[i] : &last;
+        if (segment->length == 0)
+            continue; // zlib returns 0 for NULL, whatever the CRC before
+        TRY(file_write(store->run_fd, store->path, what, segment->bytes, segment->length, end));
+        header.payload_crc = hash_crc32(header.payload_crc, segment->bytes, segment->length);
+        end += (off_t)segment->length;
+    }
     TRY(file_sync(store->run_fd, store->path, what));
     header.header_crc = header_crc(&header);
     TRY(file_write(store->run_fd, store->path, what, &header, sizeof header, offset));

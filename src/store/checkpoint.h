@@ -10,7 +10,6 @@
 
 #include "store/store.h"
 
-#include <hdf5.h>
 #include <sys/types.h>
 
 enum { SLOT_BLOCK = 4096 };
@@ -47,8 +46,8 @@ enum slot_state { SLOT_EMPTY, SLOT_WRITTEN, SLOT_DAMAGED_HEADER, SLOT_DAMAGED_PA
 /* Bytes of a slot for a payload of this many bytes. */
 size_t slot_bytes(size_t payload);
 
-/* Finds the slots of a run. `path` is for messages. */
-enum status slots_locate(hid_t file, const char *path, int64_t run, const char *run_id, struct slots *slots);
+/* Finds the slots of a run. */
+enum status slots_locate(const struct store_view *view, int64_t run, struct slots *slots);
 
 /* Both slots of a run, and the newest whole one. */
 struct newest_slot {

@@ -4,10 +4,10 @@
 // call that meets a full disk returns the error.
 #include "base/memory.h"
 #include "store/checkpoint.h"
+#include "store/checksum.h"
 #include "store/creation.h"
 #include "store/file.h"
 #include "store/file_layout.h"
-#include "store/immutable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,94 +22,67 @@ static const char what[] = "a new results file";
 
 // ---- runs ----
 
-// The groups in which runs are created, and creation properties.
-struct run_groups {
-    hid_t models, checkpoints;
-    hid_t model;   // properties of a model's group
-    hid_t dataset; // properties of tensors and slots, which are holes of the file and read as zeros
-};
-
-static enum status create_model(const struct creation *creation, const struct run_groups *groups,
-                                const char *run_id, const struct store_model *model)
-{
-    enum status status = STATUS_OK;
-    hid_t group = 0, dataset = 0;
-    size_t offset = 0;
-    WRITE(group = H5Gcreate2(groups->models, run_id, H5P_DEFAULT, groups->model, H5P_DEFAULT));
-    for (int i = 0; i < model->tensors; i++) {
-        const struct store_tensor *tensor = &model->tensor[i];
-        if (tensor->offset != offset) // store_write_model ignores offsets
-            FAIL_DONE(STATUS_INTERNAL, "tensor %s does not start at the end of the previous one",
-                      tensor->name);
-        hsize_t shape[2] = {(hsize_t)tensor->shape[0], tensor->rank == 2 ? (hsize_t)tensor->shape[1] : 1};
-        WRITE(dataset = h5_dataset_create(group, tensor->name, H5T_NATIVE_FLOAT, tensor->rank, shape,
-                                          groups->dataset));
-        h5_close(&dataset);
-        offset += shape[0] * shape[1];
-    }
-done:
-    h5_close(&group);
-    return status;
-}
-
 static size_t slots_bytes(const struct store_plan *plan, const struct store_model *model)
 {
     return 2 * slot_bytes(model->checkpoint_bytes + (size_t)plan->points * sizeof(struct store_point));
 }
 
-static enum status create_slots(const struct creation *creation, const struct run_groups *groups,
-                                const char *run_id, const struct store_model *model)
+// Creates the model's tensors in the new group `models`/`run_id`, with these properties.
+static void create_model(struct creation *creation, hid_t models, const char *run_id,
+                         const struct store_model *model, hid_t group_properties, hid_t properties)
 {
-    enum status status = STATUS_OK;
-    hid_t group = 0, dataset = 0;
-    const hsize_t shape[2] = {2, slots_bytes(creation->plan, model) / 2};
-    WRITE(group = H5Gcreate2(groups->checkpoints, run_id, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    WRITE(dataset = h5_dataset_create(group, LAYOUT_SLOTS, H5T_NATIVE_UINT8, 2, shape, groups->dataset));
-done:
-    h5_close(&dataset);
+    hid_t group, dataset;
+    size_t offset = 0;
+    H5Pset_est_link_info(group_properties, (unsigned)model->tensors, 24);
+    WRITE(group = H5Gcreate2(models, run_id, H5P_DEFAULT, group_properties, H5P_DEFAULT));
+    for (int i = 0; i < model->tensors; i++) {
+        const struct store_tensor *tensor = &model->tensor[i];
+        hsize_t shape[2] = {(hsize_t)tensor->shape[0], tensor->rank == 2 ? (hsize_t)tensor->shape[1] : 1};
+        if (tensor->offset != offset && creation->status == STATUS_OK) // store_write_model ignores offsets
+            creation->status =
+                status_fail(STATUS_INTERNAL, __FILE__, __LINE__,
+                            "tensor %s does not start at the end of the previous one", tensor->name);
+        WRITE(dataset =
+                  h5_dataset_create(group, tensor->name, H5T_NATIVE_FLOAT, tensor->rank, shape, properties));
+        h5_close(&dataset);
+        offset += shape[0] * shape[1];
+    }
     h5_close(&group);
-    return status;
 }
 
-static enum status create_runs(const struct creation *creation)
+static void create_slots(struct creation *creation, const char *run_id, const struct store_model *model,
+                         hid_t properties)
 {
-    enum status status = STATUS_OK;
+    hid_t dataset;
+    const hsize_t shape[2] = {2, slots_bytes(creation->plan, model) / 2};
+    char *name = memory_format(LAYOUT_CHECKPOINTS "/%s/" LAYOUT_SLOTS, run_id);
+    WRITE(dataset = h5_dataset_create(creation->file, name, H5T_NATIVE_UINT8, 2, shape, properties));
+    h5_close(&dataset);
+    free(name);
+}
+
+static void create_runs(struct creation *creation)
+{
     const struct store_plan *plan = creation->plan;
     char *const *ids = column_find(plan->settings, LAYOUT_RUN_ID)->texts;
-    struct run_groups groups = {.dataset = h5_contiguous(), .model = h5_small_group()};
     struct store_model *model = memory_small(sizeof *model);
-    H5Pset_fill_time(groups.dataset, H5D_FILL_TIME_NEVER);
-    WRITE(groups.models = H5Gcreate2(creation->file, LAYOUT_MODELS, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    WRITE(groups.checkpoints =
-              H5Gcreate2(creation->file, LAYOUT_CHECKPOINTS, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    for (int64_t run = 0; run < plan->settings->rows; run++) {
+    hid_t models, group = h5_links(H5P_GROUP_CREATE, STORE_MAX_TENSORS), dataset = h5_contiguous();
+    H5Pset_fill_time(dataset,
+                     H5D_FILL_TIME_NEVER); // tensors and slots are holes of the file: they read as zeros
+    WRITE(models = H5Gcreate2(creation->file, LAYOUT_MODELS, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    for (int64_t run = 0; run < plan->settings->rows && creation->status == STATUS_OK; run++) {
         *model = (struct store_model){0};
         plan->model(plan->context, run, model);
-        H5Pset_est_link_info(groups.model, (unsigned)model->tensors, 24);
-        TRY_DONE(create_model(creation, &groups, ids[run], model));
-        TRY_DONE(create_slots(creation, &groups, ids[run], model));
+        create_model(creation, models, ids[run], model, group, dataset);
+        create_slots(creation, ids[run], model, dataset);
     }
-done:
-    h5_close(&groups.checkpoints);
-    h5_close(&groups.models);
-    h5_close(&groups.model);
-    h5_close(&groups.dataset);
+    h5_close(&models);
+    h5_close(&group);
+    h5_close(&dataset);
     free(model);
-    return status;
 }
 
 // ---- the file ----
-
-// Slots start at multiples of a page. Metadata is allocated in blocks of 64 KiB. The stdio driver opens a
-// file in memory; HDF5's default driver does not.
-static hid_t create_access(void)
-{
-    hid_t access = h5_access();
-    H5Pset_fapl_stdio(access);
-    H5Pset_alignment(access, 2 * SLOT_BLOCK, SLOT_BLOCK);
-    H5Pset_meta_block_size(access, 1 << 16);
-    return access;
-}
 
 // Bytes of the tensors and slots of runs `from` (inclusive) to `to` (exclusive).
 static int64_t data_bytes(const struct store_plan *plan, int64_t from, int64_t to)
@@ -128,37 +101,38 @@ static int64_t data_bytes(const struct store_plan *plan, int64_t from, int64_t t
     return bytes;
 }
 
-// Creates the file in `memory`, without the initial values of its columns.
+// Creates the file in `memory`, without the initial values of its columns. Slots start at multiples of a
+// page. Metadata is allocated in blocks of 64 KiB. The stdio driver opens a file in memory; HDF5's default
+// driver does not.
 static enum status create_in_memory(struct creation *creation, int memory)
 {
-    enum status status = STATUS_OK;
-    hid_t properties = h5_root(), access = create_access();
+    hid_t properties = h5_links(H5P_FILE_CREATE, H5_MAX_ROOT_LINKS), access = h5_access();
     char name[64];
     snprintf(name, sizeof name, "/proc/self/fd/%d", memory);
+    H5Pset_fapl_stdio(access);
+    H5Pset_alignment(access, 2 * SLOT_BLOCK, SLOT_BLOCK);
+    H5Pset_meta_block_size(access, 1 << 16);
     WRITE(creation->file = H5Fcreate(name, H5F_ACC_TRUNC, properties, access));
-    TRY_DONE(columns_create(creation));
-    TRY_DONE(create_runs(creation));
-    TRY_DONE(immutable_create(creation->file, creation->path, what, INT64_MAX));
-done:
+    columns_create(creation);
+    create_runs(creation);
+    if (creation->status == STATUS_OK)
+        creation->status = checksum_create(creation->file, creation->path, what, INT64_MAX);
     h5_close(&access);
     h5_close(&properties);
-    return h5_close_new(&creation->file, creation->path, what, status);
+    return h5_close_new(&creation->file, creation->path, what, creation->status);
 }
 
 static enum status write_first_values(const struct creation_column *column, int fd, const char *path)
 {
-    enum { BLOCK = 1 << 16 };
+    enum { COUNT = 1 << 13, BYTES = COUNT * sizeof(uint64_t) };
     enum status status = STATUS_OK;
-    if (column->first == 0)
-        return STATUS_OK; // holes of the file read as zeros
-    unsigned char *block = memory_small(BLOCK);
-    for (size_t at = 0; at < BLOCK; at += column->size)
-        memcpy(block + at, &column->first, column->size);
-    for (int64_t at = 0; at < column->length; at += BLOCK) {
-        size_t length = column->length - at < BLOCK ? (size_t)(column->length - at) : BLOCK;
-        TRY_DONE(file_write(fd, path, what, block, length, (off_t)(column->offset + at)));
+    uint64_t *block = memory_small(BYTES);
+    for (size_t i = 0; i < COUNT; i++)
+        block[i] = column->first;
+    for (int64_t at = 0; at < column->length && status == STATUS_OK; at += BYTES) {
+        size_t length = column->length - at < BYTES ? (size_t)(column->length - at) : BYTES;
+        status = file_write(fd, path, what, block, length, (off_t)(column->offset + at));
     }
-done:
     free(block);
     return status;
 }

@@ -23,8 +23,7 @@ enum status file_write_failure(const char *path, const char *what, int error)
              error == ENOSPC ? "disk full" : "quota exceeded", what);
     if (error == EFBIG)
         FAIL(STATUS_MACHINE,
-             "%s: cannot write %s: %s; raise the limit of file sizes (`ulimit -f`, or the file system's own) "
-             "and "
+             "%s: cannot write %s: %s; raise the limit of file sizes (`ulimit -f`, or the file system's) and "
              "run the same command again",
              path, what, strerror(error));
     FAIL(STATUS_MACHINE, "%s: cannot write %s: %s; once the disk can be written, run the same command again",
@@ -83,15 +82,14 @@ enum status file_sync(int fd, const char *path, const char *what)
     return fdatasync(fd) == 0 ? STATUS_OK : file_write_failure(path, what, errno);
 }
 
-// Whether the user must choose another path or change permissions. All other errors are failures of the
-// machine.
+// Whether the user must choose another path or change permissions. Other errors are the machine's failures.
 static bool is_of_path(int error)
 {
     return error == ENOTDIR || error == EACCES || error == EPERM || error == ELOOP || error == ENAMETOOLONG ||
            error == EROFS;
 }
 
-enum status file_open_failure(const char *path, int error)
+static enum status refuse_open(const char *path, int error)
 {
     if (error == ENOENT)
         FAIL(STATUS_RESULTS, "%s: no such file; `weightsweep run SWEEP.yaml -o %s` creates it", path, path);
@@ -106,7 +104,7 @@ enum status file_open(const char *path, int flags, int *fd)
     struct stat file;
     *fd = open(path, flags | O_CLOEXEC);
     if (*fd < 0 || fstat(*fd, &file) != 0)
-        return file_open_failure(path, errno);
+        return refuse_open(path, errno);
     if (S_ISDIR(file.st_mode))
         FAIL(STATUS_RESULTS, "%s is a folder; expected a results file", path);
     return STATUS_OK;
@@ -116,15 +114,13 @@ enum status file_exists(const char *path, bool *exists)
 {
     struct stat file;
     *exists = stat(path, &file) == 0;
+    int error = errno;
     if (*exists && S_ISDIR(file.st_mode))
         FAIL(STATUS_USAGE, "%s is a folder; expected the name of a file", path);
-    if (*exists)
+    if (*exists || (error == ENOENT && lstat(path, &file) != 0))
         return STATUS_OK;
-    int error = errno;
-    if (error == ENOENT && lstat(path, &file) == 0)
-        FAIL(STATUS_RESULTS, "%s is a link to a file that is not there; remove it, or name that file", path);
     if (error == ENOENT)
-        return STATUS_OK;
+        FAIL(STATUS_RESULTS, "%s is a link to a file that is not there; remove it, or name that file", path);
     if (is_of_path(error))
         FAIL(STATUS_RESULTS, "%s: %s", path, strerror(error));
     FAIL(STATUS_MACHINE,

@@ -23,9 +23,6 @@ enum status file_checksum(int fd, const char *path, const char *what, off_t from
  * system fails. */
 enum status file_open(const char *path, int flags, int *fd);
 
-/* Records that the file cannot be opened because of errno `error`. */
-enum status file_open_failure(const char *path, int error);
-
 /* Waits until the disk has everything that this machine has written to the file through any descriptor. */
 enum status file_sync(int fd, const char *path, const char *what);
 

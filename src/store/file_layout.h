@@ -42,8 +42,8 @@
 #define LAYOUT_CHECKPOINTS "checkpoints"
 #define LAYOUT_SLOTS       "slots"
 #define LAYOUT_INTERNAL    "internal"
-#define LAYOUT_IMMUTABLE   "immutable"
-#define LAYOUT_BYTES       "bytes" // in an archive alone
+#define LAYOUT_IMMUTABLE   LAYOUT_INTERNAL "/immutable"
+#define LAYOUT_BYTES       LAYOUT_INTERNAL "/bytes" // in an archive alone
 
 // Attributes of a column.
 #define LAYOUT_UNITS     "units"

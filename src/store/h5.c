@@ -5,7 +5,6 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,13 +43,14 @@ hid_t h5_access(void)
     return access;
 }
 
-// h5netcdf asks HDF5 for the names of each variable's dimensions. HDF5 searches the whole file for them (30 s
-// at 10,000 runs) unless they come first.
-hid_t h5_root(void)
+// Links in the header are smaller and several times faster to create than the B-tree that HDF5 starts at the
+// ninth link by default. The order of creation serves h5netcdf, which asks HDF5 for the names of each
+// variable's dimensions: HDF5 searches the whole file for them (30 s at 10,000 runs) unless they come first.
+hid_t h5_links(hid_t class, unsigned max)
 {
-    hid_t properties = H5Pcreate(H5P_FILE_CREATE);
+    hid_t properties = H5Pcreate(class);
     H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-    H5Pset_link_phase_change(properties, 1000, 0);
+    H5Pset_link_phase_change(properties, max, 0);
     return properties;
 }
 
@@ -68,16 +68,6 @@ hid_t h5_text_type(void)
     H5Tset_size(type, H5T_VARIABLE);
     H5Tset_cset(type, H5T_CSET_UTF8);
     return type;
-}
-
-// Links in the header are smaller and several times faster to create than the B-tree that HDF5 starts at the
-// ninth link by default.
-hid_t h5_small_group(void)
-{
-    hid_t properties = H5Pcreate(H5P_GROUP_CREATE);
-    H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-    H5Pset_link_phase_change(properties, STORE_MAX_TENSORS, 0);
-    return properties;
 }
 
 // ---- failures ----
@@ -167,8 +157,10 @@ enum status h5_close_new(hid_t *file, const char *path, const char *what, enum s
 hid_t h5_dataset_create(hid_t parent, const char *name, hid_t type, int rank, const hsize_t *shape,
                         hid_t properties)
 {
-    hid_t space = H5Screate_simple(rank, shape, NULL);
-    hid_t dataset = H5Dcreate2(parent, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(rank, shape, NULL), links = H5Pcreate(H5P_LINK_CREATE);
+    H5Pset_create_intermediate_group(links, 1);
+    hid_t dataset = H5Dcreate2(parent, name, type, space, links, properties, H5P_DEFAULT);
+    h5_close(&links);
     h5_close(&space);
     return dataset;
 }
@@ -197,8 +189,7 @@ static bool shape_is(hid_t dataset, int rank, const hsize_t *shape)
 {
     hsize_t dims[H5S_MAX_RANK];
     hid_t space = H5Dget_space(dataset);
-    bool same =
-        H5Sget_simple_extent_ndims(space) == rank && H5Sget_simple_extent_dims(space, dims, NULL) == rank;
+    bool same = H5Sget_simple_extent_dims(space, dims, NULL) == rank;
     h5_close(&space);
     return same && memcmp(dims, shape, (size_t)rank * sizeof *dims) == 0;
 }
@@ -206,10 +197,8 @@ static bool shape_is(hid_t dataset, int rank, const hsize_t *shape)
 static bool type_is(hid_t dataset, H5T_class_t class, size_t size)
 {
     hid_t type = H5Dget_type(dataset);
-    bool same = type > 0 && H5Tget_class(type) == class &&
-                (size ? H5Tget_size(type) == size : H5Tis_variable_str(type) > 0);
-    if (same && class == H5T_STRING && size)
-        same = H5Tis_variable_str(type) == 0;
+    bool variable = H5Tis_variable_str(type) > 0;
+    bool same = H5Tget_class(type) == class && (size ? !variable && H5Tget_size(type) == size : variable);
     h5_close(&type);
     return same;
 }
@@ -307,28 +296,6 @@ void h5_values_free(struct h5_values *values)
     h5_close(&values->type);
 }
 
-enum status h5_pair_create(hid_t file, const char *path, const char *what, const char *name,
-                           const int64_t pair[2], int64_t *offset)
-{
-    hid_t properties = h5_contiguous();
-    hid_t dataset = h5_dataset_create(file, name, H5T_NATIVE_INT64, 1, (hsize_t[]){2}, properties);
-    enum status status = STATUS_OK;
-    if (dataset < 0 || H5Dwrite(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, pair) < 0)
-        status = h5_write_failure(path, what);
-    else
-        *offset = (int64_t)H5Dget_offset(dataset);
-    h5_close(&dataset);
-    h5_close(&properties);
-    return status;
-}
-
-enum status h5_pair_read(hid_t file, const char *path, const char *name, int64_t pair[2], int64_t *offset)
-{
-    const struct h5_array array = {name, 1, {2}, H5T_INTEGER, sizeof *pair};
-    TRY(h5_array_locate(file, path, &array, offset));
-    return h5_array_read(file, path, &array, -1, pair);
-}
-
 // ---- attributes, dimensions, names ----
 
 // Opens an attribute of one element of this class; returns 0 if the object has none.
@@ -359,14 +326,13 @@ char *h5_attribute_text(hid_t object, const char *name)
     return copy;
 }
 
-int64_t h5_attribute_int(hid_t object, const char *name, int64_t otherwise)
+int64_t h5_attribute_int(hid_t object, const char *name)
 {
-    int64_t value = otherwise;
+    int64_t value;
     hid_t attribute = open_attribute(object, name, H5T_INTEGER);
-    if (attribute > 0 && H5Aread(attribute, H5T_NATIVE_INT64, &value) < 0)
-        value = otherwise;
+    bool known = attribute > 0 && H5Aread(attribute, H5T_NATIVE_INT64, &value) >= 0;
     h5_close(&attribute);
-    return value;
+    return known ? value : -1;
 }
 
 int64_t h5_dimension(hid_t file, const char *name)
@@ -378,42 +344,56 @@ int64_t h5_dimension(hid_t file, const char *name)
     return length;
 }
 
-static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *context)
+struct visitor {
+    enum status (*visit)(hid_t item, const char *name, void *context);
+    void *context;
+    enum status status;
+};
+
+static herr_t visit_item(struct visitor *visitor, hid_t item, const char *name)
 {
-    (void)group, (void)info;
     h5_beat();
-    struct h5_names *names = context;
-    names->name = memory_grow(names->name, (size_t)(names->count + 1) * sizeof *names->name);
-    names->name[names->count++] = memory_text(name);
-    return 0;
+    visitor->status = visitor->visit(item, name, visitor->context);
+    h5_close(&item);
+    return visitor->status != STATUS_OK;
+}
+
+static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *link, void *visitor)
+{
+    return visit_item(visitor, link->type == H5L_TYPE_HARD ? H5Oopen(group, name, H5P_DEFAULT) : -1, name);
+}
+
+static herr_t visit_attribute(hid_t object, const char *name, const H5A_info_t *info, void *visitor)
+{
+    (void)info;
+    return visit_item(visitor, H5Aopen(object, name, H5P_DEFAULT), name);
 }
 
 static H5_index_t order_of(hid_t group)
 {
-    if (H5Iget_type(group) != H5I_GROUP)
-        return H5_INDEX_CRT_ORDER; // the root, by its file
     unsigned flags = 0;
-    hid_t properties = H5Gget_create_plist(group);
+    hid_t same = H5Gopen2(group, ".", H5P_DEFAULT),
+          properties = H5Gget_create_plist(same); // `group`: or a file
     H5Pget_link_creation_order(properties, &flags);
     h5_close(&properties);
+    h5_close(&same);
     return flags & H5P_CRT_ORDER_TRACKED ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
 }
 
-enum status h5_names_read(hid_t group, const char *path, struct h5_names *names)
+enum status h5_visit(hid_t group, const char *path, enum status (*visit)(hid_t, const char *, void *),
+                     void *context)
 {
-    *names = (struct h5_names){0};
-    if (H5Literate(group, order_of(group), H5_ITER_INC, NULL, add_name, names) < 0) {
-        enum status status = h5_read_failure(path, "the list of a group");
-        h5_names_free(names);
-        return status;
-    }
-    return STATUS_OK;
+    struct visitor visitor = {visit, context, STATUS_OK};
+    if (H5Literate(group, order_of(group), H5_ITER_INC, NULL, visit_link, &visitor) < 0)
+        return h5_read_failure(path, "the list of a group");
+    return visitor.status;
 }
 
-void h5_names_free(struct h5_names *names)
+enum status h5_visit_attributes(hid_t object, const char *path,
+                                enum status (*visit)(hid_t, const char *, void *), void *context)
 {
-    for (int i = 0; i < names->count; i++)
-        free(names->name[i]);
-    free(names->name);
-    *names = (struct h5_names){0};
+    struct visitor visitor = {visit, context, STATUS_OK};
+    if (H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_attribute, &visitor) < 0)
+        return h5_read_failure(path, "the list of an object's attributes");
+    return visitor.status;
 }

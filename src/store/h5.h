@@ -21,9 +21,10 @@ void h5_close(hid_t *id);
 /* Access properties of every file: metadata of version V18, no lock on the file. The caller closes the id. */
 hid_t h5_access(void);
 
-/* Creation properties of every file: the root's links stay in its header, in the order of creation. The
- * caller closes the id. */
-hid_t h5_root(void);
+/* Creation properties of a file's root (H5P_FILE_CREATE) or of a group (H5P_GROUP_CREATE) that keeps up to
+ * `max` links in its header, in the order of creation. The caller closes the id. */
+enum { H5_MAX_ROOT_LINKS = 1000 };
+hid_t h5_links(hid_t class, unsigned max);
 
 /* Creation properties of a dataset: contiguous, allocated at once, without time stamps. The caller closes the
  * id. */
@@ -48,11 +49,8 @@ enum status h5_read_failure(const char *path, const char *what);
  * of the disk failed since h5_begin, else `status`. Stops the heartbeat. */
 enum status h5_settle(enum status status, const char *path);
 
-/* Creation properties of a group whose links stay in its header (at most STORE_MAX_TENSORS) in the order of
- * creation. The caller closes the id. */
-hid_t h5_small_group(void);
-
-/* Creates a dataset; the caller closes the id. Negative after a failure. */
+/* Creates a dataset, and the groups on its path that are missing; the caller closes the id. Negative after a
+ * failure. */
 hid_t h5_dataset_create(hid_t parent, const char *name, hid_t type, int rank, const hsize_t *shape,
                         hid_t properties);
 
@@ -63,14 +61,13 @@ herr_t h5_attribute_write_text(hid_t object, const char *name, const char *text)
 /* The type and shape that a dataset must have. */
 struct h5_array {
     const char *name; // path below the object that the dataset is opened from
-    int rank;         // 1 or 2
-    hsize_t shape[2];
     H5T_class_t class;
     size_t size; // bytes per element; 0: variable-length text
+    int rank;    // 1 or 2
+    hsize_t shape[2];
 };
 
-/* STATUS_RESULTS unless `dataset` is an open dataset of this type and shape whose bytes lie inside the file.
- */
+/* STATUS_RESULTS unless `dataset` is open, has this type and shape, and lies inside the file. */
 enum status h5_array_check(hid_t dataset, const char *path, const struct h5_array *array);
 
 /* Offset of the dataset's bytes in the file; -1 if the dataset is chunked. Fails as h5_array_check. */
@@ -95,27 +92,21 @@ void h5_values_free(struct h5_values *values);
 /* Whether the elements are variable-length texts. */
 bool h5_values_are_texts(const struct h5_values *values);
 
-/* Creates the dataset `name` with two int64 values. `what` completes the sentence "cannot write ...". *offset
- * is the offset of the values in the file. */
-enum status h5_pair_create(hid_t file, const char *path, const char *what, const char *name,
-                           const int64_t pair[2], int64_t *offset);
-/* Reads a dataset that h5_pair_create made. *offset: see h5_array_locate. */
-enum status h5_pair_read(hid_t file, const char *path, const char *name, int64_t pair[2], int64_t *offset);
-
 /* The text of an attribute, which the caller frees; NULL if the attribute is missing or is not a text. */
 char *h5_attribute_text(hid_t object, const char *name);
-/* The value of an integer attribute; `otherwise` if the attribute is missing or is not an integer. */
-int64_t h5_attribute_int(hid_t object, const char *name, int64_t otherwise);
+/* The value of an integer attribute; -1 if the attribute is missing or is not an integer. */
+int64_t h5_attribute_int(hid_t object, const char *name);
 
 /* The length of the dimension scale `name`; -1 if there is none. */
 int64_t h5_dimension(hid_t file, const char *name);
 
-/* The names of a group's members, in the order of creation, or alphabetic if the group does not track it. */
-struct h5_names {
-    int count;
-    char **name; // [count]
-};
-enum status h5_names_read(hid_t group, const char *path, struct h5_names *names);
-void h5_names_free(struct h5_names *names);
+/* Calls visit(member, name, context) for each member of a group or of a file's root, in the order of
+ * creation, or alphabetically if the group does not track it, as long as it returns STATUS_OK. `member` is
+ * open; it is negative for a soft or external link, and if it cannot be opened. */
+enum status h5_visit(hid_t group, const char *path, enum status (*visit)(hid_t, const char *, void *),
+                     void *context);
+/* The same for the attributes of an object, alphabetically. */
+enum status h5_visit_attributes(hid_t object, const char *path,
+                                enum status (*visit)(hid_t, const char *, void *), void *context);
 
 #endif

@@ -116,9 +116,8 @@ static enum status refuse_path(const char *path, const char *name, int error)
              "%s: the name is too long: its lock is NAME.lock, beside it; give a shorter name with -o", path);
     if (error == ENOENT)
         FAIL(STATUS_RESULTS, "%s: its folder is not there; create it, or give another name with -o", path);
-    if (permanent)
-        FAIL(STATUS_RESULTS, "%s: no lock can be made beside it: %s", path, strerror(error));
-    FAIL(STATUS_MACHINE, "%s cannot be opened: %s", name, strerror(error));
+    FAIL(permanent ? STATUS_RESULTS : STATUS_MACHINE, "%s: its lock %s cannot be made: %s", path, name,
+         strerror(error));
 }
 
 enum status store_lock_acquire(const char *path, int *lock)

@@ -1,5 +1,4 @@
-// Opens the file for writing: rank 0 reads the offsets of all data through HDF5 and broadcasts those of the
-// slots.
+// Opens the file for writing: rank 0 reads the offsets of all data through HDF5 and broadcasts the slots'.
 #include "base/agree.h"
 #include "base/memory.h"
 #include "store/file.h"
@@ -23,79 +22,63 @@ static enum status refuse_rewritten(const char *path)
          path);
 }
 
-static enum status locate(const struct store_view *view, const struct h5_array *array, off_t *offset)
+static enum status locate(const struct store_view *view, struct h5_array array, off_t *offset)
 {
-    TRY(h5_array_locate(view->file, view->path, array, offset));
+    TRY(h5_array_locate(view->file, view->path, &array, offset));
     return *offset < 0 ? refuse_rewritten(view->path) : STATUS_OK;
-}
-
-static enum status locate_column(const struct store_view *view, const char *name, H5T_class_t class,
-                                 off_t *offset)
-{
-    const struct h5_array array = view_array(view, name, class, sizeof(int64_t));
-    return locate(view, &array, offset);
 }
 
 static enum status locate_columns(struct store *store, const struct store_view *view)
 {
-    const hsize_t runs = (hsize_t)view->runs, points = (hsize_t)view->points;
-    const struct h5_array status = {LAYOUT_STATUS, 1, {runs}, H5T_INTEGER, 1},
-                          message = {LAYOUT_MESSAGE, 2, {runs, STORE_MESSAGE_LENGTH}, H5T_STRING, 1},
-                          arithmetic = {LAYOUT_ARITHMETIC, 2, {runs, STORE_ARITHMETIC_LENGTH}, H5T_STRING, 1};
-    TRY(locate(view, &status, &store->status));
-    TRY(locate(view, &message, &store->message));
-    TRY(locate(view, &arithmetic, &store->arithmetic));
-    TRY(locate_column(view, LAYOUT_ROW_CHECKSUM, H5T_INTEGER, &store->row_checksum));
-    TRY(locate_column(view, LAYOUT_CURVE_CHECKSUM, H5T_INTEGER, &store->curve_checksum));
-    TRY(locate_column(view, LAYOUT_MODEL_CHECKSUM, H5T_INTEGER, &store->model_checksum));
-    for (int i = 0; i < CURVES; i++) {
-        const struct h5_array curve = {layout_curves[i].name, 2, {runs, points}, H5T_FLOAT, sizeof(double)};
-        TRY(locate(view, &curve, &store->curves[i]));
-    }
+    const struct {
+        const char *name;
+        H5T_class_t class;
+        size_t size;   // bytes per element
+        int64_t width; // elements per run; 0: one
+        off_t *offset;
+    } columns[] = {
+        {LAYOUT_STATUS, H5T_INTEGER, 1, 0, &store->status},
+        {LAYOUT_MESSAGE, H5T_STRING, 1, STORE_MESSAGE_LENGTH, &store->message},
+        {LAYOUT_ARITHMETIC, H5T_STRING, 1, STORE_ARITHMETIC_LENGTH, &store->arithmetic},
+        {LAYOUT_ROW_CHECKSUM, H5T_INTEGER, sizeof(int64_t), 0, &store->row_checksum},
+        {LAYOUT_CURVE_CHECKSUM, H5T_INTEGER, sizeof(int64_t), 0, &store->curve_checksum},
+        {LAYOUT_MODEL_CHECKSUM, H5T_INTEGER, sizeof(int64_t), 0, &store->model_checksum},
+    };
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        TRY(locate(view,
+                   view_array(view, columns[i].name, columns[i].class, columns[i].size, columns[i].width),
+                   columns[i].offset));
+    for (int i = 0; i < CURVES; i++)
+        TRY(locate(view, view_array(view, layout_curves[i].name, H5T_FLOAT, sizeof(double), view->points),
+                   &store->curves[i]));
     store->outcomes = memory_small((size_t)view->outcomes * sizeof *store->outcomes);
     for (int i = 0; i < view->outcomes; i++) {
         const struct column *column = &view->columns.columns[view->settings + i];
         struct writer_outcome *outcome = &store->outcomes[store->outcome_count++];
-        outcome->name = memory_text(column->name);
-        outcome->integer = column->type == COLUMN_INT;
-        TRY(locate_column(view, column->name, outcome->integer ? H5T_INTEGER : H5T_FLOAT, &outcome->offset));
+        H5T_class_t class = column->type == COLUMN_INT ? H5T_INTEGER : H5T_FLOAT;
+        *outcome = (struct writer_outcome){memory_text(column->name), 0, class == H5T_INTEGER};
+        TRY(locate(view, view_array(view, column->name, class, sizeof(int64_t), 0), &outcome->offset));
     }
-    return STATUS_OK;
-}
-
-static enum status locate_timeline(struct store *store, const struct store_view *view)
-{
     int64_t segments = h5_dimension(view->file, LAYOUT_SEGMENT);
     store->segments = segments > 0 ? segments : 0;
-    for (int i = 0; i < TIMELINE_COLUMNS && segments > 0; i++) {
-        const struct h5_array array = view_timeline_array((enum timeline_column)i, segments);
-        TRY(locate(view, &array, &store->timeline[i]));
-    }
+    for (int i = 0; i < TIMELINE_COLUMNS && segments > 0; i++)
+        TRY(locate(view, view_timeline_array((enum timeline_column)i, segments), &store->timeline[i]));
     return STATUS_OK;
-}
-
-static void add_extent(struct writer_model *model, off_t offset, size_t length)
-{
-    struct writer_extent *last = model->extent + model->extents - 1;
-    if (model->extents > 0 && offset == last->offset + (off_t)last->length) {
-        last->length += length;
-        return;
-    }
-    model->extent = memory_grow(model->extent, (size_t)(model->extents + 1) * sizeof *model->extent);
-    model->extent[model->extents++] = (struct writer_extent){offset, length};
 }
 
 static enum status locate_model(const struct store_view *view, int64_t run, struct writer_model *model)
 {
     struct store_parameters *parameters = NULL;
-    enum status status = view_parameters(view, run, false, &parameters);
-    TRY(status);
-    for (int i = 0; i < parameters->model.tensors; i++) {
-        const struct store_tensor *tensor = &parameters->model.tensor[i];
+    TRY(view_parameters(view, run, false, &parameters));
+    enum status status = STATUS_OK;
+    model->tensors = parameters->model.tensors;
+    model->tensor = memory_small((size_t)model->tensors * sizeof *model->tensor);
+    for (int i = 0; i < model->tensors; i++) {
+        const int64_t *shape = parameters->model.tensor[i].shape;
+        model->tensor[i].offset = parameters->offset[i];
+        model->tensor[i].length = (size_t)(shape[0] * shape[1]) * sizeof(float);
         if (parameters->offset[i] < 0)
             status = refuse_rewritten(view->path);
-        add_extent(model, (off_t)parameters->offset[i],
-                   (size_t)(tensor->shape[0] * tensor->shape[1]) * sizeof(float));
     }
     store_parameters_free(&parameters);
     return status;
@@ -110,11 +93,10 @@ static enum status locate_all(struct store *store, const struct store_view *view
     store->slots = memory_small((size_t)view->runs * sizeof *store->slots);
     store->models = memory_small((size_t)view->runs * sizeof *store->models);
     TRY(locate_columns(store, view));
-    TRY(locate_timeline(store, view));
-    TRY(h5_pair_read(view->file, view->path, LAYOUT_INTERNAL "/" LAYOUT_IMMUTABLE,
-                     (int64_t *)&store->common.identity, &store->common.identity_offset));
+    TRY(checksum_pair_read(view->file, view->path, LAYOUT_IMMUTABLE, (int64_t *)&store->common.identity,
+                           &store->common.identity_offset));
     for (int64_t run = 0; run < view->runs; run++) {
-        TRY(slots_locate(view->file, view->path, run, view_run_id(view, run), &store->slots[run]));
+        TRY(slots_locate(view, run, &store->slots[run]));
         if (store->slots[run].offset < 0)
             return refuse_rewritten(view->path);
         TRY(locate_model(view, run, &store->models[run]));
@@ -140,22 +122,15 @@ static void broadcast_places(struct store *store)
 static enum status refuse_name(const struct store *store)
 {
     FAIL(STATUS_RESULTS,
-         "%s was removed, renamed or replaced while it was written; the results are not under that name any "
-         "more",
+         "%s was removed, renamed or replaced while it was written; the results are not under that name",
          store->path);
-}
-
-static enum status read_identity(const struct store *store, int fd, struct immutable *identity)
-{
-    return file_read(fd, store->path, "its checksum", identity, sizeof *identity,
-                     store->common.identity_offset);
 }
 
 static enum status open_again(const struct store *store, int *fd)
 {
     struct immutable found;
     TRY(file_open(store->path, O_RDWR, fd));
-    TRY(read_identity(store, *fd, &found));
+    TRY(file_read(*fd, store->path, "its checksum", &found, sizeof found, store->common.identity_offset));
     return memcmp(&found, &store->common.identity, sizeof found) == 0 ? STATUS_OK : refuse_name(store);
 }
 
@@ -173,7 +148,7 @@ static void release(struct store *store)
     for (int i = 0; i < store->outcome_count; i++)
         free(store->outcomes[i].name);
     for (int64_t run = 0; store->models && run < store->common.runs; run++)
-        free(store->models[run].extent);
+        free(store->models[run].tensor);
     free(store->outcomes);
     free(store->models);
     free(store->slots);
@@ -184,12 +159,10 @@ static void release(struct store *store)
 static enum status read_places(struct store *store)
 {
     struct store_view *view = NULL;
-    TRY(view_open(store->path, &view));
+    TRY(view_open(store->path, false, &view));
     enum status status = h5_settle(locate_all(store, view), store->path);
     store_view_close(&view);
-    TRY(status);
-    TRY(file_open(store->path, O_RDWR, &store->fd));
-    return read_identity(store, store->fd, &store->common.identity);
+    return status == STATUS_OK ? open_again(store, &store->fd) : status;
 }
 
 enum status store_open(const char *path, MPI_Comm comm, struct store **out)
@@ -202,16 +175,14 @@ enum status store_open(const char *path, MPI_Comm comm, struct store **out)
     enum status status = agree(rank == 0 ? read_places(store) : STATUS_OK, comm);
     if (status == STATUS_OK) {
         broadcast_places(store);
-        // Every rank opens the file now, so that a node that cannot open it stops the job before the first
-        // run.
+        // Every rank opens the file: a node that cannot open it stops the job before the first run.
         status = agree(rank == 0 ? STATUS_OK : open_again(store, &store->run_fd), comm);
     }
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = store;
+    else
         release(store);
-        return status;
-    }
-    *out = store;
-    return STATUS_OK;
+    return status;
 }
 
 enum status writer_check_run(const struct store *store, int64_t run)
@@ -238,8 +209,7 @@ enum status writer_open_run(struct store *store, int64_t run)
     return STATUS_OK;
 }
 
-// Other errors than ENOENT do not mean that the name is gone: a network file system may not respond for a
-// while.
+// Only ENOENT means that the name is gone: a network file system may not respond for a while.
 enum status store_check_name(const struct store *store)
 {
     bool passes = file_is_at(store->fd, store->path) || (errno != 0 && errno != ENOENT);

@@ -69,8 +69,7 @@ struct store;
 /* Opens the file for writing. Collective on comm. STATUS_RESULTS on every rank if any rank cannot use the
  * file. */
 enum status store_open(const char *path, MPI_Comm comm, struct store **store);
-/* Rank 0. STATUS_RESULTS if the file was removed, renamed or replaced, because further writes would be lost.
- */
+/* Rank 0. STATUS_RESULTS if the file was removed, renamed or replaced: further writes would be lost. */
 enum status store_check_name(const struct store *store);
 /* Syncs the file and checks its name. Collective on the communicator of store_open. */
 enum status store_close(struct store **store);
@@ -136,7 +135,7 @@ struct store_view {
     char *path;
     int64_t schema;   // the file's schema_version
     bool older;       // `schema` is below this program's: the file can be read, not written
-    int64_t datasets; // number of datasets of the root that belong to this program; see store/immutable.h
+    int64_t datasets; // number of datasets of the root that belong to this program; see store/checksum.h
     int64_t runs, points;
     char *sweep, *resolved, *versions, *created;
     struct column_table
@@ -152,8 +151,7 @@ struct store_view {
 };
 
 /* STATUS_RESULTS if the file is missing, is not an HDF5 file, is not a results file, has another schema or is
- * damaged. Rows, curves and models of finished runs are compared with their checksums whenever they are read.
- */
+ * damaged. Rows, curves and models of finished runs are compared with their checksums at each read. */
 enum status store_view_open(const char *path, struct store_view **view);
 void store_view_close(struct store_view **view);
 
@@ -196,13 +194,11 @@ struct store_verified {
 };
 enum status store_verify(const char *path, struct store_verified *verified);
 
-/* STATUS_USAGE if the file is not an HDF5 file or has no attribute `schema_version`: an output must not
- * replace it. */
-enum status store_require_results(const char *path);
-
 /* Opens everything in the file that libhdf5 interprets: the root and, if `runs`, the models and checkpoints
- * of each run. Call it in a child process, because libhdf5 may crash or hang on a damaged file. */
-enum status store_probe(const char *path, bool runs);
+ * of each run. Call it in a child process, because libhdf5 may crash or hang on a damaged file. If `output`,
+ * STATUS_USAGE if the file is not an HDF5 file or has no attribute `schema_version`: an output must not
+ * replace it. */
+enum status store_probe(const char *path, bool output, bool runs);
 
 /* Sets a function that all reading functions call: heartbeat(true) per object that they read,
  * heartbeat(false) before they return. The caller uses it to detect a read without progress. */

@@ -9,6 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+static off_t curve_offset(const struct store *store, int curve, int64_t run, int64_t point)
+{
+    return store->curves[curve] + (off_t)sizeof(double) * (run * store->common.points + point);
+}
+
+// CRC-32 of a run's curves as they are in the file.
+static enum status sum_curves(const struct store *store, int64_t run, uint32_t *crc)
+{
+    *crc = 0;
+    for (int i = 0; i < CURVES; i++) {
+        off_t begin = curve_offset(store, i, run, 0), end = curve_offset(store, i, run + 1, 0);
+        TRY(file_checksum(store->fd, store->path, layout_curves[i].name, begin, end, crc));
+    }
+    return STATUS_OK;
+}
+
 // ---- columns ----
 
 static enum status write_cell(struct store *store, off_t column, int64_t run, const void *value, size_t size)
@@ -80,7 +96,7 @@ enum status store_write_row(struct store *store, int64_t run, enum run_state run
     }
     TRY_DONE(write_cell(store, store->message, run, message_chars, sizeof message_chars));
     TRY_DONE(write_cell(store, store->arithmetic, run, arithmetic_chars, sizeof arithmetic_chars));
-    TRY_DONE(writer_curve_crc(store, run, &crc));
+    TRY_DONE(sum_curves(store, run, &crc));
     const int64_t curve_checksum = crc;
     TRY_DONE(write_cell(store, store->curve_checksum, run, &curve_checksum, sizeof curve_checksum));
     TRY_DONE(write_cell(store, store->model_checksum, run, &model_checksum, sizeof model_checksum));
@@ -97,11 +113,6 @@ done:
 
 // ---- curves ----
 
-static off_t curve_offset(const struct store *store, int curve, int64_t run, int64_t point)
-{
-    return store->curves[curve] + (off_t)sizeof(double) * (run * store->common.points + point);
-}
-
 enum status store_write_curve_point(struct store *store, int64_t run, int64_t point,
                                     const struct store_point *values)
 {
@@ -115,26 +126,6 @@ enum status store_write_curve_point(struct store *store, int64_t run, int64_t po
         TRY(file_write(store->fd, store->path, "a curve", &value[i], sizeof value[i],
                        curve_offset(store, i, run, point)));
     return STATUS_OK;
-}
-
-static enum status read_curve(struct store *store, int64_t run, int curve, double *values)
-{
-    return file_read(store->fd, store->path, layout_curves[curve].name, values,
-                     (size_t)store->common.points * sizeof *values, curve_offset(store, curve, run, 0));
-}
-
-enum status writer_curve_crc(struct store *store, int64_t run, uint32_t *crc)
-{
-    enum status status = STATUS_OK;
-    *crc = 0;
-    double *values = memory_small((size_t)store->common.points * sizeof *values);
-    for (int i = 0; i < CURVES; i++) {
-        TRY_DONE(read_curve(store, run, i, values));
-        *crc = hash_crc32(*crc, values, (size_t)store->common.points * sizeof *values);
-    }
-done:
-    free(values);
-    return status;
 }
 
 enum status store_restore_curve(struct store *store, int64_t run)
@@ -173,11 +164,11 @@ enum status store_write_model(struct store *store, int64_t run, const float *par
     const char *next = (const char *)parameters;
     uint32_t crc = 0;
     TRY(writer_check_run(store, run));
-    for (int i = 0; i < store->models[run].extents; i++) {
-        const struct writer_extent *extent = &store->models[run].extent[i];
-        TRY(file_write(store->fd, store->path, "a model", next, extent->length, extent->offset));
-        crc = hash_crc32(crc, next, extent->length);
-        next += extent->length;
+    for (int i = 0; i < store->models[run].tensors; i++) {
+        size_t length = store->models[run].tensor[i].length;
+        TRY(file_write(store->fd, store->path, "a model", next, length, store->models[run].tensor[i].offset));
+        crc = hash_crc32(crc, next, length);
+        next += length;
     }
     *checksum = crc;
     return STATUS_OK;

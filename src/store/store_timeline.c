@@ -1,5 +1,4 @@
-// The timeline: the intervals in which ranks worked on runs. Rank 0 writes it, one element of a column at a
-// time.
+// The timeline: the intervals in which ranks worked on runs. Rank 0 writes it, one element at a time.
 #include "base/memory.h"
 #include "store/file.h"
 #include "store/file_layout.h"
@@ -18,11 +17,9 @@ _Static_assert(sizeof(union elements) == sizeof(struct timeline_interval), "one 
 
 struct h5_array view_timeline_array(enum timeline_column column, int64_t segments)
 {
-    return (struct h5_array){layout_timeline[column].name,
-                             1,
-                             {(hsize_t)segments},
-                             layout_timeline[column].type == COLUMN_INT ? H5T_INTEGER : H5T_FLOAT,
-                             sizeof(int64_t)};
+    const struct column *layout = &layout_timeline[column];
+    H5T_class_t class = layout->type == COLUMN_INT ? H5T_INTEGER : H5T_FLOAT;
+    return (struct h5_array){layout->name, class, sizeof(int64_t), 1, {(hsize_t)segments}};
 }
 
 // ---- writing ----
@@ -60,21 +57,6 @@ enum status store_timeline_extend(struct store *store, int64_t segment, int64_t 
 
 // ---- reading ----
 
-static enum status read_columns(const struct store_view *view, int64_t segments, union elements *rows)
-{
-    enum status status = STATUS_OK;
-    int64_t *values = memory_small((size_t)segments * sizeof *values);
-    for (int i = 0; i < TIMELINE_COLUMNS; i++) {
-        const struct h5_array array = view_timeline_array((enum timeline_column)i, segments);
-        TRY_DONE(h5_array_read(view->file, view->path, &array, -1, values));
-        for (int64_t row = 0; row < segments; row++)
-            rows[row].element[i] = values[row];
-    }
-done:
-    free(values);
-    return status;
-}
-
 // False for an unused row, and for one that a power cut left incomplete because nothing synced it.
 static bool is_complete(const struct store_view *view, const struct timeline_interval *interval)
 {
@@ -85,21 +67,25 @@ static bool is_complete(const struct store_view *view, const struct timeline_int
 
 enum status store_view_timeline(const struct store_view *view, struct timeline_interval **out, int64_t *count)
 {
-    *out = NULL;
-    *count = 0;
+    enum status status = STATUS_OK;
     h5_begin();
     int64_t segments = h5_dimension(view->file, LAYOUT_SEGMENT);
-    if (segments <= 0)
-        return h5_settle(STATUS_OK, view->path);
-    union elements *rows = memory_small((size_t)segments * sizeof *rows);
-    enum status status = h5_settle(read_columns(view, segments, rows), view->path);
-    if (status == STATUS_OK) {
-        struct timeline_interval *intervals = memory_small((size_t)segments * sizeof *intervals);
-        for (int64_t row = 0; row < segments; row++)
-            if (is_complete(view, &rows[row].interval))
-                intervals[(*count)++] = rows[row].interval;
-        *out = intervals;
+    size_t rows = segments > 0 ? (size_t)segments : 0; // older files have no timeline
+    union elements *elements = memory_small(rows * sizeof *elements);
+    int64_t *values = memory_small(rows * sizeof *values);
+    *out = memory_small(rows * sizeof **out);
+    *count = 0;
+    for (int i = 0; i < TIMELINE_COLUMNS && rows > 0; i++) {
+        const struct h5_array array = view_timeline_array((enum timeline_column)i, segments);
+        TRY_DONE(h5_array_read(view->file, view->path, &array, -1, values));
+        for (size_t row = 0; row < rows; row++)
+            elements[row].element[i] = values[row];
     }
-    free(rows);
-    return status;
+    for (size_t row = 0; row < rows; row++)
+        if (is_complete(view, &elements[row].interval))
+            (*out)[(*count)++] = elements[row].interval;
+done:
+    free(values);
+    free(elements);
+    return h5_settle(status, view->path);
 }

@@ -1,7 +1,6 @@
 // Checks every checksum and invariant of a results file. Files as a kill leaves them pass (see checkpoint.h).
 #include "base/memory.h"
 #include "base/text.h"
-#include "store/archive.h"
 #include "store/checkpoint.h"
 #include "store/file.h"
 #include "store/file_layout.h"
@@ -10,8 +9,6 @@
 
 #include <fcntl.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,21 +23,6 @@ struct verification {
     struct store_verified *verified;
 };
 
-__attribute__((format(printf, 2, 3))) static void fault(struct verification *verification, const char *format,
-                                                        ...)
-{
-    if (verification->faults++ >= MAX_FAULTS_SHOWN)
-        return;
-    va_list args;
-    va_start(args, format);
-    char *line = NULL;
-    if (vasprintf(&line, format, args) >= 0) {
-        text_format(&verification->report, "\n  %s", line);
-        free(line);
-    }
-    va_end(args);
-}
-
 // Records STATUS_RESULTS as one more fault of the file. Other failures end the verification.
 static enum status note(struct verification *verification, enum status status)
 {
@@ -48,7 +30,8 @@ static enum status note(struct verification *verification, enum status status)
     h5_begin();
     if (status != STATUS_RESULTS)
         return status;
-    fault(verification, "%s", status_message());
+    if (verification->faults++ < MAX_FAULTS_SHOWN)
+        text_format(&verification->report, "\n  %s", status_message());
     return STATUS_OK;
 }
 
@@ -81,18 +64,18 @@ done:
 static enum status judge_slots(const struct verification *verification, const struct slots *slots,
                                const struct newest_slot *newest, const char **fault_text)
 {
-    bool agrees = true;
+    bool agrees;
     *fault_text = NULL;
-    for (int slot = 0; slot < 2; slot++)
-        if (newest->states[slot] == SLOT_DAMAGED_PAYLOAD)
-            *fault_text = "its newest checkpoint does not match its checksum";
-    if (!*fault_text && newest->slot >= 0)
-        TRY(curve_agrees(verification, slots, newest, &agrees));
-    if (!agrees)
-        *fault_text = "its curves differ from those of its newest checkpoint";
     for (int slot = 0; slot < 2; slot++)
         if (newest->states[slot] == SLOT_DAMAGED_HEADER)
             *fault_text = "the header of a checkpoint slot is damaged";
+        else if (newest->states[slot] == SLOT_DAMAGED_PAYLOAD && !*fault_text)
+            *fault_text = "its newest checkpoint does not match its checksum";
+    if (*fault_text || newest->slot < 0)
+        return STATUS_OK;
+    TRY(curve_agrees(verification, slots, newest, &agrees));
+    if (!agrees)
+        *fault_text = "its curves differ from those of its newest checkpoint";
     return STATUS_OK;
 }
 
@@ -102,8 +85,7 @@ static enum status check_slots(struct verification *verification, int64_t run)
     const char *fault_text;
     struct slots slots;
     struct newest_slot newest, before;
-    verification->verified->checks++;
-    TRY(slots_locate(view->file, view->path, run, view_run_id(view, run), &slots));
+    TRY(slots_locate(view, run, &slots));
     if (slots.offset < 0) {
         verification->verified->rewritten = true;
         return STATUS_OK;
@@ -116,44 +98,21 @@ static enum status check_slots(struct verification *verification, int64_t run)
         before = newest;
         TRY(slots_newest_whole(verification->fd, view->path, &slots, &newest));
     } while (memcmp(before.headers, newest.headers, sizeof before.headers) != 0);
-    fault(verification, "run %s: %s", slots.run_id, fault_text);
-    return STATUS_OK;
-}
-
-static enum status check_curves(struct verification *verification, int64_t run)
-{
-    bool valid;
-    verification->verified->checks++;
-    TRY(view_check_curves(verification->view, run, &valid));
-    if (!valid)
-        fault(verification, "run %s: its curves do not match their checksum",
-              view_run_id(verification->view, run));
-    return STATUS_OK;
-}
-
-static enum status check_model(struct verification *verification, int64_t run)
-{
-    bool valid;
-    verification->verified->checks++;
-    TRY(view_check_model(verification->view, run, &valid));
-    if (!valid)
-        fault(verification, "run %s: its model does not match its checksum",
-              view_run_id(verification->view, run));
-    return STATUS_OK;
+    FAIL(STATUS_RESULTS, "run %s: %s", slots.run_id, fault_text);
 }
 
 static enum status check_run(struct verification *verification, int64_t run)
 {
     const struct store_view *view = verification->view;
-    if (view->status[run] >= RUN_DONE) {
-        verification->verified->checks++;
-        if (!view_row_is_valid(view, run))
-            fault(verification, "run %s: its row does not match its checksum", view_run_id(view, run));
-        TRY(note(verification, check_curves(verification, run)));
-    } else if (!view->archive && !view->older) {
-        TRY(note(verification, check_slots(verification, run)));
+    bool finished = view->status[run] >= RUN_DONE, slots = !finished && !view->archive && !view->older;
+    verification->verified->checks += 2 * finished + slots + view->models;
+    if (finished) {
+        TRY(note(verification, view_check_row(view, run)));
+        TRY(note(verification, view_check_curves(view, run)));
     }
-    return view->models ? note(verification, check_model(verification, run)) : STATUS_OK;
+    if (slots)
+        TRY(note(verification, check_slots(verification, run)));
+    return view->models ? note(verification, view_check_model(view, run)) : STATUS_OK;
 }
 
 static enum status verdict(const struct verification *verification)
@@ -176,11 +135,11 @@ static enum status check_bytes(struct verification *verification)
     struct store_verified *verified = verification->verified;
     bool intact;
     verified->checks++;
-    TRY(archive_check_bytes(view->file, verification->fd, view->path, &intact, &verified->rewritten));
+    TRY(view_check_bytes(view, verification->fd, &intact, &verified->rewritten));
     if (verified->foreign.length > 0)
         verified->rewritten = !intact;
     if (!intact && !verified->rewritten)
-        fault(verification, "its bytes do not match their checksum");
+        FAIL(STATUS_RESULTS, "its bytes do not match their checksum");
     return STATUS_OK;
 }
 
@@ -201,7 +160,7 @@ enum status store_verify(const char *path, struct store_verified *verified)
     enum status status = STATUS_OK;
     struct verification verification = {.fd = -1, .verified = verified};
     *verified = (struct store_verified){0};
-    TRY(view_open(path, &verification.view));
+    TRY(view_open(path, false, &verification.view));
     h5_begin();
     TRY_DONE(file_open(path, O_RDONLY, &verification.fd));
     TRY_DONE(check_all(&verification));
@@ -220,14 +179,13 @@ static enum status probe_run(const struct store_view *view, int64_t run)
     if (view->models)
         TRY(view_parameters(view, run, false, &parameters));
     store_parameters_free(&parameters);
-    return view->archive ? STATUS_OK
-                         : slots_locate(view->file, view->path, run, view_run_id(view, run), &slots);
+    return view->archive ? STATUS_OK : slots_locate(view, run, &slots);
 }
 
-enum status store_probe(const char *path, bool runs)
+enum status store_probe(const char *path, bool output, bool runs)
 {
     struct store_view *view = NULL;
-    TRY(view_open(path, &view));
+    TRY(view_open(path, output, &view));
     enum status status = STATUS_OK;
     h5_begin();
     for (int64_t run = 0; runs && status == STATUS_OK && run < view->runs; run++)

@@ -3,8 +3,8 @@
 #define STORE_STORE_WRITER_H
 
 #include "store/checkpoint.h"
+#include "store/checksum.h"
 #include "store/file_layout.h"
-#include "store/immutable.h"
 #include "store/store.h"
 
 _Static_assert(sizeof(struct store_point) == CURVES * sizeof(double), "a point has one value of each curve");
@@ -15,13 +15,13 @@ struct writer_outcome {
     bool integer; // int64 in the file, else float64
 };
 
-/* Location of a run's model: the tensors in the order of the flat vector, adjacent ones joined. */
+/* Location of a run's model: its tensors in the order of the flat vector. */
 struct writer_model {
-    int extents;
-    struct writer_extent {
+    int tensors;
+    struct {
         off_t offset;
         size_t length; // bytes
-    } * extent;
+    } * tensor;
 };
 
 struct store {
@@ -57,8 +57,5 @@ enum status writer_check_run(const struct store *store, int64_t run);
 /* Opens the file again for the slots of this run and finds its newest whole slot. Closes the previous
  * descriptor. */
 enum status writer_open_run(struct store *store, int64_t run);
-
-/* Rank 0. Computes the CRC-32 of a run's curves as they are in the file. */
-enum status writer_curve_crc(struct store *store, int64_t run, uint32_t *crc);
 
 #endif

@@ -25,7 +25,7 @@ static int64_t stored_checksum(const struct store_view *view, const char *column
 static bool is_still_finished(const struct store_view *view, int64_t run)
 {
     uint8_t now;
-    const struct h5_array array = view_array(view, LAYOUT_STATUS, H5T_INTEGER, sizeof now);
+    const struct h5_array array = view_array(view, LAYOUT_STATUS, H5T_INTEGER, sizeof now, 0);
     return h5_array_read(view->file, view->path, &array, run, &now) != STATUS_OK || now == view->status[run];
 }
 
@@ -36,8 +36,18 @@ static enum status check_run(const struct store_view *view, int64_t run)
     return STATUS_OK;
 }
 
-static enum status report_damage(const struct store_view *view, int64_t run, const char *what)
+static enum status report_mismatch(const struct store_view *view, int64_t run, bool valid, const char *what)
 {
+    if (!valid)
+        FAIL(STATUS_RESULTS, "run %s: its %s checksum", view_run_id(view, run), what);
+    return STATUS_OK;
+}
+
+// Not if the run has been set back to pending meanwhile.
+static enum status report_damage(const struct store_view *view, int64_t run, bool valid, const char *what)
+{
+    if (valid || !is_still_finished(view, run))
+        return STATUS_OK;
     FAIL(STATUS_RESULTS,
          "%s is damaged: run %s: its %s not match their checksum; `weightsweep verify %s` lists every fault",
          view->path, view_run_id(view, run), what, view->path);
@@ -45,7 +55,7 @@ static enum status report_damage(const struct store_view *view, int64_t run, con
 
 // ---- the row ----
 
-bool view_row_is_valid(const struct store_view *view, int64_t run)
+enum status view_check_row(const struct store_view *view, int64_t run)
 {
     uint64_t *bits = memory_small((size_t)view->outcomes * sizeof *bits);
     for (int i = 0; i < view->outcomes; i++)
@@ -54,7 +64,8 @@ bool view_row_is_valid(const struct store_view *view, int64_t run)
                                     view->message + run * STORE_MESSAGE_LENGTH,
                                     view->arithmetic + run * STORE_ARITHMETIC_LENGTH);
     free(bits);
-    return stored_checksum(view, LAYOUT_ROW_CHECKSUM, run) == checksum;
+    bool valid = stored_checksum(view, LAYOUT_ROW_CHECKSUM, run) == checksum;
+    return report_mismatch(view, run, valid, "row does not match its");
 }
 
 static void reset_row(struct store_view *view, int64_t run)
@@ -73,9 +84,9 @@ static void reset_row(struct store_view *view, int64_t run)
     view->damaged[run] = true;
 }
 
-void view_check_row(struct store_view *view, int64_t run)
+void view_reset_damaged_row(struct store_view *view, int64_t run)
 {
-    if (view_row_is_valid(view, run))
+    if (view_check_row(view, run) == STATUS_OK)
         return;
     if (is_still_finished(view, run))
         reset_row(view, run);
@@ -91,9 +102,8 @@ enum status view_curves(const struct store_view *view, int64_t run, double *valu
     uint32_t crc = 0;
     TRY(check_run(view, run));
     for (int i = 0; i < CURVES; i++, values += points) {
-        struct h5_array array = view_array(view, layout_curves[i].name, H5T_FLOAT, sizeof *values);
-        array.rank = 2;
-        array.shape[1] = points;
+        const struct h5_array array =
+            view_array(view, layout_curves[i].name, H5T_FLOAT, sizeof *values, view->points);
         TRY(h5_array_read(view->file, view->path, &array, run, values));
         crc = hash_crc32(crc, values, points * sizeof *values);
     }
@@ -105,12 +115,13 @@ enum status view_curves(const struct store_view *view, int64_t run, double *valu
     return STATUS_OK;
 }
 
-enum status view_check_curves(const struct store_view *view, int64_t run, bool *valid)
+enum status view_check_curves(const struct store_view *view, int64_t run)
 {
+    bool valid = true;
     double *values = memory_small(CURVES * (size_t)view->points * sizeof *values);
-    enum status status = view_curves(view, run, values, valid);
+    enum status status = view_curves(view, run, values, &valid);
     free(values);
-    return status;
+    return status == STATUS_OK ? report_mismatch(view, run, valid, "curves do not match their") : status;
 }
 
 enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss,
@@ -122,8 +133,7 @@ enum status store_view_curves(const struct store_view *view, int64_t run, int64_
     double *values = memory_small(CURVES * bytes);
     h5_begin();
     TRY_DONE(view_curves(view, run, values, &valid));
-    if (!valid && is_still_finished(view, run))
-        TRY_DONE(report_damage(view, run, "curves do"));
+    TRY_DONE(report_damage(view, run, valid, "curves do"));
     const double *steps = values + CURVE_STEP * points;
     for (size_t i = 0; i < points; i++)
         step[i] = steps[i] >= 0 && steps[i] < 0x1p62 ? (int64_t)steps[i] : -1;
@@ -137,67 +147,41 @@ done:
 
 // ---- the model ----
 
-// Adds the tensor to the table of `parameters`, if the dataset holds one.
-static enum status add_tensor(const struct store_view *view, hid_t dataset, const char *name,
-                              struct store_parameters *parameters)
+struct tensor_reading {
+    const struct store_view *view;
+    struct store_parameters *parameters;
+    size_t expected; // values
+    bool with_values;
+};
+
+// Reads a member of a model's group, unless the model is complete: later members are foreign.
+static enum status read_tensor(hid_t member, const char *name, void *context)
 {
+    const struct tensor_reading *reading = context;
+    const char *path = reading->view->path;
+    struct store_parameters *parameters = reading->parameters;
     struct store_model *model = &parameters->model;
-    struct h5_array array = {.name = name, .shape = {0, 1}, .class = H5T_FLOAT, .size = sizeof(float)};
-    hid_t space = H5Dget_space(dataset);
-    int rank = H5Sget_simple_extent_ndims(space);
-    array.rank = rank == 2 ? 2 : 1;
-    if (rank == array.rank)
+    struct h5_array array = {name, H5T_FLOAT, sizeof(float), 1, {0, 1}};
+    size_t before = parameters->count;
+    if (before >= reading->expected)
+        return STATUS_OK;
+    hid_t space = H5Dget_space(member);
+    array.rank = H5Sget_simple_extent_ndims(space) == 2 ? 2 : 1;
+    if (H5Sget_simple_extent_ndims(space) == array.rank)
         H5Sget_simple_extent_dims(space, array.shape, NULL);
     h5_close(&space);
-    TRY(h5_array_check(dataset, view->path, &array));
+    TRY(h5_array_check(member, path, &array));
     if (model->tensors == STORE_MAX_TENSORS)
-        FAIL(STATUS_RESULTS, "%s is damaged: a model has more than %d tensors", view->path,
-             STORE_MAX_TENSORS);
-    parameters->offset[model->tensors] = (int64_t)H5Dget_offset(dataset);
-    model->tensor[model->tensors++] =
-        (struct store_tensor){.name = memory_text(name),
-                              .rank = rank,
-                              .shape = {(int64_t)array.shape[0], (int64_t)array.shape[1]},
-                              .offset = parameters->count};
+        FAIL(STATUS_RESULTS, "%s is damaged: a model has more than %d tensors", path, STORE_MAX_TENSORS);
+    parameters->offset[model->tensors] = (int64_t)H5Dget_offset(member);
+    model->tensor[model->tensors++] = (struct store_tensor){
+        memory_text(name), array.rank, {(int64_t)array.shape[0], (int64_t)array.shape[1]}, before};
     parameters->count += (size_t)(array.shape[0] * array.shape[1]);
-    return STATUS_OK;
-}
-
-static enum status read_tensor(const struct store_view *view, hid_t group, const char *name, bool with_values,
-                               struct store_parameters *parameters)
-{
-    enum status status = STATUS_OK;
-    size_t offset = parameters->count;
-    hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
-    TRY_DONE(add_tensor(view, dataset, name, parameters));
-    if (!with_values)
-        goto done;
+    if (!reading->with_values)
+        return STATUS_OK;
     parameters->values = memory_grow(parameters->values, parameters->count * sizeof *parameters->values);
-    if (H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, parameters->values + offset) < 0)
-        TRY_DONE(h5_read_failure(view->path, name));
-done:
-    h5_close(&dataset);
-    return status;
-}
-
-// Reads the first members of the group until they hold as many values as the run has parameters. Later
-// members are foreign.
-static enum status read_tensors(const struct store_view *view, int64_t run, hid_t group, bool with_values,
-                                struct store_parameters *parameters)
-{
-    const struct column *column = column_find(&view->columns, LAYOUT_PARAMETERS);
-    size_t expected = column && column->type == COLUMN_INT ? (size_t)column->ints[run] : SIZE_MAX;
-    struct h5_names names;
-    TRY(h5_names_read(group, view->path, &names));
-    enum status status = STATUS_OK;
-    for (int i = 0; i < names.count && parameters->count < expected && status == STATUS_OK; i++)
-        status = read_tensor(view, group, names.name[i], with_values, parameters);
-    h5_names_free(&names);
-    TRY(status);
-    if (expected != SIZE_MAX && parameters->count != expected)
-        FAIL(STATUS_RESULTS,
-             "%s is damaged: the model of run %s holds %zu values; the run has %zu parameters", view->path,
-             view_run_id(view, run), parameters->count, expected);
+    if (H5Dread(member, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, parameters->values + before) < 0)
+        return h5_read_failure(path, name);
     return STATUS_OK;
 }
 
@@ -209,12 +193,19 @@ enum status view_parameters(const struct store_view *view, int64_t run, bool wit
     if (!view->models)
         FAIL(STATUS_RESULTS, "%s is an archive without models", view->path);
     enum status status = STATUS_OK;
+    const struct column *column = column_find(&view->columns, LAYOUT_PARAMETERS);
+    bool known = column && column->type == COLUMN_INT;
+    size_t expected = known ? (size_t)column->ints[run] : SIZE_MAX;
     struct store_parameters *parameters = memory_small(sizeof *parameters);
     char *name = memory_format(LAYOUT_MODELS "/%s", view_run_id(view, run));
     hid_t group = H5Gopen2(view->file, name, H5P_DEFAULT);
     if (group < 0)
         TRY_DONE(h5_read_failure(view->path, name));
-    TRY_DONE(read_tensors(view, run, group, with_values, parameters));
+    TRY_DONE(h5_visit(group, view->path, read_tensor,
+                      &(struct tensor_reading){view, parameters, expected, with_values}));
+    if (known && parameters->count != expected)
+        FAIL_DONE(STATUS_RESULTS, "%s is damaged: `%s` holds %zu values; the run has %zu parameters",
+                  view->path, name, parameters->count, expected);
 done:
     h5_close(&group);
     free(name);
@@ -232,27 +223,32 @@ static bool model_is_valid(const struct store_view *view, int64_t run,
                hash_crc32(0, parameters->values, parameters->count * sizeof *parameters->values);
 }
 
-enum status view_check_model(const struct store_view *view, int64_t run, bool *valid)
+enum status view_check_model(const struct store_view *view, int64_t run)
 {
     struct store_parameters *parameters;
     TRY(view_parameters(view, run, view->status[run] == RUN_DONE, &parameters));
-    *valid = model_is_valid(view, run, parameters);
+    bool valid = model_is_valid(view, run, parameters);
     store_parameters_free(&parameters);
-    return STATUS_OK;
+    return report_mismatch(view, run, valid, "model does not match its");
 }
 
 enum status store_view_check_run(const struct store_view *view, int64_t run, bool *valid)
 {
-    TRY(h5_settle(view_check_curves(view, run, valid), view->path));
-    return *valid ? h5_settle(view_check_model(view, run, valid), view->path) : STATUS_OK;
+    h5_begin();
+    enum status status = view_check_curves(view, run);
+    if (status == STATUS_OK)
+        status = view_check_model(view, run);
+    status = h5_settle(status, view->path);
+    *valid = status == STATUS_OK;
+    return status == STATUS_RESULTS ? STATUS_OK : status;
 }
 
 enum status store_view_parameters(const struct store_view *view, int64_t run, struct store_parameters **out)
 {
     h5_begin();
     enum status status = view_parameters(view, run, true, out);
-    if (status == STATUS_OK && !model_is_valid(view, run, *out) && is_still_finished(view, run))
-        status = report_damage(view, run, "parameters do");
+    if (status == STATUS_OK)
+        status = report_damage(view, run, model_is_valid(view, run, *out), "parameters do");
     status = h5_settle(status, view->path);
     if (status != STATUS_OK)
         store_parameters_free(out);

@@ -11,7 +11,6 @@
 #include "store/checksum.h"
 #include "store/file_layout.h"
 #include "store/h5.h"
-#include "store/immutable.h"
 #include "store/store.h"
 
 #include <fcntl.h>
@@ -116,7 +115,7 @@ static herr_t add_dataset(hid_t object, const char *name, const H5O_info_t *info
         return 0;
     hid_t dataset = H5Dopen2(object, name, H5P_DEFAULT), type = H5Dget_type(dataset);
     haddr_t offset = H5Dget_offset(dataset);
-    if (strcmp(name, LAYOUT_INTERNAL "/" LAYOUT_IMMUTABLE) == 0) {
+    if (strcmp(name, LAYOUT_IMMUTABLE) == 0) {
         immutable_offset = (off_t)offset;
         add_region(immutable_offset, sizeof(struct immutable));
     } else if (offset != HADDR_UNDEF && H5Tis_variable_str(type) <= 0) {
@@ -138,10 +137,13 @@ static void find_regions(size_t size)
         cells[cell] = (off_t)H5Dget_offset(dataset);
         h5_close(&dataset);
     }
-    for (int run = 0; run < FUZZ_RUNS; run++)
-        must(slots_locate(h5, path, run, texts[3 + run], &slots[run]) == STATUS_OK);
     H5Fclose(h5);
     h5_close(&access);
+    struct store_view *view;
+    must(store_view_open(path, &view) == STATUS_OK);
+    for (int run = 0; run < FUZZ_RUNS; run++)
+        must(slots_locate(view, run, &slots[run]) == STATUS_OK);
+    store_view_close(&view);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const char *found = memmem(sound, size, texts[i], strlen(texts[i]));
         must(found != NULL);
@@ -202,7 +204,7 @@ static void sum_settings(void)
 {
     struct immutable sum;
     hid_t access = h5_access(), h5 = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (h5 > 0 && immutable_sum(h5, path, INT64_MAX, &sum) == STATUS_OK)
+    if (h5 > 0 && checksum_immutable(h5, path, INT64_MAX, &sum) == STATUS_OK)
         must(pwrite(file, &sum, sizeof sum, immutable_offset) == sizeof sum);
     if (h5 > 0)
         H5Fclose(h5);
