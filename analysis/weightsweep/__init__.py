@@ -1,22 +1,30 @@
 """Reads the results files of weightsweep. `open_sweep("results.h5")` returns an xarray.Dataset with the sweep's axes as dimensions,
-`load_model("results.h5", run)` returns a trained model as arrays or as a PyTorch module."""
+`best(sweep)` the best setting of each case, `by_setting(sweep)` every setting with its mean and interval, `compare(a, b)` the differences of two
+sweeps, and `load_model("results.h5", run)` a trained model as arrays or as a PyTorch module."""
+
+__version__ = "0.4.0"
 
 # Modules are imported on first use: `python -m weightsweep` has the working folder on its path until __main__ removes it.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from weightsweep.answer import best, by_setting
     from weightsweep.comparison import compare
+    from weightsweep.exports import to_latex, to_mlflow, to_parquet, to_tensorboard, to_wandb
+    from weightsweep.grids import open_sweep, to_pandas
     from weightsweep.models import load_model
-    from weightsweep.results import ResultsError, open_runs, open_sweep, to_pandas
+    from weightsweep.results import ResultsError, open_runs
 
 _MODULES = {
     **dict.fromkeys(("best", "by_setting"), "answer"),
-    **dict.fromkeys(("ResultsError", "open_runs", "open_sweep", "to_pandas"), "results"),
+    **dict.fromkeys(("ResultsError", "open_runs"), "results"),
+    **dict.fromkeys(("open_sweep", "to_pandas"), "grids"),
+    **dict.fromkeys(("to_latex", "to_mlflow", "to_parquet", "to_tensorboard", "to_wandb"), "exports"),
     "compare": "comparison",
     "load_model": "models",
 }
 
-__all__ = ["ResultsError", "best", "by_setting", "compare", "load_model", "open_runs", "open_sweep", "to_pandas"]
+__all__ = ["ResultsError", "__version__", "best", "by_setting", "compare", "load_model", "open_runs", "open_sweep",
+           "to_latex", "to_mlflow", "to_pandas", "to_parquet", "to_tensorboard", "to_wandb"]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from weightsweep import results, statistics
+from weightsweep import grids, results, statistics
 from weightsweep.cases import AnswerError, Case, Setting, cases
 
 _NAMED = 8  # settings that a sentence names; more are counted
@@ -16,7 +16,7 @@ Sweep = xr.Dataset | str | Path
 
 def runs_of(sweep: Sweep) -> xr.Dataset:
     """The runs of a dataset of open_sweep or open_runs, or of a results file."""
-    return results.as_runs(sweep) if isinstance(sweep, xr.Dataset) else results.open_runs(sweep)
+    return grids.as_runs(sweep) if isinstance(sweep, xr.Dataset) else results.open_runs(sweep)
 
 
 def percent(r2: float, *bounds: float) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from weightsweep import answer, importance, published, results, statistics, table
+from weightsweep import answer, grids, importance, published, results, statistics, table
 from weightsweep.cases import Case, Setting, cases, text
 from weightsweep.outputs import Block
 from weightsweep.results import Row
@@ -149,7 +149,7 @@ def _published(run: Row, any_training: bool) -> float:
 
 def _unfinished(dataset: xr.Dataset) -> list[str]:
     """One line that counts the runs that are not done."""
-    status = list(results.as_runs(dataset)["status"].values)
+    status = list(grids.as_runs(dataset)["status"].values)
     counts = [f"{status.count(name)} {name}" for name in ("running", "pending", "diverged", "failed") if name in status]
     return [f"{len(status)} run{'' if len(status) == 1 else 's'}, of which {', '.join(counts)}: --runs lists them."] if counts else []
 
@@ -165,7 +165,7 @@ def _runs(dataset: xr.Dataset, form: str, view: View) -> str:
 
 def run_rows(dataset: xr.Dataset, view: View = View()) -> tuple[table.Head, table.Cells]:
     """Head and cells, one row per run in the order of the file."""
-    runs = results.as_runs(dataset)
+    runs = grids.as_runs(dataset)
     shown = ["unknowns", "equations", *(name for name in results.axes(runs) if name not in ("unknowns", "equations"))]
     head = ["run", *shown, "steps", "R² %" if view.by == "r2" else f"{view.by} %", "error", "published %", "difference", "seconds", "status"]
     cells = [_run_row(run, shown, view) for run in results.rows(runs)]
@@ -239,7 +239,7 @@ def _difference(case: Case, other: Setting) -> dict[str, object]:
 
 
 def _run_records(dataset: xr.Dataset, view: View, with_file: bool) -> list[dict[str, object]]:
-    runs = results.as_runs(dataset)
+    runs = grids.as_runs(dataset)
     columns = ["run_id", "unknowns", "equations", *(name for name in results.axes(runs) if name not in ("unknowns", "equations")), "steps", "steps_done"]
     columns += [name for name in (view.by, f"{view.by}_stderr", "wall_seconds", "status", "message") if name in runs.variables]
     file = {"file": str(dataset.attrs["source"])} if with_file else {}

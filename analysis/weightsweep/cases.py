@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
-from weightsweep import results, statistics
+from weightsweep import grids, results, statistics
 from weightsweep.results import ResultsError, Row
 from weightsweep.values import exact, is_list
 
@@ -151,7 +151,7 @@ def check_column(runs: xr.Dataset, by: str) -> None:
 
 def cases(dataset: xr.Dataset, by: str = "r2") -> list[Case]:
     """The cases of a sweep in the order of the file. `by`: the column of R^2 by which the settings are ranked."""
-    runs = results.as_runs(dataset)
+    runs = grids.as_runs(dataset)
     check_column(runs, by)
     names = [name for name in results.setting_names(runs) if name not in _FOLLOWS and name != "seed"]
     varied = [name for name in results.varied(runs) if name in names]

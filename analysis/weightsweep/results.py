@@ -3,11 +3,10 @@
 import errno
 import math
 import os
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 # Readers take no lock, so they neither wait for the writer nor block it. HDF5 reads this variable once, when it is loaded.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
@@ -16,16 +15,13 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from weightsweep.values import exact, order
-
-if TYPE_CHECKING:
-    import pandas
+from weightsweep.values import exact
 
 SCHEMA_VERSION = 2
 DIVERGED_BELOW = -100.0  # R^2 at the last step; the squared error is then more than a hundred times the variance
 
-# Columns that follow from the settings; a grid drops the axes along which they are constant.
-_COSTS = ("parameters", "flops_per_step")
+# Columns that follow from the settings.
+COSTS = ("parameters", "flops_per_step")
 _FIRST = ("unknowns", "equations")
 
 # Columns that tables, figures and pages need, with their dimensions.
@@ -75,16 +71,6 @@ def _decoded(file: h5py.File) -> xr.Dataset:
         if variable.dtype.kind in "SOUT":  # newer versions of xarray have a string type
             dataset[name] = variable.copy(data=np.array([_text(value) for value in variable.values], dtype=object))
     return dataset.set_coords(["run_id", *(name for name, variable in dataset.items() if variable.attrs.get("role") == "setting")])
-
-
-def open_sweep(path: str | Path) -> xr.Dataset:
-    """Loads a results file like open_runs, with the sweep's axes as dimensions: `open_sweep("a.h5").r2.sel(unknowns=15).mean("seed")`.
-
-    The result is a dense grid over the settings that vary, if the file has every combination. A setting that follows from some axes
-    (equations, from unknowns and equation_ratio) is a coordinate over these axes. Runs that form no grid (`exclude`) stay along `run`.
-    The R^2 of a diverged run is NaN.
-    """
-    return as_grid(open_runs(path))
 
 
 @contextmanager
@@ -155,16 +141,6 @@ def _attributes(item: h5py.File | h5py.Dataset) -> dict[str, object]:
     return kept
 
 
-def to_pandas(dataset: xr.Dataset, curves: bool = False) -> "pandas.DataFrame":
-    """One row per run. With `curves`, one row per point that the curves of a run have reached, with run_id and the axes."""
-    runs = as_runs(dataset)
-    if not curves:
-        return runs[[name for name, variable in runs.variables.items() if variable.dims == ("run",)]].to_dataframe().reset_index(drop=True)
-    names = ["run_id", *axes(runs), *(str(name) for name in runs if runs[name].dims == ("run", "point"))]
-    table = runs[names].reset_coords().to_dataframe().reset_index()
-    return table[table["curve_step"].notna()][names].reset_index(drop=True)
-
-
 def rows(runs: xr.Dataset) -> list[Row]:
     """One Row per run, with its columns and its curves [point]."""
     columns = {str(name): variable.values for name, variable in runs.variables.items() if variable.dims[:1] == ("run",)}
@@ -186,56 +162,6 @@ def groups(runs: Iterable[Row], names: list[str]) -> dict[tuple[object, ...], li
 def _one_nan(value: object) -> object:
     """The value as a dictionary key; every NaN becomes the same object, so that NaNs are equal keys."""
     return math.nan if isinstance(value, float) and math.isnan(value) else value
-
-
-def as_grid(runs: xr.Dataset) -> xr.Dataset:
-    """The dataset of open_sweep, from that of open_runs."""
-    names = grid_axes(runs)
-    values = [np.array(sorted(set(runs[name].values), key=order), dtype=runs[name].dtype) for name in names]
-    shape = [len(each) for each in values]
-    if not names or np.prod(shape) != runs.sizes["run"] or any(value != value for each in values for value in each):
-        return runs
-    places = [{value: place for place, value in enumerate(each)} for each in values]
-    place = np.ravel_multi_index([[of[value] for value in runs[name].values] for name, of in zip(names, places)], shape)
-    rank = np.argsort(place)
-    if len(set(place)) != len(place):
-        return runs
-    variables: dict[Hashable, xr.Variable] = {name: xr.Variable(name, each, runs[name].attrs) for name, each in zip(names, values)}
-    for name, variable in runs.variables.items():
-        if name in names or variable.dims[:1] != ("run",):
-            variables.setdefault(name, variable)
-        else:
-            data = variable.values[rank].reshape(*shape, *variable.shape[1:])
-            grid = xr.Variable([*names, *variable.dims[1:]], data, variable.attrs)
-            variables[name] = _without_idle(grid, names) if name in setting_names(runs) or name in _COSTS else grid
-    dataset = xr.Dataset(variables, attrs=runs.attrs)
-    return dataset.set_coords([name for name in runs.coords if name in variables])
-
-
-def as_runs(dataset: xr.Dataset) -> xr.Dataset:
-    """Flattens a grid to the dimension `run`, in row-major order. A dataset with the dimension `run` is returned unchanged."""
-    if "run" in dataset.dims:
-        return dataset
-    names = list(dataset["run_id"].dims)
-    shape = {name: dataset.sizes[name] for name in names}
-    variables = {}
-    for name, variable in dataset.variables.items():
-        if "segment" in variable.dims:
-            variables[name] = variable
-            continue
-        rest = [dimension for dimension in variable.dims if dimension not in names]
-        full = variable.set_dims({**shape, **{dimension: dataset.sizes[dimension] for dimension in rest}}).transpose(*names, *rest)
-        variables[name] = xr.Variable(["run", *rest], full.values.reshape(-1, *full.shape[len(names) :]), variable.attrs)
-    return xr.Dataset(variables, attrs=dataset.attrs).set_coords(list(dataset.coords))
-
-
-def _without_idle(variable: xr.Variable, names: list[str]) -> xr.Variable:
-    """Drops the axes along which a setting is constant."""
-    for name in names:
-        first = variable.isel({name: 0})
-        if all(np.array_equal(variable.isel({name: index}).values, first.values) for index in range(1, variable.sizes[name])):
-            variable = first
-    return variable
 
 
 def grid_axes(runs: xr.Dataset) -> list[str]:
@@ -280,7 +206,7 @@ def idle(run: Row, name: str) -> bool:
 
 
 def setting_names(dataset: xr.Dataset) -> list[str]:
-    return [str(name) for name, variable in dataset.coords.items() if variable.dims == ("run",) and name not in ("run_id", *_COSTS)]
+    return [str(name) for name, variable in dataset.coords.items() if variable.dims == ("run",) and name not in ("run_id", *COSTS)]
 
 
 def _by_preference(dataset: xr.Dataset) -> list[str]:

@@ -17,7 +17,8 @@ from make_results import grid, make_results  # noqa: E402
 from weightsweep import ResultsError, figures, open_runs, open_sweep, original, published, to_pandas  # noqa: E402
 from weightsweep.answer_table import BLOCK, View, render, run_rows, setting_rows  # noqa: E402
 from weightsweep.cases import cases  # noqa: E402
-from weightsweep.results import as_runs, axes  # noqa: E402
+from weightsweep.grids import as_runs  # noqa: E402
+from weightsweep.results import axes  # noqa: E402
 from weightsweep.values import exact, order  # noqa: E402
 
 
@@ -270,9 +271,36 @@ def test_open_sweep_is_a_grid(tmp_path: Path) -> None:
     assert sorted(back["run_id"].values) == sorted(runs["run_id"].values) and back["batch"].dims == ("run",)
 
 
-def test_open_sweep_with_holes_stays_along_run(tmp_path: Path) -> None:
+def test_combinations_without_a_run_are_nan(tmp_path: Path) -> None:
     path = tmp_path / "holes.h5"
-    make_results(path, grid(equation_ratio=[1.33, 2.0], seed=[1, 2])[:3])
+    runs = grid(unknowns=[15, 50], equation_ratio=[1.33, 2.0], seed=[1, 2])[:-1]
+    make_results(path, runs)
+    sweep = open_sweep(path)
+    assert sweep["r2"].dims == ("unknowns", "equation_ratio", "seed") and sweep["r2"].isnull().sum() == 1
+    assert np.isnan(sweep["r2"].sel(unknowns=50, equation_ratio=2.0, seed=2)) and sweep["run_id"].sel(unknowns=50, equation_ratio=2.0, seed=2) == ""
+    assert sweep["equations"].dims == ("unknowns", "equation_ratio") and sweep["equations"].dtype == int and sweep["generator_hidden"].dims == ("unknowns",)
+    back = as_runs(sweep)
+    assert sorted(back["run_id"].values) == sorted(open_runs(path)["run_id"].values) and not np.isnan(back["steps_done"]).any()
+    assert [case.label for case in cases(sweep)] == [case.label for case in cases(open_runs(path))]
+
+
+def test_axes_of_the_sweep_file_are_the_dimensions(tmp_path: Path) -> None:
+    """Also an axis of one value, and no setting outside `axes`, though it follows from one."""
+    path = tmp_path / "axes.h5"
+    make_results(path, grid(pooling=["max"], learning_rate=[1e-3, 2e-3], seed=[1, 2], encoder=["8", "128,256"]))
+    with h5py.File(path, "r+") as file:
+        resolved = 'name: "a"\naxes:\n  training.learning_rate: [0.001, 0.002]\n  pooling: [max]\n  seed: [1, 2]\n  network.encoder: [[8], [128, 256]]\ntask: mlp-inverse\n'
+        file.attrs.modify("resolved", np.array(resolved, dtype=h5py.string_dtype("utf-8")))
+    sweep = open_sweep(path)
+    assert sweep["r2"].dims == ("learning_rate", "pooling", "seed", "encoder") and sweep["r2"].sizes["pooling"] == 1
+    assert sweep["batch"].dims == () and float(sweep["r2"].sel(pooling="max", encoder="8").mean("seed").max()) > 0.9
+
+
+def test_runs_that_the_axes_do_not_tell_apart_stay_along_run(tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    make_results(path, grid(seed=[1, 2], pooling=["max", "mean"]))
+    with h5py.File(path, "r+") as file:
+        file.attrs.modify("resolved", np.array('name: "a"\naxes:\n  seed: [1, 2]\ntask: mlp-inverse\n', dtype=h5py.string_dtype("utf-8")))
     assert open_sweep(path)["r2"].dims == ("run",)
 
 

@@ -15,7 +15,8 @@ sys.path.insert(0, str(HOME / "tests" / "bench"))
 
 from programs import BenchError, torch_python  # noqa: E402
 
-from weightsweep import ResultsError, load_model, open_runs  # noqa: E402
+from weightsweep import ResultsError, load_model, open_runs, open_sweep  # noqa: E402
+from weightsweep.cases import AnswerError  # noqa: E402
 from weightsweep.models import Tensors, read_model  # noqa: E402
 
 PROGRAM = os.environ.get("WEIGHTSWEEP") or str(HOME / "build" / "release" / "weightsweep")
@@ -156,8 +157,28 @@ def test_load_model(trained: dict[str, Path]) -> None:
     assert tensors["encoder.net.0.weight"].shape == (32, 3) and tensors["decoder.4.bias"].shape == (15,)
     assert sum(value.size for value in tensors.values()) == runs["parameters"].values[0]
     assert all(np.array_equal(load_model(results, key)["decoder.0.weight"], tensors["decoder.0.weight"]) for key in (0, run[:8]))
-    with pytest.raises(ResultsError, match="no run begins"):
+    with pytest.raises(ResultsError, match="no run begins with 'xyz'"):
         load_model(results, "xyz")
+
+
+def test_load_model_by_settings(trained: dict[str, Path]) -> None:
+    results = trained["sets"]
+    sweep = open_sweep(results)
+    wanted = load_model(results, sweep["run_id"].sel(pooling="max").item())["decoder.4.bias"]
+    for loaded in (load_model(results, sweep["run_id"].sel(pooling="max")), load_model(results, pooling="max"), load_model(results, pooling="max", encoder=[32, 64])):
+        assert np.array_equal(loaded["decoder.4.bias"], wanted)
+    best = sweep["pooling"].values[int(sweep["r2"].values.argmax())]
+    assert np.array_equal(load_model(results, "best")["decoder.4.bias"], load_model(results, pooling=best)["decoder.4.bias"])
+    with pytest.raises(ResultsError, match="5 runs match \\(unknowns 15\\); expected one"):
+        load_model(results, unknowns=15)
+    with pytest.raises(ResultsError, match="no setting 'poolin'; expected one of task, model, unknowns"):
+        load_model(results, poolin="max")
+    with pytest.raises(AnswerError, match="several cases \\(equations 1, task mlp-forward"):
+        load_model(trained["flat"], "best")
+    runs = open_runs(trained["flat"])
+    inverse = runs.isel(run=runs["task"].values == "mlp-inverse")
+    found, _ = read_model(trained["flat"], "best", task="mlp-inverse")
+    assert found["run_id"] == inverse["run_id"].values[int(inverse["r2"].values.argmax())]
 
 
 @pytest.mark.parametrize("name", ["sets", "refined", "flat", "seed"])

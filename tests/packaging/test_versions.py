@@ -29,6 +29,7 @@ EASYCONFIG = next((HOME / "packaging" / "easybuild").glob("*.eb")).relative_to(H
     "pattern, name",
     [
         (r'^version = "(.*)"$', "analysis/pyproject.toml"),
+        (r'^__version__ = "(.*)"$', "analysis/weightsweep/__init__.py"),
         (r"^## ([0-9.]+) \(\d{4}-\d\d-\d\d\)$", "CHANGELOG.md"),
         (r"^version: (.*)$", "CITATION.cff"),
         (r'^    version\("(.*)"\)$', "packaging/spack/package.py"),
