@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from weightsweep.answer import best, by_setting
     from weightsweep.comparison import compare
+    from weightsweep.effects import effect
     from weightsweep.exports import to_latex, to_mlflow, to_parquet, to_tensorboard, to_wandb
     from weightsweep.grids import open_sweep, to_pandas
     from weightsweep.models import load_model
@@ -20,10 +21,11 @@ _MODULES = {
     **dict.fromkeys(("open_sweep", "to_pandas"), "grids"),
     **dict.fromkeys(("to_latex", "to_mlflow", "to_parquet", "to_tensorboard", "to_wandb"), "exports"),
     "compare": "comparison",
+    "effect": "effects",
     "load_model": "models",
 }
 
-__all__ = ["ResultsError", "__version__", "best", "by_setting", "compare", "load_model", "open_runs", "open_sweep",
+__all__ = ["ResultsError", "__version__", "best", "by_setting", "compare", "effect", "load_model", "open_runs", "open_sweep",
            "to_latex", "to_mlflow", "to_pandas", "to_parquet", "to_tensorboard", "to_wandb"]  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def _settings(dataset: xr.Dataset, form: str, view: View) -> str:
     sections = []
     for case in found:
         head = [title.format(case.label)] if case.values else []
-        sections.append("\n".join([*head, *_paragraphs(words(case), form), "", write(*setting_rows([case], view.published))]))
+        sections.append("\n".join([*head, *_paragraphs(in_words(case), form), "", write(*setting_rows([case], view.published))]))
     return "\n".join([*sections, *(f"{line}\n" for line in left)])
 
 
@@ -69,7 +69,7 @@ def _paragraphs(lines: list[str], form: str) -> list[str]:
     return [part for line in lines for part in ([line, ""] if form == "markdown" else [line])]
 
 
-def words(case: Case) -> list[str]:
+def in_words(case: Case) -> list[str]:
     """The answer, the floors and the importance of the axes, each a line."""
     found = importance.importance(case)
     return [line for line in (answer.sentence(case), _floors_in_words(case).strip(), importance.sentence(found) if found else "") if line]

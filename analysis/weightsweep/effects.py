@@ -2,6 +2,7 @@
 are measured on the same combinations. Intervals come from the seeds alone, never from the spread over other axes."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -49,15 +50,34 @@ def rows(runs: xr.Dataset, statuses: tuple[str, ...] = ("done",)) -> list[Row]:
     return found
 
 
-def effect(runs: xr.Dataset, axis: str, lines: list[str], by: str = "r2") -> list[Line]:
-    """R^2 against `axis`: one Line per combination of the settings `lines`, averaged over the rest of the axes."""
-    return lines_of(rows(runs), axes(runs), axis, lines, by)
+def lines(runs: xr.Dataset, axis: str, fixed: list[str], by: str = "r2") -> list[Line]:
+    """R^2 against `axis`: one Line per combination of the settings `fixed`, averaged over the rest of the axes."""
+    return lines_of(rows(runs), axes(runs), axis, fixed, by)
 
 
-def lines_of(finished: list[Row], names: list[str], axis: str, lines: list[str], by: str = "r2") -> list[Line]:
-    """As effect, from the runs of `rows` and the names of the axes."""
-    rest = [name for name in names if name not in (axis, *lines)]
-    found = results.groups([row for row in finished if by in row and np.isfinite(row[by])], lines)
+def effect(sweep: xr.Dataset | str | Path, axis: str, per: list[str] | None = None, by: str = "r2") -> xr.Dataset:
+    """R^2 against `axis` along the dimension `value`: one row per value of the axis and combination of the settings `per`.
+
+    `sweep`: a dataset of open_sweep or open_runs, or the path of a results file. Variables: the axis and the settings `per`, `r2` and its
+    95 % interval `r2_low`, `r2_high` over the seeds (NaN with one seed), `combinations` of the other axes that a row is the mean of, `seeds`.
+    `weightsweep.effect(sweep, "pooling").to_dataframe()` is a pandas table. Raises ResultsError if `axis` or one of `per` is no axis of the sweep.
+    """
+    runs = results.as_runs(sweep) if isinstance(sweep, xr.Dataset) else results.open_runs(sweep)
+    unknown = [name for name in (axis, *(per or [])) if name not in axes(runs)]
+    if unknown:
+        raise results.ResultsError(f"'{unknown[0]}' is no axis of the sweep; expected one of {', '.join(axes(runs)) or 'none: it has no axis but the seed'}")
+    found = [(line, place) for line in lines(runs, axis, per or [], by) for place in range(len(line.values))]
+    columns: dict[str, list[object]] = {axis: [line.values[place] for line, place in found]}
+    columns |= {name: [line.fixed[name].item() for line, _ in found] for name in per or []}
+    columns |= {"r2": [line.r2[place] for line, place in found], "r2_low": [line.low[place] for line, place in found], "r2_high": [line.high[place] for line, place in found]}
+    columns |= {"combinations": [line.combinations for line, _ in found], "seeds": [line.seeds for line, _ in found]}
+    return xr.Dataset({name: ("value", np.array(values, dtype=object if any(isinstance(each, str) for each in values) else None)) for name, values in columns.items()})
+
+
+def lines_of(finished: list[Row], names: list[str], axis: str, fixed: list[str], by: str = "r2") -> list[Line]:
+    """As `lines`, from the runs of `rows` and the names of the axes."""
+    rest = [name for name in names if name not in (axis, *fixed)]
+    found = results.groups([row for row in finished if by in row and np.isfinite(row[by])], fixed)
     return [_line(found[key], axis, rest, by) for key in sorted(found, key=lambda key: [order(part) for part in key])]
 
 

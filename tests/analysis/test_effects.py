@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis"))
 
 from make_results import grid, make_results  # noqa: E402
 
-from weightsweep import effects, open_runs  # noqa: E402
+from weightsweep import ResultsError, effect, effects, open_runs, open_sweep  # noqa: E402
 from weightsweep.values import geometric  # noqa: E402
 
 EFFECTS = {"mean": 0.0, "max": -0.3}  # of the pooling on log10(1 - R^2)
@@ -32,20 +32,20 @@ def planted(tmp_path: Path) -> Path:
 
 
 def test_other_axes_are_averaged_in_pairs(planted: Path) -> None:
-    (line,) = effects.effect(open_runs(planted), "pooling", [])
+    (line,) = effects.lines(open_runs(planted), "pooling", [])
     assert line.values == ["max", "mean"] and (line.combinations, line.left_out, line.seeds) == (2, 1, 3)
     difference = np.diff(np.log10(1 - line.r2))
     assert difference == pytest.approx(0.3)  # batch 512, which `mean` lacks, does not enter
 
 
 def test_intervals_do_not_hold_the_spread_of_other_axes(planted: Path) -> None:
-    for line in effects.effect(open_runs(planted), "pooling", []):
+    for line in effects.lines(open_runs(planted), "pooling", []):
         width = np.log10((1 - line.low) / (1 - line.high))
         assert (width > 0).all() and (width < 0.02).all()  # the batch moves the score by 0.77
 
 
 def test_lines_are_the_combinations_of_other_settings(planted: Path) -> None:
-    lines = effects.effect(open_runs(planted), "batch", ["pooling"])
+    lines = effects.lines(open_runs(planted), "batch", ["pooling"])
     assert [line.fixed["pooling"].item() for line in lines] == ["max", "mean"]
     assert [line.seeds for line in lines] == [3, 2] and all(line.values == [256, 512, 1024] for line in lines)
 
@@ -53,8 +53,18 @@ def test_lines_are_the_combinations_of_other_settings(planted: Path) -> None:
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     path = tmp_path / "one.h5"
     make_results(path, grid(learning_rate=[1e-3, 2e-3]))
-    (line,) = effects.effect(open_runs(path), "learning_rate", [])
+    (line,) = effects.lines(open_runs(path), "learning_rate", [])
     assert np.isfinite(line.r2).all() and np.isnan(line.low).all() and line.seeds == 1
+
+
+def test_effect_as_a_dataset(planted: Path) -> None:
+    pytest.importorskip("pandas")
+    table = effect(planted, "batch", per=["pooling"]).to_dataframe()
+    assert list(table.columns) == ["batch", "pooling", "r2", "r2_low", "r2_high", "combinations", "seeds"] and len(table) == 6
+    assert table["pooling"].tolist() == ["max"] * 3 + ["mean"] * 3 and (table["r2_low"] < table["r2"]).all()
+    assert effect(open_sweep(planted), "pooling")["r2"].sizes == {"value": 2}
+    with pytest.raises(ResultsError, match="'width' is no axis of the sweep; expected one of "):
+        effect(planted, "width")
 
 
 @pytest.mark.parametrize(("values", "expected"), [([1, 2, 3], False), ([1, 10], True), ([1e-3, 2e-3, 4e-3, 8e-3], True), ([15, 50], False), ([1, 5, 9, 13], False), ([32, 64, 128, 512], True), ([0, 1, 10], False), ([5], False)])

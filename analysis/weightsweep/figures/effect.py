@@ -28,7 +28,7 @@ def effect(runs: xr.Dataset, axis: str, lines: list[str] | None = None, with_pub
     training. Hollow markers: published values, if a run repeats the published training, or with `with_published`.
     """
     chosen = _lines(runs, axis) if lines is None else lines
-    found = effects.effect(runs, axis, chosen)
+    found = effects.lines(runs, axis, chosen)
     figure, (axes,) = style.panels(1)
     values = sorted({value for line in found for value in line.values}, key=order)
     numbers = bool(values) and not isinstance(values[0], str)
@@ -89,7 +89,7 @@ def _floors(axes: Axes, runs: xr.Dataset, axis: str, chosen: list[str], found: l
         if column not in runs or not np.isfinite(runs[column].values).any():
             continue
         drawn = set()
-        for line in effects.effect(runs, axis, chosen, column):
+        for line in effects.lines(runs, axis, chosen, column):
             at = np.array(line.values, dtype=float) if numbers else np.array([values.index(value) for value in line.values if value in values], dtype=float)
             rest = style.unexplained(line.r2[: len(at)])
             if tuple(rest.round(6)) not in drawn and len(at):

@@ -1,7 +1,7 @@
 "use strict";
 // The answer of each case, as a sentence and a table of its settings, and the effect of each axis.
 const answer = (() => {
-  const ROWS = 10; // settings shown at first
+  const ROWS = 10, OPEN = 3; // settings shown at first; cases up to which all are open
   const element = (id) => document.getElementById(id);
   let content, opened = new Set(), lit = () => {};
 
@@ -49,7 +49,7 @@ const answer = (() => {
   }
 
   function block(each, number) {
-    const made = document.createElement("div"), words = each.words.map(sentence), tools = document.createElement("p"), holder = document.createElement("div"), table = document.createElement("table");
+    const folded = content.answer.length > OPEN, made = document.createElement(folded ? "details" : "div"), words = each.words.map(sentence), tools = document.createElement("p"), holder = document.createElement("div"), table = document.createElement("table");
     const numeric = each.head.map((_, column) => each.rows.every((own) => /^[-−]?[\d.,]*$/.test(own.cells[column])));
     words[0].className = "sentence";
     holder.className = "scroll";
@@ -74,13 +74,17 @@ const answer = (() => {
       });
       tools.prepend(more, " ");
     }
-    if (each.label) {
-      const title = document.createElement("h3");
-      title.textContent = each.label;
+    const title = document.createElement(folded ? "summary" : "h3");
+    title.textContent = each.label;
+    if (folded) {
+      title.append(words[0]);
       made.append(title);
+      made.open = opened.has(number);
+    } else {
+      made.append(...(each.label ? [title] : []), words[0]);
     }
     holder.append(table);
-    made.append(words[0], holder, tools, ...(each.shares.length > 1 ? [bars(each.shares)] : []), ...words.slice(1));
+    made.append(holder, tools, ...(each.shares.length > 1 ? [bars(each.shares)] : []), ...words.slice(1));
     return made;
   }
 

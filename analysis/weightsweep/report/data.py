@@ -75,7 +75,7 @@ def _case(case: cases.Case) -> dict[str, object]:
             "run": str(setting.runs[0]["run_id"]),
         })  # fmt: skip
     head = [*case.choices, "R² %", "95 % interval", "seeds", "against the best"]
-    return {"label": case.label, "words": answer_table.words(case), "shares": shares, "head": head, "rows": rows}
+    return {"label": case.label, "words": answer_table.in_words(case), "shares": shares, "head": head, "rows": rows}
 
 
 def _effects(runs: xr.Dataset) -> list[dict[str, object]]:

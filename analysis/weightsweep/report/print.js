@@ -1,5 +1,5 @@
 "use strict";
-// On paper the table of runs is cut into parts as wide as a page, each with the runs' ids. Charts scale with the paper.
+// On paper the table of runs is cut into parts as wide as a page, each with the runs' ids. Charts scale with the paper; all cases are open.
 (() => {
   const PAGE = 1000; // CSS pixels of a part's columns at the font of the screen
   const element = (id) => document.getElementById(id);
@@ -20,6 +20,7 @@
   }
 
   function before() {
+    for (const details of document.querySelectorAll("#cases details")) details.open = true;
     const wide = element("table"), head = [...wide.tHead.rows[0].cells], places = table.shown(), columns = table.columns();
     wide.style.width = "auto"; // as narrow as its text
     const widths = head.map((cell) => cell.offsetWidth);
