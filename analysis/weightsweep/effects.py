@@ -2,12 +2,12 @@
 are measured on the same combinations. Intervals come from the seeds alone, never from the spread over other axes."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from weightsweep import results, statistics
+from weightsweep.answer import Sweep, runs_of
 from weightsweep.results import Row
 from weightsweep.values import order
 
@@ -55,14 +55,14 @@ def lines(runs: xr.Dataset, axis: str, fixed: list[str], by: str = "r2") -> list
     return lines_of(rows(runs), axes(runs), axis, fixed, by)
 
 
-def effect(sweep: xr.Dataset | str | Path, axis: str, per: list[str] | None = None, by: str = "r2") -> xr.Dataset:
+def effect(sweep: Sweep, axis: str, per: list[str] | None = None, by: str = "r2") -> xr.Dataset:
     """R^2 against `axis` along the dimension `value`: one row per value of the axis and combination of the settings `per`.
 
     `sweep`: a dataset of open_sweep or open_runs, or the path of a results file. Variables: the axis and the settings `per`, `r2` and its
     95 % interval `r2_low`, `r2_high` over the seeds (NaN with one seed), `combinations` of the other axes that a row is the mean of, `seeds`.
     `weightsweep.effect(sweep, "pooling").to_dataframe()` is a pandas table. Raises ResultsError if `axis` or one of `per` is no axis of the sweep.
     """
-    runs = results.as_runs(sweep) if isinstance(sweep, xr.Dataset) else results.open_runs(sweep)
+    runs = runs_of(sweep)
     unknown = [name for name in (axis, *(per or [])) if name not in axes(runs)]
     if unknown:
         raise results.ResultsError(f"'{unknown[0]}' is no axis of the sweep; expected one of {', '.join(axes(runs)) or 'none: it has no axis but the seed'}")
