@@ -52,38 +52,6 @@ const struct usage predict_usage = {
 
 // ---- the run and its model ----
 
-// Creates the sweep from the results file's attribute `resolved`, which has all settings.
-static enum status read_sweep(const struct store_view *view, struct sweep **sweep)
-{
-    char *name = memory_format("%s, attribute `resolved`", view->path);
-    enum status status = sweep_create(name, view->resolved, 0, NULL, sweep);
-    free(name);
-    if (status == STATUS_OK)
-        return STATUS_OK;
-    char *diagnostics = memory_text(status_message());
-    status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
-                         "%s: this version cannot read the file's sweep (attribute `resolved`):\n%s",
-                         view->path, diagnostics);
-    free(diagnostics);
-    return status;
-}
-
-// Runs and rows have the same order. The first character of an id is a digit in files of schema version 1.
-static enum status find_spec(const struct store_view *view, const struct sweep *sweep, int64_t run,
-                             struct run_spec *spec)
-{
-    const char *id = column_find(&view->columns, "run_id")->texts[run];
-    if (run < sweep->runs && id[0] != '\0' && strcmp(sweep->run[run].id + 1, id + 1) == 0) {
-        *spec = sweep->run[run];
-        snprintf(spec->id, sizeof spec->id, "%s", id);
-        return STATUS_OK;
-    }
-    FAIL(STATUS_RESULTS,
-         "%s: run %s is not in the file's sweep (attribute `resolved`); check the file with "
-         "`weightsweep verify`",
-         view->path, id);
-}
-
 static enum status check_task(const struct run_spec *run)
 {
     if (!task_reads_pairs(&run->task))
@@ -271,7 +239,7 @@ static enum status predict(const struct command *command, const struct options *
     struct prediction prediction = {.file = options->pairs, .pairs = &pairs};
     int64_t run;
     TRY_DONE(results_view_find_run(view, "--run", options->run, &run));
-    TRY_DONE(find_spec(view, sweep, run, spec));
+    TRY_DONE(results_view_spec(view, sweep, run, spec));
     TRY_DONE(check_task(spec));
     TRY_DONE(results_view_model(view, run, &parameters));
     TRY_DONE(check_tensors(view, spec, parameters));
@@ -313,7 +281,7 @@ enum status command_predict(const struct command *command, int argc, char **argv
              asked.run ? "pairs PAIRS.csv" : "run RUN");
     TRY(probe_file_open(asked.results, PROBE_ALL, &view));
     TRY_DONE(numerics_setup());
-    TRY_DONE(read_sweep(view, &sweep));
+    TRY_DONE(results_view_sweep(view, &sweep));
     TRY_DONE(predict(command, &asked, view, sweep));
 done:
     sweep_destroy(&sweep);

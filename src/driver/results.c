@@ -304,6 +304,13 @@ static void fill_further(const struct run_spec *run, const struct column_table *
     }
 }
 
+void results_values(const struct run_spec *run, const struct column_table *outcomes,
+                    const struct train_scalars *scalars, const double *run_scores, double *values)
+{
+    fill_common(scalars, values);
+    fill_further(run, outcomes, run_scores, values);
+}
+
 // Writes the parameters of the run's last checkpoint as its model.
 static enum status write_model(struct store *store, const struct sweep *sweep, int64_t run, int64_t *checksum)
 {
@@ -336,8 +343,7 @@ enum status results_finish(struct store *store, const struct sweep *sweep,
         return store_write_status(store, run, RUN_PENDING);
     }
     double *values = memory_small((size_t)outcomes->count * sizeof *values);
-    fill_common(scalars, values);
-    fill_further(&sweep->run[run], outcomes, run_scores, values);
+    results_values(&sweep->run[run], outcomes, scalars, run_scores, values);
     if (end == TRAIN_FAILED)
         values[OUTCOME_LOSS] = values[OUTCOME_LOSS_EMA] = values[OUTCOME_R2] = values[OUTCOME_R2_STDERR] =
             NAN;

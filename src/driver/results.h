@@ -54,6 +54,11 @@ enum status results_bytes(const struct sweep *sweep, int64_t *bytes);
 /* Writes the outcomes of an unfinished run. */
 enum status results_progress(struct store *store, int64_t run, const struct train_scalars *scalars);
 
+/* Sets values [outcomes->count] to the outcomes of a run that is done; run_scores: in the order of the run's
+ * extra_evaluations_list, outcomes: from results_outcomes. */
+void results_values(const struct run_spec *run, const struct column_table *outcomes,
+                    const struct train_scalars *scalars, const double *run_scores, double *values);
+
 /* Writes the row of a finished run, and its model if the run is done; for TRAIN_STOPPED only the progress.
  * run_scores: in the order of the run's extra_evaluations_list; outcomes: from results_outcomes. */
 enum status results_finish(struct store *store, const struct sweep *sweep,

@@ -5,6 +5,7 @@
 #include "driver/selection.h"
 #include "driver/timeline.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,39 @@ done:
     free(loss);
     free(step);
     return status;
+}
+
+// ---- settings ----
+
+enum status results_view_sweep(const struct store_view *view, struct sweep **sweep)
+{
+    char *name = memory_format("%s, attribute `resolved`", view->path);
+    enum status status = sweep_create(name, view->resolved, 0, NULL, sweep);
+    free(name);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    char *diagnostics = memory_text(status_message());
+    status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
+                         "%s: this version cannot read the file's sweep (attribute `resolved`):\n%s",
+                         view->path, diagnostics);
+    free(diagnostics);
+    return status;
+}
+
+// Runs and rows have the same order. The first character of an id is a digit in files of schema version 1.
+enum status results_view_spec(const struct store_view *view, const struct sweep *sweep, int64_t run,
+                              struct run_spec *spec)
+{
+    const char *id = column_find(&view->columns, "run_id")->texts[run];
+    if (run < sweep->runs && id[0] != '\0' && strcmp(sweep->run[run].id + 1, id + 1) == 0) {
+        *spec = sweep->run[run];
+        snprintf(spec->id, sizeof spec->id, "%s", id);
+        return STATUS_OK;
+    }
+    FAIL(STATUS_RESULTS,
+         "%s: run %s is not in the file's sweep (attribute `resolved`); check the file with "
+         "`weightsweep verify`",
+         view->path, id);
 }
 
 // ---- tables ----

@@ -3,6 +3,7 @@
 #define DRIVER_RESULTS_VIEW_H
 
 #include "store/store.h"
+#include "sweep/sweep.h"
 
 /* State of a run as shown to users: a run that is marked running is pending if no process holds the file's
  * lock. `live`: a process holds the lock. */
@@ -21,6 +22,13 @@ enum status results_view_model(const struct store_view *view, int64_t run,
 /* Reads the curve of a run: curve [view->points], of which *points are reached. */
 enum status results_view_curve(const struct store_view *view, int64_t run, struct store_point *curve,
                                int64_t *points);
+
+/* Creates the sweep from the file's attribute `resolved`, which has all settings. The caller destroys it. */
+enum status results_view_sweep(const struct store_view *view, struct sweep **sweep);
+
+/* Sets *spec to the run of that row. STATUS_RESULTS if it is not in the sweep. */
+enum status results_view_spec(const struct store_view *view, const struct sweep *sweep, int64_t run,
+                              struct run_spec *spec);
 
 /* The tables that `export` prints. The caller frees them. */
 
