@@ -50,8 +50,8 @@ static void test_same_run_same_id(void **state)
     (void)state;
     static const char *const texts[] = {
         "name: other\nequation_ratio: 1.33\nunknowns: 15\n",
-        "name: t\nunknowns: 15\nequation_ratio: 1.330\ntraining:\n  # as ever\n  steps: 30000\n  "
-        "learning_rate: 0.001\n",
+        "name: t\nunknowns: 15\nequation_ratio: 1.330\ntraining:\n  # as ever\n  steps: 30000\n",
+        "name: t\nunknowns: 15\nequation_ratio: 1.330\ntraining:\n  # as ever\n  learning_rate: 0.001\n",
         "name: t\nunknowns: 15\nequation_ratio: 1.34\n", // 20 equations as well
         "name: t\ngenerator: {hidden: [5], inputs: 2, init: lecun}\nequation_ratio: 1.33\n",
         "name: t\naxes: {unknowns: [15], equation_ratio: [1.33], seed: [1], encoder: [[128, 256]]}\n",
