@@ -19,9 +19,11 @@ enum random_purpose {
     RANDOM_HELD_OUT_GENERATOR = 4, // the same three for held-out generators, step 0
     RANDOM_HELD_OUT_INPUT = 5,
     RANDOM_HELD_OUT_PROBE = 6,
-    RANDOM_TRAIN_EQUATIONS = 7, // number of pairs per set in a step; index 0
-    RANDOM_HELD_OUT_NOISE = 8,  // noise on the y of held-out pairs
-    RANDOM_FIT_START = 9,       // initial weights of a direct fit; index = generator and restart
+    RANDOM_TRAIN_EQUATIONS = 7,    // number of pairs per set in a step; index 0
+    RANDOM_HELD_OUT_NOISE = 8,     // noise on the y of held-out pairs
+    RANDOM_FIT_START = 9,          // initial weights of a direct fit; step = start, index = generator
+    RANDOM_TRAIN_NOISE = 10,       // noise on the y of training pairs
+    RANDOM_TRAIN_NOISE_LEVEL = 11, // its standard deviation, where a range is set
 };
 
 struct random_stream {

@@ -35,7 +35,7 @@ size_t batch_workspace_plan(const struct task_spec *task, int sets, float *memor
     workspace->predicted = arena_floats(&arena, predictions, lanes);
     workspace->gradient = arena_floats(&arena, predictions, lanes);
     workspace->loss = arena_floats(&arena, 1, lanes);
-    workspace->noise = arena_floats(&arena, task->noise > 0 ? n * o : 0, lanes);
+    workspace->noise = arena_floats(&arena, task_max_noise(task) > 0 ? n * o : 0, lanes);
     workspace->pairs = arena_floats(&arena, n * (size_t)task_pair_width(task), lanes);
     workspace->scratch = arena_floats(&arena, (size_t)generator_scratch(shape), LANES);
     return arena.floats;

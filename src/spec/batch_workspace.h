@@ -30,7 +30,7 @@ struct batch_workspace {
     float *gradient;      // [task_outputs, lanes], at `predicted`
     float *loss;          // [lanes]
     float *scratch;       // [generator_scratch, LANES]
-    float *noise;         // [n o, lanes]; empty if task.noise is 0
+    float *noise;         // [n o, lanes]; empty without noise
     float *pairs;         // [sets, n, pair width], input of the model
 };
 

@@ -113,8 +113,8 @@ int extra_evaluations_list(const struct training *training, const struct model_s
     match->defined = has_matching_units(task);
     add(&list, EXTRA_LEAST_SQUARES, &list.as_trained)->defined = !task_has_networks(task);
     add_fits(&list, &list.as_trained);
-    for (enum task_inputs inputs = INPUTS_NORMAL + 1; inputs < TASK_INPUTS; inputs++)
-        if (settings->inputs & 1 << (inputs - 1))
+    for (enum task_inputs inputs = 0; inputs < TASK_INPUTS; inputs++)
+        if (settings->inputs & 1 << inputs)
             add_inputs(&list, inputs);
     for (int i = 0; i < settings->set_sizes.count; i++)
         add_set_size(&list, settings->set_sizes.width[i]);
@@ -129,6 +129,7 @@ int extra_evaluations_list(const struct training *training, const struct model_s
 static void describe_sets(const struct extra_evaluation *evaluation, char suffix[32], char words[112])
 {
     static const char *const inputs[TASK_INPUTS][2] = {
+        [INPUTS_NORMAL] = {"_normal", ", where all inputs x, of pairs and probes, are N(0, 1)"},
         [INPUTS_UNIFORM] = {"_uniform", ", where all inputs x, of pairs and probes, are U(-sqrt 3, sqrt 3)"},
         [INPUTS_WIDE] = {"_wide", ", where all inputs x, of pairs and probes, are N(0, 4)"},
         [INPUTS_SHIFTED] = {"_shifted", ", where all inputs x, of pairs and probes, are N(1, 1)"},

@@ -42,6 +42,14 @@ int task_max_equations(const struct task_spec *task)
     return max > task->equations ? max : task->equations;
 }
 
+double task_max_noise(const struct task_spec *task)
+{
+    double max = task->noise;
+    for (int i = 0; i < task->training_noise.count; i++)
+        max = task->training_noise.real[i] > max ? task->training_noise.real[i] : max;
+    return max;
+}
+
 int task_outputs(const struct task_spec *task)
 {
     return task_reads_pairs(task) ? generator_unknowns(&task->generator) : task->generator.outputs;

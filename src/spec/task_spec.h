@@ -6,6 +6,7 @@
 #ifndef SPEC_TASK_SPEC_H
 #define SPEC_TASK_SPEC_H
 
+#include "base/reals.h"
 #include "base/widths.h"
 
 #include <stdbool.h>
@@ -60,7 +61,7 @@ struct generator_shape {
     enum generator_init init; // ignored by linear generators, whose weights are N(0, 1)
 };
 
-/* Distribution of the inputs x of pairs and probes. Models are trained on INPUTS_NORMAL. */
+/* Distribution of the inputs x of pairs and probes. */
 enum task_inputs {
     INPUTS_NORMAL,  // N(0, 1)
     INPUTS_UNIFORM, // U(-sqrt 3, sqrt 3): mean 0, variance 1
@@ -77,7 +78,8 @@ struct task_spec {
     int eval_points;              // evaluation inputs per generator in the functional loss
     enum task_objective objective;
     enum task_inputs inputs;
-    double noise; // standard deviation of the noise on a set's y, relative to that of y
+    double noise; // of held-out sets: standard deviation of the noise on a set's y, relative to that of y
+    struct reals training_noise; // the same for training sets: one value, or [min, max], drawn per set
 };
 
 /* The properties of the task's entry in TASKS. */
@@ -109,6 +111,9 @@ int task_pair_width(const struct task_spec *task);
 
 /* Pairs of the largest set of training or evaluation. */
 int task_max_equations(const struct task_spec *task);
+
+/* The largest noise on y of training or evaluation. */
+double task_max_noise(const struct task_spec *task);
 
 /* Width of the model's output: the weights, or y if the task reads no pairs. */
 int task_outputs(const struct task_spec *task);

@@ -13,7 +13,7 @@ enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_COSINE };
 
 /* Settings of the extra evaluations of a trained model at the end of its run. */
 struct extra_evaluations {
-    int inputs;              // bit i: enum task_inputs i + 1
+    int inputs;              // bit i: enum task_inputs i
     struct widths set_sizes; // equations per set
     struct reals noise;      // standard deviation of the noise on y, relative to that of y
     int direct_fit;          // held-out generators that are fitted one by one for comparison

@@ -37,11 +37,15 @@ static bool is_set_already(const struct grid *grid, enum setting_id id, struct s
     return true;
 }
 
-// True for a list where the setting takes a scalar, and for a list of lists where it takes a list.
+// True for a list where the setting takes a scalar, and for a list of lists where it takes a list. An amount
+// takes a list of two numbers, and a number as a list of one.
 static bool looks_like_axis(enum setting_id id, const struct node *node)
 {
     if (node->type != NODE_LIST)
         return false;
+    if (settings[id].type == SETTING_AMOUNT && node->count <= 2)
+        return node->count > 0 &&
+               (node->items[0].type == NODE_LIST || node->items[node->count - 1].type == NODE_LIST);
     return !settings_is_list(id) || (node->count > 0 && node->items[0].type == NODE_LIST);
 }
 

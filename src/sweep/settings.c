@@ -13,7 +13,7 @@ static const char *const activations[] = {"relu", "leaky-relu", "tanh", "gelu", 
 static const char *const objectives[] = {"functional", "weights", NULL};
 static const char *const optimizers[] = {"adam", "muon", NULL};
 static const char *const schedules[] = {"constant", "cosine", NULL};
-static const char *const distributions[] = {"uniform", "wide", "shifted", NULL};
+static const char *const distributions[] = {"normal", "uniform", "wide", "shifted", NULL};
 static const char *const precisions[] = {"fp32", "bf16", NULL};
 
 #define FIELD(member)                                                                                        \
@@ -30,6 +30,8 @@ static const char *const precisions[] = {"fp32", "bf16", NULL};
 #define REALS(member, default_, above, max_)                                                                 \
     .type = SETTING_REALS, .default_text = default_, .max_widths = REALS_MAX, .min = above, .max = max_,     \
     FIELD(member)
+#define AMOUNT(member, default_, min_, max_)                                                                 \
+    .type = SETTING_AMOUNT, .default_text = default_, .max_widths = 2, .min = min_, .max = max_, FIELD(member)
 #define CHOICES(member, default_, choices_)                                                                  \
     .type = SETTING_CHOICES, .default_text = default_, .choices = choices_, FIELD(member)
 
@@ -111,6 +113,14 @@ const struct setting settings[SETTINGS] = {
         GROUP_TRAINING, "objective", "objective", "1",
         "loss of mlp-inverse: error of the outputs or of the weights",
         CHOICE(task.objective, "functional", objectives)},
+    [SETTING_TRAINING_NOISE] = {
+        GROUP_TRAINING, "noise", "training_noise", "1",
+        "noise on y in training, in standard deviations of a set's y; [min, max]: drawn per set",
+        AMOUNT(task.training_noise, "0", 0, 1000), .tasks = TASKS_OF_PAIRS},
+    [SETTING_TRAINING_INPUTS] = {
+        GROUP_TRAINING, "inputs", "training_inputs", "1",
+        "distribution of the inputs x, in training and in evaluations",
+        CHOICE(task.inputs, "normal", distributions)},
     [SETTING_PRECISION] = {
         GROUP_TRAINING, "precision", "precision", "1", "floating-point precision of matrix products",
         CHOICE(model.precision, "fp32", precisions)},

@@ -36,6 +36,8 @@ enum setting_id {
     SETTING_WARMUP_STEPS,
     SETTING_EVAL_POINTS,
     SETTING_OBJECTIVE,
+    SETTING_TRAINING_NOISE,
+    SETTING_TRAINING_INPUTS,
     SETTING_PRECISION,
     SETTING_ENCODER,
     SETTING_DECODER,
@@ -63,6 +65,7 @@ enum setting_type {
     SETTING_CHOICE,
     SETTING_WIDTHS,  // a list of integers
     SETTING_REALS,   // a list of reals
+    SETTING_AMOUNT,  // a real, or [min, max]
     SETTING_CHOICES, // a set of names, stored as one bit per choice
 };
 
@@ -73,7 +76,8 @@ struct setting {
     const char *units, *long_name;
     enum setting_type type;
     const char *default_text;   // the default in YAML; NULL: none, the setting is required
-    double min, max;            // limits of an integer, a width or a real; reals must be greater than `min`
+    double min, max;            // limits of an integer, a width or a real; reals must be greater than `min`,
+                                // amounts at least
     int max_widths;             // maximum length of a list of widths or reals
     bool may_be_empty;          // a list may have length 0
     bool power_of_two;          // the integer must be a power of two

@@ -14,6 +14,7 @@ static enum column_type type_of(const struct setting *setting)
         return COLUMN_REAL;
     case SETTING_WIDTHS:
     case SETTING_REALS:
+    case SETTING_AMOUNT:
     case SETTING_CHOICES:
         return COLUMN_LIST;
     default:

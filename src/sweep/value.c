@@ -53,6 +53,10 @@ void value_expected(enum setting_id id, struct text *text)
         text_add(text, " and at most ");
         print_number(text, setting->max);
         break;
+    case SETTING_AMOUNT:
+        text_add(text, "a number, or [min, max], ");
+        print_range(setting, text);
+        break;
     case SETTING_CHOICES:
         text_add(text, "a list of ");
         settings_print_choices(id, ~0u, text);
@@ -112,7 +116,7 @@ static bool parse_real(enum setting_id id, const struct node *node, struct diagn
         return refuse(id, node, diagnostics, "is not a number");
     if (*real > setting->max)
         return refuse(id, node, diagnostics, "is too large");
-    if (*real <= setting->min)
+    if (*real < setting->min || (*real == setting->min && setting->type != SETTING_AMOUNT))
         return refuse(id, node, diagnostics, "is too small");
     return true;
 }
@@ -188,6 +192,21 @@ static bool parse_reals(enum setting_id id, const struct node *node, struct diag
     return valid;
 }
 
+static bool parse_amount(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
+                         struct reals *reals)
+{
+    *reals = (struct reals){.count = 1};
+    if (node->type != NODE_LIST)
+        return parse_real(id, node, diagnostics, &reals->real[0]);
+    if (node->count != 1 && node->count != 2)
+        return refuse(id, node, diagnostics, "is not [min, max]");
+    if (!parse_reals(id, node, diagnostics, reals))
+        return false;
+    if (reals->count == 2 && reals->real[0] > reals->real[1])
+        return refuse(id, node, diagnostics, "starts above its end");
+    return true;
+}
+
 static bool parse_choices(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                           int64_t *bits)
 {
@@ -220,6 +239,8 @@ bool value_parse(enum setting_id id, const struct node *node, struct diagnostics
         return parse_widths(id, node, diagnostics, &value->widths);
     case SETTING_REALS:
         return parse_reals(id, node, diagnostics, &value->reals);
+    case SETTING_AMOUNT:
+        return parse_amount(id, node, diagnostics, &value->reals);
     case SETTING_CHOICES:
         return parse_choices(id, node, diagnostics, &value->integer);
     }
@@ -272,7 +293,7 @@ static void print_list(enum setting_id id, const struct value *value, const char
 {
     if (settings[id].type == SETTING_WIDTHS)
         print_widths(&value->widths, between, text);
-    else if (settings[id].type == SETTING_REALS)
+    else if (settings[id].type == SETTING_REALS || settings[id].type == SETTING_AMOUNT)
         print_reals(&value->reals, between, text);
     else
         print_chosen(settings[id].choices, value->integer, between, text);
@@ -293,6 +314,7 @@ void value_print(enum setting_id id, const struct value *value, struct text *tex
         break;
     case SETTING_WIDTHS:
     case SETTING_REALS:
+    case SETTING_AMOUNT:
     case SETTING_CHOICES:
         print_list(id, value, ",", text);
     }
@@ -300,7 +322,7 @@ void value_print(enum setting_id id, const struct value *value, struct text *tex
 
 void value_print_yaml(enum setting_id id, const struct value *value, struct text *text)
 {
-    if (!settings_is_list(id)) {
+    if (!settings_is_list(id) && !(settings[id].type == SETTING_AMOUNT && value->reals.count == 2)) {
         value_print(id, value, text);
         return;
     }
@@ -329,6 +351,7 @@ void value_store(enum setting_id id, const struct value *value, struct run_spec 
         memcpy(field, &value->widths, sizeof value->widths);
         break;
     case SETTING_REALS:
+    case SETTING_AMOUNT:
         memcpy(field, &value->reals, sizeof value->reals);
     }
 }
@@ -357,6 +380,7 @@ void value_load(enum setting_id id, const struct run_spec *run, struct value *va
         memcpy(&value->widths, field, sizeof value->widths);
         break;
     case SETTING_REALS:
+    case SETTING_AMOUNT:
         memcpy(&value->reals, field, sizeof value->reals);
     }
 }
@@ -385,6 +409,7 @@ int value_compare(enum setting_id id, const struct value *a, const struct value 
     case SETTING_WIDTHS:
         return compare_widths(&a->widths, &b->widths);
     case SETTING_REALS:
+    case SETTING_AMOUNT:
         return compare_reals(&a->reals, &b->reals);
     default:
         return (a->integer > b->integer) - (a->integer < b->integer);

@@ -1,7 +1,6 @@
 #include "task/distribution.h"
 
 #include "kernel/math.h"
-#include "kernel/random.h"
 
 #include <math.h>
 
@@ -44,13 +43,24 @@ static double deviation(const float *y, int rows, int lanes)
     return sqrt(squares);
 }
 
-void distribution_add_noise(double noise, int64_t seed, int64_t first, int sets, int rows, int lanes,
-                            float *y, float *work)
+// Standard deviation of the noise of one generator.
+static double level_of(const struct distribution_noise *noise, int64_t index)
 {
-    const struct random_stream stream = {.seed = seed, .purpose = RANDOM_HELD_OUT_NOISE};
-    random_normals(work, &stream, first, sets, rows, lanes);
+    struct random_stream stream = noise->stream;
+    float uniform; // in (-1, 1)
+    if (noise->min == noise->max)
+        return noise->min;
+    stream.purpose = noise->level_purpose;
+    random_uniform(&uniform, &stream, index, 1);
+    return noise->min + (noise->max - noise->min) * (0.5 + 0.5 * (double)uniform);
+}
+
+void distribution_add_noise(const struct distribution_noise *noise, int64_t first, int sets, int rows,
+                            int lanes, float *y, float *work)
+{
+    random_normals(work, &noise->stream, first, sets, rows, lanes);
     for (int set = 0; set < sets; set++) {
-        float scale = (float)(noise * deviation(y + set, rows, lanes));
+        float scale = (float)(level_of(noise, first + set) * deviation(y + set, rows, lanes));
         for (int k = 0; k < rows; k++)
             y[k * lanes + set] += scale * work[k * lanes + set];
     }

@@ -2,6 +2,7 @@
 #ifndef TASK_DISTRIBUTION_H
 #define TASK_DISTRIBUTION_H
 
+#include "kernel/random.h"
 #include "spec/task_spec.h"
 
 #include <stddef.h>
@@ -11,9 +12,16 @@
  * random numbers.  x [count] */
 void distribution_apply(enum task_inputs inputs, float *x, size_t count);
 
-/* Adds normal noise to y of generators first to first + sets - 1. The noise of a generator has `noise` times
- * the standard deviation of its y, and is drawn for (seed, generator).  y, work [rows, lanes] */
-void distribution_add_noise(double noise, int64_t seed, int64_t first, int sets, int rows, int lanes,
-                            float *y, float *work);
+/* Normal noise: its random numbers, and its standard deviation relative to that of a generator's y, which is
+ * drawn per generator if min and max differ. */
+struct distribution_noise {
+    struct random_stream stream;
+    enum random_purpose level_purpose;
+    double min, max;
+};
+
+/* Adds noise to y of generators first to first + sets - 1.  y, work [rows, lanes] */
+void distribution_add_noise(const struct distribution_noise *noise, int64_t first, int sets, int rows,
+                            int lanes, float *y, float *work);
 
 #endif

@@ -89,6 +89,21 @@ static void write_forward_rows(const struct task *task)
     write_rows(task, task->workspace.weights, unknowns, row + d, (size_t)(d + unknowns));
 }
 
+static struct distribution_noise noise_of(const struct task_spec *spec, enum task_part part, int64_t seed,
+                                          int64_t step)
+{
+    const struct reals *range = &spec->training_noise;
+    struct distribution_noise noise = {
+        .stream = {seed, RANDOM_HELD_OUT_NOISE, step}, .min = spec->noise, .max = spec->noise};
+    if (part == TASK_TRAIN) {
+        noise.stream.purpose = RANDOM_TRAIN_NOISE;
+        noise.level_purpose = RANDOM_TRAIN_NOISE_LEVEL;
+        noise.min = range->count > 0 ? range->real[0] : 0;
+        noise.max = range->count > 0 ? range->real[range->count - 1] : 0;
+    }
+    return noise;
+}
+
 void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t step, int64_t first, int sets)
 {
     const struct task_spec *spec = &task->spec;
@@ -111,8 +126,9 @@ void task_fill(struct task *task, enum task_part part, int64_t seed, int64_t ste
         random_normals(inputs, &stream, first, sets, task->equations * d, lanes);
         distribution_apply(spec->inputs, inputs, (size_t)(task->equations * d) * (size_t)lanes);
         generator_apply(shape, weights, inputs, task->equations, lanes, scratch, workspace->outputs);
-        if (spec->noise > 0)
-            distribution_add_noise(spec->noise, seed, first, sets, task->equations * shape->outputs, lanes,
+        const struct distribution_noise noise = noise_of(spec, part, seed, step);
+        if (noise.max > 0)
+            distribution_add_noise(&noise, first, sets, task->equations * shape->outputs, lanes,
                                    workspace->outputs, workspace->noise);
         write_pairs(task);
     }

@@ -38,6 +38,8 @@ SETTINGS = {
     "schedule": (TEXT, "1"),
     "warmup_steps": (INT, "steps"),
     "eval_points": (INT, "1"),
+    "training_noise": (TEXT, "1"),
+    "training_inputs": (TEXT, "1"),
     "precision": (TEXT, "1"),
     "encoder": (TEXT, "1"),
     "decoder": (TEXT, "1"),

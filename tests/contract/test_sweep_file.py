@@ -27,6 +27,8 @@ SETTINGS: list[tuple[str, str, Any, Any]] = [
     ("training.schedule", "schedule", "constant", "cosine"),
     ("training.warmup_steps", "warmup_steps", 0, 10),
     ("training.eval_points", "eval_points", 1, 4),
+    ("training.noise", "training_noise", [0], [0.1, 0.5]),
+    ("training.inputs", "training_inputs", "normal", "wide"),
     ("training.precision", "precision", "fp32", "bf16"),
     ("network.encoder", "encoder", [128, 256], [64]),
     ("network.decoder", "decoder", [256, 128], [64, 64, 32]),
@@ -81,7 +83,7 @@ def test_any_setting_is_an_axis(tmp_path: Path, setting: tuple[str, str, Any, An
     key, column, default, other = setting
     full = plan(smallest(tmp_path, axes={key: [default, other]}))["runs"]
     assert [run[column] for run in full] == [default, other]
-    if key not in ("generator.init", "evaluation.inputs"):  # a bare key, unless two groups share it
+    if key not in ("generator.init", "training.noise", "training.inputs", "evaluation.inputs", "evaluation.noise"):  # a bare key, unless two groups share it
         assert plan(smallest(tmp_path, axes={key.rpartition(".")[2]: [default, other]}))["runs"] == full
 
 

@@ -29,6 +29,7 @@ REFINEMENTS: dict[str, Any] = {
 }
 FURTHER: dict[str, Any] = {
     "evaluation": {"generators": 101, "inputs": ["uniform", "wide", "shifted"], "set_sizes": [5, 12, 20], "noise": [0.1, 0.5], "direct_fit": 21, "fit_starts": 3, "refine": [1, 4]},
+    "training": {"noise": [0.1, 0.5], "inputs": "shifted"},
     "axes": {"task": ["mlp-inverse", "linear-inverse"]},
 }
 FLAT: dict[str, Any] = {

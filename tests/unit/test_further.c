@@ -142,6 +142,43 @@ static void test_noise(void **state)
     task_destroy(&noisy);
 }
 
+// Standard deviation of the noise on y of each training set, relative to that of y. `level` [SETS]
+static void training_noise(const struct reals *noise, float level[SETS])
+{
+    enum { N = 100 };
+    struct task_spec description = inverse_of(2, 5, N);
+    struct task *clean, *noisy;
+    assert_int_equal(task_create(&description, SETS, &clean), STATUS_OK);
+    description.training_noise = *noise;
+    assert_int_equal(task_create(&description, SETS, &noisy), STATUS_OK);
+    task_fill(clean, TASK_TRAIN, SEED, 7, 0, SETS);
+    task_fill(noisy, TASK_TRAIN, SEED, 7, 0, SETS);
+    const float *y = task_pairs(clean) + 2, *with = task_pairs(noisy) + 2;
+    for (int set = 0; set < SETS; set++, y += 3 * N, with += 3 * N) {
+        float added[N];
+        for (int i = 0; i < N; i++)
+            added[i] = with[3 * i] - y[3 * i];
+        level[set] = (float)sqrt(moments_of(added, N, 1).variance / moments_of(y, N, 3).variance);
+    }
+    task_fill(clean, TASK_HELD_OUT, SEED, 0, 0, SETS);
+    task_fill(noisy, TASK_HELD_OUT, SEED, 0, 0, SETS);
+    assert_memory_equal(task_pairs(clean), task_pairs(noisy), SETS * N * 3 * sizeof(float));
+    task_destroy(&clean);
+    task_destroy(&noisy);
+}
+
+static void test_noise_of_training_sets(void **state)
+{
+    (void)state;
+    float level[SETS];
+    training_noise(&(struct reals){1, {0.5}}, level);
+    struct moments moments = moments_of(level, SETS, 1);
+    assert_true(fabs(moments.mean - 0.5) < 0.01 && moments.variance < 0.05 * 0.05);
+    training_noise(&(struct reals){2, {0.5, 1.5}}, level); // uniform: variance 1 / 12, and that of 100 values
+    moments = moments_of(level, SETS, 1);
+    assert_true(fabs(moments.mean - 1) < 0.05 && fabs(moments.variance - 1.0 / 12) < 0.015);
+}
+
 // ---- without a model ----
 
 static bool never(void *context)
@@ -222,7 +259,7 @@ static void test_names_are_all_different(void **state)
         .batch = 16,
         .shards = 1,
         .evaluation_generators = 10,
-        .extra = {7, {2, {20, 45}}, {2, {0.1, 0.3}}, .direct_fit = 4, .refine = {2, {1, 20}}}};
+        .extra = {14, {2, {20, 45}}, {2, {0.1, 0.3}}, .direct_fit = 4, .refine = {2, {1, 20}}}};
     struct task_spec task = inverse_of(2, 5, 20);
     struct model_spec model = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 20, 4, {1, {8}}, {1, {8}}, .outputs = 15};
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
@@ -245,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_the_same_weights_match),
         cmocka_unit_test(test_distributions),
         cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_noise_of_training_sets),
         cmocka_unit_test(test_least_squares_explains_equations_over_unknowns),
         cmocka_unit_test(test_fit_recovers_a_small_generator),
         cmocka_unit_test(test_names_are_all_different),

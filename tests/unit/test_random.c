@@ -21,6 +21,7 @@ static const double deviations = 5; // how far a moment may be from its expectat
 static const enum random_purpose purposes[] = {
     RANDOM_PARAMETERS,         RANDOM_TRAIN_GENERATOR, RANDOM_TRAIN_INPUT,    RANDOM_TRAIN_PROBE,
     RANDOM_HELD_OUT_GENERATOR, RANDOM_HELD_OUT_INPUT,  RANDOM_HELD_OUT_PROBE, RANDOM_TRAIN_EQUATIONS,
+    RANDOM_HELD_OUT_NOISE,     RANDOM_FIT_START,       RANDOM_TRAIN_NOISE,    RANDOM_TRAIN_NOISE_LEVEL,
 };
 enum { PURPOSES = sizeof purposes / sizeof *purposes };
 

@@ -165,7 +165,7 @@ static void test_every_setting_can_be_set(void **state)
     assert_int_equal(run->training.warmup_steps, 200);
     assert_int_equal(run->training.evaluate_every, 100);
     assert_int_equal(run->training.evaluation_generators, 64);
-    assert_int_equal(run->training.extra.inputs, 1 << 0 | 1 << 2);
+    assert_int_equal(run->training.extra.inputs, 1 << INPUTS_UNIFORM | 1 << INPUTS_SHIFTED);
     assert_memory_equal(&run->training.extra.set_sizes, &set_sizes, sizeof set_sizes);
     assert_memory_equal(&run->training.extra.noise, &noise, sizeof noise);
     assert_int_equal(run->training.extra.direct_fit, 8);
@@ -545,6 +545,8 @@ static void test_resolved_has_every_setting(void **state)
                                          "  warmup_steps: 0\n"
                                          "  eval_points: 1\n"
                                          "  objective: functional\n"
+                                         "  noise: 0\n"
+                                         "  inputs: normal\n"
                                          "  precision: fp32\n"
                                          "network:\n"
                                          "  decoder: [256, 128]\n"
@@ -574,6 +576,8 @@ static void test_resolved_reads_back(void **state)
         "0.1234567]}\n",
         "name: t\nequation_ratio: 2\ngenerator: {inputs: 9, hidden: [5], init: normal}\n",
         BASE "evaluation: {inputs: [wide], noise: [0.1, 0.30]}\n",
+        BASE "axes: {training.noise: [0, 0.3, [0, 1]], training.inputs: [normal, shifted]}\n",
+        BASE "training: {noise: [0.1, 0.3], inputs: wide}\n",
         BASE "axes: {set_sizes: [[20], [20, 45]], evaluation.inputs: [[], [uniform, wide]]}\n",
         "name: t\nequation_ratio: 2\naxes:\n  generator: [{inputs: 4, hidden: [10]}, {inputs: 9, hidden: "
         "[5]}]\n"
@@ -658,6 +662,8 @@ static void test_columns(void **state)
         {"warmup_steps", COLUMN_INT, "steps"},
         {"eval_points", COLUMN_INT, "1"},
         {"objective", COLUMN_TEXT, "1"},
+        {"training_noise", COLUMN_LIST, "1"},
+        {"training_inputs", COLUMN_TEXT, "1"},
         {"precision", COLUMN_TEXT, "1"},
         {"encoder", COLUMN_LIST, "1"},
         {"decoder", COLUMN_LIST, "1"},

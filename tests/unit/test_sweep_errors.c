@@ -83,7 +83,10 @@ static void test_keys(void **state)
          "`network.hidden`"},
         {BASE "axes:\n  inputs: [2]\n", NULL,
          "f.yaml:5: inputs: more than one group has this key; expected `generator.inputs` or "
-         "`evaluation.inputs`"},
+         "`training.inputs` or `evaluation.inputs`"},
+        {BASE "axes:\n  noise: [0, 0.1]\n", NULL,
+         "f.yaml:5: noise: more than one group has this key; expected `training.noise` or "
+         "`evaluation.noise`"},
         {BASE "axes:\n  network.steps: [5]\n", NULL,
          "f.yaml:5: network.steps: unknown setting; expected one"},
         {BASE "axes:\n  training: [5]\n", NULL, "f.yaml:5: training: unknown setting; expected one"},
@@ -136,14 +139,24 @@ static void test_values(void **state)
         {BASE "training: {steps: 0}\n", NULL,
          "f.yaml:4: training.steps: `0` is too small; expected an integer from 1 to 1000000000000"},
         {BASE "evaluation: {inputs: [uniforn]}\n", NULL,
-         "f.yaml:4: evaluation.inputs: unknown value `uniforn`; expected a list of `uniform`, `wide` or "
-         "`shifted`; did you mean `uniform`?"},
+         "f.yaml:4: evaluation.inputs: unknown value `uniforn`; expected a list of `normal`, `uniform`, "
+         "`wide` or `shifted`; did you mean `uniform`?"},
         {BASE "evaluation: {inputs: wide}\n", NULL,
          "f.yaml:4: evaluation.inputs: `wide` is not a list; expected"},
         {BASE "evaluation: {noise: [0.1, 0]}\n", NULL,
          "f.yaml:4: evaluation.noise: `0` is too small; expected a list of up to 8 numbers above 0 and at "
          "most "
          "1000"},
+        {BASE "training: {noise: -1}\n", NULL,
+         "f.yaml:4: training.noise: `-1` is too small; expected a number, or [min, max], from 0 to 1000"},
+        {BASE "training: {noise: [1, 0.5]}\n", NULL,
+         "f.yaml:4: training.noise: a list starts above its end; expected a number, or [min, max]"},
+        {BASE "training: {noise: [0, 0.1, 0.3]}\n", NULL,
+         "f.yaml:4: training.noise: a list; expected one value here; several make an axis, under `axes:`"},
+        {BASE "axes: {training.noise: [[0, 0.1, 0.3]]}\n", NULL,
+         "f.yaml:4: training.noise: a list is not [min, max]; expected a number, or [min, max]"},
+        {BASE "task: mlp-forward\nmodel: linear\ntraining: {noise: 1}\n", NULL,
+         "f.yaml:6: training.noise: is not used by `mlp-forward`; expected it only with task "},
         {BASE "evaluation: {set_sizes: [0]}\n", NULL,
          "f.yaml:4: evaluation.set_sizes: `0` is too small; expected a list of 0 to 8 integers from 1 to "
          "1000000"},
