@@ -1,14 +1,11 @@
 #include "base/memory.h"
+#include "base/number.h"
+#include "cli/inference.h"
 #include "cli/options.h"
-#include "cli/prediction.h"
 #include "driver/probe_file.h"
 #include "driver/results_view.h"
 #include "kernel/numerics.h"
-#include "model/model.h"
-#include "spec/batch_workspace.h"
-#include "spec/buffer_sizes.h"
 #include "sweep/sweep.h"
-#include "task/generator.h"
 #include "task/task.h"
 
 #include <math.h>
@@ -17,9 +14,12 @@
 #include <string.h>
 
 struct options {
-    const char *results, *run, *pairs;
+    const char *results, *run, *pairs, *refine, *noise;
     enum table_format format;
 };
+
+enum { MAX_ITERATIONS = 65536 };
+static const double max_noise = 1000;
 
 static const struct option option_table[] = {
     {0, "run", "RUN",
@@ -28,24 +28,38 @@ static const struct option option_table[] = {
      "cases",
      option_text, offsetof(struct options, run)},
     {0, "pairs", "PAIRS.csv",
-     "a line of names x1,..,xd,y, then one line per pair; deep-sets takes any number of pairs, a flat model "
+     "a line of names x1,..,xd,y, then one line per pair; a column `set` for several sets; deep-sets takes "
+     "any number of pairs, a flat model "
      "as "
      "many as in training",
      option_text, offsetof(struct options, pairs)},
+    {0, "refine", "K",
+     "fit the predicted weights to the pairs by K iterations of Levenberg-Marquardt, with the distribution "
+     "of "
+     "the weights in training as prior (0)",
+     option_text, offsetof(struct options, refine)},
+    {0, "noise", "S",
+     "with --refine: noise on y, in standard deviations of the y without noise; default: estimated from the "
+     "residuals",
+     option_text, offsetof(struct options, noise)},
     {0, "format", "table|csv|json", "output format (table)", option_format, offsetof(struct options, format)},
     {0}};
 
 const struct usage predict_usage = {
     .name = "predict",
     .summary = "infer weights from your own pairs",
-    .synopsis = "weightsweep predict RESULTS.h5 --run RUN --pairs PAIRS.csv [--format table|csv|json]",
+    .synopsis = "weightsweep predict RESULTS.h5 --run RUN --pairs PAIRS.csv [--refine K [--noise S]]\n"
+                "                    [--format table|csv|json]",
     .description =
         "Infers the weights of a network from pairs of its inputs and outputs, with the model of a "
         "finished run.",
     .options = option_table,
     .notes =
         "Prints the weights layer by layer, R^2 on the pairs of a network with these weights, and the "
-        "residuals. The order of the units of a hidden layer is arbitrary: it does not change the outputs.",
+        "residuals. The order of the units of a hidden layer is arbitrary: it does not change the outputs. "
+        "Refined weights have standard errors. Of relu and leaky-relu units the incoming weights are scaled "
+        "to "
+        "norm 1 and the outgoing ones by the inverse, which does not change the outputs either.",
     .example = "weightsweep predict quick.h5 --run a18076a9b12a --pairs analysis/examples/pairs.csv",
     .file = "results file",
     .file_target = offsetof(struct options, results)};
@@ -139,129 +153,64 @@ static enum status note_magnitudes(const struct run_spec *run, const struct pair
     return STATUS_OK;
 }
 
-// ---- inference and fit ----
+// ---- the subcommand ----
 
-// Predicts weights [unknowns] from the pairs.
-static enum status infer(const struct run_spec *run, const float *parameters, const struct pairs *pairs,
-                         float *weights)
+static enum status parse_refinement(const struct options *options, struct predictions *predictions)
 {
-    struct model_spec description = run->model;
-    int width = pairs->inputs + pairs->outputs;
-    struct model *model = NULL;
-    float *set = NULL; // [count, width], input of the model
-    enum status status = STATUS_OK;
-    description.pairs = pairs->count;
-    TRY_DONE(model_create(&description, 1, 1, &model));
-    TRY_DONE(memory_alloc((size_t)pairs->count * (size_t)width * sizeof *set, (void **)&set));
-    for (int p = 0; p < pairs->count; p++) {
-        memcpy(set + (size_t)p * (size_t)width, pairs->x + (size_t)p * (size_t)pairs->inputs,
-               (size_t)pairs->inputs * sizeof *set);
-        memcpy(set + (size_t)p * (size_t)width + pairs->inputs, pairs->y + (size_t)p * (size_t)pairs->outputs,
-               (size_t)pairs->outputs * sizeof *set);
-    }
-    model_set_parameters(model, parameters);
-    model_forward(model, 1, set, weights);
-done:
-    memory_free((void **)&set);
-    model_destroy(&model);
-    return status;
-}
-
-// Copies values [count] to lane 0 of lanes [count, LANES], the layout of generator_apply, which computes
-// LANES generators at once. NULL: all zero.
-static enum status spread(const float *values, size_t count, float **lanes)
-{
-    TRY(memory_alloc(count * LANES * sizeof **lanes, (void **)lanes));
-    for (size_t k = 0; values && k < count; k++)
-        (*lanes)[k * LANES] = values[k];
+    int64_t iterations = 0;
+    predictions->noise = NAN;
+    if (options->refine &&
+        (!number_integer(options->refine, &iterations) || iterations < 0 || iterations > MAX_ITERATIONS))
+        FAIL(STATUS_USAGE, "--refine %s: expected a number of iterations from 0 to %d", options->refine,
+             MAX_ITERATIONS);
+    predictions->refine = (int)iterations;
+    if (!options->noise)
+        return STATUS_OK;
+    if (!number_real(options->noise, &predictions->noise) || !(predictions->noise >= 0) ||
+        predictions->noise > max_noise)
+        FAIL(STATUS_USAGE, "--noise %s: expected a number from 0 to %g", options->noise, max_noise);
+    if (iterations == 0)
+        FAIL(STATUS_USAGE, "--noise %s: expected --refine K, which uses it", options->noise);
     return STATUS_OK;
 }
 
-// Applies a generator with these weights to the pairs' x: y [count, outputs].
-static enum status apply(const struct generator_shape *shape, const float *weights, const struct pairs *pairs,
-                         float *y)
+static enum status check_pairs(const struct run_spec *run, const struct pairs_file *file, const char *path,
+                               FILE *err)
 {
-    enum status status = STATUS_OK;
-    float *w = NULL, *x = NULL, *out = NULL, *scratch = NULL;
-    size_t outputs = (size_t)pairs->count * (size_t)pairs->outputs;
-    TRY_DONE(spread(weights, (size_t)generator_unknowns(shape), &w));
-    TRY_DONE(spread(pairs->x, (size_t)pairs->count * (size_t)pairs->inputs, &x));
-    TRY_DONE(spread(NULL, outputs, &out));
-    TRY_DONE(spread(NULL, (size_t)generator_scratch(shape), &scratch));
-    generator_apply(shape, w, x, pairs->count, LANES, scratch, out);
-    for (size_t k = 0; k < outputs; k++)
-        y[k] = out[k * LANES];
-done:
-    memory_free((void **)&scratch);
-    memory_free((void **)&out);
-    memory_free((void **)&x);
-    memory_free((void **)&w);
-    return status;
+    for (int i = 0; i < file->sets; i++)
+        TRY(check_count(run, &file->set[i], path));
+    if (file->sets == 1)
+        note_count(run, file->set[0].count, err);
+    return note_magnitudes(run, &file->all, err);
 }
-
-// Computes r2 and rms. The variance is about the mean of each output. Deviations are taken from the first
-// pair's y first, so that they are exactly 0 if all y are equal.
-static void compute_fit(struct prediction *prediction)
-{
-    const struct pairs *pairs = prediction->pairs;
-    double error = 0, variance = 0;
-    for (int k = 0; k < pairs->outputs; k++) {
-        double mean = 0, first = (double)pairs->y[k];
-        for (int p = 0; p < pairs->count; p++)
-            mean += ((double)pairs->y[p * pairs->outputs + k] - first) / pairs->count;
-        for (int p = 0; p < pairs->count; p++) {
-            int at = p * pairs->outputs + k;
-            double residual = (double)pairs->y[at] - (double)prediction->y[at],
-                   deviation = (double)pairs->y[at] - first - mean;
-            error += residual * residual;
-            variance += deviation * deviation;
-        }
-    }
-    prediction->r2 = NAN;
-    if (!isfinite(error))
-        prediction->undefined = "the outputs of these weights are not finite";
-    else if (variance > 0)
-        prediction->r2 = 1 - error / variance;
-    else
-        prediction->undefined = pairs->count == 1 ? "there is one pair" : "the pairs' y are all the same";
-    prediction->rms = sqrt(error / ((double)pairs->count * pairs->outputs));
-}
-
-// ---- the subcommand ----
 
 static enum status predict(const struct command *command, const struct options *options,
                            const struct store_view *view, const struct sweep *sweep)
 {
     enum status status = STATUS_OK;
-    struct run_spec found, *spec = &found;
+    struct run_spec spec;
     struct store_parameters *parameters = NULL;
-    struct pairs pairs = {0};
-    struct prediction prediction = {.file = options->pairs, .pairs = &pairs};
+    struct pairs_file file = {0};
+    struct predictions predictions = {.file = options->pairs, .run = &spec};
     int64_t run;
+    TRY_DONE(parse_refinement(options, &predictions));
     TRY_DONE(results_view_find_run(view, "--run", options->run, &run));
-    TRY_DONE(results_view_spec(view, sweep, run, spec));
-    TRY_DONE(check_task(spec));
+    TRY_DONE(results_view_spec(view, sweep, run, &spec));
+    TRY_DONE(check_task(&spec));
     TRY_DONE(results_view_model(view, run, &parameters));
-    TRY_DONE(check_tensors(view, spec, parameters));
-    const struct generator_shape *shape = &spec->task.generator;
-    TRY_DONE(pairs_read(options->pairs, shape->inputs, shape->outputs, &pairs));
-    TRY_DONE(check_count(spec, &pairs, options->pairs));
-    note_count(spec, pairs.count, command->err);
-    TRY_DONE(note_magnitudes(spec, &pairs, command->err));
+    TRY_DONE(check_tensors(view, &spec, parameters));
+    const struct generator_shape *shape = &spec.task.generator;
+    TRY_DONE(pairs_read(options->pairs, shape->inputs, shape->outputs, &file));
+    TRY_DONE(check_pairs(&spec, &file, options->pairs, command->err));
 
     const struct column *r2 = column_find(&view->columns, "r2");
-    prediction.run = spec;
-    prediction.run_r2 = r2 ? r2->reals[run] : NAN;
-    prediction.weights = memory_small((size_t)generator_unknowns(shape) * sizeof *prediction.weights);
-    prediction.y = memory_small((size_t)pairs.count * (size_t)pairs.outputs * sizeof *prediction.y);
-    TRY_DONE(infer(spec, parameters->values, &pairs, prediction.weights));
-    TRY_DONE(apply(shape, prediction.weights, &pairs, prediction.y));
-    compute_fit(&prediction);
-    prediction_print(&prediction, options->format, command->out);
+    predictions.run_r2 = r2 ? r2->reals[run] : NAN;
+    predictions.names_sets = file.names_sets;
+    TRY_DONE(inference_run(parameters->values, &file, &predictions));
+    prediction_print(&predictions, options->format, command->out);
 done:
-    free(prediction.y);
-    free(prediction.weights);
-    pairs_free(&pairs);
+    inference_free(&predictions);
+    pairs_free(&file);
     store_parameters_free(&parameters);
     return status;
 }

@@ -16,13 +16,14 @@
 struct reader {
     const char *path;
     FILE *file;
-    char *text;          // the current line
-    size_t capacity;     // bytes allocated for `text`
-    int64_t line;        // number of the current line, from 1
-    int columns;         // d + o
-    int *meaning;        // [columns], index in x1..xd, y of each column of the file
-    bool index;          // the first column is the index of a pandas DataFrame
-    struct pairs *pairs; // output
+    char *text;      // the current line
+    size_t capacity; // bytes allocated for `text`
+    int64_t line;    // number of the current line, from 1
+    int columns;     // d + o, and 1 for `set`
+    int *meaning;    // [d + o + 1], index in x1..xd, y, set of each column of the file
+    bool index;      // the first column is the index of a pandas DataFrame
+    struct pairs_file *output;
+    struct pairs *pairs; // output->all
     int capacity_pairs;  // pairs for which memory is allocated
 };
 
@@ -104,6 +105,8 @@ static int meaning_of(const struct pairs *pairs, const char *cell)
         if (strcasecmp(cell, name) == 0)
             return k;
     }
+    if (strcasecmp(cell, "set") == 0)
+        return pairs->inputs + pairs->outputs;
     return pairs->outputs == 1 && strcasecmp(cell, "y1") == 0 ? pairs->inputs : -1;
 }
 
@@ -117,7 +120,7 @@ static bool is_index(const char *cell)
 static enum status check_all_there(const struct reader *reader, int found)
 {
     char name[16];
-    for (int k = 0; k < reader->columns; k++) {
+    for (int k = 0; k < reader->pairs->inputs + reader->pairs->outputs; k++) {
         bool there = false;
         for (int i = 0; i < found; i++)
             there |= reader->meaning[i] == k;
@@ -152,7 +155,10 @@ static enum status read_names(struct reader *reader)
                 return refuse_names(reader, "a second column", cell);
         reader->meaning[found] = meaning; // in bounds, because all meanings are distinct
     }
-    return check_all_there(reader, found);
+    reader->output->names_sets = found == reader->columns + 1;
+    TRY(check_all_there(reader, found));
+    reader->columns = found;
+    return STATUS_OK;
 }
 
 // ---- values ----
@@ -180,6 +186,8 @@ static void reserve_pair(struct reader *reader)
     pairs->x = memory_grow(pairs->x, capacity * (size_t)pairs->inputs * sizeof *pairs->x);
     pairs->y = memory_grow(pairs->y, capacity * (size_t)pairs->outputs * sizeof *pairs->y);
     pairs->line = memory_grow(pairs->line, capacity * sizeof *pairs->line);
+    if (reader->output->names_sets)
+        reader->output->label = memory_grow(reader->output->label, capacity * sizeof(char *));
 }
 
 static enum status read_pair(struct reader *reader)
@@ -193,18 +201,25 @@ static enum status read_pair(struct reader *reader)
     float *y = pairs->y + (size_t)pairs->count * (size_t)pairs->outputs;
     char *rest = reader->text;
     int found = 0;
+    const char *label = "";
     if (reader->index)
         next_cell(&rest);
     for (char *cell; (cell = next_cell(&rest)); found++) {
         if (found >= reader->columns)
             continue; // the number of cells is checked below
         int meaning = reader->meaning[found];
+        if (meaning == pairs->inputs + pairs->outputs) {
+            label = cell;
+            continue;
+        }
         TRY(read_number(reader, cell, meaning,
                         meaning < pairs->inputs ? &x[meaning] : &y[meaning - pairs->inputs]));
     }
     if (found != reader->columns)
         FAIL(STATUS_USAGE, "%s:%lld: %d number%s; expected %d, one for each column of the first line",
              reader->path, (long long)reader->line, found, found == 1 ? "" : "s", reader->columns);
+    if (reader->output->names_sets)
+        reader->output->label[pairs->count] = memory_text(label);
     pairs->line[pairs->count++] = reader->line;
     return STATUS_OK;
 }
@@ -224,27 +239,102 @@ static enum status read_all(struct reader *reader)
     return STATUS_OK;
 }
 
-enum status pairs_read(const char *path, int inputs, int outputs, struct pairs *pairs)
+// ---- sets ----
+
+struct place {
+    const char *label;
+    int pair, first; // number of the pair, and of the first pair of its set
+};
+
+static int by_label(const void *a, const void *b)
 {
-    *pairs = (struct pairs){.inputs = inputs, .outputs = outputs};
-    struct reader reader = {
-        .path = path, .file = fopen(path, "r"), .line = 0, .columns = inputs + outputs, .pairs = pairs};
+    const struct place *x = a, *y = b;
+    int order = strcmp(x->label, y->label);
+    return order ? order : x->pair - y->pair;
+}
+
+static int by_first(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    return x->first != y->first ? x->first - y->first : x->pair - y->pair;
+}
+
+// Returns the pairs in the order of their sets. The caller frees the result.
+static struct place *order_by_set(const struct pairs_file *file)
+{
+    int count = file->all.count;
+    struct place *place = memory_small((size_t)count * sizeof *place);
+    for (int i = 0; i < count; i++)
+        place[i] = (struct place){file->names_sets ? file->label[i] : "", i, 0};
+    qsort(place, (size_t)count, sizeof *place, by_label);
+    for (int i = 0; i < count; i++)
+        place[i].first =
+            i > 0 && strcmp(place[i].label, place[i - 1].label) == 0 ? place[i - 1].first : place[i].pair;
+    qsort(place, (size_t)count, sizeof *place, by_first);
+    return place;
+}
+
+// Sorts the pairs by set, and lists the sets.
+static void group_pairs(struct pairs_file *file)
+{
+    struct pairs *all = &file->all, sorted = *all;
+    struct place *place = order_by_set(file);
+    size_t count = (size_t)all->count, d = (size_t)all->inputs, o = (size_t)all->outputs;
+    sorted.x = memory_small(count * d * sizeof *sorted.x);
+    sorted.y = memory_small(count * o * sizeof *sorted.y);
+    sorted.line = memory_small(count * sizeof *sorted.line);
+    file->set = memory_small(count * sizeof *file->set);
+    for (size_t i = 0; i < count; i++) {
+        size_t from = (size_t)place[i].pair;
+        memcpy(sorted.x + i * d, all->x + from * d, d * sizeof *sorted.x);
+        memcpy(sorted.y + i * o, all->y + from * o, o * sizeof *sorted.y);
+        sorted.line[i] = all->line[from];
+        if (i == 0 || place[i].first != place[i - 1].first)
+            file->set[file->sets++] = (struct pairs){.name = file->names_sets ? place[i].label : NULL,
+                                                     .inputs = all->inputs,
+                                                     .outputs = all->outputs,
+                                                     .x = sorted.x + i * d,
+                                                     .y = sorted.y + i * o,
+                                                     .line = sorted.line + i};
+        file->set[file->sets - 1].count++;
+    }
+    free(all->x);
+    free(all->y);
+    free(all->line);
+    *all = sorted;
+    free(place);
+}
+
+enum status pairs_read(const char *path, int inputs, int outputs, struct pairs_file *file)
+{
+    *file = (struct pairs_file){.all = {.inputs = inputs, .outputs = outputs}};
+    struct reader reader = {.path = path,
+                            .file = fopen(path, "r"),
+                            .columns = inputs + outputs,
+                            .output = file,
+                            .pairs = &file->all};
     if (!reader.file)
         FAIL(STATUS_USAGE, "%s: cannot be opened: %s", path, strerror(errno));
-    reader.meaning = memory_small((size_t)reader.columns * sizeof *reader.meaning);
+    reader.meaning = memory_small((size_t)(reader.columns + 1) * sizeof *reader.meaning);
     enum status status = read_all(&reader);
     free(reader.meaning);
     free(reader.text);
     fclose(reader.file);
-    if (status != STATUS_OK)
-        pairs_free(pairs);
+    if (status == STATUS_OK)
+        group_pairs(file);
+    else
+        pairs_free(file);
     return status;
 }
 
-void pairs_free(struct pairs *pairs)
+void pairs_free(struct pairs_file *file)
 {
-    free(pairs->x);
-    free(pairs->y);
-    free(pairs->line);
-    *pairs = (struct pairs){0};
+    for (int i = 0; file->label && i < file->all.count; i++)
+        free(file->label[i]);
+    free(file->label);
+    free(file->set);
+    free(file->all.x);
+    free(file->all.y);
+    free(file->all.line);
+    *file = (struct pairs_file){0};
 }

@@ -1,16 +1,14 @@
-/* Result of `predict`: the inferred weights, and their fit to the pairs. */
+/* Result of `predict`: the inferred weights of each set, and their fit to the pairs. */
 #ifndef CLI_PREDICTION_H
 #define CLI_PREDICTION_H
 
 #include "cli/pairs_file.h"
 #include "cli/table.h"
 #include "spec/run_spec.h"
+#include "task/fit_errors.h"
 
-struct prediction {
-    const char *file; // path of the pairs file
-    const struct run_spec *run;
-    double run_r2; // the run's R^2 on held-out generators; NaN: unknown
-    const struct pairs *pairs;
+/* Weights, and how well they fit the pairs of a set. */
+struct weights_fit {
     float *weights;        // [unknowns], layer by layer, each [fan_in, fan_out]
     float *y;              // [pairs, outputs], outputs of a generator with these weights
     double r2;             // R^2 of y; NaN: undefined
@@ -18,7 +16,28 @@ struct prediction {
     const char *undefined; // reason why r2 is undefined, or NULL
 };
 
-/* Prints weights, fit, predicted y and residuals. */
-void prediction_print(const struct prediction *prediction, enum table_format format, FILE *out);
+struct prediction {
+    const struct pairs *pairs;
+    struct weights_fit fit;    // the result
+    struct weights_fit before; // refined: the model's prediction
+    double sigma;              // refined: standard deviation of the noise; NaN: not determined
+    bool has_errors;           // refined: errors are known
+    struct fit_errors errors;
+};
+
+struct predictions {
+    const char *file; // path of the pairs file
+    const struct run_spec *run;
+    double run_r2;                 // the run's R^2 on held-out generators; NaN: unknown
+    int refine;                    // iterations of Levenberg-Marquardt on the pairs
+    double noise;                  // noise on y that the user states; NaN: estimated
+    bool names_sets;               // the file has a column `set`
+    int count;                     // number of sets
+    struct prediction *prediction; // [count]
+    double seconds;                // of inference and refinement
+};
+
+/* Prints weights, fit, predicted y and residuals; of several sets in text only a table. */
+void prediction_print(const struct predictions *predictions, enum table_format format, FILE *out);
 
 #endif

@@ -177,6 +177,104 @@ def test_the_example(good: Sweep) -> None:
     assert found["pairs"] == make_pairs.PAIRS and found["r2"] > 0.5
 
 
+# ---- refinement ----
+
+
+def noisy_pairs(count: int, noise: float = 0.1, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(count, 2))
+    y = generate([random.normal(size=(2, 5)) / np.sqrt(2), random.normal(size=(5, 1)) / np.sqrt(5)], x)
+    return x, y + noise * y.std() * random.normal(size=y.shape)
+
+
+def normalised(weights: np.ndarray) -> np.ndarray:
+    first, second = split(weights, [2, 5, 1])
+    norms = np.linalg.norm(first, axis=0)
+    return np.concatenate([(first / norms).ravel(), (second * norms[:, None]).ravel()])
+
+
+def derivatives(function: Any, at: np.ndarray) -> np.ndarray:
+    steps = 1e-6 * np.eye(len(at))
+    return np.array([(function(at + step) - function(at - step)) / 2e-6 for step in steps]).T
+
+
+def balanced(weights: np.ndarray) -> np.ndarray:
+    """The same function with the scale of each unit that the prior, N(0, 1/2) and N(0, 1/5), makes most likely."""
+    first, second = split(weights, [2, 5, 1])
+    scale = (5 * second[:, 0] ** 2 / (2 * (first**2).sum(axis=0))) ** 0.25
+    return np.concatenate([(first * scale).ravel(), second[:, 0] / scale])
+
+
+def test_refined_weights_and_their_errors(good: Sweep, tmp_path: Path) -> None:
+    x, y = noisy_pairs(60)
+    path = write_pairs(tmp_path / "pairs.csv", x, y)
+    plain = json.loads(predict(good.results, path, "--format", "json").out)
+    result = predict(good.results, path, "--refine", "200", "--noise", "0.1", "--format", "json")
+    found = json.loads(result.out)
+    assert (found["refine"], found["noise"], found["before"]["weights"], found["before"]["r2"]) == (200, 0.1, plain["weights"], plain["r2"])
+    assert found["r2"] > 0.98 > plain["r2"]
+    assert found["sigma"] == pytest.approx(0.1 / np.sqrt(1.01) * y.std(), rel=1e-5)
+    weights = np.concatenate([np.array(layer).ravel() for layer in found["weights"]])
+    np.testing.assert_allclose(weights, normalised(weights), atol=1e-6)
+    at = balanced(weights)
+    slope = derivatives(lambda w: generate(split(w, [2, 5, 1]), x)[:, 0], at)
+    precision = np.array([2] * 10 + [5] * 5)
+    spread = derivatives(normalised, at)
+    errors = np.sqrt(np.diag(spread @ np.linalg.inv(slope.T @ slope / found["sigma"] ** 2 + np.diag(precision)) @ spread.T))
+    given = np.concatenate([np.array(layer).ravel() for layer in found["standard_errors"]])
+    np.testing.assert_allclose(given, errors, rtol=0.1)
+    eigenvalues = np.linalg.eigvalsh(slope.T @ slope / found["sigma"] ** 2 / np.sqrt(np.outer(precision, precision)))
+    assert found["prior_directions"] == (eigenvalues < 1).sum() - 5
+    estimated = json.loads(predict(good.results, path, "--refine", "200", "--format", "json").out)
+    assert estimated["noise"] is None and estimated["sigma"] == pytest.approx(0.1 * y.std(), rel=0.3)
+
+
+def test_refinement_is_printed(good: Sweep, tmp_path: Path) -> None:
+    path = write_pairs(tmp_path / "pairs.csv", *noisy_pairs(60))
+    found = json.loads(predict(good.results, path, "--refine", "5", "--format", "json").out)
+    lines = predict(good.results, path, "--refine", "5").out.splitlines()
+    text = "\n".join(lines)
+    assert "refined by 5 iterations" in text and "estimated from the residuals" in text and lines.count("standard errors") == 2
+    assert f"R^2 of these weights on the pairs: {found['r2']:.4f}" in text
+    assert f"R^2 of the prediction before refinement on the pairs: {found['before']['r2']:.4f}" in text
+    assert lines[-1].startswith(f"{found['prior_directions']} of 15 directions of the weights")
+    rows = csv_rows(predict(good.results, path, "--refine", "5", "--format", "csv").out)
+    errors = [float(row["value"]) for row in rows if row["what"] == "standard_error"]
+    assert errors == [value for layer in found["standard_errors"] for line in layer for value in line]
+    assert [float(row["value"]) for row in rows if row["what"] == "r2_before"] == [found["before"]["r2"]]
+
+
+def test_fewer_pairs_than_unknowns(good: Sweep, tmp_path: Path) -> None:
+    x = np.array([[1, 0], [0, 1], [-1, 0.0], [0, -1]])  # y is linear along each ray from 0
+    path = write_pairs(tmp_path / "pairs.csv", x, np.array([[1], [-0.5], [0.3], [0.2]]))
+    result = predict(good.results, path, "--refine", "20")
+    assert result.code == 0 and "not determined; give --noise" in result.out and "standard errors\n" not in result.out
+    last = result.out.splitlines()[-1]
+    assert "determined more by the prior than by the pairs" in last and "4 values of y cannot determine 15 weights" in last
+    assert json.loads(predict(good.results, path, "--refine", "20", "--format", "json").out)["standard_errors"] is None
+    known = json.loads(predict(good.results, path, "--refine", "20", "--noise", "0.01", "--format", "json").out)
+    assert known["r2"] > 0.999 and known["standard_errors"] and 6 <= known["prior_directions"] <= 10
+
+
+def test_several_sets(good: Sweep, tmp_path: Path) -> None:
+    """Rows of two sets alternate; each set has the result of a file of its own."""
+    sets = {"first": noisy_pairs(30, seed=1), "second": noisy_pairs(20, seed=2)}
+    lines = [f"{name},{x[i][0]:.9g},{x[i][1]:.9g},{y[i][0]:.9g}" for i in range(30) for name, (x, y) in sets.items() if i < len(x)]
+    path = tmp_path / "sets.csv"
+    path.write_text("set,x1,x2,y\n" + "\n".join(lines) + "\n")
+    for more in ([], ["--refine", "3", "--noise", "0.1"]):
+        found = json.loads(predict(good.results, path, *more, "--format", "json").out)
+        assert [each.pop("set") for each in found["sets"]] == ["first", "second"] and found["sets_per_second"] > 0
+        for each, (x, y) in zip(found["sets"], sets.values()):
+            alone = json.loads(predict(good.results, write_pairs(tmp_path / "alone.csv", x, y), *more, "--format", "json").out)
+            assert each == {key: value for key, value in alone.items() if key not in ("run_id", "refine", "noise")}
+        rows = csv_rows(predict(good.results, path, *more, "--format", "csv").out)
+        r2 = {row["set"]: float(row["value"]) for row in rows if row["what"] == "r2"}
+        assert r2 == {"first": found["sets"][0]["r2"], "second": found["sets"][1]["r2"]}
+    text = predict(good.results, path).out
+    assert "sets per second" in text.splitlines()[-1] and any(line.split()[:2] == ["second", "20"] for line in text.splitlines())
+
+
 # ---- remarks ----
 
 
@@ -295,6 +393,9 @@ def test_refusals(good: Sweep, finished: Sweep, tmp_path: Path) -> None:
         ([good.results, "--run", run_id, "--pairs", tmp_path], 2, [f"{tmp_path}: ", "Is a directory"]),
         ([good.results, "--run", "seed=2", "--pairs", path], 2, ["--run seed=2", "expected 1"]),
         ([good.results, "--run", run_id, "--pairs", path, "--format", "xml"], 2, ["xml"]),
+        ([good.results, "--run", run_id, "--pairs", path, "--refine", "-1"], 2, ["--refine -1", "expected a number of iterations"]),
+        ([good.results, "--run", run_id, "--pairs", path, "--refine", "5", "--noise", "x"], 2, ["--noise x", "expected a number from 0"]),
+        ([good.results, "--run", run_id, "--pairs", path, "--noise", "0.1"], 2, ["--noise 0.1", "expected --refine K"]),
         ([tmp_path / "none.h5", "--run", run_id, "--pairs", path], 3, ["none.h5"]),
         ([table, "--run", run_id, "--pairs", path], 3, ["without models"]),
         ([path, "--run", run_id, "--pairs", path], 3, ["not an HDF5 file"]),

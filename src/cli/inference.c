@@ -1,0 +1,283 @@
+#include "cli/inference.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "model/model.h"
+#include "spec/batch_workspace.h"
+#include "spec/buffer_sizes.h"
+#include "task/fit.h"
+#include "task/generator.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SETS_AT_ONCE = 256 };
+static const double min_sigma = 1e-3; // of an estimated sigma, relative to fit_sigma without noise
+
+/* Sets of equal size that are computed together. */
+struct group {
+    const struct run_spec *run;
+    struct prediction *prediction; // [sets]
+    int sets, pairs;               // pairs per set
+    struct task_spec task;         // of the fits
+    float *input;                  // [sets, pairs, pair width]
+    float *weights, *refined;      // [sets, unknowns]
+    double *sigma;                 // [sets]
+};
+
+static int unknowns_of(const struct group *group)
+{
+    return generator_unknowns(&group->task.generator);
+}
+
+static const float *pairs_of(const struct group *group, int set)
+{
+    return group->input + (size_t)(set * group->pairs) * (size_t)task_pair_width(&group->task);
+}
+
+// ---- outputs of the weights ----
+
+// Copies values [count] to lane 0 of lanes [count, LANES], the layout of generator_apply, which computes
+// LANES generators at once. NULL: all zero.
+static enum status spread(const float *values, size_t count, float **lanes)
+{
+    TRY(memory_alloc(count * LANES * sizeof **lanes, (void **)lanes));
+    for (size_t k = 0; values && k < count; k++)
+        (*lanes)[k * LANES] = values[k];
+    return STATUS_OK;
+}
+
+// Applies a generator with these weights to the pairs' x: y [count, outputs].
+static enum status apply(const struct generator_shape *shape, const float *weights, const struct pairs *pairs,
+                         float *y)
+{
+    enum status status = STATUS_OK;
+    float *w = NULL, *x = NULL, *out = NULL, *scratch = NULL;
+    size_t outputs = (size_t)pairs->count * (size_t)pairs->outputs;
+    TRY_DONE(spread(weights, (size_t)generator_unknowns(shape), &w));
+    TRY_DONE(spread(pairs->x, (size_t)pairs->count * (size_t)pairs->inputs, &x));
+    TRY_DONE(spread(NULL, outputs, &out));
+    TRY_DONE(spread(NULL, (size_t)generator_scratch(shape), &scratch));
+    generator_apply(shape, w, x, pairs->count, LANES, scratch, out);
+    for (size_t k = 0; k < outputs; k++)
+        y[k] = out[k * LANES];
+done:
+    memory_free((void **)&scratch);
+    memory_free((void **)&out);
+    memory_free((void **)&x);
+    memory_free((void **)&w);
+    return status;
+}
+
+// Computes r2 and rms. The variance is about the mean of each output. Deviations are taken from the first
+// pair's y first, so that they are exactly 0 if all y are equal.
+static void compute_r2(const struct pairs *pairs, struct weights_fit *fit)
+{
+    double error = 0, variance = 0;
+    for (int k = 0; k < pairs->outputs; k++) {
+        double mean = 0, first = (double)pairs->y[k];
+        for (int p = 0; p < pairs->count; p++)
+            mean += ((double)pairs->y[p * pairs->outputs + k] - first) / pairs->count;
+        for (int p = 0; p < pairs->count; p++) {
+            int at = p * pairs->outputs + k;
+            double residual = (double)pairs->y[at] - (double)fit->y[at],
+                   deviation = (double)pairs->y[at] - first - mean;
+            error += residual * residual;
+            variance += deviation * deviation;
+        }
+    }
+    fit->r2 = NAN;
+    fit->undefined = NULL;
+    if (!isfinite(error))
+        fit->undefined = "the outputs of these weights are not finite";
+    else if (variance > 0)
+        fit->r2 = 1 - error / variance;
+    else
+        fit->undefined = pairs->count == 1 ? "there is one pair" : "the pairs' y are all the same";
+    fit->rms = sqrt(error / ((double)pairs->count * pairs->outputs));
+}
+
+// Copies the weights, and computes their fit to the pairs.
+static enum status set_fit(const struct group *group, const struct pairs *pairs, const float *weights,
+                           struct weights_fit *fit)
+{
+    size_t bytes = (size_t)unknowns_of(group) * sizeof *weights;
+    if (!fit->weights) {
+        fit->weights = memory_small(bytes);
+        fit->y = memory_small((size_t)pairs->count * (size_t)pairs->outputs * sizeof *fit->y);
+    }
+    memcpy(fit->weights, weights, bytes);
+    TRY(apply(&group->task.generator, weights, pairs, fit->y));
+    compute_r2(pairs, fit);
+    return STATUS_OK;
+}
+
+// ---- refinement ----
+
+static bool never(void *context)
+{
+    (void)context;
+    return false;
+}
+
+// Fits from the model's predictions. sigma NULL: those of fit_sigma.
+static void refine(const struct group *group, struct fit *fit, int iterations, const double *sigma)
+{
+    const struct fit_sets sets = {.pairs = group->input, .count = group->sets, .sigma = sigma, .stop = never};
+    fit_refine(fit, &sets, group->weights, &(struct widths){1, {iterations}}, group->refined);
+}
+
+// Estimates the noise of one set from its residuals after the first fit; NaN if too few values of y are left.
+static enum status estimate_sigma(struct group *group, int set)
+{
+    struct prediction *prediction = &group->prediction[set];
+    const struct pairs *pairs = prediction->pairs;
+    int values = pairs->count * pairs->outputs;
+    double first = fit_sigma(&group->task, pairs_of(group, set));
+    bool found;
+    TRY(set_fit(group, pairs, group->refined + set * unknowns_of(group), &prediction->fit));
+    TRY(fit_errors_compute(&group->task, pairs_of(group, set), first, prediction->fit.weights,
+                           &prediction->errors, &found));
+    double free_values = values - prediction->errors.effective, rms = prediction->fit.rms;
+    fit_errors_free(&prediction->errors);
+    prediction->sigma = NAN;
+    if (found && free_values >= 1)
+        prediction->sigma = fmax(rms * sqrt(values / free_values), min_sigma * first);
+    group->sigma[set] = isnan(prediction->sigma) ? first : prediction->sigma;
+    return STATUS_OK;
+}
+
+// Fits once more with the estimated noise.
+static enum status refine_with_estimates(struct group *group, struct fit *fit, int iterations)
+{
+    for (int set = 0; set < group->sets; set++)
+        TRY(estimate_sigma(group, set));
+    refine(group, fit, iterations, group->sigma);
+    return STATUS_OK;
+}
+
+static enum status finish_refined(struct group *group, int set)
+{
+    struct prediction *prediction = &group->prediction[set];
+    float *weights = group->refined + set * unknowns_of(group);
+    TRY(fit_errors_compute(&group->task, pairs_of(group, set), group->sigma[set], weights,
+                           &prediction->errors, &prediction->has_errors));
+    prediction->has_errors &= !isnan(prediction->sigma);
+    prediction->before = prediction->fit; // set_fit allocates a new result
+    prediction->fit = (struct weights_fit){0};
+    TRY(set_fit(group, prediction->pairs, group->weights + set * unknowns_of(group), &prediction->before));
+    return set_fit(group, prediction->pairs, weights, &prediction->fit);
+}
+
+static enum status refine_group(struct group *group, int iterations, double noise)
+{
+    struct fit *fit;
+    group->task.noise = isnan(noise) ? 0 : noise;
+    TRY(fit_create(&group->task, &fit));
+    enum status status = STATUS_OK;
+    refine(group, fit, iterations, NULL);
+    for (int set = 0; set < group->sets; set++)
+        group->sigma[set] = group->prediction[set].sigma = fit_sigma(&group->task, pairs_of(group, set));
+    if (isnan(noise))
+        TRY_DONE(refine_with_estimates(group, fit, iterations));
+    for (int set = 0; set < group->sets; set++)
+        TRY_DONE(finish_refined(group, set));
+done:
+    fit_destroy(&fit);
+    return status;
+}
+
+// ---- groups ----
+
+static enum status infer_group(const struct group *group, const float *parameters)
+{
+    struct model_spec description = group->run->model;
+    struct model *model;
+    description.pairs = group->pairs;
+    TRY(model_create(&description, group->sets, 1, &model));
+    model_set_parameters(model, parameters);
+    model_forward(model, group->sets, group->input, group->weights);
+    model_destroy(&model);
+    return STATUS_OK;
+}
+
+static enum status alloc_group(struct group *group)
+{
+    size_t sets = (size_t)group->sets, unknowns = (size_t)unknowns_of(group),
+           input = sets * (size_t)group->pairs * (size_t)task_pair_width(&group->task);
+    TRY(memory_alloc((input + 2 * sets * unknowns) * sizeof(float), (void **)&group->input));
+    group->weights = group->input + input;
+    group->refined = group->weights + sets * unknowns;
+    return memory_alloc(sets * sizeof(double), (void **)&group->sigma);
+}
+
+// Writes the pairs of the sets as the model reads them, [x, y].
+static void fill_input(const struct group *group)
+{
+    float *to = group->input;
+    for (int set = 0; set < group->sets; set++) {
+        const struct pairs *pairs = group->prediction[set].pairs;
+        size_t d = (size_t)pairs->inputs, o = (size_t)pairs->outputs;
+        for (size_t p = 0; p < (size_t)pairs->count; p++, to += d + o) {
+            memcpy(to, pairs->x + p * d, d * sizeof *to);
+            memcpy(to + d, pairs->y + p * o, o * sizeof *to);
+        }
+    }
+}
+
+static enum status run_group(struct group *group, const float *parameters,
+                             const struct predictions *predictions)
+{
+    enum status status = STATUS_OK;
+    TRY_DONE(alloc_group(group));
+    fill_input(group);
+    TRY_DONE(infer_group(group, parameters));
+    if (predictions->refine > 0)
+        TRY_DONE(refine_group(group, predictions->refine, predictions->noise));
+    for (int set = 0; set < group->sets && predictions->refine == 0; set++)
+        TRY_DONE(set_fit(group, group->prediction[set].pairs, group->weights + set * unknowns_of(group),
+                         &group->prediction[set].fit));
+done:
+    memory_free((void **)&group->input);
+    memory_free((void **)&group->sigma);
+    return status;
+}
+
+enum status inference_run(const float *parameters, const struct pairs_file *file,
+                          struct predictions *predictions)
+{
+    double start = clock_seconds();
+    predictions->count = file->sets;
+    predictions->prediction = memory_small((size_t)file->sets * sizeof *predictions->prediction);
+    for (int i = 0; i < file->sets; i++)
+        predictions->prediction[i].pairs = &file->set[i];
+    for (int first = 0; first < file->sets;) {
+        struct group group = {.run = predictions->run,
+                              .prediction = predictions->prediction + first,
+                              .pairs = file->set[first].count,
+                              .task = predictions->run->task};
+        group.task.equations = group.pairs;
+        while (first < file->sets && group.sets < SETS_AT_ONCE && file->set[first].count == group.pairs) {
+            group.sets++;
+            first++;
+        }
+        TRY(run_group(&group, parameters, predictions));
+    }
+    predictions->seconds = clock_seconds() - start;
+    return STATUS_OK;
+}
+
+void inference_free(struct predictions *predictions)
+{
+    for (int i = 0; predictions->prediction && i < predictions->count; i++) {
+        struct prediction *prediction = &predictions->prediction[i];
+        free(prediction->fit.weights);
+        free(prediction->fit.y);
+        free(prediction->before.weights);
+        free(prediction->before.y);
+        fit_errors_free(&prediction->errors);
+    }
+    free(predictions->prediction);
+    predictions->prediction = NULL;
+}
