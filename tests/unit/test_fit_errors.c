@@ -97,7 +97,7 @@ static void test_weights_that_the_pairs_determine(void **state)
         int equations;
         double min_effective, max_effective;
         int min_directions, max_directions;
-    } cases[] = {{200, 9.5, 10.5, 0, 1}, {2, 0.5, 2, 8, 10}};
+    } cases[] = {{200, 9, 10.5, 0, 1}, {2, 0.5, 2.01, 8, 10}};
     for (int i = 0; i < 2; i++) {
         const struct task_spec spec = simulated(cases[i].equations, 0);
         struct task *task;
