@@ -43,6 +43,8 @@ static void print_help(FILE *out)
           "version.\n"
           "`weightsweep completion bash` prints the completion for bash: source <(weightsweep completion "
           "bash)\n"
+          "Tables, figures and the page of results: python3 -m weightsweep table|compare|plot|report|watch "
+          "RESULTS.h5\n"
           "\n"
           "example: weightsweep plan sweeps/quick.yaml\n",
           out);
@@ -54,6 +56,16 @@ static const struct subcommand *find_subcommand(const char *name)
         if (strcmp(name, subcommands[i].usage->name) == 0)
             return &subcommands[i];
     return NULL;
+}
+
+// True for the subcommands of the Python package, which users also expect here.
+static bool is_python(const char *name)
+{
+    static const char *const names[] = {"table", "compare", "plot", "report", "watch"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
 }
 
 static enum status command_completion(const struct command *command, int argc, char **argv)
@@ -139,6 +151,14 @@ int main(int argc, char **argv)
         return STATUS_OK;
     }
     const struct subcommand *subcommand = find_subcommand(argv[1]);
+    if (!subcommand && is_python(argv[1])) {
+        fprintf(
+            stderr,
+            "weightsweep: `%s` is a subcommand of the Python package: python3 -m weightsweep %s RESULTS.h5 "
+            "(jobs/python -m weightsweep %s from a clone)\n",
+            argv[1], argv[1], argv[1]);
+        return STATUS_USAGE;
+    }
     if (!subcommand) {
         fprintf(stderr, "weightsweep: unknown subcommand `%s`; `weightsweep --help` lists them\n", argv[1]);
         return STATUS_USAGE;

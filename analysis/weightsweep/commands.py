@@ -63,6 +63,9 @@ def _watch(arguments: argparse.Namespace) -> None:
     watch.serve(arguments.results, arguments.port)
 
 
+_PROGRAM = ("plan", "run", "status", "export", "verify", "predict", "bench", "info")  # subcommands of the C program
+
+
 def _port(text: str) -> int:
     if text.isdecimal() and int(text) < 65536:
         return int(text)
@@ -96,7 +99,7 @@ def _add_archives(subcommand: argparse.ArgumentParser) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python3 -m weightsweep", description="Tables and figures of a results file.")
+    parser = argparse.ArgumentParser(prog="python3 -m weightsweep", description="The answer, tables and figures of results files. `weightsweep --help` lists the subcommands that train, export and verify.")
     exact = functools.partial(argparse.ArgumentParser, allow_abbrev=False)  # long options in full, as in the C program
     subparsers = parser.add_subparsers(required=True, metavar="SUBCOMMAND", parser_class=exact)
     subcommand = subparsers.add_parser("table", help="which setting is best, and one row per setting: mean over its seeds, 95 %% interval")
@@ -175,6 +178,8 @@ def _close_output() -> None:
 
 def _run(parser: argparse.ArgumentParser) -> int:
     try:
+        if len(sys.argv) > 1 and sys.argv[1] in _PROGRAM:
+            parser.error(f"'{sys.argv[1]}' is a subcommand of the program: weightsweep {' '.join(sys.argv[1:])} (in a clone: build/release/weightsweep)")
         arguments = parser.parse_args()
     except SystemExit as end:  # --help, or wrong usage
         sys.stdout.flush()

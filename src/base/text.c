@@ -164,3 +164,14 @@ void text_add_real(struct text *text, double value, const char *nan)
     }
     text_add(text, digits);
 }
+
+void text_add_duration(struct text *text, double seconds)
+{
+    long s = lround(seconds);
+    if (s >= 86400)
+        text_format(text, "%ld d %ld h", s / 86400, s / 3600 % 24);
+    else if (s >= 3600)
+        text_format(text, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        text_format(text, "%ld:%02ld", s / 60, s % 60);
+}

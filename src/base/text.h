@@ -22,6 +22,9 @@ char *text_take(struct text *text);
 /* Appends `value` in decimal; faster than text_format, for tables with millions of values. */
 void text_add_int(struct text *text, int64_t value);
 
+/* Appends a duration: m:ss, h:mm:ss, or days and hours. */
+void text_add_duration(struct text *text, double seconds);
+
 /* Appends `chars` for a terminal: foreign text must not move the cursor or begin a line. Control characters
  * and bytes that are not UTF-8 become escapes such as \n, \t or \x1b. */
 void text_add_visible(struct text *text, const char *chars);

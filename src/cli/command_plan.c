@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/table.h"
+#include "driver/extend.h"
 #include "driver/forecast.h"
 #include "driver/results.h"
 #include "kernel/gemm.h"
@@ -26,6 +27,7 @@ struct options {
         int count, ranks[RANKS_LISTED];
     } ranks;
     const char *throughputs; // path of --rates, or NULL
+    const char *extended;    // path of --extend, or NULL
     bool timeline;
     enum table_format format;
 };
@@ -37,7 +39,9 @@ struct totals {
 };
 
 struct plan {
-    const struct sweep *sweep;
+    const struct sweep *sweep; // with --extend: only the runs that are new or continue
+    const int64_t *steps_done; // [sweep->runs], or NULL
+    int64_t ended;             // runs that --extend leaves out
     const struct options *options;
     struct forecast *forecasts; // [options->ranks.count]
     struct column_table columns;
@@ -86,6 +90,9 @@ static const struct option option_table[] = {
      "measured throughput: output of `bench --format json`, or a results file of similar runs; default: 80 "
      "GFLOP/s per rank",
      option_text, TARGET(throughputs)},
+    {0, "extend", "RESULTS.h5",
+     "price only the runs and steps that `run --grow` would add to this results file", option_text,
+     TARGET(extended)},
     {0, "timeline", NULL, "draw which ranks train which run at which time (with one N)", option_flag,
      TARGET(timeline)},
     {0, "format", "table|csv|json", "csv: the runs; json: runs and totals (table)", option_format,
@@ -96,7 +103,7 @@ const struct usage plan_usage = {
     .name = "plan",
     .summary = "list the runs of a sweep and their costs",
     .synopsis = "weightsweep plan SWEEP.yaml [--set KEY=VALUE]... [--ranks N[,N...]] [--rates FILE]\n"
-                "                 [--timeline] [--format table|csv|json]",
+                "                 [--extend RESULTS.h5] [--timeline] [--format table|csv|json]",
     .description = "Checks a sweep file and lists its runs with their ids and costs. Trains nothing and "
                    "needs no mpirun.",
     .options = option_table,
@@ -107,7 +114,7 @@ const struct usage plan_usage = {
 
 // ---- costs ----
 
-static enum status add_costs(struct plan *plan)
+static void add_costs(struct plan *plan)
 {
     const struct sweep *sweep = plan->sweep;
     struct totals *totals = &plan->totals;
@@ -115,14 +122,36 @@ static enum status add_costs(struct plan *plan)
     for (int64_t i = 0; i < sweep->runs; i++) {
         const struct run_cost *cost = &sweep->cost[i];
         totals->parameters += cost->parameters;
-        totals->steps += sweep->run[i].training.steps;
+        totals->steps += sweep->run[i].training.steps - (plan->steps_done ? plan->steps_done[i] : 0);
         totals->flops += cost->flops;
         totals->model_bytes += cost->model_bytes;
         totals->checkpoint_bytes += cost->checkpoint_bytes;
         if (cost->memory_bytes > totals->memory_bytes)
             totals->memory_bytes = cost->memory_bytes;
     }
-    return results_bytes(sweep, &totals->file_bytes);
+}
+
+// Sets *left to the runs of the sweep that are new in the extended file or continue there, with the FLOPs of
+// their remaining steps, and steps [sweep->runs] to the steps that they have. The caller frees the arrays of
+// *left.
+static enum status subtract_done(const char *extended, const struct sweep *sweep, int64_t *steps,
+                                 struct sweep *left)
+{
+    TRY(extend_steps_done(extended, sweep, steps));
+    *left = *sweep;
+    left->run = memory_small((size_t)sweep->runs * sizeof *left->run);
+    left->cost = memory_small((size_t)sweep->runs * sizeof *left->cost);
+    left->runs = 0;
+    for (int64_t run = 0; run < sweep->runs; run++) {
+        double all = (double)sweep->run[run].training.steps, share = 1 - (double)steps[run] / all;
+        if (share <= 0)
+            continue;
+        left->run[left->runs] = sweep->run[run];
+        left->cost[left->runs] = sweep->cost[run];
+        left->cost[left->runs].flops *= share;
+        steps[left->runs++] = steps[run];
+    }
+    return STATUS_OK;
 }
 
 // ---- printing ----
@@ -187,6 +216,18 @@ static void print_forecasts(const struct plan *plan, FILE *out)
                 throughput_assumed / 1e9);
 }
 
+static void print_extension(const struct plan *plan, FILE *out)
+{
+    int64_t continued = 0;
+    if (!plan->options->extended)
+        return;
+    for (int64_t i = 0; i < plan->sweep->runs; i++)
+        continued += plan->steps_done[i] > 0;
+    fprintf(out, "added to %s: %lld new, %lld to continue; %lld of the sweep's %lld runs have ended there\n",
+            plan->options->extended, (long long)(plan->sweep->runs - continued), (long long)continued,
+            (long long)plan->ended, (long long)(plan->sweep->runs + plan->ended));
+}
+
 static bool has_bf16(const struct sweep *sweep)
 {
     for (int64_t run = 0; run < sweep->runs; run++)
@@ -210,6 +251,7 @@ static void print_text(const struct plan *plan, FILE *out)
     fputs(", memory at most ", out);
     print_bytes((double)totals->memory_bytes, out);
     fputs(" per rank\n", out);
+    print_extension(plan, out);
     print_forecasts(plan, out);
     if (plan->options->timeline)
         forecast_draw(&plan->forecasts[0], plan->sweep, out);
@@ -263,14 +305,26 @@ static void print_csv(const struct plan *plan, const struct command *command)
 static enum status print_plan(const struct command *command, const struct options *options,
                               const struct sweep *sweep)
 {
-    struct throughputs throughputs;
+    struct throughputs throughputs = {0};
     struct forecast forecasts[RANKS_LISTED];
     struct plan plan = {.sweep = sweep, .options = options, .forecasts = forecasts};
-    TRY(add_costs(&plan));
-    TRY(throughput_read(options->throughputs, &throughputs));
-    sweep_columns(sweep, &plan.columns);
+    struct sweep left = {0};
+    int64_t *steps = NULL;
+    enum status status = STATUS_OK;
+    TRY_DONE(results_bytes(sweep, &plan.totals.file_bytes));
+    TRY_DONE(throughput_read(options->throughputs, &throughputs));
+    if (options->extended) {
+        steps = memory_small((size_t)sweep->runs * sizeof *steps);
+        TRY_DONE(subtract_done(options->extended, sweep, steps, &left));
+        plan.sweep = &left;
+        plan.steps_done = steps;
+        plan.ended = sweep->runs - left.runs;
+    }
+    add_costs(&plan);
+    sweep_columns(plan.sweep, &plan.columns);
     for (int i = 0; i < options->ranks.count; i++)
-        forecast_make(sweep, &throughputs, options->ranks.ranks[i], options->timeline, &forecasts[i]);
+        forecast_make(plan.sweep, plan.steps_done, &throughputs, options->ranks.ranks[i], options->timeline,
+                      &forecasts[i]);
     switch (options->format) {
     case TABLE_TEXT:
         print_text(&plan, command->out);
@@ -283,9 +337,13 @@ static enum status print_plan(const struct command *command, const struct option
     }
     for (int i = 0; i < options->ranks.count; i++)
         simulate_free(&forecasts[i].simulation);
+done:
     column_table_free(&plan.columns);
     throughput_free(&throughputs);
-    return STATUS_OK;
+    free(left.run);
+    free(left.cost);
+    free(steps);
+    return status;
 }
 
 enum status command_plan(const struct command *command, int argc, char **argv)

@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/table.h"
@@ -6,6 +7,7 @@
 #include "driver/probe_file.h"
 #include "driver/results_view.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -51,7 +53,8 @@ enum { STATUSES = RUN_FAILED + 1, TABLE_ROWS = 40, FOLLOW_SECONDS = 2 };
 
 struct summary {
     int64_t total, count[STATUSES];
-    double fraction; // FLOPs done / FLOPs of all runs
+    double fraction;     // FLOPs done / FLOPs of all runs
+    double seconds_left; // at the present speed of the running runs; NaN if none has a speed yet
 };
 
 static struct summary summarise(const struct store_view *view, bool live)
@@ -60,7 +63,8 @@ static struct summary summarise(const struct store_view *view, bool live)
     const struct column *steps = column_find(&view->columns, "steps"),
                         *done = column_find(&view->columns, "steps_done");
     const struct column *flops = column_find(&view->columns, "flops_per_step");
-    double all = 0, finished = 0;
+    const double *seconds = column_find(&view->columns, "wall_seconds")->reals;
+    double all = 0, finished = 0, speed = 0; // FLOPs, FLOPs, FLOP/s
     for (int64_t run = 0; run < view->runs; run++) {
         enum run_state status = results_view_state(view, run, live);
         summary.count[status]++;
@@ -68,48 +72,57 @@ static struct summary summarise(const struct store_view *view, bool live)
         double cost = (flops->type == COLUMN_INT ? (double)flops->ints[run] : flops->reals[run]);
         all += cost * (double)steps->ints[run];
         finished += cost * (double)(left ? done->ints[run] : steps->ints[run]);
+        if (status == RUN_RUNNING && seconds[run] > 0)
+            speed += cost * (double)done->ints[run] / seconds[run];
     }
     summary.fraction = all > 0 ? finished / all : 0;
+    summary.seconds_left = speed > 0 ? (all - finished) / speed : NAN;
     return summary;
 }
 
-// Chooses at most `max` runs by their state (running, diverged, failed, pending, done) and lists them in the
-// file's order. Returns their number.
+// Lists at most `max` runs by their state: running, diverged, failed, pending, done. Returns their number.
 static int64_t choose_rows(const struct store_view *view, bool live, int64_t max, int64_t *rows)
 {
     static const enum run_state urgent[] = {RUN_RUNNING, RUN_DIVERGED, RUN_FAILED, RUN_PENDING, RUN_DONE};
-    bool *chosen = memory_small((size_t)view->runs * sizeof *chosen);
     int64_t count = 0;
     for (int i = 0; i < STATUSES; i++)
         for (int64_t run = 0; run < view->runs && count < max; run++)
-            if (results_view_state(view, run, live) == urgent[i]) {
-                chosen[run] = true;
-                count++;
-            }
-    for (int64_t run = 0, next = 0; run < view->runs; run++)
-        if (chosen[run])
-            rows[next++] = run;
-    free(chosen);
+            if (results_view_state(view, run, live) == urgent[i])
+                rows[count++] = run;
     return count;
 }
 
-static void make_table(const struct store_view *view, bool live, int64_t max, struct column_table *table)
+// Copies the settings that vary between runs, without those that follow from others.
+static void copy_settings(const struct store_view *view, struct column_table *table, const int64_t *rows)
 {
-    static const char *const names[] = {"run_id", "steps_done", "steps",        "loss_ema",
-                                        "r2",     "r2_stderr",  "wall_seconds", "message"};
-    int64_t *rows = memory_small((size_t)view->runs * sizeof *rows);
-    table->rows = choose_rows(view, live, max, rows);
+    static const char *const follow = " run_id equation_ratio generator_inputs generator_hidden parameters "
+                                      "flops_per_step steps ";
+    for (int i = 0; i < view->settings; i++) {
+        const struct column *column = &view->columns.columns[i];
+        char word[64];
+        snprintf(word, sizeof word, " %s ", column->name);
+        if (!strstr(follow, word) && column_varies(column, view->runs))
+            column_copy(table, column, rows);
+    }
+}
+
+// Fills the table with the chosen runs: id, state, settings that vary, outcomes. rows [table->rows]
+static void make_table(const struct store_view *view, bool live, const int64_t *rows,
+                       struct column_table *table)
+{
+    static const char *const names[] = {"steps_done", "steps",        "loss_ema", "r2",
+                                        "r2_stderr",  "wall_seconds", "message"};
+    column_copy(table, column_find(&view->columns, "run_id"), rows);
+    char **texts = column_add(table, "status", COLUMN_TEXT, "1", "state of the run")->texts;
+    for (int64_t row = 0; row < table->rows; row++)
+        texts[row] =
+            memory_text(results_view_state_name(results_view_state(view, rows ? rows[row] : row, live)));
+    copy_settings(view, table, rows);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct column *column = column_find(&view->columns, names[i]);
         if (column)
             column_copy(table, column, rows);
-        if (i > 0)
-            continue;
-        char **texts = column_add(table, "status", COLUMN_TEXT, "1", "state of the run")->texts;
-        for (int64_t row = 0; row < table->rows; row++)
-            texts[row] = memory_text(results_view_state_name(results_view_state(view, rows[row], live)));
     }
-    free(rows);
 }
 
 static void print_json(const struct summary *summary, const struct column_table *table, FILE *out)
@@ -126,12 +139,19 @@ static void print_json(const struct summary *summary, const struct column_table 
 static void print_text(const char *path, const struct summary *summary, const struct column_table *table,
                        FILE *out)
 {
+    bool left = summary->count[RUN_RUNNING] + summary->count[RUN_PENDING] > 0;
     fprintf(out, "%lld run%s, %.1f %% of the work done:", (long long)summary->total,
-            summary->total == 1 ? "" : "s", 100 * summary->fraction);
+            summary->total == 1 ? "" : "s", left ? fmin(100 * summary->fraction, 99.9) : 100.0);
     static const enum run_state order[] = {RUN_DONE, RUN_RUNNING, RUN_PENDING, RUN_DIVERGED, RUN_FAILED};
     for (int i = 0; i < STATUSES; i++)
         if (summary->count[order[i]] > 0)
             fprintf(out, " %lld %s", (long long)summary->count[order[i]], results_view_state_name(order[i]));
+    if (isfinite(summary->seconds_left)) {
+        struct text text = {0};
+        text_add_duration(&text, summary->seconds_left);
+        fprintf(out, "; about %s left", text.chars);
+        text_free(&text);
+    }
     fputs("\n\n", out);
     table_print_text(table, out);
     int64_t more = summary->total - table->rows;
@@ -160,7 +180,10 @@ static enum status show_text(const struct command *command, const struct store_v
     FILE *out = open_memstream(&picture, &length);
     if (!out)
         FAIL(STATUS_MACHINE, "no memory for a table");
-    make_table(view, live, screen ? rows_on_terminal(command->out) : TABLE_ROWS, &table);
+    int64_t *rows = memory_small((size_t)view->runs * sizeof *rows);
+    table.rows = choose_rows(view, live, screen ? rows_on_terminal(command->out) : TABLE_ROWS, rows);
+    make_table(view, live, rows, &table);
+    free(rows);
     print_text(view->path, &summary, &table, out);
     fclose(out);
     if (screen)
@@ -176,7 +199,8 @@ static void show_json(const struct command *command, const struct store_view *vi
 {
     struct summary summary = summarise(view, live);
     struct column_table table = {0};
-    make_table(view, live, view->runs, &table);
+    table.rows = view->runs;
+    make_table(view, live, NULL, &table);
     print_json(&summary, &table, command->out);
     column_table_free(&table);
 }

@@ -269,11 +269,9 @@ done:
     return status;
 }
 
-static enum status write_extended(struct extension *extension)
+static void extension_alloc(struct extension *extension)
 {
-    enum status status = STATUS_OK;
     size_t old_runs = (size_t)extension->view->runs, runs = (size_t)extension->sweep->runs;
-    char *next = memory_format("%s.grown", extension->view->path);
     extension->known = memory_small(old_runs * sizeof *extension->known);
     extension->source = memory_small(runs * sizeof *extension->source);
     extension->longer = memory_small(runs * sizeof *extension->longer);
@@ -282,6 +280,22 @@ static enum status write_extended(struct extension *extension)
     qsort(extension->known, old_runs, sizeof *extension->known, by_id);
     list_lengths(extension);
     results_outcomes(extension->sweep, &extension->outcomes);
+}
+
+static void extension_free(struct extension *extension)
+{
+    column_table_free(&extension->outcomes);
+    free(extension->length);
+    free(extension->longer);
+    free(extension->source);
+    free(extension->known);
+}
+
+static enum status write_extended(struct extension *extension)
+{
+    enum status status = STATUS_OK;
+    char *next = memory_format("%s.grown", extension->view->path);
+    extension_alloc(extension);
     TRY_DONE(match(extension));
     TRY_DONE(file_remove_leftover(next));
     status = fill(extension, next);
@@ -290,11 +304,7 @@ static enum status write_extended(struct extension *extension)
     if (status != STATUS_OK)
         unlink(next);
 done:
-    column_table_free(&extension->outcomes);
-    free(extension->length);
-    free(extension->longer);
-    free(extension->source);
-    free(extension->known);
+    extension_free(extension);
     free(next);
     return status;
 }
@@ -312,5 +322,36 @@ enum status extend_file(const char *path, const struct sweep *sweep, bool other_
 done:
     store_view_close(&extension.view);
     free(real);
+    return status;
+}
+
+// Steps of the old file from which the run continues.
+static int64_t steps_done(const struct extension *extension, int64_t run)
+{
+    int64_t old = extension->source[run];
+    if (old == NONE)
+        return 0;
+    enum run_state state = (enum run_state)extension->view->status[old];
+    bool lost = state == RUN_DIVERGED || state == RUN_FAILED;
+    if (extension->longer[run])
+        return lost ? 0 : old_column(extension, "steps_done")->ints[old];
+    return lost || state == RUN_DONE ? extension->sweep->run[run].training.steps
+                                     : old_column(extension, "steps_done")->ints[old];
+}
+
+enum status extend_steps_done(const char *path, const struct sweep *sweep, int64_t *steps)
+{
+    struct extension extension = {.sweep = sweep};
+    enum status status = STATUS_OK;
+    TRY(probe_file_view(path, &extension.view));
+    extension_alloc(&extension);
+    if (!results_same_sweep(extension.view, sweep))
+        TRY_DONE(results_check_extension(extension.view, sweep, false));
+    TRY_DONE(match(&extension));
+    for (int64_t run = 0; run < sweep->runs; run++)
+        steps[run] = steps_done(&extension, run);
+done:
+    extension_free(&extension);
+    store_view_close(&extension.view);
     return status;
 }

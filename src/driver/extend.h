@@ -1,4 +1,5 @@
-/* `run --grow`: extends the results file of a sweep to a larger sweep of the same name. */
+/* `run --grow` and `plan --extend`: extends the results file of a sweep to a larger sweep of the same name.
+ */
 #ifndef DRIVER_EXTEND_H
 #define DRIVER_EXTEND_H
 
@@ -12,5 +13,9 @@
  * constant learning rate (it continues from its last checkpoint). STATUS_RESULTS for any other difference.
  * Does nothing if the file already holds the sweep. Not collective; the caller holds the file's lock. */
 enum status extend_file(const char *path, const struct sweep *sweep, bool other_numerics);
+
+/* Sets steps[run] [sweep->runs] to the steps that the results file already has of each run of the larger
+ * sweep: all of them for a run that has ended. STATUS_RESULTS if `run --grow` would refuse the sweep. */
+enum status extend_steps_done(const char *path, const struct sweep *sweep, int64_t *steps);
 
 #endif

@@ -13,20 +13,22 @@ static const double start_seconds = 0.5, start_seconds_per_run = 0.0004;
 enum { ROWS = 32, WIDTH = 72 };
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-void forecast_make(const struct sweep *sweep, const struct throughputs *throughputs, int ranks,
-                   bool with_timeline, struct forecast *forecast)
+void forecast_make(const struct sweep *sweep, const int64_t *steps_done,
+                   const struct throughputs *throughputs, int ranks, bool with_timeline,
+                   struct forecast *forecast)
 {
     struct policy_run *run = memory_small((size_t)sweep->runs * sizeof *run);
     for (int64_t i = 0; i < sweep->runs; i++)
-        run[i] = throughput_estimate(throughputs, &sweep->run[i], &sweep->cost[i], 0);
+        run[i] =
+            throughput_estimate(throughputs, &sweep->run[i], &sweep->cost[i], steps_done ? steps_done[i] : 0);
     struct simulation simulation;
     simulate(run, sweep->runs, &throughputs->network, ranks, 0, with_timeline, &simulation);
-    *forecast = (struct forecast){.ranks = ranks,
-                                  .seconds = simulation.seconds + start_seconds +
-                                             start_seconds_per_run * (double)sweep->runs,
-                                  .efficiency = simulation.work_seconds / (simulation.seconds * ranks),
-                                  .bound_seconds = simulation.bound_seconds,
-                                  .simulation = simulation};
+    *forecast = (struct forecast){
+        .ranks = ranks,
+        .seconds = simulation.seconds + start_seconds + start_seconds_per_run * (double)sweep->runs,
+        .efficiency = simulation.seconds > 0 ? simulation.work_seconds / (simulation.seconds * ranks) : 1,
+        .bound_seconds = simulation.bound_seconds,
+        .simulation = simulation};
     free(run);
 }
 

@@ -19,9 +19,11 @@ struct forecast {
     struct simulation simulation; // the caller frees it with simulate_free
 };
 
-/* Simulates the sweep on `ranks` ranks. `with_timeline`: keep the intervals for the two functions below. */
-void forecast_make(const struct sweep *sweep, const struct throughputs *throughputs, int ranks,
-                   bool with_timeline, struct forecast *forecast);
+/* Simulates the sweep on `ranks` ranks. steps_done [sweep->runs]: steps from which each run continues; NULL:
+ * all start at step 0. `with_timeline`: keep the intervals for the two functions below. */
+void forecast_make(const struct sweep *sweep, const int64_t *steps_done,
+                   const struct throughputs *throughputs, int ranks, bool with_timeline,
+                   struct forecast *forecast);
 
 /* Fills the table with the predicted timeline, in the format of `export --timeline`. The caller frees it. */
 void forecast_timeline(const struct forecast *forecast, const struct sweep *sweep,

@@ -172,26 +172,25 @@ void progress_at(struct progress *progress, int64_t run, int64_t steps, double l
 
 // ---- output ----
 
-static void add_time(struct text *text, double seconds)
+// Percent of the work that is done. 100 only when every run is finished: steps are counted, and the last
+// evaluation of a run comes after its last step.
+static double percent_done(const struct progress *progress)
 {
-    long s = lround(seconds);
-    if (s >= 86400)
-        text_format(text, "%ld d %ld h", s / 86400, s / 3600 % 24);
-    else if (s >= 3600)
-        text_format(text, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    else
-        text_format(text, "%ld:%02ld", s / 60, s % 60);
+    double percent = 100 * progress->done / progress->total;
+    return progress->finished < progress->runs ? fmin(percent, 99) : percent;
 }
 
 static void add_overall(const struct progress *progress, struct text *text)
 {
     double elapsed = clock_seconds() - progress->start, done = progress->done - progress->done_at_start;
-    text_format(text, "%3.0f %%  %lld of %lld run%s  ", 100 * progress->done / progress->total,
-                (long long)progress->finished, (long long)progress->runs, progress->runs == 1 ? "" : "s");
-    add_time(text, elapsed);
-    if (done > 0 && elapsed > 1 && progress->finished < progress->runs) {
+    text_format(text, "%3.0f %%  %lld of %lld run%s  ", percent_done(progress), (long long)progress->finished,
+                (long long)progress->runs, progress->runs == 1 ? "" : "s");
+    text_add_duration(text, elapsed);
+    if (progress->done >= progress->total && progress->finished < progress->runs) {
+        text_add(text, ", last evaluations");
+    } else if (done > 0 && elapsed > 1 && progress->finished < progress->runs) {
         text_add(text, ", about ");
-        add_time(text, (progress->total - progress->done) / done * elapsed);
+        text_add_duration(text, (progress->total - progress->done) / done * elapsed);
         text_add(text, " left");
     }
 }
@@ -207,12 +206,14 @@ static void add_run(const struct progress *progress, int64_t run, struct text *t
         text_format(text, ", %.3g steps/s", at->steps_per_second);
     if (at->ranks > 1)
         text_format(text, ", %d ranks", at->ranks);
+    if (at->steps == steps_of(progress, run))
+        text_add(text, ", last evaluation");
 }
 
 static void draw_live(struct progress *progress)
 {
     struct text text = {0};
-    int filled = (int)(BAR_WIDTH * progress->done / progress->total + 0.5), running = 0;
+    int filled = (int)(BAR_WIDTH * percent_done(progress) / 100), running = 0;
     text_add(&text, "[");
     for (int i = 0; i < BAR_WIDTH; i++)
         text_add(&text, i < filled ? "#" : ".");

@@ -172,5 +172,10 @@ def test_a_module_of_the_working_folder_is_never_run(path: Path, tmp_path: Path)
         assert done.returncode == 0, done.stderr
 
 
+def test_subcommands_of_the_program_are_named() -> None:
+    refused = run("status", "r.h5")
+    assert refused.returncode == 2 and "'status' is a subcommand of the program: weightsweep status r.h5" in refused.stderr
+
+
 def test_the_package_is_found_where_one_stands(path: Path) -> None:
     assert run("table", path, cwd=HOME / "analysis", env={"PYTHONPATH": ""}).returncode == 0

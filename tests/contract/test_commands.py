@@ -54,6 +54,11 @@ def test_no_subcommand() -> None:
     assert usage_mistake(weightsweep("plam", "x.yaml"), "plam")
 
 
+@pytest.mark.parametrize("subcommand", ["table", "compare", "plot", "report", "watch"])
+def test_subcommands_of_the_python_package_are_named(subcommand: str) -> None:
+    assert usage_mistake(weightsweep(subcommand, "x.h5"), f"python3 -m weightsweep {subcommand}")
+
+
 @pytest.mark.parametrize("subcommand", SUBCOMMANDS)
 def test_unknown_option(subcommand: str) -> None:
     assert usage_mistake(weightsweep(subcommand, "--frobnicate"), "--frobnicate")
@@ -261,6 +266,7 @@ def test_status(finished: Sweep) -> None:
     table = weightsweep("status", finished.results)
     assert table.code == 0 and not table.err and "4 done" in table.out
     assert all(run_id in table.out for run_id in file["run_id"])
+    assert table.out.splitlines()[2].split()[:4] == ["run_id", "status", "unknowns", "equations"], "the settings that vary"
     followed = weightsweep("status", finished.results, "--follow", "--format", "table")
     assert followed.out == table.out, "no writer, so there is nothing to follow"
 

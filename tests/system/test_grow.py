@@ -1,6 +1,7 @@
 """run --grow: the file keeps its finished runs and gets the others, with the bits of a file created for the larger sweep."""
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -40,6 +41,30 @@ def test_more_runs(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("grows*")) == ["grows.h5"]
     before_again = digest(results)
     assert grown(tmp_path, results, **larger).code == 0 and digest(results) == before_again
+
+
+def test_plan_prices_the_extension(tmp_path: Path) -> None:
+    results, training = tmp_path / "grows.h5", {"steps": 40}
+    assert run(2, write_sweep(tmp_path / "small.yaml", axes={"seed": [1, 2]}, training=training), results, "--quiet").code == 0
+    before = digest(results)
+
+    def priced(**changes: object) -> dict[str, object]:
+        larger = write_sweep(tmp_path / "larger.yaml", **changes)
+        found = weightsweep("plan", larger, "--extend", results, "--format", "json", "--ranks", "2")
+        assert found.code == 0, found.err
+        return json.loads(found.out)
+
+    more = priced(axes={"seed": [1, 2, 3]}, training=training)
+    assert [each["seed"] for each in more["runs"]] == [3] and more["totals"]["steps"] == 40
+    longer = priced(axes={"seed": [1, 2]}, training={"steps": 100})
+    assert len(longer["runs"]) == 2 and longer["totals"]["steps"] == 2 * 60
+    assert longer["totals"]["flops"] == pytest.approx(3 * more["totals"]["flops"], rel=0.1), "60 steps of two runs, 40 of one, and evaluations"
+    nothing = priced(axes={"seed": [1, 2]}, training=training)
+    assert nothing["runs"] == [] and nothing["totals"]["flops"] == 0
+    fewer = weightsweep("plan", write_sweep(tmp_path / "larger.yaml", axes={"seed": [2, 3]}, training=training), "--extend", results)
+    assert fewer.code == 3 and fewer.says("--grow only adds") and digest(results) == before
+    text = weightsweep("plan", write_sweep(tmp_path / "larger.yaml", axes={"seed": [1, 2, 3]}, training=training), "--extend", results).out
+    assert "1 new, 0 to continue; 2 of the sweep's 3 runs have ended there" in text
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
