@@ -159,16 +159,22 @@ static enum status refuse_sweep(const struct store_view *view, const struct swee
     return status;
 }
 
+static bool same_name(const struct store_view *view, const struct sweep *sweep)
+{
+    char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
+    bool same = strcmp(name, ours) == 0;
+    free(name);
+    free(ours);
+    return same;
+}
+
 // Compares name and ids, not `resolved`: the text of a later version also has the settings that were added.
 bool results_same_sweep(const struct store_view *view, const struct sweep *sweep)
 {
-    char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
-    bool same = strcmp(name, ours) == 0 && view->runs == sweep->runs;
+    bool same = same_name(view, sweep) && view->runs == sweep->runs;
     char *const *ids = column_find(&view->columns, "run_id")->texts;
     for (int64_t run = 0; same && run < sweep->runs; run++)
         same = strcmp(ids[run], sweep->run[run].id) == 0;
-    free(name);
-    free(ours);
     return same;
 }
 
@@ -226,11 +232,7 @@ enum status results_check_extension(const struct store_view *view, const struct 
                                     bool same_numerics)
 {
     TRY(check_continuable(view));
-    char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
-    bool same = strcmp(name, ours) == 0;
-    free(name);
-    free(ours);
-    if (!same)
+    if (!same_name(view, sweep))
         return refuse_sweep(view, sweep);
     return same_numerics ? check_numerics(view, sweep) : STATUS_OK;
 }
