@@ -248,6 +248,20 @@ def test_stopped_during_extra_evaluations(tmp_path: Path) -> None:
     assert differences(promised_bits(undisturbed), promised_bits(results)) == []
 
 
+def test_columns_of_regressions_and_fits(tmp_path: Path) -> None:
+    """For the sets of r2, noisy sets and other set sizes; more iterations from the predictions are nearer to the pairs."""
+    evaluation = {"generators": 64, "noise": [0.1], "set_sizes": [4], "direct_fit": 16, "fit_starts": 3, "refine": [1, 20]}
+    sweep, results = write_sweep(tmp_path / "fits.yaml", evaluation=evaluation), tmp_path / "fits.h5"
+    assert run(2, sweep, results, "--quiet").code == 0
+    found = columns(results)
+    for name in ("affine_fit", "quadratic_fit", "direct_fit", "refine_1", "refine_20"):
+        for suffix in ("", "_noise_0.1", "_set_size_4"):
+            assert np.isfinite(found[f"r2_{name}{suffix}"][0]) and found[f"r2_{name}{suffix}_stderr"][0] > 0, name + suffix
+    assert found["r2"][0] < found["r2_refine_20"][0] and found["r2_refine_1"][0] < found["r2_refine_20"][0]
+    assert 0.9 < found["r2_direct_fit"][0]
+    assert found["r2_direct_fit_set_size_4"][0] < found["r2_direct_fit"][0]
+
+
 # ---- stopping ----
 
 ONE_RANK = [(0, signal.SIGHUP), (1, signal.SIGHUP), (0, signal.SIGTERM), (1, signal.SIGTERM), (0, signal.SIGINT), (1, signal.SIGINT), (0, signal.SIGUSR1), (1, signal.SIGUSR1)]
