@@ -39,5 +39,34 @@ struct predictions {
 
 /* Prints weights, fit, predicted y and residuals; of several sets in text only a table. */
 void prediction_print(const struct predictions *predictions, enum table_format format, FILE *out);
+void prediction_print_csv(const struct predictions *predictions, FILE *out);
+void prediction_print_json(const struct predictions *predictions, FILE *out);
+
+/* Layers of a generator, inputs and outputs of one of them. */
+static inline int prediction_layers_of(const struct generator_shape *shape)
+{
+    return shape->hidden.count + 1;
+}
+
+static inline int prediction_fan_in(const struct generator_shape *shape, int layer)
+{
+    return layer == 0 ? shape->inputs : shape->hidden.width[layer - 1];
+}
+
+static inline int prediction_fan_out(const struct generator_shape *shape, int layer)
+{
+    return layer < shape->hidden.count ? shape->hidden.width[layer] : shape->outputs;
+}
+
+/* Given y minus predicted y, number k of [pairs, outputs]. */
+static inline double prediction_residual(const struct prediction *prediction, int k)
+{
+    return (double)prediction->pairs->y[k] - (double)prediction->fit.y[k];
+}
+
+static inline int prediction_unknowns_of(const struct predictions *predictions)
+{
+    return generator_unknowns(&predictions->run->task.generator);
+}
 
 #endif

@@ -14,7 +14,7 @@
 #include <string.h>
 
 const double throughput_assumed = 80e9;
-// Of fits of single sets, in double. Measured on an EPYC core: 10 to 32 GFLOP/s with 15 to 50 unknowns.
+// Fits of single sets, in double. Measured on an EPYC core: 10 to 32 GFLOP/s with 15 to 50 unknowns.
 static const double fit_throughput = 10e9;
 
 static void add(struct throughputs *throughputs, const struct throughput *step)

@@ -331,57 +331,31 @@ void value_print_yaml(enum setting_id id, const struct value *value, struct text
     text_add(text, "]");
 }
 
-// The field of an integer or enum is int or int64_t, by its size.
+// True if the field is an int, where the value has an int64_t.
+static bool is_int(const struct setting *setting)
+{
+    return setting->size == sizeof(int) && setting->type != SETTING_REAL;
+}
+
 void value_store(enum setting_id id, const struct value *value, struct run_spec *run)
 {
     const struct setting *setting = &settings[id];
-    void *field = (char *)run + setting->offset;
+    const char *member = (const char *)value + offsetof(struct value, integer); // of the union
     int as_int = (int)value->integer;
-    switch (setting->type) {
-    case SETTING_INTEGER:
-    case SETTING_CHOICE:
-    case SETTING_CHOICES:
-        memcpy(field, setting->size == sizeof(int64_t) ? (const void *)&value->integer : &as_int,
-               setting->size);
-        break;
-    case SETTING_REAL:
-        memcpy(field, &value->real, sizeof value->real);
-        break;
-    case SETTING_WIDTHS:
-        memcpy(field, &value->widths, sizeof value->widths);
-        break;
-    case SETTING_REALS:
-    case SETTING_AMOUNT:
-        memcpy(field, &value->reals, sizeof value->reals);
-    }
+    memcpy((char *)run + setting->offset, is_int(setting) ? (const char *)&as_int : member, setting->size);
 }
 
 void value_load(enum setting_id id, const struct run_spec *run, struct value *value)
 {
     const struct setting *setting = &settings[id];
-    const void *field = (const char *)run + setting->offset;
+    const char *field = (const char *)run + setting->offset;
     int as_int;
     *value = (struct value){0};
-    switch (setting->type) {
-    case SETTING_INTEGER:
-    case SETTING_CHOICE:
-    case SETTING_CHOICES:
-        if (setting->size == sizeof(int64_t)) {
-            memcpy(&value->integer, field, sizeof(int64_t));
-        } else {
-            memcpy(&as_int, field, sizeof as_int);
-            value->integer = as_int;
-        }
-        break;
-    case SETTING_REAL:
-        memcpy(&value->real, field, sizeof value->real);
-        break;
-    case SETTING_WIDTHS:
-        memcpy(&value->widths, field, sizeof value->widths);
-        break;
-    case SETTING_REALS:
-    case SETTING_AMOUNT:
-        memcpy(&value->reals, field, sizeof value->reals);
+    if (is_int(setting)) {
+        memcpy(&as_int, field, sizeof as_int);
+        value->integer = as_int;
+    } else {
+        memcpy((char *)value + offsetof(struct value, integer), field, setting->size);
     }
 }
 
