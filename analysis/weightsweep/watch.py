@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import threading
 import time
 from collections import deque
 from http import HTTPStatus
@@ -45,6 +46,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     results: Path
     progress: Progress
+    reading: threading.Lock  # held by the thread that reads the results file
     ends = False
 
     def handle_error(self, *request_and_address: Any) -> None:
@@ -62,8 +64,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path not in ("/", "/data.json"):
             return self._answer(HTTPStatus.NOT_FOUND, "text/plain", "not found; expected / or /data.json\n")
         try:
-            runs = results.open_runs(self.server.results)
-            content = data.content(runs) | {"progress": self.server.progress.of(runs, time.monotonic())}
+            with self.server.reading:
+                runs = results.open_runs(self.server.results)
+                progress = self.server.progress.of(runs, time.monotonic())
+            content = data.content(runs) | {"progress": progress}
         except results.ResultsError as error:  # the file may not exist yet, or not be complete
             return self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", json.dumps({"error": str(error)}))
         if self.path == "/":
@@ -92,9 +96,11 @@ def serve(path: Path, port: int) -> None:
     with server:
         server.results = path
         server.progress = Progress()
+        server.reading = threading.Lock()
         print(f"{path} at http://127.0.0.1:{server.server_port}/ (stop with Ctrl-C)", flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             server.ends = True
+            server.reading.acquire()  # a thread that was stopped inside h5py would hold h5py's lock, and the interpreter would wait for it for ever
             print()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree
@@ -87,9 +88,8 @@ def click(browser: Any, heading: str) -> None:
 
 
 def show(browser: Any, words: str) -> None:
-    field = browser.find_element("id", "filter")
-    field.clear()
-    field.send_keys(words or " ")
+    """Writes the filter at once; test_keyboard_reaches_the_filter types."""
+    browser.execute_script("const field = document.getElementById('filter'); field.value = arguments[0]; field.dispatchEvent(new Event('input'))", words)
 
 
 def save(results: Path) -> Path:
@@ -439,7 +439,7 @@ def test_scatter_and_parallel_coordinates(browser: Any, planted: Path) -> None:
 def test_tables_are_copied(browser: Any, planted: Path) -> None:
     opened(browser, planted)
     show(browser, "embed_dim=64 seed=1")
-    form = "return copy.FORMS[arguments[0]](copy.cells(document.getElementById('table')))"
+    form = "return copy.as(arguments[0], document.getElementById('table'))"
     lines = browser.execute_script(form, "CSV").splitlines()
     assert len(lines) == 3 and lines[0].split(",") == headings(browser)
     exact = dict(zip(headings(browser), lines[1].split(",")))
@@ -470,7 +470,10 @@ def test_dark_mode_and_narrow_window(browser: Any, planted: Path) -> None:
 def test_keyboard_reaches_the_filter(browser: Any, planted: Path) -> None:
     opened(browser, planted)
     browser.find_element("css selector", "body").send_keys("/")
-    assert browser.execute_script("return document.activeElement.id") == "filter" and browser.find_element("id", "filter").get_property("value") == ""
+    field = browser.switch_to.active_element
+    assert field.get_attribute("id") == "filter" and field.get_property("value") == ""
+    field.send_keys("seed=2")
+    assert set(column(browser, "seed")) == {"2"}
 
 
 def test_chart_is_saved_as_svg(browser: Any, planted: Path) -> None:
@@ -560,6 +563,20 @@ def test_time_left_follows_the_rate_of_the_last_minutes(tmp_path: Path) -> None:
     runs["status"][0] = "failed"  # nothing of it is left
     assert progress.of(runs, 60)["fraction"] == pytest.approx(0.8)
     assert progress.of(runs, 60 + 2 * watch.WINDOW_SECONDS)["seconds_left"] is None
+
+
+def test_ctrl_c_waits_for_a_thread_that_reads_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, done = tmp_path / "r.h5", []
+    make_results(path, grid(seed=[1]))
+
+    def interrupted(server: Any) -> None:
+        server.reading.acquire()
+        threading.Timer(0.2, lambda: (done.append("read"), server.reading.release())).start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch._Server, "serve_forever", interrupted)
+    watch.serve(path, 0)
+    assert done == ["read"]
 
 
 def test_watch_shows_columns_as_they_appear(browser: Any, tmp_path: Path) -> None:

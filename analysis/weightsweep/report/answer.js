@@ -40,7 +40,8 @@ const answer = (() => {
     const made = document.createElement("table"), body = made.createTBody();
     made.className = "shares";
     for (const [name, share] of shares) {
-      const line = row(body, [name, "", `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`], [false, false, true]), bar = document.createElement("span");
+      const line = row(body, [name, "", `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`], [false, false, true]);
+      const bar = document.createElement("span");
       bar.className = "share";
       bar.style.width = `${Math.max(1, Math.round(220 * share))}px`;
       line.cells[1].append(bar);
@@ -49,7 +50,8 @@ const answer = (() => {
   }
 
   function block(each, number) {
-    const folded = content.answer.length > OPEN, made = document.createElement(folded ? "details" : "div"), words = each.words.map(sentence), tools = document.createElement("p"), holder = document.createElement("div"), table = document.createElement("table");
+    const folded = content.answer.length > OPEN, words = each.words.map(sentence);
+    const [made, tools, holder, table] = [folded ? "details" : "div", "p", "div", "table"].map((tag) => document.createElement(tag));
     const numeric = each.head.map((_, column) => each.rows.every((own) => /^[-−]?[\d.,]*$/.test(own.cells[column])));
     words[0].className = "sentence";
     holder.className = "scroll";
@@ -93,33 +95,59 @@ const answer = (() => {
   }
 
   // R^2 in percent with so many decimals that 1 - R^2 of `like` has two significant digits.
-  const percent = (value, like = value) => value === null ? "–" : (100 * value).toFixed(like < 1 ? Math.min(Math.max(2, -Math.floor(Math.log10(1 - like)) - 1), 9) : 2);
+  const decimals = (like) => like < 1 ? Math.min(Math.max(2, -Math.floor(Math.log10(1 - like)) - 1), 9) : 2;
+  const percent = (value, like = value) => value === null ? "–" : (100 * value).toFixed(decimals(like));
+  const interval = (low, high, r2) => `${percent(low, r2)} to ${percent(high, r2)}`;
 
+  // The chart and the table of the effect of the chosen axis.
   function effect() {
-    const axis = element("effect-axis").value, found = content.effects.find((each) => each.axis === axis && each.by === element("effect-by").value);
+    const axis = element("effect-axis").value, by = element("effect-by").value;
+    const found = content.effects.find((each) => each.axis === axis && each.by === by);
     if (!found) return;
-    const text = found.scale === "category" && [...new Set(found.lines.flatMap((line) => line.points.map(([value]) => value)))], many = found.lines.length;
-    const at = (value, place) => text ? text.indexOf(value) + 0.5 * ((place + 0.5) / many - 0.5) : value;
-    const values = [...new Set(found.lines.flatMap((line) => line.points.map(([value]) => value)))].sort((a, b) => a - b);
-    const told = (line, value, r2, low, high) => `${axis} ${value || "none"}${line.label ? `\n${line.label}` : ""}\nR² ${percent(r2)} %${low === null ? "" : ` (${percent(low, r2)} to ${percent(high, r2)})`}`;
-    const series = found.lines.map((line, place) => ({ name: line.label || "all", place, marks: 4, line: !text,
-      points: line.points.map(([value, r2, low, high]) => ({ x: at(value, place), y: r2, low, high, text: told(line, value, r2, low, high) })) }));
-    const floors = text ? [] : found.floors.map((line) => ({ name: line.label, place: 7 * (1 + [...new Set(found.floors.map((each) => each.label))].indexOf(line.label)), grey: true,
-      points: line.points.map(([value, r2]) => ({ x: value, y: r2, text: `${line.label}\nR² ${percent(r2)} %` })) }));
+    const values = [...new Set(found.lines.flatMap((line) => line.points.map(([value]) => value)))];
+    const text = found.scale === "category", scale = element("effect-scale").value;
     chart.draw(element("effect"), {
-      key: [axis, found.by, element("effect-scale").value].join(),
-      x: { kind: found.scale, label: found.about, values: text && text.map((value) => value || "none"), marks: !text && values.length <= 12 ? values : null },
-      y: { kind: element("effect-scale").value, label: "R² (%)", percent: true }, series: [...floors, ...series],
+      key: [axis, by, scale].join(),
+      x: { kind: found.scale, label: found.about, values: text && values.map((value) => value || "none"),
+        marks: !text && values.length <= 12 ? values.sort((a, b) => a - b) : null },
+      y: { kind: scale, label: "R² (%)", percent: true },
+      series: [...(text ? [] : floors(found)), ...means(found, values, text)],
     });
-    const lost = found.lines.reduce((sum, line) => sum + line.left_out, 0), seeds = Math.max(...found.lines.map((line) => line.seeds));
-    element("effect-hint").textContent = [seeds > 1 ? "Mean over the seeds with its 95 % interval." : "One seed: no interval.",
-      found.rest.length ? `Averaged over ${found.rest.join(", ")}, only over combinations that have every value.` : "", lost ? `${lost} incomplete combination${lost === 1 ? "" : "s"} left out.` : ""].filter(Boolean).join(" ");
-    const numeric = [!text, false, true, false, true, true].filter((_, place) => place !== 1 || found.by);
-    heading(element("effect-table").tHead, [axis, found.by, "R² %", "95 % interval", "combinations", "seeds"].filter((_, place) => place !== 1 || found.by), numeric);
-    element("effect-table").tBodies[0].replaceChildren();
+    const lost = found.lines.reduce((sum, line) => sum + line.left_out, 0), several = found.lines.some((line) => line.seeds > 1);
+    element("effect-hint").textContent = [
+      several ? "Mean over the seeds with its 95 % interval." : "One seed: no interval.",
+      found.rest.length ? `Averaged over ${found.rest.join(", ")}, only over combinations that have every value.` : "",
+      lost ? `${lost} incomplete combination${lost === 1 ? "" : "s"} left out.` : "",
+    ].filter(Boolean).join(" ");
+    list(found, text);
+  }
+
+  function means(found, values, text) {
+    const many = found.lines.length, at = (value, place) => text ? values.indexOf(value) + 0.5 * ((place + 0.5) / many - 0.5) : value;
+    const told = (line, value, r2, low, high) => [`${found.axis} ${value || "none"}`, line.label,
+      `R² ${percent(r2)} %${low === null ? "" : ` (${interval(low, high, r2)})`}`].filter(Boolean).join("\n");
+    return found.lines.map((line, place) => ({
+      name: line.label || "all", place, marks: 4, line: !text,
+      points: line.points.map(([value, r2, low, high]) => ({ x: at(value, place), y: r2, low, high, text: told(line, value, r2, low, high) })),
+    }));
+  }
+
+  function floors(found) {
+    const labels = [...new Set(found.floors.map((line) => line.label))];
+    return found.floors.map((line) => ({
+      name: line.label, place: 7 * (1 + labels.indexOf(line.label)), grey: true,
+      points: line.points.map(([value, r2]) => ({ x: value, y: r2, text: `${line.label}\nR² ${percent(r2)} %` })),
+    }));
+  }
+
+  function list(found, text) {
+    const kept = (cells) => found.by ? cells : cells.filter((_, place) => place !== 1), body = element("effect-table").tBodies[0];
+    const numeric = kept([!text, false, true, false, true, true]);
+    heading(element("effect-table").tHead, kept([found.axis, found.by, "R² %", "95 % interval", "combinations", "seeds"]), numeric);
+    body.replaceChildren();
     for (const line of found.lines) for (const [value, r2, low, high] of line.points) {
-      const cells = [String(value), line.label, percent(r2), low === null ? "–" : `${percent(low, r2)} to ${percent(high, r2)}`, String(line.combinations), String(line.seeds)];
-      row(element("effect-table").tBodies[0], cells.filter((_, place) => place !== 1 || found.by), numeric);
+      const told = low === null ? "–" : interval(low, high, r2);
+      row(body, kept([String(value), line.label, percent(r2), told, String(line.combinations), String(line.seeds)]), numeric);
     }
   }
 
@@ -133,7 +161,8 @@ const answer = (() => {
   function axes() {
     const count = (each) => new Set(each.lines.flatMap((line) => line.points.map(([value]) => value))).size;
     const names = [...new Set(content.effects.map((each) => each.axis))], longest = Math.max(...content.effects.map(count));
-    offer("effect-axis", names, names.find((name) => content.effects.some((each) => each.axis === name && count(each) === longest)));
+    const first = content.effects.find((each) => count(each) === longest);
+    offer("effect-axis", names, first && first.axis);
   }
   function lines() {
     const names = content.effects.filter((each) => each.axis === element("effect-axis").value).map((each) => each.by);

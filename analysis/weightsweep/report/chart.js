@@ -1,6 +1,6 @@
 "use strict";
-// Charts as SVG: scales, axes, lines with bands, points with intervals, legend and tooltip. Colours are CSS classes, so that dark mode and
-// paper have their own. Drag to zoom, double-click or 0 to zoom out, + - and arrows on the keyboard.
+// Charts as SVG: scales, axes, lines with bands, points with intervals, legend and tooltip. Colours are CSS classes, so that
+// dark mode and paper have their own. Drag to zoom, double-click or 0 to zoom out, + - and arrows on the keyboard.
 const chart = (() => {
   const NS = "http://www.w3.org/2000/svg";
   const COLOURS = 7, DASHES = ["", "7 4", "2 3", "9 3 2 3", "14 4", "5 2 1 2 1 2"];
@@ -27,7 +27,8 @@ const chart = (() => {
   // Of several lists of candidates the first that has at least three values between low and high, else evenly spaced values.
   const among = (lists, low, high, count) => lists.map((list) => list.filter((value) => value >= low && value <= high))
     .find((list) => list.length >= 3 && list.length <= count + 2) || even(low, high, count);
-  const decades = (digits) => Array.from({ length: 37 }, (_, place) => place - 18).flatMap((power) => digits.map((digit) => digit * 10 ** power));
+  const powers = Array.from({ length: 37 }, (_, place) => place - 18);
+  const decades = (digits) => powers.flatMap((power) => digits.map((digit) => digit * 10 ** power));
   const rest = (digits) => decades(digits).filter((value) => value <= 1).map((value) => 1 - value);
 
   // Each scale maps a value to a coordinate along which the axis is linear, and back.
@@ -35,7 +36,8 @@ const chart = (() => {
     linear: { to: (value) => value, from: (at) => at, ticks: even },
     log: { to: (value) => value > 0 ? Math.log10(value) : NaN, from: (at) => 10 ** at,
       ticks: (low, high, count) => among([decades([1, 2, 5]), decades([1])], low, high, count) },
-    stretched: { to: (value) => -Math.log10(Math.min(Math.max(1 - value, 1e-9), 1)), from: (at) => 1 - 10 ** -at, // R^2 below 0 is drawn at 0
+    stretched: { to: (value) => -Math.log10(Math.min(Math.max(1 - value, 1e-9), 1)), // R^2 below 0 is drawn at 0
+      from: (at) => 1 - 10 ** -at,
       ticks: (low, high, count) => among([rest([1, 2, 5]), rest([1])], low, high, count) },
     category: { to: (value) => value, from: (at) => at },
   };
@@ -51,17 +53,21 @@ const chart = (() => {
       if (at < low) low = at;
       if (at > high) high = at;
     }
-    if (axis.range) [low, high] = [Math.max(low, to(axis.range[0])), Math.min(high, to(axis.range[1]))].map((at, end) => Number.isNaN(at) ? [low, high][end] : at);
+    const [least, most] = (axis.range || [NaN, NaN]).map(to); // NaN: no limit
+    if (least > low) low = least;
+    if (most < high) high = most;
     if (!(low <= high)) return [0, 1];
     const margin = high > low ? 0.03 * (high - low) : Math.abs(high) * 0.05 || 0.5;
     return [low - margin, high + margin];
   }
 
   function ticks(axis, [low, high], count) {
-    if (axis.kind === "category") return axis.values.map((text, place) => [place, text]).filter(([place]) => place >= low && place <= high);
-    const scale = SCALES[axis.kind], own = (axis.marks || []).filter((value) => scale.to(value) >= low && scale.to(value) <= high); // few values: they are the ticks
-    const near = own.some((value, place) => place && (scale.to(value) - scale.to(own[place - 1])) / (high - low) < 0.5 / count);
-    return (own.length && !near ? own : scale.ticks(scale.from(low), scale.from(high), count)).map((value) => [scale.to(value), axis.percent ? percent(value) : number(value)]);
+    const inside = ([at]) => at >= low && at <= high;
+    if (axis.kind === "category") return axis.values.map((text, place) => [place, text]).filter(inside);
+    const { to, from, ticks: spread } = SCALES[axis.kind], form = axis.percent ? percent : number;
+    const own = (axis.marks || []).map((value) => [to(value), form(value)]).filter(inside); // few values: they are the ticks
+    const near = own.some(([at], place) => place && (at - own[place - 1][0]) / (high - low) < 0.5 / count);
+    return own.length && !near ? own : spread(from(low), from(high), count).map((value) => [to(value), form(value)]);
   }
 
   function axes(state, frame, spec) {
@@ -70,8 +76,9 @@ const chart = (() => {
     const turned = spec.x.kind === "category" && across.some(([, text]) => 6.6 * text.length > room);
     for (const [at, text] of across) {
       if (spec.x.kind !== "category") node(group, "line", { x1: x(at), x2: x(at), y1: top, y2: top + height, class: "grid" });
-      const label = node(group, "text", turned ? { transform: `translate(${x(at) + 4},${top + height + 14}) rotate(-25)`, "text-anchor": "end" }
-        : { x: x(at), y: top + height + 17, "text-anchor": "middle" }, turned && text.length > 16 ? `${text.slice(0, 15)}…` : text);
+      const where = turned ? { transform: `translate(${x(at) + 4},${top + height + 14}) rotate(-25)`, "text-anchor": "end" }
+        : { x: x(at), y: top + height + 17, "text-anchor": "middle" };
+      const label = node(group, "text", where, turned && text.length > 16 ? `${text.slice(0, 15)}…` : text);
       node(label, "title", {}, text);
     }
     for (const [at, text] of ticks(spec.y, frame.ys, height / 45)) {
@@ -79,26 +86,32 @@ const chart = (() => {
       node(group, "text", { x: left - 7, y: y(at) + 4, "text-anchor": "end" }, text);
     }
     node(group, "path", { d: `M${left},${top}V${top + height}H${left + width}`, class: "frame" });
-    node(group, "text", { x: left + width / 2, y: top + height + frame.below - 6, "text-anchor": "middle", class: "name" }, spec.x.label);
-    node(group, "text", { transform: `translate(13,${top + height / 2}) rotate(-90)`, "text-anchor": "middle", class: "name" }, spec.y.label);
+    const named = { "text-anchor": "middle", class: "name" };
+    node(group, "text", { x: left + width / 2, y: top + height + frame.below - 6, ...named }, spec.x.label);
+    node(group, "text", { transform: `translate(13,${top + height / 2}) rotate(-90)`, ...named }, spec.y.label);
   }
 
   // `place` chooses colour and dash: COLOURS * DASHES combinations differ.
   const look = (place) => ({ class: `s${place % COLOURS}`, dash: DASHES[Math.floor(place / COLOURS) % DASHES.length] });
 
   function plot(state, frame, series) {
-    const { class: colour, dash } = look(series.place), group = node(state.inside, "g", { class: `series ${series.grey ? "grey" : colour}` });
-    const at = series.points.map((point) => [frame.x(frame.tox(point.x)), frame.y(frame.toy(point.y)), point]).filter(([x, y]) => x === x && y === y);
-    const clip = (value) => frame.y(frame.toy(value));
+    const { class: colour, dash } = look(series.place);
+    const group = node(state.inside, "g", { class: `series ${series.grey ? "grey" : colour}` });
+    const across = (value) => frame.x(frame.tox(value)), up = (value) => frame.y(frame.toy(value));
+    const at = series.points.map((point) => [across(point.x), up(point.y), point]).filter(([x, y]) => !Number.isNaN(x + y));
     const banded = at.filter(([, , point]) => point.low !== undefined && point.low !== null);
+    const path = (points) => points.map((each) => each.map((value) => value.toFixed(1)).join()).join("L");
     if (series.band && banded.length > 1) {
-      const upper = banded.map(([x, , point]) => `${x.toFixed(1)},${clip(point.high).toFixed(1)}`);
-      const lower = banded.map(([x, , point]) => `${x.toFixed(1)},${clip(point.low).toFixed(1)}`).reverse();
-      node(group, "path", { d: `M${upper.join("L")}L${lower.join("L")}Z`, class: "band" });
+      const upper = banded.map(([x, , point]) => [x, up(point.high)]), lower = banded.map(([x, , point]) => [x, up(point.low)]);
+      node(group, "path", { d: `M${path([...upper, ...lower.reverse()])}Z`, class: "band" });
     }
-    if (series.line !== false && at.length > 1) node(group, "path", { d: `M${at.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join("L")}`, class: "line", "stroke-dasharray": dash });
-    if (!series.band) for (const [x, , point] of banded) node(group, "path", { d: `M${x},${clip(point.low)}V${clip(point.high)}`, class: "interval" });
-    if (series.marks || at.length === 1) for (const [x, y, point] of at) {
+    if (series.line !== false && at.length > 1) {
+      node(group, "path", { d: `M${path(at.map(([x, y]) => [x, y]))}`, class: "line", "stroke-dasharray": dash });
+    }
+    for (const [x, , point] of series.band ? [] : banded) {
+      node(group, "path", { d: `M${x},${up(point.low)}V${up(point.high)}`, class: "interval" });
+    }
+    for (const [x, y, point] of series.marks || at.length === 1 ? at : []) {
       const mark = node(group, "circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: series.marks || 3.5 });
       if (point.fill) mark.style.fill = point.fill;
     }
@@ -106,8 +119,8 @@ const chart = (() => {
   }
 
   function legend(state) {
-    const names = new Set(), named = state.spec.series.filter(({ name }) => name !== undefined && !names.has(name) && names.add(name)) // once per name
-      .sort((a, b) => Boolean(a.grey) - Boolean(b.grey));
+    const names = new Set(), first = ({ name }) => name !== undefined && !names.has(name) && names.add(name); // once per name
+    const named = state.spec.series.filter(first).sort((a, b) => Boolean(a.grey) - Boolean(b.grey));
     state.legend.replaceChildren(...(named.length < 2 ? [] : named).map((series) => {
       const item = document.createElement("button"), { class: colour, dash } = look(series.place);
       const swatch = node(null, "svg", { width: 30, height: 10, class: series.grey ? "grey" : colour, "aria-hidden": "true" });
@@ -128,9 +141,10 @@ const chart = (() => {
   function render(state) {
     const spec = state.spec, wide = state.holder.clientWidth || 700, tall = spec.height || (wide < 500 ? 300 : 400);
     const shown = spec.series.filter((series) => !state.hidden.has(series.name)), points = shown.flatMap((series) => series.points);
-    const below = spec.x.kind === "category" && spec.x.values.some((text) => 6.6 * text.length > (wide - 80) / spec.x.values.length) ? 74 : 44;
-    const frame = { left: 64, top: 10, width: wide - 80, height: tall - 10 - below, below, tox: SCALES[spec.x.kind].to, toy: SCALES[spec.y.kind].to };
-    const lines = spec.lines || [], heights = [...points.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]), ...lines.map((line) => line.y)];
+    const width = wide - 80, texts = spec.x.kind === "category" ? spec.x.values : [];
+    const below = texts.some((text) => 6.6 * text.length > width / texts.length) ? 74 : 44;
+    const frame = { left: 64, top: 10, width, height: tall - 10 - below, below, tox: SCALES[spec.x.kind].to, toy: SCALES[spec.y.kind].to };
+    const heights = points.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]);
     frame.xs = limits(spec.x, points.map((point) => point.x), state.zoom && state.zoom.x);
     frame.ys = limits(spec.y, heights, state.zoom && state.zoom.y);
     frame.x = (at) => frame.left + (at - frame.xs[0]) / (frame.xs[1] - frame.xs[0]) * frame.width;
@@ -141,16 +155,12 @@ const chart = (() => {
     state.svg.setAttribute("viewBox", `0 0 ${wide} ${tall}`);
     state.svg.setAttribute("aria-label", `${spec.y.label} against ${spec.x.label}`);
     axes(state, frame, spec);
-    const clip = node(node(state.svg, "clipPath", { id: `clip-${state.holder.id}` }), "rect", { x: frame.left, y: frame.top - 5, width: frame.width + 6, height: frame.height + 6 });
-    clip.parentNode.id = `clip-${state.holder.id}`;
-    state.inside = node(state.svg, "g", { "clip-path": `url(#clip-${state.holder.id})` });
-    for (const line of lines) {
-      const y = frame.y(frame.toy(line.y));
-      node(state.inside, "path", { d: `M${frame.left},${y}H${frame.left + frame.width}`, class: "reference" });
-      node(state.inside, "text", { x: frame.left + frame.width - 4, y: y - 4, "text-anchor": "end" }, line.name);
-    }
+    const clip = `clip-${state.holder.id}`, inside = { x: frame.left, y: frame.top - 5, width: frame.width + 6, height: frame.height + 6 };
+    node(node(state.svg, "clipPath", { id: clip }), "rect", inside);
+    state.inside = node(state.svg, "g", { "clip-path": `url(#${clip})` });
     for (const series of shown) plot(state, frame, series);
-    if (!points.length) node(state.svg, "text", { x: frame.left + frame.width / 2, y: frame.top + frame.height / 2, "text-anchor": "middle" }, "no data yet");
+    const middle = { x: frame.left + frame.width / 2, y: frame.top + frame.height / 2, "text-anchor": "middle" };
+    if (!points.length) node(state.svg, "text", middle, "no data yet");
     state.box = node(state.svg, "rect", { class: "box", width: 0, height: 0 });
     legend(state);
     light(state, state.lit);
@@ -159,9 +169,9 @@ const chart = (() => {
   // Emphasises the series that contain the run `place`, or rings its point; null: none.
   function light(state, place) {
     state.lit = place;
-    const any = place !== null && state.drawn.some(({ series }) => series.runs && series.runs.includes(place));
+    const contains = (series) => place !== null && (series.runs || []).includes(place), any = state.drawn.some(({ series }) => contains(series));
     state.svg.classList.toggle("dimmed", any);
-    for (const { series, group } of state.drawn) group.classList.toggle("lit", any && Boolean(series.runs && series.runs.includes(place)));
+    for (const { series, group } of state.drawn) group.classList.toggle("lit", contains(series));
     for (const old of state.inside.querySelectorAll(".ring")) old.remove();
     const point = place === null || any ? undefined : state.drawn.flatMap(({ at }) => at).find((each) => each[2].run === place);
     if (point) node(state.inside, "circle", { cx: point[0], cy: point[1], r: 8, class: "ring" });
@@ -198,29 +208,52 @@ const chart = (() => {
     render(state);
   }
 
+  function whole(state) {
+    state.zoom = null;
+    render(state);
+  }
+
   function press(state, event) {
     const { left, top, width, height } = state.frame, step = 0.1;
     const by = (l, t, r, b) => zoom(state, [left + l * width, top + t * height], [left + width - r * width, top + height - b * height]);
-    const keys = { "+": () => by(step, step, step, step), "=": () => by(step, step, step, step), "-": () => by(-step, -step, -step, -step),
-      ArrowLeft: () => by(-step, 0, step, 0), ArrowRight: () => by(step, 0, -step, 0), ArrowUp: () => by(0, -step, 0, step), ArrowDown: () => by(0, step, 0, -step),
-      0: () => { state.zoom = null; render(state); } };
+    const keys = {
+      "+": () => by(step, step, step, step), "=": () => by(step, step, step, step), "-": () => by(-step, -step, -step, -step),
+      ArrowLeft: () => by(-step, 0, step, 0), ArrowRight: () => by(step, 0, -step, 0),
+      ArrowUp: () => by(0, -step, 0, step), ArrowDown: () => by(0, step, 0, -step), 0: () => whole(state),
+    };
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     keys[event.key]();
   }
 
+  // Calls `changed` when the element gets another width; not when it is hidden.
+  function onResize(holder, changed) {
+    let wide = holder.clientWidth;
+    new ResizeObserver(() => {
+      if (!holder.clientWidth || holder.clientWidth === wide) return;
+      wide = holder.clientWidth;
+      changed();
+    }).observe(holder);
+  }
+
   function create(holder) {
-    const state = { holder, zoom: null, hidden: new Set(), lit: null, svg: node(null, "svg", { role: "img", tabindex: 0 }), legend: document.createElement("div"), tip: document.createElement("div") };
+    const svg = node(null, "svg", { role: "img", tabindex: 0 }), [tip_, legend_] = ["div", "div"].map((tag) => document.createElement(tag));
+    const state = { holder, zoom: null, hidden: new Set(), lit: null, svg, tip: tip_, legend: legend_ };
     states.set(holder, state);
     state.legend.className = "legend";
     state.tip.className = "tip";
     state.tip.hidden = true;
     holder.replaceChildren(state.svg, state.tip, state.legend);
     let from = null;
-    state.svg.addEventListener("pointerdown", (event) => { if (event.button === 0 && event.pointerType !== "touch") from = position(state, event); });
+    state.svg.addEventListener("pointerdown", (event) => {
+      if (event.button === 0 && event.pointerType !== "touch") from = position(state, event);
+    });
     state.svg.addEventListener("pointermove", (event) => {
       const to = position(state, event);
-      if (from) for (const [name, value] of Object.entries({ x: Math.min(from[0], to[0]), y: Math.min(from[1], to[1]), width: Math.abs(to[0] - from[0]), height: Math.abs(to[1] - from[1]) })) state.box.setAttribute(name, value);
+      if (from) ["x", "y"].forEach((name, each) => {
+        state.box.setAttribute(name, Math.min(from[each], to[each]));
+        state.box.setAttribute(["width", "height"][each], Math.abs(to[each] - from[each]));
+      });
       tip(state, from ? null : nearest(state, to));
     });
     window.addEventListener("pointerup", (event) => {
@@ -232,17 +265,16 @@ const chart = (() => {
       else if (found && state.spec.pick) state.spec.pick(found.point.run);
     });
     state.svg.addEventListener("pointerleave", () => tip(state, null));
-    state.svg.addEventListener("dblclick", () => { state.zoom = null; render(state); });
+    state.svg.addEventListener("dblclick", () => whole(state));
     state.svg.addEventListener("keydown", (event) => press(state, event));
-    let wide = holder.clientWidth;
-    new ResizeObserver(() => { if (holder.clientWidth && holder.clientWidth !== wide) { wide = holder.clientWidth; render(state); } }).observe(holder);
+    onResize(holder, () => render(state));
     return state;
   }
 
   return {
-    SCALES, limits, look, node, ticks,
-    // Draws `spec`: {key, x, y: {kind, label, percent, range, values, marks}, series: [{name, place, points: [{x, y, low, high, text, run}], runs, band,
-    // marks, line, grey, text}], lines: [{y, name}], pick}. A zoom and hidden series stay while `key` stays.
+    SCALES, limits, node, onResize, ticks,
+    // Draws `spec`: {key, x, y: {kind, label, percent, range, values, marks}, series: [{name, place, points: [{x, y, low, high, text, run}],
+    // runs, band, marks, line, grey, text}], pick}. A zoom stays while `key` stays.
     draw(holder, spec) {
       const state = states.get(holder) || create(holder);
       if (state.spec && state.spec.key !== spec.key) state.zoom = null;
@@ -251,14 +283,18 @@ const chart = (() => {
     },
     light(holder, place) { if (states.has(holder)) light(states.get(holder), place); },
     // Limits of the axes and the series as drawn.
-    drawn: (holder) => ({ xs: states.get(holder).frame.xs, ys: states.get(holder).frame.ys, series: states.get(holder).spec.series }),
+    drawn(holder) {
+      const { frame, spec } = states.get(holder);
+      return { xs: frame.xs, ys: frame.ys, series: spec.series };
+    },
     // The chart as a file: the computed styles are written into the elements.
     picture(holder) {
       const { svg } = states.get(holder), copy = svg.cloneNode(true), [, , width, height] = svg.getAttribute("viewBox").split(" ");
+      const names = ["fill", "stroke", "stroke-width", "stroke-opacity", "fill-opacity", "opacity", "font-family", "font-size"];
       const own = [svg, ...svg.querySelectorAll("*")];
       [copy, ...copy.querySelectorAll("*")].forEach((each, place) => {
         const style = getComputedStyle(own[place]);
-        each.setAttribute("style", ["fill", "stroke", "stroke-width", "stroke-opacity", "fill-opacity", "opacity", "font-family", "font-size"].map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));
+        each.setAttribute("style", names.map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));
       });
       for (const [name, value] of [["xmlns", NS], ["width", width], ["height", height]]) copy.setAttribute(name, value);
       return new XMLSerializer().serializeToString(copy);

@@ -2,18 +2,28 @@
 // Tables as text for other programs: CSV with exact values, Markdown and LaTeX as shown.
 const copy = (() => {
   const FORMS = {
-    CSV: (rows) => rows.map((row) => row.map(({ exact }) => /[",\n\r]/.test(exact) ? `"${exact.replaceAll('"', '""')}"` : exact).join(",")).join("\n"),
-    Markdown: (rows) => [rows[0].map(({ text }) => markdown(text)), rows[0].map(({ left }) => left ? "---" : "---:"), ...rows.slice(1).map((row) => row.map(({ text }) => markdown(text)))]
-      .map((cells) => `| ${cells.join(" | ")} |`).join("\n"),
-    LaTeX: (rows) => [`\\begin{tabular}{${rows[0].map(({ left }) => left ? "l" : "r").join("")}}`, "\\hline", line(rows[0]), "\\hline", ...rows.slice(1).map(line), "\\hline", "\\end{tabular}"].join("\n"),
+    CSV: ([...rows]) => rows.map((row) => row.map(({ exact }) => quoted(exact)).join(",")),
+    Markdown: ([head, ...rows]) => {
+      const texts = (row) => row.map(({ text }) => text.replaceAll("|", "\\|").replace(/\s+/g, " "));
+      return [texts(head), head.map(({ left }) => left ? "---" : "---:"), ...rows.map(texts)].map((cells) => `| ${cells.join(" | ")} |`);
+    },
+    LaTeX: ([head, ...rows]) => {
+      const columns = head.map(({ left }) => left ? "l" : "r").join("");
+      return [`\\begin{tabular}{${columns}}`, "\\hline", line(head), "\\hline", ...rows.map(line), "\\hline", "\\end{tabular}"];
+    },
   };
-  const markdown = (text) => text.replaceAll("|", "\\|").replace(/\s+/g, " ");
-  const ESCAPES = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "²": "\\textsuperscript{2}", "–": "--", "±": "$\\pm$", "−": "$-$" };
+  const quoted = (text) => /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const ESCAPES = {
+    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "²": "\\textsuperscript{2}", "–": "--", "±": "$\\pm$", "−": "$-$",
+  };
   const latex = (text) => text.replace(/[\\~^²–±−&%$#_{}]/g, (sign) => ESCAPES[sign] || `\\${sign}`);
   const line = (row) => `${row.map(({ text }) => latex(text)).join(" & ")} \\\\`;
 
-  const cells = (table) => [...table.rows].filter((row) => row.offsetParent !== null || row.closest("thead")).map((row) => [...row.cells].map((cell) =>
-    ({ text: cell.textContent, exact: cell.dataset.exact ?? (cell.textContent === "–" ? "" : cell.textContent), left: cell.classList.contains("text") })));
+  const cell = (own) => ({
+    text: own.textContent, exact: own.dataset.exact ?? (own.textContent === "–" ? "" : own.textContent), left: own.classList.contains("text"),
+  });
+  // The table in one of FORMS.
+  const as = (form, table) => FORMS[form]([...table.rows].map((row) => [...row.cells].map(cell))).map((each) => `${each}\n`).join("");
 
   async function put(text, said) {
     try {
@@ -31,7 +41,7 @@ const copy = (() => {
   }
 
   return {
-    FORMS, cells,
+    as,
     // Buttons that copy the table; their place is the element `holder`.
     offer(holder, table) {
       const said = document.createElement("output");
@@ -39,7 +49,7 @@ const copy = (() => {
         const button = document.createElement("button");
         button.type = "button";
         button.textContent = form;
-        button.addEventListener("click", () => put(`${FORMS[form](cells(table()))}\n`, said));
+        button.addEventListener("click", () => put(as(form, table()), said));
         return button;
       }), said);
     },

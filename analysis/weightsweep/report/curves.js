@@ -25,10 +25,11 @@ const curves = (() => {
       const known = group.map((place) => table.cell(place, r2)).filter((value) => value !== null);
       return known.length ? MEAN.r2(known) : -Infinity;
     };
-    const list = [...groups.values()].map((group) => ({ group, score: score(group), case: content.cases[group[0]] })).sort((a, b) => b.score - a.score), taken = new Map();
+    const list = [...groups.values()].map((group) => ({ group, score: score(group) })).sort((a, b) => b.score - a.score), taken = new Map();
     for (const each of list) {
-      each.turn = taken.get(each.case) || 0;
-      taken.set(each.case, each.turn + 1);
+      const number = content.cases[each.group[0]];
+      each.turn = taken.get(number) || 0;
+      taken.set(number, each.turn + 1);
     }
     return list.sort((a, b) => a.turn - b.turn).map((each) => each.group); // the sort is stable
   }
@@ -44,9 +45,11 @@ const curves = (() => {
       if (!found.has(step)) found.set(step, []);
       found.get(step).push([content.curves[place][horizontal][at], content.curves[place][vertical][at]]);
     });
-    return [...found].filter(([, values]) => values.length === group.length && values.every(([, y]) => y !== null && (vertical === "r2" || y > 0))).map(([step, values]) => {
-      const heights = values.map(([, y]) => y);
-      return { x: average(values.map(([x]) => x)), y: MEAN[vertical](heights), low: Math.min(...heights), high: Math.max(...heights), step, run: group[0] };
+    const known = (y) => y !== null && (vertical === "r2" || y > 0);
+    const whole = [...found].filter(([, values]) => values.length === group.length && values.every(([, y]) => known(y)));
+    return whole.map(([step, values]) => {
+      const x = average(values.map(([at]) => at)), heights = values.map(([, y]) => y);
+      return { x, y: MEAN[vertical](heights), low: Math.min(...heights), high: Math.max(...heights), step, run: group[0] };
     }).sort((a, b) => a.step - b.step);
   }
 
@@ -59,18 +62,21 @@ const curves = (() => {
 
   function lines(groups, horizontal, vertical) {
     const colour = element("colour").value, head = table.find(colour);
-    const values = head && table.sorted(new Set(groups.map((group) => table.cell(group[0], head))), head).map((value) => table.format(value, head));
+    const all = head ? table.sorted(new Set(groups.map((group) => table.cell(group[0], head))), head) : [];
     return groups.map((group, rank) => {
-      const value = head && table.format(table.cell(group[0], head), head);
-      return { name: head ? `${colour} ${value}` : content.labels[content.settings[group[0]]], place: head ? values.indexOf(value) : rank,
-        points: points(group, horizontal, vertical), runs: group, band: true, text: text(group, vertical) };
+      const value = head && table.cell(group[0], head), name = head ? `${colour} ${table.format(value, head)}` : content.labels[content.settings[group[0]]];
+      const place = head ? all.indexOf(value) : rank;
+      return { name, place, points: points(group, horizontal, vertical), runs: group, band: true, text: text(group, vertical) };
     }).sort((a, b) => head ? a.place - b.place : 0);
   }
 
-  const published = (horizontal, vertical) => horizontal !== "step" || vertical !== "loss" || !element("published").checked ? [] : content.published.map((curve) => ({
-    name: "published", place: 0, grey: true, text: (point) => `published: ${curve.unknowns} unknowns, ${curve.equations} equations\nstep ${point.x.toLocaleString("en")}: loss ${digits(point.y)}`,
-    points: curve.step.map((step, at) => ({ x: step, y: curve.loss[at] })),
-  }));
+  function published(horizontal, vertical) {
+    if (horizontal !== "step" || vertical !== "loss" || !element("published").checked) return [];
+    return content.published.map((curve) => ({
+      name: "published", place: 0, grey: true, points: curve.step.map((step, at) => ({ x: step, y: curve.loss[at] })),
+      text: (point) => `published: ${curve.unknowns} unknowns, ${curve.equations} equations\nstep ${point.x.toLocaleString("en")}: loss ${digits(point.y)}`,
+    }));
+  }
 
   // The axis ends where diverged runs leave the others: at ten times the others' largest loss, or at R^2 -1 on a linear axis.
   function range(groups, vertical, linear) {
@@ -85,21 +91,23 @@ const curves = (() => {
 
   function draw() {
     const vertical = element("vertical").value, horizontal = element("horizontal").value, linear = element("yscale").value === "linear";
-    const all = ranked(), groups = all.slice(0, Number(element("best").value)), cut = range(groups, vertical, linear), what = element("lines").value;
+    const all = ranked(), groups = all.slice(0, Number(element("best").value)), cut = range(groups, vertical, linear);
     const named = (id) => element(id).selectedOptions[0].textContent;
     const kind = linear ? "linear" : vertical === "r2" ? "stretched" : "log";
     chart.draw(element("plot"), {
       key: [vertical, horizontal, kind, element("xscale").value].join(), // a refresh keeps the zoom
-      x: { kind: element("xscale").value, label: named("horizontal") }, y: { kind, label: vertical === "r2" ? "R² (%)" : named("vertical"), percent: vertical === "r2", range: cut },
+      x: { kind: element("xscale").value, label: named("horizontal") },
+      y: { kind, label: vertical === "r2" ? "R² (%)" : named("vertical"), percent: vertical === "r2", range: cut },
       series: [...published(horizontal, vertical), ...lines(groups, horizontal, vertical)],
       pick: (place) => { if (place !== undefined) table.mark(place); light(place); },
     });
-    const below = vertical === "r2" && !linear && groups.flat().some((place) => content.curves[place].r2.some((value) => value < 0));
+    const negative = groups.flat().some((place) => content.curves[place].r2.some((value) => value < 0));
+    const count = `${all.length.toLocaleString("en")} ${element("lines").value}`, turns = new Set(content.cases).size > 1 ? ", cases in turn" : "";
     element("drawn").textContent = [
-      groups.length < all.length ? `The best ${groups.length} of ${all.length.toLocaleString("en")} ${what} are drawn${new Set(content.cases).size > 1 ? ", cases in turn" : ""}.` : `${all.length.toLocaleString("en")} ${what}.`,
+      groups.length < all.length ? `The best ${groups.length} of ${count} are drawn${turns}.` : `${count}.`,
       groups.some((group) => group.length > 1) ? "Bands: lowest to highest seed." : "",
       cut ? `Values ${vertical === "r2" ? `below ${LOWEST}` : "of diverged runs above the axis"} are cut off.` : "",
-      below ? "R² below 0 is drawn at 0." : "",
+      negative && vertical === "r2" && !linear ? "R² below 0 is drawn at 0." : "",
     ].filter(Boolean).join(" ");
   }
 

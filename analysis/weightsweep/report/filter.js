@@ -1,9 +1,12 @@
 "use strict";
-// Filter of the runs: conditions `column=value` (=, !=, <, >, <=, >=) and words, joined by blanks or AND (all hold), OR, NOT and brackets.
-// A list is encoder=64,8 or [64, 8]; text with blanks stands in quotes; column="" are the runs without a value.
+// Filter of the runs: conditions `column=value` (=, !=, <, >, <=, >=) and words, joined by blanks or AND (all hold), OR, NOT and
+// brackets. A list is encoder=64,8 or [64, 8]; text with blanks stands in quotes; column="" are the runs without a value.
 const filter = (() => {
   const CONDITION = /^([\w.-]+?)(!=|<=|>=|=|<|>)(.*)$/s;
-  const HOLDS = { "=": (sign) => sign === 0, "!=": (sign) => sign !== 0, "<": (sign) => sign < 0, ">": (sign) => sign > 0, "<=": (sign) => sign <= 0, ">=": (sign) => sign >= 0 };
+  const HOLDS = {
+    "=": (sign) => sign === 0, "!=": (sign) => sign !== 0, "<": (sign) => sign < 0, ">": (sign) => sign > 0,
+    "<=": (sign) => sign <= 0, ">=": (sign) => sign >= 0,
+  };
 
   // A cell as it is compared: a list of numbers element by element, and its first different element decides.
   const key = (value, head) => head.kind !== "list" ? value : value === "" ? [] : value.split(",").map(Number);
@@ -13,10 +16,13 @@ const filter = (() => {
     return place < 0 ? a.length - b.length : place >= b.length ? 1 : a[place] - b[place];
   }
 
-  // Outside quotes, blanks around an operator, in square brackets and after a list's comma do not matter; a comma before a column's name separates.
-  const tidy = (text) => text.replace(/\[([^\]]*)\]/g, (_, inside) => inside.replace(/\s/g, "")).replace(/\s*(!=|<=|>=|=|<|>)\s*/g, "$1")
-    .replace(/(\d),\s+(?=\d)/g, "$1,").replace(/,(?=[\w.-]+(!=|<=|>=|=|<|>))/g, " ");
-  const tokens = (text) => text.split(/("[^"]*")/).map((part, place) => place % 2 ? part : tidy(part)).join("").match(/[()]|(?:[^\s()"]|"[^"]*")+/g) || [];
+  // Outside quotes, blanks around an operator, in square brackets and after a list's comma do not matter; a comma before a column's
+  // name separates.
+  const tidy = (text) => text.replace(/\[([^\]]*)\]/g, (_, inside) => inside.replace(/\s/g, ""))
+    .replace(/\s*(!=|<=|>=|=|<|>)\s*/g, "$1").replace(/(\d),\s+(?=\d)/g, "$1,").replace(/,(?=[\w.-]+(!=|<=|>=|=|<|>))/g, " ");
+  const tidied = (text) => text.split(/("[^"]*")/).map((part, place) => place % 2 ? part : tidy(part)).join("");
+  const tokens = (text) => tidied(text).match(/[()]|(?:[^\s()"]|"[^"]*")+/g) || [];
+  const grouped = /^([-+]?\d{1,3})((,\d{3})+)$/; // 30,000
   const bare = (text) => text.replaceAll('"', "");
 
   function condition(token, columns, cell, format) {
@@ -29,12 +35,13 @@ const filter = (() => {
     if (!head) throw new Error(`no column '${parts[1]}'`);
     if (parts[3] === '""') return (place) => holds([null, ""].includes(cell(place, head)) ? 0 : 1);
     const plain = bare(parts[3]), numeric = head.kind === "number", scaled = numeric && plain.endsWith("%");
-    const text = numeric ? plain.replace(/%$/, "").replace(/^([-+]?\d{1,3})((,\d{3})+)$/, (_, first, others) => first + others.replaceAll(",", "")) : plain;
+    const text = numeric ? plain.replace(/%$/, "").replace(grouped, (all) => all.replaceAll(",", "")) : plain;
     if (text === "") throw new Error(`'${token}': the value is missing`);
     const value = numeric ? Number(text) / (scaled ? 100 : 1) : key(text, head);
     if ([value].flat().some(Number.isNaN)) throw new Error(`'${token}': the value is not a number`);
     // The value that is shown is as good as the file's own.
-    const equal = numeric ? (own) => own === value || Number(format(own, head).replaceAll(",", "")) === value : (own) => own.toLowerCase() === text.toLowerCase();
+    const equal = numeric ? (own) => own === value || Number(format(own, head).replaceAll(",", "")) === value
+      : (own) => own.toLowerCase() === text.toLowerCase();
     return (place) => {
       const own = cell(place, head);
       return own !== null && holds(equal(own) ? 0 : compare(key(own, head), value) || 1);

@@ -1,5 +1,6 @@
 "use strict";
-// On paper the table of runs is cut into parts as wide as a page, each with the runs' ids. Charts scale with the paper; all cases are open.
+// On paper the table of runs is cut into parts as wide as a page, each with the runs' ids. Charts scale with the paper; all cases
+// are open.
 (() => {
   const PAGE = 1000; // CSS pixels of a part's columns at the font of the screen
   const element = (id) => document.getElementById(id);

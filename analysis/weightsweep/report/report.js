@@ -28,7 +28,8 @@
     if (!content.progress) return;
     const { fraction, seconds_left: left } = content.progress;
     element("bar").value = fraction;
-    element("left").textContent = `${(Math.floor(1000 * fraction) / 10).toFixed(1)} % of the work done${fraction >= 1 ? "" : left === null ? "" : `, about ${time(left)} left`}`;
+    const percent = (Math.floor(1000 * fraction) / 10).toFixed(1), told = fraction < 1 && left !== null ? `, about ${time(left)} left` : "";
+    element("left").textContent = `${percent} % of the work done${told}`;
   }
 
   function fill() {
@@ -91,12 +92,13 @@
   answer.prepare(content, light);
   fill();
   document.addEventListener("keydown", press);
-  for (const link of document.querySelectorAll("nav a")) link.addEventListener("click", (event) => { // the address holds the state of the page
+  for (const link of document.querySelectorAll("nav a")) link.addEventListener("click", (event) => { // the address holds the state
     event.preventDefault();
     document.querySelector(link.getAttribute("href")).scrollIntoView();
   });
   for (const button of document.querySelectorAll(".save")) button.addEventListener("click", () => {
-    const link = document.createElement("a"), file = URL.createObjectURL(new Blob([chart.picture(element(button.dataset.chart))], { type: "image/svg+xml" }));
+    const link = document.createElement("a"), picture = chart.picture(element(button.dataset.chart));
+    const file = URL.createObjectURL(new Blob([picture], { type: "image/svg+xml" }));
     link.href = file;
     link.download = `${content.name.replace(/[^\w.-]+/g, "-").slice(0, 60)}-${button.dataset.chart}.svg`;
     link.click();

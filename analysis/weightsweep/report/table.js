@@ -1,7 +1,8 @@
 "use strict";
 // The table of runs: sorts by a column, shows the runs that pass the filter and the columns that are chosen, marks one run.
 const table = (() => {
-  let content, passes = () => true, order = { name: "", sign: 1 }, drawn = "", chosen = null, marked = null, changed = () => {}, lit = () => {};
+  let content, passes = () => true, order = { name: "", sign: 1 }, drawn = "", chosen = null, marked = null;
+  let changed = () => {}, lit = () => {};
   const element = (id) => document.getElementById(id);
   const cell = (place, head) => head.values ? head.values[place] : head.value; // a constant column has one value
   const find = (name) => content.columns.find((head) => head.name === name);
@@ -13,7 +14,8 @@ const table = (() => {
     if (value === null) return "–";
     if (head.kind !== "number") return value;
     const number = head.digits ? Number(value.toPrecision(head.digits)) : value;
-    return Number.isInteger(number) && Math.abs(number) >= 10000 && Math.abs(number) < 1e15 ? number.toLocaleString("en") : String(number);
+    const long = Number.isInteger(number) && Math.abs(number) >= 10000 && Math.abs(number) < 1e15;
+    return long ? number.toLocaleString("en") : String(number);
   }
 
   // Places of the runs that are shown, in their order. Unknown values come last in both directions.
@@ -71,8 +73,9 @@ const table = (() => {
       box.type = "checkbox";
       box.checked = (chosen || content.shown).includes(head.name);
       box.addEventListener("change", () => {
-        chosen = content.columns.map((each) => each.name).filter((name) => name === head.name ? box.checked : (chosen || content.shown).includes(name));
-        if (chosen.join() === content.columns.map((each) => each.name).filter((name) => content.shown.includes(name)).join()) chosen = null;
+        const names = content.columns.map((each) => each.name), first = names.filter((name) => content.shown.includes(name));
+        const next = names.filter((name) => name === head.name ? box.checked : (chosen || content.shown).includes(name));
+        chosen = next.join() === first.join() ? null : next;
         state.set("columns", chosen && chosen.join(" "));
         draw();
       });
@@ -96,7 +99,8 @@ const table = (() => {
   // Marks the row of a run; with `seen` the row is scrolled into view.
   function mark(place, seen = true) {
     marked = place;
-    const body = element("table").tBodies[0], old = body.querySelector("[aria-selected]"), own = place === null ? null : body.querySelector(`[data-place="${place}"]`);
+    const body = element("table").tBodies[0], old = body.querySelector("[aria-selected]");
+    const own = place === null ? null : body.querySelector(`[data-place="${place}"]`);
     if (old) old.removeAttribute("aria-selected");
     if (own) own.setAttribute("aria-selected", "true");
     if (own && seen) own.scrollIntoView({ block: "nearest" });
@@ -140,7 +144,9 @@ const table = (() => {
       const place = (event) => event.target.closest("tbody tr") ? Number(event.target.closest("tr").dataset.place) : null;
       element("table").addEventListener("pointerover", (event) => lit(place(event) ?? marked));
       element("table").addEventListener("pointerleave", () => lit(marked));
-      element("table").addEventListener("click", (event) => { if (place(event) !== null) select(place(event) === marked ? null : place(event)); });
+      element("table").addEventListener("click", (event) => {
+        if (place(event) !== null) select(place(event) === marked ? null : place(event));
+      });
       element("table").addEventListener("keydown", press);
       copy.offer(element("copy-runs"), () => element("table"));
     },
