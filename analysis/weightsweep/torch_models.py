@@ -89,16 +89,17 @@ POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Pool(nn.Module):
-    """Pooling without parameters."""
+    """Poolings without parameters, side by side."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, words: str) -> None:
         super().__init__()
-        if kind not in POOLINGS:
-            raise ValueError(f"unknown pooling '{kind}'; expected {', '.join(POOLINGS)} or attention")
-        self.kind = kind
+        self.kinds = words.split("+")
+        for kind in self.kinds:
+            if kind not in POOLINGS:
+                raise ValueError(f"unknown pooling '{kind}'; expected {', '.join(POOLINGS)} or attention")
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        return POOLINGS[self.kind](embeddings)
+        return torch.cat([POOLINGS[kind](embeddings) for kind in self.kinds], 1)
 
 
 class DeepSets(nn.Module):

@@ -187,17 +187,22 @@ static enum status measure_step(struct bench *bench, const char *name, const str
     double flops = run->training.batch * model_step_flops(&run->model); // without the optimizer's
     struct line *line = &bench->line;
     line_begin(line, name);
-    bool sets = model_reads_sets(&run->model);
+    char pooling[SETTINGS_WORD];
+    const char *word = model_reads_sets(&run->model)
+                           ? settings_joined(SETTING_POOLING, (int)run->model.pooling, pooling)
+                           : "none";
     line_text(line, "model", settings_choice(SETTING_MODEL, (int)run->model.kind));
-    line_text(line, "pooling", sets ? settings_choice(SETTING_POOLING, (int)run->model.pooling) : "none");
+    line_text(line, "pooling", word);
     line_text(line, "precision", settings_choice(SETTING_PRECISION, (int)run->model.precision));
     line_int(line, "unknowns", run->unknowns);
     line_int(line, "equations", run->task.equations);
-    line_int(line, "embed_dim", sets ? run->model.embed_dim : 0);
+    line_int(line, "embed_dim", model_reads_sets(&run->model) ? run->model.embed_dim : 0);
     if (strcmp(name, "step") != 0) {
         line_int(line, "batch", run->training.batch);
         line_text(line, "optimizer", run->training.optimizer == OPTIMIZER_MUON ? "muon" : "adam");
     }
+    if (run->model.refinements > 0)
+        line_int(line, "refinements", run->model.refinements);
     line_int(line, "ranks", bench->ranks);
     line_real(line, "ms", 1e3 * seconds);
     line_real(line, "gflops", flops / seconds / 1e9);
@@ -304,6 +309,8 @@ static enum status measure_all(struct bench *bench, bool quick)
     static const char muon[] = "  precision: [fp32, bf16]\n  optimizer: [muon]\n";
     static const char quick_muon[] =
         "  precision: [fp32, bf16]\n  optimizer: [muon]\n  batch: [256]\n  shards: [4]\n";
+    static const char refinements[] = "  precision: [fp32, bf16]\n  batch: [256]\n  shards: [4]\n"
+                                      "  pooling: [max+mean]\n  refinements: [2]\n";
     struct sweep *sweep = NULL;
     enum status status = STATUS_OK;
     show_machine(bench);
@@ -315,11 +322,11 @@ static enum status measure_all(struct bench *bench, bool quick)
     sweep_destroy(&sweep);
     TRY_DONE(make_sweep("[15]", 2, models, &sweep));
     TRY_DONE(measure_steps(bench, "step", sweep, false));
-    const char *const more[] = {batches, muon, quick_muon}, *const names[] = {"step_batch", "step_muon",
-                                                                              "step_muon"};
-    for (int i = quick ? 2 : 0; i < 3; i++) {
+    const char *const more[] = {batches, muon, quick_muon, refinements};
+    const char *const names[] = {"step_batch", "step_muon", "step_muon", "step_refinements"};
+    for (int i = quick ? 2 : 0; i < 4; i++) {
         sweep_destroy(&sweep);
-        TRY_DONE(make_sweep(both, 3, more[i], &sweep));
+        TRY_DONE(make_sweep(quick && i == 3 ? "[15]" : both, 3, more[i], &sweep));
         TRY_DONE(measure_steps(bench, names[i], sweep, true));
     }
 done:

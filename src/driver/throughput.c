@@ -204,10 +204,12 @@ static double dissimilarity(const struct throughput *step, const struct run_spec
                             const struct run_cost *cost)
 {
     double size = step->all ? cost->flops_per_step : model_flops(run);
+    char pooling[SETTINGS_WORD];
     return 100 *
                (strcmp(step->precision, settings_choice(SETTING_PRECISION, (int)run->model.precision)) != 0) +
            30 * (strcmp(step->model, settings_choice(SETTING_MODEL, (int)run->model.kind)) != 0) +
-           10 * (strcmp(step->pooling, settings_choice(SETTING_POOLING, (int)run->model.pooling)) != 0) +
+           10 * (strcmp(step->pooling, settings_joined(SETTING_POOLING, (int)run->model.pooling, pooling)) !=
+                 0) +
            5 * (strcmp(step->optimizer, settings_choice(SETTING_OPTIMIZER, (int)run->training.optimizer)) !=
                 0) +
            fabs(log(step->flops / size));

@@ -9,7 +9,7 @@
 /* Throughput of one kind of training step on one core. The names are those of the results file's columns, ""
  * if unknown. */
 struct throughput {
-    char model[16], pooling[16], precision[8], optimizer[8];
+    char model[16], pooling[64], precision[8], optimizer[8];
     double flops;            // FLOPs per step
     double flops_per_second; // per rank
     bool all;                // FLOPs include those of the optimizer

@@ -17,7 +17,9 @@ static const struct pooling *const poolings[POOLING_KINDS] = {POOLINGS(POOLING_A
 
 static const struct pooling *pooling_of(const struct model *model)
 {
-    return poolings[model->spec.pooling];
+    if (!model_joins_poolings(&model->spec))
+        return poolings[model->spec.pooling];
+    return model_pooling_method(&model->spec) == POOLS_SELECTED ? &pooling_joined : &pooling_moments;
 }
 
 static void prepare_first_layer(const struct model *model)
@@ -42,10 +44,11 @@ static bool is_packed(const struct model *model, int layer)
 }
 
 // A pooling that selects pairs computes the backward pass of the encoder's last layer itself, over few rows
-// and without a GEMM.
+// and without a GEMM. If a linear one is joined with it, that has a GEMM after pooling.
 static bool has_backward_gemm(const struct model *model, int layer)
 {
-    return model_pooling_method(&model->spec) != POOLS_SELECTED || layer != set_layers_index(model, 0);
+    return model_pooling_method(&model->spec) != POOLS_SELECTED || model_joins_poolings(&model->spec) ||
+           layer != set_layers_index(model, 0);
 }
 
 static void pack_weight(const struct model *model, int layer)

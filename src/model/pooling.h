@@ -50,5 +50,7 @@ struct pooling {
 
 #define DECLARE_POOLING(NAME, word, code, ...) extern const struct pooling pooling_##code;
 POOLINGS(DECLARE_POOLING)
+extern const struct pooling
+    pooling_joined; // max with mean, sum or both; pooling_moments has all other joined ones
 
 #endif

@@ -36,14 +36,14 @@ static void encode(struct model *model, int set, int sets)
                                  .a = h,
                                  .packed = forward_weight(model, encoder_last_layer(model)),
                                  .c = z});
-    max_pooling_forward(plan->set_input[0] + at, plan->argmax + at, z, sets, d->pairs, stride, d->precision);
+    max_pooling_forward(plan->maxima + at, plan->argmax + at, z, sets, d->pairs, stride, d->precision);
 }
 
 // The bias is added after pooling: it shifts all pairs equally.
 static void embed(struct model *model, int sets)
 {
     int width = model->spec.embed_dim, stride = lanes_stride(width);
-    const float *pooled = plan_of(model)->set_input[0];
+    const float *pooled = plan_of(model)->maxima;
     float *embedding = plan_of(model)->set_input[1];
     for (int set = 0; set < sets; set++)
         memcpy(embedding + set * width, pooled + set * stride, (size_t)width * sizeof *pooled);

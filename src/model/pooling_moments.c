@@ -1,6 +1,9 @@
-/* Mean and standard deviation over pairs: computes every pair's embedding in forward and backward pass. */
+/* Mean and standard deviation over pairs, and several poolings side by side: computes every pair's embedding
+ * in forward and backward pass. Mean and sum are the first of the moments; their gradients add up. */
 #include "kernel/bias_relu.h"
+#include "kernel/max_pooling.h"
 #include "kernel/moments_pooling.h"
+#include "kernel/operand.h"
 #include "model/deep_sets.h"
 #include "model/pooling.h"
 
@@ -13,6 +16,23 @@ static void *embedding_of(const struct model *model, int set)
     const struct model_spec *d = &model->spec;
     return element_at(model, plan_of(model)->embedding,
                       (size_t)set * (size_t)d->pairs * (size_t)lanes_stride(d->embed_dim));
+}
+
+// set_input[0] and set_gradient[0] begin with the moments of all sets, [S, 2, stride]; the maxima [S, stride]
+// follow.
+static float *moments_of(const struct model *model, float *pooled, int set)
+{
+    return pooled + (size_t)set * 2 * (size_t)lanes_stride(model->spec.embed_dim);
+}
+
+static float *maxima_of(const struct model *model, float *pooled, int set)
+{
+    return moments_of(model, pooled, model->sets) + (size_t)set * (size_t)lanes_stride(model->spec.embed_dim);
+}
+
+static int32_t *argmax_of(const struct model *model, int set)
+{
+    return plan_of(model)->argmax + (size_t)set * (size_t)lanes_stride(model->spec.embed_dim);
 }
 
 static void encode(struct model *model, int set, int sets)
@@ -31,35 +51,96 @@ static void encode(struct model *model, int set, int sets)
                                  .a = h,
                                  .packed = forward_weight(model, encoder_last_layer(model)),
                                  .c = z});
-    moments_pooling_forward(plan_of(model)->set_input[0] + (size_t)set * 2 * (size_t)stride, z, sets,
-                            d->pairs, stride, d->precision);
+    float *pooled = plan_of(model)->set_input[0];
+    moments_pooling_forward(moments_of(model, pooled, set), z, sets, d->pairs, stride, d->precision);
+    if (deep_sets_joins_max(d))
+        max_pooling_forward(maxima_of(model, pooled, set), argmax_of(model, set), z, sets, d->pairs, stride,
+                            d->precision);
 }
 
-// Copies the padded moments [S, 2, stride] to the decoder's input [S, 2 E].
+// Writes the result of one pooling for one set, [E] or [2 E]. The bias shifts all pairs equally.
+static void write_result(const struct model *model, enum pooling_kind pooling, int set, float *result)
+{
+    const struct model_spec *d = &model->spec;
+    float *pooled = plan_of(model)->set_input[0];
+    int width = d->embed_dim, stride = lanes_stride(width);
+    const float *bias = model->parameters + bias_offset(model, encoder_last_layer(model));
+    const float *moments = moments_of(model, pooled, set);
+    const float *from = pooling == POOLING_MAX ? maxima_of(model, pooled, set) : moments;
+    float scale = pooling == POOLING_SUM ? (float)d->pairs : 1;
+    for (int j = 0; j < width; j++)
+        result[j] = scale * (from[j] + bias[j]);
+    if (pooling == POOLING_MOMENTS)
+        memcpy(result + width, moments + stride, (size_t)width * sizeof *result);
+}
+
 static void embed(struct model *model, int sets)
 {
-    int width = model->spec.embed_dim, stride = lanes_stride(width);
-    const float *moments = plan_of(model)->set_input[0];
-    float *embedding = plan_of(model)->set_input[1];
-    for (int row = 0; row < 2 * sets; row++)
-        memcpy(embedding + row * width, moments + row * stride, (size_t)width * sizeof *moments);
-    bias_add(embedding, model->parameters + bias_offset(model, encoder_last_layer(model)), sets, width,
-             2 * width, PRECISION_FP32);
+    int list[JOINED_MAX], count = joined_list((int)model->spec.pooling, list);
+    float *result = plan_of(model)->set_input[1];
+    for (int set = 0; set < sets; set++)
+        for (int i = 0; i < count; i++) {
+            write_result(model, (enum pooling_kind)list[i], set, result);
+            result += model_pooling_embeddings((enum pooling_kind)list[i]) * model->spec.embed_dim;
+        }
+}
+
+static void add_scaled(float *sum, const float *row, float scale, int width)
+{
+    for (int j = 0; j < width; j++)
+        sum[j] += scale * row[j];
+}
+
+// Adds the gradient at the result of one pooling for one set to the gradient at its moments or maxima.
+static void add_gradient(const struct model *model, enum pooling_kind pooling, int set, const float *dresult)
+{
+    const struct model_spec *d = &model->spec;
+    float *dpooled = plan_of(model)->set_gradient[0], *dmoments = moments_of(model, dpooled, set);
+    int width = d->embed_dim;
+    if (pooling == POOLING_MAX)
+        add_scaled(maxima_of(model, dpooled, set), dresult, 1, width);
+    else
+        add_scaled(dmoments, dresult, pooling == POOLING_SUM ? (float)d->pairs : 1, width);
+    if (pooling == POOLING_MOMENTS)
+        add_scaled(dmoments + lanes_stride(width), dresult + width, 1, width);
 }
 
 static void embed_backward(struct model *model, int sets, float *dembedding,
                            const struct model_gradients *gradients)
 {
-    float *gradient = gradients->of(gradients->context, 0);
-    int width = model->spec.embed_dim, stride = lanes_stride(width);
-    float *dmoments = plan_of(model)->set_gradient[0];
-    float *db = gradient + bias_offset(model, encoder_last_layer(model));
+    const struct model_spec *d = &model->spec;
+    int list[JOINED_MAX], count = joined_list((int)d->pooling, list), width = d->embed_dim,
+                          stride = lanes_stride(width);
+    float *db = gradients->of(gradients->context, 0) + bias_offset(model, encoder_last_layer(model));
+    float *dpooled = plan_of(model)->set_gradient[0];
+    memset(dpooled, 0, (size_t)model->sets * (size_t)deep_sets_input_stride(d, 0) * sizeof *dpooled);
+    for (int set = 0; set < sets; set++)
+        for (int i = 0; i < count; i++) {
+            add_gradient(model, (enum pooling_kind)list[i], set, dembedding);
+            dembedding += model_pooling_embeddings((enum pooling_kind)list[i]) * width;
+        }
     memset(db, 0, (size_t)width * sizeof *db);
-    bias_gradient(db, dembedding, sets, width, 2 * width, PRECISION_FP32);
-    for (int row = 0; row < 2 * sets; row++) {
-        memcpy(dmoments + row * stride, dembedding + row * width, (size_t)width * sizeof *dmoments);
-        memset(dmoments + row * stride + width, 0, (size_t)(stride - width) * sizeof *dmoments);
-    }
+    bias_gradient(db, dpooled, sets, width, 2 * stride, PRECISION_FP32);
+    if (deep_sets_joins_max(d))
+        bias_gradient(db, maxima_of(model, dpooled, 0), sets, width, stride, PRECISION_FP32);
+}
+
+// Adds the gradients at the maxima to those of their pairs' embeddings.
+static void add_max_gradient(const struct model *model, int set, int sets, void *de)
+{
+    const struct model_spec *d = &model->spec;
+    const float *dmaxima = maxima_of(model, plan_of(model)->set_gradient[0], set);
+    const int32_t *argmax = argmax_of(model, set);
+    int stride = lanes_stride(d->embed_dim);
+    for (int s = 0; s < sets; s++, dmaxima += stride, argmax += stride)
+        for (int j = 0; j < d->embed_dim; j++) {
+            size_t at = (size_t)(s * d->pairs + argmax[j]) * (size_t)stride + (size_t)j;
+            if (d->precision == PRECISION_FP32)
+                ((float *)de)[at] += dmaxima[j];
+            else
+                ((uint16_t *)de)[at] =
+                    operand_round_one(operand_widen_one(((uint16_t *)de)[at]) + dmaxima[j]);
+        }
 }
 
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
@@ -69,12 +150,14 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
     const struct tensor *weight = layer_weight(model, encoder_last_layer(model));
     int rows = sets * d->pairs, in = weight->columns, width = d->embed_dim;
     int in_stride = last_hidden_stride(model), stride = lanes_stride(width);
-    size_t at = (size_t)set * 2 * (size_t)stride;
     const void *h = deep_sets_activation(model, d->encoder.count - 1, set);
     void *de = embedding_of(model, set);
     (void)argmax;
-    moments_pooling_backward(de, plan_of(model)->set_gradient[0] + at, plan_of(model)->set_input[0] + at,
-                             sets, d->pairs, stride, d->precision);
+    moments_pooling_backward(de, moments_of(model, plan_of(model)->set_gradient[0], set),
+                             moments_of(model, plan_of(model)->set_input[0], set), sets, d->pairs, stride,
+                             d->precision);
+    if (deep_sets_joins_max(d))
+        add_max_gradient(model, set, sets, de);
     gemm_multiply(&(struct gemm){.types = to_fp32(model),
                                  .m = width,
                                  .n = in,

@@ -16,8 +16,10 @@ int deep_sets_input_width(const struct model_spec *model, int k)
 
 static int pooled_stride(const struct model_spec *model)
 {
-    if (model_embeds_pairs(model))
-        return model_embedding_width(model) / model->embed_dim * lanes_stride(model->embed_dim);
+    if (model_pooling_method(model) == POOLS_SELECTED) // maxima, or the mean that is joined with them
+        return lanes_stride(model_joins_poolings(model) ? widths_last(&model->encoder) : model->embed_dim);
+    if (model_pooling_method(model) == POOLS_EMBEDDINGS) // moments, maxima
+        return (2 + deep_sets_joins_max(model)) * lanes_stride(model->embed_dim);
     int rows = model_pooling_method(model) == POOLS_ATTENTION ? deep_sets_queries(model) : 1;
     return rows * lanes_stride(widths_last(&model->encoder));
 }
@@ -75,6 +77,13 @@ static void take_max(const struct model_spec *model, size_t sets, struct deep_se
     struct widths middle = model->encoder;
     middle.count -= middle.count > 1;
     workspace->embedding = arena_elements(arena, tile * pairs, stride, model->precision);
+    workspace->maxima = workspace->set_input[0];
+    if (model_joins_poolings(model)) {
+        workspace->maxima = arena_floats(arena, sets, stride);
+        workspace->signs = arena_floats(arena, sets * (size_t)sum_pooling_words(model->pairs), last);
+        workspace->zeros = arena_floats(arena, 1, last);
+        workspace->mean = arena_floats(arena, sets, width);
+    }
     workspace->argmax = arena_floats(arena, sets, stride);
     workspace->row = arena_floats(arena, rows, 1);
     workspace->first = arena_floats(arena, rows + 1, 1);
@@ -161,6 +170,8 @@ size_t deep_sets_workspace_plan(const struct model_spec *model, int sets, int sh
     case POOLS_EMBEDDINGS:
         workspace->embedding =
             arena_elements(arena, all * pairs, (size_t)lanes_stride(model->embed_dim), precision);
+        if (deep_sets_joins_max(model))
+            workspace->argmax = arena_floats(arena, all, (size_t)lanes_stride(model->embed_dim));
         break;
     case POOLS_ATTENTION:
         take_attention(model, all, workspace, arena);

@@ -32,7 +32,11 @@ struct deep_sets_workspace {
     // Mean and sum, whose pooled rows are [S, wk].
     uint32_t *signs; // [S, words, wk], words of 32 bits
 
-    // Max and moments, whose pooled rows are [S, E] and [S, 2, E]; E is padded.
+    // Max and moments, whose pooled rows are [S, E] and [S, 2, E]; E is padded. Max joined with mean or sum:
+    // [S, wk]. Other joined poolings: all moments, then, if max is one of them, all maxima.
+    float *maxima;                 // [S, E]
+    float *mean;                   // [S, E], of the embeddings, then its gradient; not padded
+    float *zeros;                  // [wk]
     void *embedding;               // p, without bias: max [T n, E], moments [S n, E]
     int32_t *argmax;               // [S, E], index of the max pair
     int32_t *row, *first, *column; // struct max_pooling_argmax of a tile
@@ -68,6 +72,12 @@ size_t deep_sets_workspace_floats(const struct model_spec *model, int sets, int 
 
 /* Whether the activations of the encoder's hidden layer i are kept for the backward pass, for all sets. */
 bool deep_sets_keeps(const struct model_spec *model, int i);
+
+/* Whether max is one of several poolings. */
+static inline bool deep_sets_joins_max(const struct model_spec *model)
+{
+    return model_joins_poolings(model) && joined_bits((int)model->pooling) & 1u << POOLING_MAX;
+}
 
 /* Number of attention's merged queries: one per query and head. */
 static inline int deep_sets_queries(const struct model_spec *model)

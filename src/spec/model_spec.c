@@ -96,12 +96,26 @@ static const struct {
 
 enum pooling_method model_pooling_method(const struct model_spec *model)
 {
-    return poolings[model->pooling].method;
+    int list[JOINED_MAX], count = joined_list((int)model->pooling, list), selected = 0, hidden = 0;
+    if (count == 1)
+        return poolings[list[0]].method;
+    for (int i = 0; i < count; i++) {
+        selected += poolings[list[i]].method == POOLS_SELECTED;
+        hidden += poolings[list[i]].method == POOLS_HIDDEN;
+    }
+    return selected == 1 && hidden == count - 1 ? POOLS_SELECTED : POOLS_EMBEDDINGS;
+}
+
+int model_pooling_embeddings(enum pooling_kind pooling)
+{
+    return poolings[pooling].embeddings;
 }
 
 int model_embedding_width(const struct model_spec *model)
 {
-    int embeddings = poolings[model->pooling].embeddings;
+    int list[JOINED_MAX], count = joined_list((int)model->pooling, list), embeddings = 0;
+    for (int i = 0; i < count; i++)
+        embeddings += poolings[list[i]].embeddings;
     return (embeddings ? embeddings : model->queries) * model->embed_dim;
 }
 

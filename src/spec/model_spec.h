@@ -6,6 +6,7 @@
 #ifndef SPEC_MODEL_SPEC_H
 #define SPEC_MODEL_SPEC_H
 
+#include "base/joined.h"
 #include "base/precision.h"
 #include "base/widths.h"
 #include "spec/task_spec.h"
@@ -59,10 +60,10 @@ enum {
 
 struct model_spec {
     enum model_kind kind;
-    enum pooling_kind pooling;
-    int pair_width; // floats per pair, inputs of the encoder
-    int pairs;      // pairs per set
-    int embed_dim;  // E
+    enum pooling_kind pooling; // several, whose results are concatenated: joined.h
+    int pair_width;            // floats per pair, inputs of the encoder
+    int pairs;                 // pairs per set
+    int embed_dim;             // E
     struct widths encoder, decoder;
     struct widths hidden; // of the flat models (linear, x-linear, res-linear)
     int outputs;
@@ -124,7 +125,8 @@ size_t model_gradient_elements(const struct model_spec *model);
  * attention. */
 size_t model_expanded_parameters(const struct model_spec *model, size_t *begin);
 
-/* Width of the pooled embedding: E, with moments 2 E, with attention E per query. */
+/* Width of the pooled embedding: E, with moments 2 E, with attention E per query; with joined poolings the
+ * sum of theirs. */
 int model_embedding_width(const struct model_spec *model);
 
 /* Width of the decoder's input: the pooled embedding and the context. */
@@ -155,8 +157,18 @@ static inline bool model_reads_sets(const struct model_spec *model)
     return MODELS_OF_SETS & 1u << model->kind;
 }
 
-/* The method of the model's pooling. */
+/* The method of the model's pooling. Joined poolings are POOLS_SELECTED if one of them is and all others are
+ * POOLS_HIDDEN, else POOLS_EMBEDDINGS. */
 enum pooling_method model_pooling_method(const struct model_spec *model);
+
+/* Whether the model has several poolings. */
+static inline bool model_joins_poolings(const struct model_spec *model)
+{
+    return (int)model->pooling >= JOINED_CHOICES_MAX;
+}
+
+/* Embeddings in the result of one pooling without queries: 1, with moments 2. */
+int model_pooling_embeddings(enum pooling_kind pooling);
 
 /* Whether pooling needs the embedding of every pair. The encoder's last layer then comes before pooling. */
 static inline bool model_embeds_pairs(const struct model_spec *model)

@@ -1,5 +1,6 @@
 #include "sweep/expand.h"
 
+#include "base/joined.h"
 #include "base/memory.h"
 #include "sweep/canonical.h"
 #include "sweep/resolve.h"
@@ -27,7 +28,7 @@ static void resolve_all(struct expansion *expansion, int64_t size)
         resolve_run(expansion->grid, chosen, expansion->diagnostics, run);
         expansion->tasks |= 1u << run->task.kind;
         expansion->models |= 1u << run->model.kind;
-        expansion->poolings |= 1u << run->model.pooling;
+        expansion->poolings |= joined_bits((int)run->model.pooling);
         expansion->index[expansion->runs++] = i;
     }
 }
@@ -70,15 +71,14 @@ static bool differs_from_default(const struct grid *grid, enum setting_id id)
 }
 
 static void refuse_unused(const struct expansion *expansion, enum setting_id id, enum setting_id user,
-                          unsigned users, int64_t found)
+                          unsigned users, int found)
 {
-    const char *const *choices = settings[user].choices;
     struct text names = {0};
-    char name[64];
+    char name[64], word[SETTINGS_WORD];
     settings_print_choices(user, users, &names);
     diagnostics_add(expansion->diagnostics, grid_location(expansion->grid, id), settings_name(id, name),
-                    "is not used by `%s`; expected it only with %s %s", choices[found], settings[user].key,
-                    names.chars);
+                    "is not used by `%s`; expected it only with %s %s", settings_joined(user, found, word),
+                    settings[user].key, names.chars);
     text_free(&names);
 }
 
@@ -90,11 +90,11 @@ static void check_unused(const struct expansion *expansion)
         if (!differs_from_default(expansion->grid, id))
             continue;
         if (tasks != 0 && (tasks & expansion->tasks) == 0)
-            refuse_unused(expansion, id, SETTING_TASK, tasks, run->task.kind);
+            refuse_unused(expansion, id, SETTING_TASK, tasks, (int)run->task.kind);
         else if (models != 0 && (models & expansion->models) == 0)
-            refuse_unused(expansion, id, SETTING_MODEL, models, run->model.kind);
+            refuse_unused(expansion, id, SETTING_MODEL, models, (int)run->model.kind);
         else if (poolings != 0 && (poolings & expansion->poolings) == 0)
-            refuse_unused(expansion, id, SETTING_POOLING, poolings, run->model.pooling);
+            refuse_unused(expansion, id, SETTING_POOLING, poolings, (int)run->model.pooling);
     }
 }
 

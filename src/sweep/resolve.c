@@ -287,6 +287,20 @@ static void check_heads(const struct check *check)
         divisor_up_to(model->embed_dim, model->heads < model->embed_dim ? model->heads : model->embed_dim));
 }
 
+static void check_poolings(const struct check *check)
+{
+    const struct model_spec *model = &check->run->model;
+    struct text others = {0};
+    unsigned all = (1u << POOLING_KINDS) - 1;
+    if (!model_joins_poolings(model) || !(joined_bits((int)model->pooling) & POOLINGS_WITH_QUERIES))
+        return;
+    settings_print_choices(SETTING_POOLING, all & ~(unsigned)POOLINGS_WITH_QUERIES, &others);
+    ADD(check, SETTING_POOLING, SETTING_MODEL,
+        "`attention` cannot be joined with another pooling; expected it alone, or %s joined by +",
+        others.chars);
+    text_free(&others);
+}
+
 bool resolve_muon_fits(const struct tensor_table *table)
 {
     for (int i = 0; i < table->count; i++)
@@ -372,6 +386,7 @@ void resolve_run(const struct grid *grid, const struct value *const chosen[SETTI
     check_range(&check);
     reset_unused(run);
     check_heads(&check);
+    check_poolings(&check);
     check_shards(&check);
     check_points(&check);
     note_warmup(&check);

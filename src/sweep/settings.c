@@ -1,5 +1,7 @@
 #include "sweep/settings.h"
 
+#include "base/joined.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +26,8 @@ static const char *const precisions[] = {"fp32", "bf16", NULL};
     .type = SETTING_REAL, .default_text = default_, .min = above, .max = max_, FIELD(member)
 #define CHOICE(member, default_, choices_)                                                                   \
     .type = SETTING_CHOICE, .default_text = default_, .choices = choices_, FIELD(member)
+#define JOINED(member, default_, choices_)                                                                   \
+    .type = SETTING_JOINED, .default_text = default_, .choices = choices_, FIELD(member)
 #define WIDTHS(member, default_, longest, max_)                                                              \
     .type = SETTING_WIDTHS, .default_text = default_, .max_widths = longest, .min = 1, .max = max_,          \
     FIELD(member)
@@ -57,7 +61,7 @@ const struct setting settings[SETTINGS] = {
         INTEGER(model.embed_dim, "128", 1, 65536), .models = MODELS_OF_SETS},
     [SETTING_POOLING] = {
         GROUP_TOP, "pooling", "pooling", "1", "pooling over the pairs of a set",
-        CHOICE(model.pooling, "mean", poolings), .models = MODELS_OF_SETS},
+        JOINED(model.pooling, "mean", poolings), .models = MODELS_OF_SETS},
     [SETTING_SEED] = {
         GROUP_TOP, "seed", "seed", "1", "seed of all random numbers",
         INTEGER(training.seed, "1", 0, 9007199254740992)},
@@ -214,6 +218,16 @@ int settings_sharing(const char *key, enum setting_group *group)
     return count;
 }
 
+const char *settings_joined(enum setting_id id, int code, char word[SETTINGS_WORD])
+{
+    int choices[JOINED_MAX], count = joined_list(code, choices);
+    char *end = word;
+    for (int i = 0; i < count; i++)
+        end += snprintf(end, (size_t)(word + SETTINGS_WORD - end), "%s%s", i > 0 ? "+" : "",
+                        settings_choice(id, choices[i]));
+    return word;
+}
+
 bool settings_is_list(enum setting_id id)
 {
     enum setting_type type = settings[id].type;
@@ -236,5 +250,5 @@ bool settings_used(enum setting_id id, const struct run_spec *run)
     const struct setting *setting = &settings[id];
     return (setting->tasks == 0 || (setting->tasks & 1u << run->task.kind) != 0) &&
            (setting->models == 0 || (setting->models & 1u << run->model.kind) != 0) &&
-           (setting->poolings == 0 || (setting->poolings & 1u << run->model.pooling) != 0);
+           (setting->poolings == 0 || (setting->poolings & joined_bits((int)run->model.pooling)) != 0);
 }

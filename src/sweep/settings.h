@@ -63,6 +63,7 @@ enum setting_type {
     SETTING_INTEGER,
     SETTING_REAL,
     SETTING_CHOICE,
+    SETTING_JOINED,  // one or more names joined by +, stored as joined.h does
     SETTING_WIDTHS,  // a list of integers
     SETTING_REALS,   // a list of reals
     SETTING_AMOUNT,  // a real, or [min, max]
@@ -90,6 +91,11 @@ struct setting {
 };
 
 extern const struct setting settings[SETTINGS];
+
+enum { SETTINGS_WORD = 64 };
+
+/* The names of a SETTING_JOINED value, joined by +, in `word`. */
+const char *settings_joined(enum setting_id id, int code, char word[SETTINGS_WORD]);
 
 /* The name of a choice in sweep files. */
 static inline const char *settings_choice(enum setting_id id, int choice)

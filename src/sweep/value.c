@@ -1,5 +1,6 @@
 #include "sweep/value.h"
 
+#include "base/joined.h"
 #include "base/memory.h"
 #include "base/number.h"
 
@@ -39,6 +40,10 @@ void value_expected(enum setting_id id, struct text *text)
         break;
     case SETTING_CHOICE:
         settings_print_choices(id, ~0u, text);
+        break;
+    case SETTING_JOINED:
+        settings_print_choices(id, ~0u, text);
+        text_add(text, ", or several of these joined by +");
         break;
     case SETTING_WIDTHS:
         if (setting->range)
@@ -146,6 +151,33 @@ static bool parse_choice(enum setting_id id, const struct node *node, struct dia
     return false;
 }
 
+// Each word is parsed as a scalar of its own.
+static bool parse_joined(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
+                         int64_t *integer)
+{
+    if (node->type != NODE_SCALAR)
+        return refuse(id, node, diagnostics, "is not a name");
+    char *words = memory_text(node->scalar), *next = words;
+    struct node word = *node;
+    unsigned seen = 0;
+    int code = 0;
+    bool valid = true;
+    for (int count = 0; next && valid; count++) {
+        int64_t choice;
+        word.scalar = strsep(&next, "+");
+        valid = parse_choice(id, &word, diagnostics, &choice);
+        if (valid && seen & 1u << choice)
+            valid = refuse(id, node, diagnostics, "has a word twice");
+        if (!valid)
+            break;
+        seen |= 1u << choice;
+        code = joined_add(code, count, (int)choice);
+    }
+    *integer = code;
+    free(words);
+    return valid;
+}
+
 // True if the node is a list whose length is valid for the setting.
 static bool check_list(enum setting_id id, const struct node *node, struct diagnostics *diagnostics)
 {
@@ -235,6 +267,8 @@ bool value_parse(enum setting_id id, const struct node *node, struct diagnostics
         return parse_real(id, node, diagnostics, &value->real);
     case SETTING_CHOICE:
         return parse_choice(id, node, diagnostics, &value->integer);
+    case SETTING_JOINED:
+        return parse_joined(id, node, diagnostics, &value->integer);
     case SETTING_WIDTHS:
         return parse_widths(id, node, diagnostics, &value->widths);
     case SETTING_REALS:
@@ -312,6 +346,11 @@ void value_print(enum setting_id id, const struct value *value, struct text *tex
     case SETTING_CHOICE:
         text_add(text, setting->choices[value->integer]);
         break;
+    case SETTING_JOINED: {
+        char word[SETTINGS_WORD];
+        text_add(text, settings_joined(id, (int)value->integer, word));
+        break;
+    }
     case SETTING_WIDTHS:
     case SETTING_REALS:
     case SETTING_AMOUNT:

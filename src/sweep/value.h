@@ -12,7 +12,8 @@
 struct value {
     struct source_location location; // line 0: the default
     union {
-        int64_t integer; // of SETTING_CHOICE: the enum value; of SETTING_CHOICES: one bit per choice
+        int64_t integer; // of SETTING_CHOICE: the enum value; of SETTING_CHOICES: one bit per choice; of
+                         // SETTING_JOINED: as joined.h
         double real;
         struct widths widths;
         struct reals reals;

@@ -25,7 +25,7 @@ training: {steps: 400, batch: 256, shards: 2, learning_rate: 4e-3, optimizer: mu
 evaluation: {every: 400}
 """
 SWEEPS = {
-    "sets": "name: sets\naxes: {pooling: [mean, sum, max, moments, attention]}\nunknowns: 15\nequation_ratio: 1.33\n"
+    "sets": "name: sets\naxes: {pooling: [mean, sum, max, moments, attention, max+moments]}\nunknowns: 15\nequation_ratio: 1.33\n"
     "embed_dim: 32\nnetwork: {encoder: [32, 64], decoder: [64, 32]}" + TRAINED,
     "refined": "name: refined\naxes: {pooling: [mean, attention], refinements: [1, 2]}\nunknowns: 15\nequation_ratio: 1.33\n"
     "embed_dim: 32\nnetwork: {encoder: [32, 64], decoder: [64, 32]}" + TRAINED,
@@ -115,12 +115,13 @@ def deep_sets(pooling: str, heads: int, t: Tensors, pairs: np.ndarray, context: 
             parts.append(np.concatenate(heads_) @ t["pooling.output.weight"].T + t["pooling.output.bias"])
         pooled = np.concatenate(parts)
     else:
-        pooled = {
+        pools = {
             "mean": lambda: e.mean(0),
             "sum": lambda: e.sum(0),
             "max": lambda: e.max(0),
             "moments": lambda: np.concatenate([e.mean(0), np.sqrt(e.var(0) + 1e-6)]),
-        }[pooling]()
+        }
+        pooled = np.concatenate([pools[word]() for word in pooling.split("+")])
     return stack("decoder", np.concatenate([pooled, context]))
 
 

@@ -22,11 +22,11 @@ def named(lines, name):
 
 
 def test_everything_is_measured(lines):
-    for name in ("machine", "gemm", "step", "step_muon", "normals", "optimizer", "allreduce", "evaluation", "checkpoint"):
+    for name in ("machine", "gemm", "step", "step_muon", "step_refinements", "normals", "optimizer", "allreduce", "evaluation", "checkpoint"):
         assert named(lines, name), name
     assert all(set(GEMM) <= set(line) and line["gflops"] > 0 for line in named(lines, "gemm"))
     assert all(set(STEP) <= set(line) and line["ms"] > 0 for line in named(lines, "step"))
-    assert all({"batch", "optimizer"} <= set(line) for line in named(lines, "step_muon"))
+    assert all({"batch", "optimizer"} <= set(line) for name in ("step_muon", "step_refinements") for line in named(lines, name))
 
 
 def test_one_line_for_each_combination(lines):

@@ -159,40 +159,49 @@ static void attend(const struct model_spec *model, const struct tensor_table *ta
     free(weight);
 }
 
-// embedding [pairs, E] -> the decoder's input
+// One pooling over column j of embedding [pairs, E]; moments write a second result at pooled[E].
+static void pool_column(enum pooling_kind pooling, double (*embedding)[WIDEST], int n, int j, int width,
+                        double *pooled)
+{
+    double sum = 0, max = -INFINITY, squares = 0;
+    for (int p = 0; p < n; p++) {
+        sum += embedding[p][j];
+        max = fmax(max, embedding[p][j]);
+    }
+    for (int p = 0; p < n; p++)
+        squares += (embedding[p][j] - sum / n) * (embedding[p][j] - sum / n);
+    switch (pooling) {
+    case POOLING_MEAN:
+        pooled[j] = sum / n;
+        break;
+    case POOLING_SUM:
+        pooled[j] = sum;
+        break;
+    case POOLING_MAX:
+        pooled[j] = max;
+        break;
+    case POOLING_MOMENTS:
+        pooled[j] = sum / n;
+        pooled[width + j] = sqrt(squares / n + 1e-6);
+        break;
+    default:
+        fail_msg("no reference of pooling %d", pooling);
+    }
+}
+
+// embedding [pairs, E] -> the pooled embedding; several poolings side by side
 static void pool(const struct model_spec *model, const struct tensor_table *table, const double *parameters,
                  double (*embedding)[WIDEST], double *pooled)
 {
-    int width = model->embed_dim, n = model->pairs;
+    int list[JOINED_MAX], count = joined_list((int)model->pooling, list), width = model->embed_dim;
     if (model->pooling == POOLING_ATTENTION) {
         attend(model, table, parameters, embedding, pooled);
         return;
     }
-    for (int j = 0; j < width; j++) {
-        double sum = 0, max = -INFINITY, squares = 0;
-        for (int p = 0; p < n; p++) {
-            sum += embedding[p][j];
-            max = fmax(max, embedding[p][j]);
-        }
-        for (int p = 0; p < n; p++)
-            squares += (embedding[p][j] - sum / n) * (embedding[p][j] - sum / n);
-        switch (model->pooling) {
-        case POOLING_MEAN:
-            pooled[j] = sum / n;
-            break;
-        case POOLING_SUM:
-            pooled[j] = sum;
-            break;
-        case POOLING_MAX:
-            pooled[j] = max;
-            break;
-        case POOLING_MOMENTS:
-            pooled[j] = sum / n;
-            pooled[width + j] = sqrt(squares / n + 1e-6);
-            break;
-        default:
-            fail_msg("no reference of pooling %d", model->pooling);
-        }
+    for (int i = 0; i < count; i++) {
+        for (int j = 0; j < width; j++)
+            pool_column((enum pooling_kind)list[i], embedding, model->pairs, j, width, pooled);
+        pooled += list[i] == POOLING_MOMENTS ? 2 * width : width;
     }
 }
 

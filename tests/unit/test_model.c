@@ -109,6 +109,24 @@ static void list_cases(const char *only)
         add_case(&mean_shapes[i], MODEL_DEEP_SETS, mean_shapes[i].model.pooling);
 }
 
+static enum pooling_kind joined(const enum pooling_kind *list, int count)
+{
+    int code = 0;
+    for (int i = 0; i < count; i++)
+        code = joined_add(code, i, (int)list[i]);
+    return (enum pooling_kind)code;
+}
+
+// Joined poolings: max with mean, sum with max, without max, and all that can be joined.
+static void list_joined_cases(void)
+{
+    static const enum pooling_kind all[] = {POOLING_MOMENTS, POOLING_SUM, POOLING_MAX, POOLING_MEAN};
+    add_case(&set_shapes[0], MODEL_DEEP_SETS, joined(all + 2, 2));
+    add_case(&set_shapes[1], MODEL_DEEP_SETS, joined(all + 1, 2));
+    add_case(&set_shapes[1], MODEL_DEEP_SETS, joined(all, 2));
+    add_case(&set_shapes[2], MODEL_DEEP_SETS, joined(all, 4));
+}
+
 // The predictor of the original experiment at 15 unknowns, 45 equations.
 static const struct model_spec seed = {
     MODEL_DEEP_SETS, POOLING_MEAN, 3, 45, 128, {2, {128, 256}}, {2, {256, 128}}, .outputs = 15,
@@ -189,6 +207,9 @@ static void test_tensors_of_poolings(void **state)
     model.pooling = POOLING_MAX;
     model_tensors(&model, &table);
     assert_int_equal(table.parameters, 134287);
+    model.pooling = joined((enum pooling_kind[]){POOLING_MAX, POOLING_MOMENTS}, 2);
+    model_tensors(&model, &table);
+    assert_int_equal(reference_tensor(&table, "decoder.0.weight")->columns, 3 * 128);
     model.pooling = POOLING_ATTENTION;
     model.heads = model.queries = 8;
     model_tensors(&model, &table);
@@ -213,6 +234,8 @@ static void test_flops_are_the_needed_ones(void **state)
     every.pooling = POOLING_MAX;
     assert_true(model_step_flops(&every) == 2 * (45 * 197376.0 + 3 * decoder));
     every.pooling = POOLING_MOMENTS;
+    assert_true(model_step_flops(&every) == 2 * (45 * 197376.0 + 3 * (decoder + 128 * 256)));
+    every.pooling = joined((enum pooling_kind[]){POOLING_MAX, POOLING_MEAN}, 2);
     assert_true(model_step_flops(&every) == 2 * (45 * 197376.0 + 3 * (decoder + 128 * 256)));
     attention.pooling = POOLING_ATTENTION;
     attention.heads = 4;
@@ -759,5 +782,7 @@ int main(int count, char **arguments)
     };
     gemm_setup();
     list_cases(count > 1 ? arguments[1] : NULL);
+    if (count == 1)
+        list_joined_cases();
     return count > 1 ? cmocka_run_group_tests(loops, NULL, NULL) : cmocka_run_group_tests(tests, NULL, NULL);
 }

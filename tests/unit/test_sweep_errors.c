@@ -348,6 +348,24 @@ static void test_unused_settings_are_errors(void **state)
          "f.yaml:5: network.hidden: is not used by `deep-sets`"},
         {BASE "pooling: max\nnetwork: {heads: 8}\n", NULL,
          "f.yaml:5: network.heads: is not used by `max`; expected it only with pooling `attention`"},
+        {BASE "pooling: max+mean\nnetwork: {heads: 8}\n", NULL,
+         "f.yaml:5: network.heads: is not used by `max+mean`; expected it only with pooling `attention`"},
+        {BASE "pooling: max+mean+max\n", NULL,
+         "f.yaml:4: pooling: `max+mean+max` has a word twice; expected `mean`, `sum`, `max`, `moments` or "
+         "`attention`, or several of these joined by +"},
+        {BASE "pooling: max+maen\n", NULL, "f.yaml:4: pooling: unknown value `maen`; expected `mean`"},
+        {BASE "pooling: max+\n", NULL, "f.yaml:4: pooling: an empty value is not a name; expected"},
+        {BASE "pooling: max+attention\n", NULL,
+         "f.yaml:4: pooling: `attention` cannot be joined with another pooling; expected it alone, or "
+         "`mean`, "
+         "`sum`, `max` or `moments` joined by +"},
+        {BASE "model: linear\nnetwork: {refinements: 2}\n", NULL,
+         "f.yaml:5: network.refinements: is not used by `linear`; expected it only with model `deep-sets`"},
+        {BASE "task: linear-inverse\nnetwork: {refinements: 2}\n", NULL,
+         "f.yaml:5: network.refinements: is not used by `linear-inverse`; expected it only with task "
+         "`mlp-inverse`"},
+        {BASE "network: {refinements: 8}\n", NULL,
+         "f.yaml:4: network.refinements: `8` is too large; expected an integer from 0 to 7"},
         {BASE "task: linear-inverse\ngenerator: {activation: tanh}\n", NULL,
          "f.yaml:5: generator.activation: is not used by `linear-inverse`"},
         {BASE "task: linear-inverse\nevaluation:\n  direct_fit: 2\n", NULL,

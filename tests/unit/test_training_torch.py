@@ -26,12 +26,13 @@ training: {{steps: {STEPS}, batch: 32, shards: 4}}
 evaluation: {{generators: 64}}
 """
 SETS = "network: {encoder: [24, 40], decoder: [32, 24], heads: 4, queries: 2}\nembed_dim: 16\n"
-POOLINGS = f"axes: {{pooling: {flow(choices('pooling'))}}}\n"
+JOINED = ["mean+max", "moments+sum"]
+POOLINGS = f"axes: {{pooling: {flow([*choices('pooling'), *JOINED])}}}\n"
 MODELS = choices("model")
 SWEEPS = {
     "poolings": "unknowns: 15\nequation_ratio: 1.33\n" + POOLINGS + SETS,
     "ranges": "unknowns: 15\nequation_ratio: 1.33\nequation_range: [3, 30]\n" + POOLINGS + SETS,
-    "refinements": "equation_ratio: 1.33\naxes:\n  refinements: [1, 2]\n  pooling: [mean, max, attention]\n  generator:\n"
+    "refinements": "equation_ratio: 1.33\naxes:\n  refinements: [1, 2]\n  pooling: [mean, max+mean, attention]\n  generator:\n"
     "    - {inputs: 2, hidden: [5]}\n    - {inputs: 2, hidden: [4, 3], activation: tanh, outputs: 2}\n" + SETS,
     "flat": f"""
 unknowns: 8

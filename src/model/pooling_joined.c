@@ -1,0 +1,142 @@
+/* Maximum joined with mean, sum or both. The maximum passes gradients to the argmax pairs alone, as in
+ * pooling_max.c; mean and sum are linear, so their part of the encoder's last layer comes after pooling, as
+ * in pooling_mean.c. */
+#include "kernel/bias_relu.h"
+#include "kernel/operand.h"
+#include "kernel/sum_pooling.h"
+#include "model/deep_sets.h"
+#include "model/pooling.h"
+#include "model/set_layers.h"
+
+#include <string.h>
+
+static float mean_scale(const struct model *model)
+{
+    return 1.0f / (float)model->spec.pairs;
+}
+
+static void set_parameters(struct model *model)
+{
+    pooling_max.set_parameters(model);
+}
+
+static void encode(struct model *model, int set, int sets)
+{
+    const struct model_spec *d = &model->spec;
+    const struct deep_sets_workspace *plan = plan_of(model);
+    int stride = last_hidden_stride(model);
+    pooling_max.encode(model, set, sets);
+    sum_pooling_forward(plan->set_input[0] + (size_t)set * (size_t)stride, deep_sets_signs(model, set),
+                        deep_sets_activation(model, d->encoder.count - 1, set), plan->zeros,
+                        mean_scale(model), sets, d->pairs, stride, d->precision);
+}
+
+// The sum is the mean times the number of pairs, the bias included.
+static float linear_scale(const struct model *model, int pooling)
+{
+    return pooling == POOLING_SUM ? (float)model->spec.pairs : 1;
+}
+
+static void embed(struct model *model, int sets)
+{
+    const struct deep_sets_workspace *plan = plan_of(model);
+    int list[JOINED_MAX], count = joined_list((int)model->spec.pooling, list);
+    int width = model->spec.embed_dim, stride = lanes_stride(width);
+    const float *bias = model->parameters + bias_offset(model, encoder_last_layer(model));
+    float *result = plan->set_input[1];
+    set_layers_forward(model, 0, sets, plan->mean);
+    for (int set = 0; set < sets; set++)
+        for (int i = 0; i < count; i++, result += width) {
+            const float *maxima = plan->maxima + set * stride, *mean = plan->mean + set * width;
+            float scale = linear_scale(model, list[i]);
+            for (int j = 0; j < width; j++)
+                result[j] = list[i] == POOLING_MAX ? maxima[j] + bias[j] : scale * mean[j];
+        }
+}
+
+// Splits the gradient at the results of a set: that at the mean, and that at the maxima, which takes the
+// place of the gradients of earlier sets.
+static void split_gradient(struct model *model, int set, const float *dresults, float *dmean, float *dmaxima)
+{
+    int list[JOINED_MAX], count = joined_list((int)model->spec.pooling, list), width = model->spec.embed_dim;
+    const float *row = dresults + (size_t)set * (size_t)(count * width);
+    memset(dmean, 0, (size_t)width * sizeof *dmean);
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < width && list[i] != POOLING_MAX; j++)
+            dmean[j] += linear_scale(model, list[i]) * row[i * width + j];
+    for (int i = 0; i < count; i++)
+        if (list[i] == POOLING_MAX)
+            memmove(dmaxima, row + i * width, (size_t)width * sizeof *dmaxima);
+}
+
+// pooling_max.c still adds to the gradient of the encoder's last layer.
+static void not_finished(void *context, int shard, size_t begin, size_t count)
+{
+    (void)context, (void)shard, (void)begin, (void)count;
+}
+
+static void embed_backward(struct model *model, int sets, float *dembedding,
+                           const struct model_gradients *gradients)
+{
+    const struct deep_sets_workspace *plan = plan_of(model);
+    const struct model_gradients partial = {gradients->of, not_finished, gradients->context};
+    int width = model->spec.embed_dim;
+    float *db = gradients->of(gradients->context, 0) + bias_offset(model, encoder_last_layer(model));
+    for (int set = 0; set < sets; set++)
+        split_gradient(model, set, dembedding, plan->mean + set * width, dembedding + set * width);
+    set_layers_backward(model, 0, sets, plan->mean, &partial);
+    bias_gradient(db, dembedding, sets, width, width, PRECISION_FP32);
+    memset(plan->last_weight_gradient, 0, (size_t)width * (size_t)last_hidden_stride(model) * sizeof(float));
+}
+
+// Adds rows [count, stride] to rows row[i] of dz.
+static void add_rows(const struct model *model, void *dz, const void *rows, const int32_t *row, int count)
+{
+    size_t stride = (size_t)last_hidden_stride(model);
+    for (int i = 0; i < count; i++) {
+        void *to = element_at(model, dz, (size_t)row[i] * stride);
+        const void *from = element_at(model, rows, (size_t)i * stride);
+        for (size_t j = 0; j < stride; j++)
+            if (model->spec.precision == PRECISION_FP32)
+                ((float *)to)[j] += ((const float *)from)[j];
+            else
+                ((uint16_t *)to)[j] = operand_round_one(operand_widen_one(((uint16_t *)to)[j]) +
+                                                        operand_widen_one(((const uint16_t *)from)[j]));
+    }
+}
+
+static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
+                           const int32_t **argmax)
+{
+    const struct model_spec *d = &model->spec;
+    const struct deep_sets_workspace *plan = plan_of(model);
+    int stride = last_hidden_stride(model);
+    void *rows = plan->gradient[1];
+    const int32_t *row;
+    (void)argmax;
+    sum_pooling_backward(dz, plan->last_bias_gradient, plan->set_gradient[0] + (size_t)set * (size_t)stride,
+                         deep_sets_signs(model, set), mean_scale(model), sets, d->pairs, stride,
+                         d->precision);
+    int count = pooling_max.encode_backward(model, set, sets, rows, gradient, &row);
+    add_rows(model, dz, rows, row, count);
+    return sets * d->pairs;
+}
+
+static void finish(struct model *model, float *gradient)
+{
+    const struct tensor *weight = layer_weight(model, encoder_last_layer(model));
+    size_t stride = (size_t)last_hidden_stride(model), columns = (size_t)weight->columns;
+    const float *from = plan_of(model)->last_weight_gradient;
+    float *to = gradient + weight->offset;
+    for (size_t row = 0; row < (size_t)weight->rows; row++)
+        for (size_t j = 0; j < columns; j++)
+            to[row * columns + j] += from[row * stride + j];
+}
+
+const struct pooling pooling_joined = {.set_parameters = set_parameters,
+                                       .reads_activation = true,
+                                       .encode = encode,
+                                       .embed = embed,
+                                       .embed_backward = embed_backward,
+                                       .encode_backward = encode_backward,
+                                       .finish = finish};
