@@ -53,8 +53,10 @@ def _listed(settings: list[Setting]) -> str:
 
 
 def _incomplete(case: Case) -> str:
-    count = len(case.incomplete)
-    return f"{count} of {len(case.settings)} setting{'' if len(case.settings) == 1 else 's'} without all seeds cannot be best." if count and case.complete else ""
+    waiting = sum(setting.waiting for setting in case.incomplete)
+    lost, total = len(case.incomplete) - waiting, f"{len(case.settings)} setting{'' if len(case.settings) == 1 else 's'}"
+    words = [f"{waiting} of {total} {'is' if waiting == 1 else 'are'} not finished."] if waiting else []
+    return " ".join([*words, *([f"{lost} of {total} without all seeds cannot be best."] if lost and case.complete else [])])
 
 
 def difference(case: Case, a: Setting, b: Setting) -> tuple[float, float, float]:

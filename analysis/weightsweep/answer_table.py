@@ -133,7 +133,7 @@ def _setting_row(case: Case, setting: Setting, choices: list[str], with_publishe
 def _against(case: Case, setting: Setting) -> str:
     """The setting beside the best one: "best", "not separable", or "real" with the corrected p-value."""
     if not setting.complete:
-        return "cannot be best"
+        return "not finished" if setting.waiting else "cannot be best"
     if setting is case.best:
         return "best"
     p = case.p_value(case.best, setting)

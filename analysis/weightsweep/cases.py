@@ -41,6 +41,11 @@ class Setting:
         return len(self.scores) == self.seeds
 
     @property
+    def waiting(self) -> bool:
+        """True if a run of the setting has not ended."""
+        return any(run["status"].item() in ("pending", "running") for run in self.runs)
+
+    @property
     def mean_score(self) -> float:
         return float(np.mean(self.scores)) if len(self.scores) else math.nan
 

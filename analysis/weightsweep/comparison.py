@@ -76,8 +76,8 @@ def differences(a: xr.Dataset, b: xr.Dataset, by: str = "r2") -> Comparison:
     of_a, of_b = (_scores(rows, names, by) for rows in every)
     shared = {key: rows for key, (rows, _) in of_a.items() if key in of_b and rows.keys() & of_b[key][0].keys()}
     if not shared:
-        values = {name: [list(dict.fromkeys(_value(row, name) for row in rows)) for rows in every] for name in [*names, "seed"]}
-        differ = ", ".join(f"{name} ({', '.join(one)} and {', '.join(other)})" for name, (one, other) in values.items() if not {*one} & {*other})
+        present = {name: [list(dict.fromkeys(_value(row, name) for row in rows)) for rows in every] for name in [*names, "seed"]}
+        differ = ", ".join(f"{name} ({', '.join(one)} and {', '.join(other)})" for name, (one, other) in present.items() if not {*one} & {*other})
         raise AnswerError(f"{a.attrs['source']} and {b.attrs['source']} share no setting with finished runs of the same seed{f'; they differ in {differ}' if differ else ''}")
     shown = [place for place in range(len(names)) if len({key[place] for key in shared}) > 1]
     grouped: dict[Key, list[Key]] = {}
@@ -101,15 +101,16 @@ def _of_case(values: list[dict[str, object]], scores: list[tuple[Scores, Scores]
     whole = [place for place, pair in enumerate(scores) if all(seed in side for side in pair for seed in seeds)]
     y = np.array([[side[seed] for seed in seeds] for place in whole for side in scores[place]]).reshape(-1, len(seeds))
     analysis = statistics.analyse(y) if whole else None
-    change = analysis.mean[1::2] - analysis.mean[::2] if analysis else np.array([])
-    p = statistics.holm(statistics.p_value(change, analysis.difference_error, analysis.degrees)) if analysis else np.array([])
+    changes = analysis.mean[1::2] - analysis.mean[::2] if analysis else np.array([])
+    p = statistics.holm(statistics.p_value(changes, analysis.difference_error, analysis.degrees)) if analysis else np.array([])
     half = float(statistics.student_quantile(analysis.degrees) * analysis.difference_error) if analysis and analysis.degrees else math.nan
     found = []
     for place, (one, other) in enumerate(scores):
         common = [seed for seed in seeds if seed in one and seed in other]
         mean_a, mean_b = (float(np.mean([side[seed] for seed in common])) for side in (one, other))
         tested = place in whole
-        ratio = tuple(10 ** (mean_b - mean_a + shift) for shift in (0.0, -half, half)) if tested else (10 ** (mean_b - mean_a), math.nan, math.nan)
+        change, width = mean_b - mean_a, half if tested else math.nan
+        ratio = (10**change, 10 ** (change - width), 10 ** (change + width))
         found.append(Difference(values[place], float(statistics.r2_of(mean_a)), float(statistics.r2_of(mean_b)), ratio,
                                 float(p[whole.index(place)]) if tested else math.nan, len(common), len(seeds), len(whole)))  # fmt: skip
     return found

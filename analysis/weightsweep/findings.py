@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from weightsweep import effects, outputs, results, table
+from weightsweep import answer, effects, outputs, results, table
+from weightsweep.cases import Case, Setting, cases
 from weightsweep.outputs import OutputError
-from weightsweep.results import Row
 from weightsweep.values import exact
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).resolve().parents[1] / "FINDINGS.md"
 _MARK = "<!-- finding {}:{} -->"
+_SUMMARY = ("<!-- summary:begin -->", "<!-- summary:end -->")
 _BEGIN = re.compile(r"<!-- finding ([\w-]+):begin -->")
 _EXTRA = re.compile(r"r2_(?!stderr)[\w.-]+(?<!_stderr)|weight_match(_error)?(_chance)?")  # columns that exist only in some sweeps
 _TRAINING = (("optimizer", "{}"), ("learning_rate", "rate {}"), ("schedule", "{}"), ("batch", "batch {:,}"), ("eval_points", "eval_points {:,}"), ("precision", "{}"))
@@ -35,12 +36,27 @@ def fill(page: Path, archives: Path, drawings: Path | None) -> list[Path]:
     for name, runs in found.items():
         picture = f"\n![{name}]({os.path.relpath(drawn[name].path, page.parent)})\n" if name in drawn else ""
         texts[_MARK.format(name, "begin"), _MARK.format(name, "end")] = _text(name, runs) + picture
+    questions = _questions(outputs.read_document(page))
+    finished = {name: (questions[name], runs) for name, runs in found.items() if runs is not None and runs.sizes["run"]}
+    if _SUMMARY[0] in outputs.read_document(page):
+        texts[_SUMMARY] = table.markdown(*summary(finished))
     outputs.check(output for drawing in drawn.values() for output in drawing.outputs())
     if drawings:
         outputs.make_folder(drawings)
     pictures = [path for drawing in drawn.values() for path in drawing.save()]
     outputs.fill_blocks(page, texts)
     return [page, *pictures]
+
+
+def _questions(page: str) -> dict[str, str]:
+    """The heading above each block, without the names of archives in parentheses."""
+    found, question = {}, ""
+    for line in page.splitlines():
+        if line.startswith("## "):
+            question = re.sub(r"\s*\(`.*\)$", "", line.removeprefix("## "))
+        if match := _BEGIN.match(line):
+            found[match[1]] = question
+    return found
 
 
 def _finished(path: Path) -> xr.Dataset | None:
@@ -50,21 +66,70 @@ def _finished(path: Path) -> xr.Dataset | None:
 def _text(name: str, runs: xr.Dataset | None) -> str:
     if runs is None:
         return f"Not in the archives yet: {name}.\n"
-    return f"{answer(runs)}\n\n{table.markdown(*rows(runs))}" if runs.sizes["run"] else f"No run of {name} has finished.\n"
+    if not runs.sizes["run"]:
+        return f"No run of {name} has finished.\n"
+    head, cells, constant = rows(runs)
+    lines = answers(cases(runs))
+    shown = "".join(f"- {line}\n" for line in lines) if len(lines) > 1 else f"{lines[0]}\n"
+    note = f"\nIn every row: {', '.join(f'{name} {value}' for name, value in constant.items())}.\n" if constant else ""
+    return f"{trained(runs)}\n\n{shown}\n{table.markdown(head, cells)}{note}"
 
 
-def answer(runs: xr.Dataset) -> str:
-    """One line: number of runs, steps, training settings, and the settings with the highest and the lowest R²."""
-    groups = _groups(runs)
-    means = [float(np.mean([row["r2"] for row in group])) for group in groups]
-    best, worst = int(np.argmax(means)), int(np.argmin(means))
-    steps = sorted({int(row["steps_done"]) for group in groups for row in group})
+def trained(runs: xr.Dataset) -> str:
+    """One line: number of runs, steps, and the training settings that all runs share."""
+    steps = sorted({int(steps) for steps in runs["steps_done"].values})
     number = runs.sizes["run"]
-    trained = f"{number} {'run' if number == 1 else 'runs'} of {' and '.join(f'{count:,}' for count in steps)} steps ({_training(runs)})."
-    if best == worst:
-        return f"{trained} R² {100 * means[best]:.2f} %."
-    ends = [f"R² {100 * means[at]:.2f} % with {_label(runs, groups[at][0])}" for at in (best, worst)]
-    return f"{trained} Best: {ends[0]}; worst: {ends[1]}."
+    return f"{number} {'run' if number == 1 else 'runs'} of {' and '.join(f'{count:,}' for count in steps)} steps ({_training(runs)})."
+
+
+def answers(found: list[Case]) -> list[str]:
+    """The answer in words, a line per case; one line for all cases if each has one setting."""
+    if all(len(case.settings) == 1 for case in found):
+        return [f"R² {_range([case.settings[0].r2 for case in found])} %{f' over {len(found)} cases' if len(found) > 1 else ''}."]
+    return [f"{f'{case.label}. ' if case.values else ''}{answer.sentence(case)}" for case in found]
+
+
+def _range(values: list[float]) -> str:
+    low, high = (answer.percent(value)[0] for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def summary(names: dict[str, tuple[str, xr.Dataset]]) -> tuple[list[str], list[list[str]]]:
+    """Head and cells of the table at the top of the page: a row per archive. names: question and runs by the archive's name."""
+    head = ["question", "sweep", "case", "best setting", "R² %", "effect", "seeds"]
+    cells: list[list[str]] = []
+    last = ""
+    for name, (question, runs) in names.items():
+        question, last = "" if question == last else question, question
+        found = cases(runs)
+        if len(found) > 1 and all(len(case.settings) == 1 for case in found):
+            seeds = sorted({len(case.settings[0].scores) for case in found})
+            cells.append([question, f"`{name}`", f"{len(found)} cases", "-", _range([case.settings[0].r2 for case in found]), "-", _range_of_counts(seeds)])
+            continue
+        for case in found:
+            cells.append([question, f"`{name}`", case.label or "-", *_summary_row(case)])
+            question = ""
+    return head, cells
+
+
+def _range_of_counts(counts: list[int]) -> str:
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
+def _summary_row(case: Case) -> list[str]:
+    """The best setting, its R², the effect against the worst setting, and the seeds."""
+    if not case.complete:
+        return ["none has all seeds", "-", "-", str(case.settings[0].seeds)]
+    best, worst = case.best, case.complete[-1]
+    mean, low, high = answer.percent(best.r2, *case.interval(best))
+    shown = f"{mean} ({low} to {high})" if low != "-" else mean
+    if best is worst:
+        return ["-", shown, "-", str(best.seeds)]
+    ratio, low_ratio, high_ratio = answer.difference(case, best, worst)
+    interval = "" if math.isnan(low_ratio) else f" ({low_ratio:.2g} to {high_ratio:.2g})"
+    p = case.p_value(best, worst)
+    verdict = "one seed, not tested" if math.isnan(p) else "real" if p < 0.05 else "not separable"
+    return [best.label, shown, f"leaves {ratio:.2g}{interval} times the unexplained variance of {worst.label}: {verdict}", str(best.seeds)]
 
 
 def _training(runs: xr.Dataset) -> str:
@@ -76,42 +141,30 @@ def _plain(value: np.generic) -> object:
     return exact(value.item()) if isinstance(value, np.floating) else value
 
 
-def rows(runs: xr.Dataset) -> tuple[list[str], list[list[str]]]:
-    """Head and cells of the table: one row per setting, averaged over seeds."""
-    varied = _varied(runs)
+def rows(runs: xr.Dataset) -> tuple[list[str], list[list[str]], dict[str, str]]:
+    """Head and cells of the table, one row per setting in the order of the answer, and the columns that are left out since they have one value,
+    by name. R² has the 95 % interval of its mean over seeds in parentheses; other columns have means over seeds."""
+    found = cases(runs)
+    case_names, choices = list(found[0].values), list(found[0].settings[0].values)
     extra = [str(name) for name in runs.data_vars if _EXTRA.fullmatch(str(name)) and np.isfinite(runs[name].values).any()]
-    head = [*varied, "seeds", "loss", "R² %", *(f"{name} %" if name.startswith("r2_") else name for name in extra)]
+    head = [*(case_names + choices or ["unknowns", "equations"]), "R² %", "seeds", "loss", *(f"{name} %" if name.startswith("r2_") else name for name in extra)]
     cells = []
-    for group in _groups(runs):
-        each = [_mean(group, name, 100 if name.startswith("r2_") else 1) for name in extra]
-        settings = [results.setting(group[0], name) or "-" for name in varied]
-        cells.append([*settings, str(len(group)), f"{np.mean([row['loss_ema'] for row in group]):.4f}", _mean(group, "r2", 100), *each])
-    return head, cells
+    for case in found:
+        for setting in case.settings:
+            settings = [results.setting(setting.runs[0], name) or "-" for name in head[: head.index("R² %")]]
+            others = [_mean(setting, name, 100 if name.startswith("r2_") else 1) for name in extra]
+            mean, low, high = answer.percent(setting.r2, *case.interval(setting))
+            shown = f"{mean} ({low} to {high})" if low != "-" else mean
+            cells.append([*settings, shown, str(len(setting.scores)), f"{np.mean([run['loss_ema'] for run in setting.runs]):.4f}", *others])
+    constant = {name: cells[0][column] for column, name in enumerate(head) if column > head.index("R² %") and len({row[column] for row in cells}) == 1 and (len(cells) > 1 or name == "seeds")}
+    kept = [column for column, name in enumerate(head) if name not in constant]
+    return [head[column] for column in kept], [[row[column] for column in kept] for row in cells], constant
 
 
-def _varied(runs: xr.Dataset) -> list[str]:
-    return [name for name in results.varied(runs) if name != "seed"] or ["unknowns", "equations"]
-
-
-def _groups(runs: xr.Dataset) -> list[list[Row]]:
-    """Groups of runs that differ only in their seed."""
-    return list(results.groups(results.rows(runs), _varied(runs)).values())
-
-
-def _label(runs: xr.Dataset, row: Row) -> str:
-    return ", ".join(f"{name} {results.setting(row, name)}" for name in _varied(runs) if results.setting(row, name))
-
-
-def _mean(group: list[Row], name: str, scale: float) -> str:
-    """Mean over the group, with the minimum and maximum over seeds, or with the standard error of a single run."""
-    values = scale * np.array([float(row[name]) for row in group])
-    if not np.isfinite(values).any():
-        return "-"
-    if len(values) > 1:
-        low, high = f"{values.min():.2f}", f"{values.max():.2f}"
-        return f"{values.mean():.2f}" + ("" if low == high else f" ({low} to {high})")
-    error = scale * float(group[0].get(f"{name}_stderr", math.nan))
-    return f"{values[0]:.2f}" + ("" if math.isnan(error) else f" ± {error:.2f}")
+def _mean(setting: Setting, name: str, scale: float) -> str:
+    """Mean of a column over the seeds."""
+    values = scale * np.array([float(run[name]) for run in setting.runs])
+    return f"{values.mean():.2f}" if np.isfinite(values).any() else "-"
 
 
 def _drawing(runs: xr.Dataset, folder: Path) -> "Drawing":

@@ -23,12 +23,12 @@ class Analysis:
     degrees: int  # degrees of freedom of difference_error; 0 with one seed or one setting
 
 
-def score(r2: np.ndarray) -> np.ndarray:
+def score(r2: np.ndarray | float) -> np.ndarray:
     """log10(1 - R^2), with 1 - R^2 at least 2^-52."""
     return np.log10(np.maximum(1 - np.asarray(r2, dtype=float), UNEXPLAINED_MIN))
 
 
-def r2_of(mean_score: np.ndarray) -> np.ndarray:
+def r2_of(mean_score: np.ndarray | float) -> np.ndarray:
     """The R^2 whose score is `mean_score`."""
     return 1 - 10.0 ** np.asarray(mean_score, dtype=float)
 

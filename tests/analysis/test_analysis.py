@@ -235,7 +235,7 @@ def test_table_unfinished(unfinished: Path) -> None:
     assert rows[2][head.index("steps")] == "15,000 of 30,000" and rows[2][head.index("seconds")] != "-"
     assert rows[3][head.index("R² %")] == "-"
     lines = render([open_runs(unfinished)]).splitlines()
-    assert lines[:2] == ["equations 20", "Best: none, since no setting has all its seeds."] and "equations 30" in lines
+    assert lines[:2] == ["equations 20", "Best: none, since no setting has all its seeds. 1 of 2 settings is not finished."] and "equations 30" in lines
     assert lines[-1] == "8 runs, of which 1 running, 1 pending, 1 diverged, 1 failed: --runs lists them."
 
 

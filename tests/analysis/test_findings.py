@@ -40,15 +40,36 @@ def test_values_are_those_of_the_archives(tmp_path):
     with h5py.File(original.ARCHIVES / "best.h5") as file:
         best = sorted(100 * value for value in file["r2"][:] if np.isfinite(value))
     text = page.read_text()
-    assert f"Best: R² {best[-1]:.2f} %" in text and f"worst: R² {best[0]:.2f} %" in text
+    assert f"R² {best[0]:.2f} to {best[-1]:.2f} % over 2 cases." in text
     picture = re.search(r"!\[best\]\((.*)\)", text).group(1)
     assert (tmp_path / picture).stat().st_size > 10_000
 
 
 def test_seeds_of_a_setting_are_one_row():
-    head, cells = findings.rows(open_runs(original.ARCHIVES / "seed-table.h5"))
+    runs = open_runs(original.ARCHIVES / "seed-table.h5")
+    head, cells, _ = findings.rows(runs)
     counts = {(row[head.index("unknowns")], row[head.index("equations")]): row[head.index("seeds")] for row in cells}
     assert counts == {(u, e): s for u, s, sizes in (("15", "3", (20, 30, 45)), ("50", "2", (67, 100, 150))) for e in map(str, sizes)}
+    r2 = runs["r2"].values[(runs["unknowns"].values == 15) & (runs["equations"].values == 20)]
+    shown = next(row for row in cells if row[:2] == ["15", "20"])[head.index("R² %")]
+    score = np.log10(1 - r2)
+    low, high = (100 * (1 - 10 ** (score.mean() + sign * 4.302653 * score.std(ddof=1) / 3**0.5)) for sign in (1, -1))
+    assert shown == f"{100 * (1 - 10 ** score.mean()):.2f} ({low:.2f} to {high:.2f})", "mean and 95 % interval of three seeds"
+
+
+def test_constant_columns_are_left_out():
+    head, cells, constant = findings.rows(open_runs(original.ARCHIVES / "embedding-x-pooling.h5"))
+    assert constant["seeds"] == "1" and "seeds" not in head and not set(constant) & set(head)
+    assert all(len({row[column] for row in cells}) > 1 for column in range(len(head)))
+
+
+def test_summary_has_every_archive_and_marks_one_seed():
+    page = findings.PAGE.read_text()
+    lines = page[page.index("<!-- summary:begin -->") : page.index("<!-- summary:end -->")].splitlines()[3:]
+    assert {re.search(r"`([\w-]+)`", line)[1] for line in lines} == set(re.findall(r"<!-- finding ([\w-]+):begin -->", page))
+    assert all("not tested" in line for line in lines if line.endswith("| 1 |") and "leaves" in line)
+    assert any(line.endswith("real | 3 |") for line in lines) and any(line.endswith("not separable | 3 |") for line in lines)
+    assert "±" not in page, "an interval is always the 95 % interval of a mean over seeds"
 
 
 def test_missing_archives_are_named_and_other_pages_refused(tmp_path):
@@ -89,14 +110,14 @@ def test_weights_figure_skips_runs_that_have_no_match():
 
 def test_dependent_settings_are_shown_and_unused_ones_are_not():
     """The archive's attention has 4 heads and 1 query, or 8 and 8; the other poolings have neither."""
-    head, cells = findings.rows(open_runs(original.ARCHIVES / "pooling.h5"))
+    head, cells, _ = findings.rows(open_runs(original.ARCHIVES / "pooling.h5"))
     told = {(row[head.index("pooling")], row[head.index("heads")], row[head.index("queries")]) for row in cells}
     assert told == {("attention", "4", "1"), ("attention", "8", "8"), *((name, "-", "-") for name in ("mean", "sum", "max", "moments"))}
     with figures.drawn([open_runs(original.ARCHIVES / "pooling.h5")], "pooling") as figure:
         places = [text.get_text() for text in figure.axes[0].get_xticklabels()]
         assert "attention\nheads 8\nqueries 8" in places and "max" in places
         assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["15 unknowns", "50 unknowns"]
-    head, cells = findings.rows(open_runs(original.ARCHIVES / "nonlinearity.h5"))
+    head, cells, _ = findings.rows(open_runs(original.ARCHIVES / "nonlinearity.h5"))
     assert [row[head.index("generator_outputs")] for row in cells if row[head.index("generator_hidden")] == "3"] == ["4"]
 
 
