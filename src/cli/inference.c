@@ -162,8 +162,8 @@ static enum status finish_refined(struct group *group, int set)
     struct prediction *prediction = &group->prediction[set];
     float *weights = group->refined + set * unknowns_of(group);
     TRY(fit_errors_compute(&group->task, pairs_of(group, set), group->sigma[set], weights,
-                           &prediction->errors, &prediction->has_errors));
-    prediction->has_errors &= !isnan(prediction->sigma);
+                           &prediction->errors, &prediction->has_curvature));
+    prediction->has_errors = prediction->has_curvature && !isnan(prediction->sigma);
     prediction->before = prediction->fit; // set_fit allocates a new result
     prediction->fit = (struct weights_fit){0};
     TRY(set_fit(group, prediction->pairs, group->weights + set * unknowns_of(group), &prediction->before));

@@ -108,6 +108,10 @@ static void print_noise(const struct predictions *predictions, const struct pred
 static void print_directions(const struct predictions *predictions, const struct prediction *prediction,
                              FILE *out)
 {
+    if (!prediction->has_curvature) {
+        fputs("\nthe outputs at these weights are too large for standard errors\n", out);
+        return;
+    }
     int values = prediction->pairs->count * prediction->pairs->outputs,
         unknowns = prediction_unknowns_of(predictions), directions = prediction->errors.prior_directions;
     fprintf(out, "\n%d of %d directions of the weights %s determined more by the prior than by the pairs",
@@ -152,13 +156,13 @@ static void print_several(const struct predictions *predictions, FILE *out)
 {
     struct column_table table = {.rows = predictions->count};
     char **set = column_add(&table, "set", COLUMN_TEXT, "1", "set")->texts;
-    int64_t *pairs = column_add(&table, "pairs", COLUMN_INT, "1", "pairs")->ints, *directions = NULL;
+    int64_t *pairs = column_add(&table, "pairs", COLUMN_INT, "1", "pairs")->ints;
     double *r2 = add_real(&table, "r2"), *rms = add_real(&table, "rms_residual"), *before = NULL,
-           *sigma = NULL;
+           *sigma = NULL, *directions = NULL;
     if (predictions->refine > 0) {
         before = add_real(&table, "r2_before");
         sigma = add_real(&table, "sigma");
-        directions = column_add(&table, "prior_directions", COLUMN_INT, "1", "directions")->ints;
+        directions = add_real(&table, "prior_directions");
     }
     for (int64_t row = 0; row < table.rows; row++) {
         const struct prediction *prediction = &predictions->prediction[row];
@@ -170,7 +174,7 @@ static void print_several(const struct predictions *predictions, FILE *out)
             continue;
         before[row] = prediction->before.r2;
         sigma[row] = prediction->sigma;
-        directions[row] = prediction->errors.prior_directions;
+        directions[row] = prediction_directions(prediction);
     }
     fprintf(out, "%d weights of each of %d set%s, inferred by run %s from %s\n\n",
             prediction_unknowns_of(predictions), predictions->count, plural(predictions->count),

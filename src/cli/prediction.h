@@ -7,6 +7,8 @@
 #include "spec/run_spec.h"
 #include "task/fit_errors.h"
 
+#include <math.h>
+
 /* Weights, and how well they fit the pairs of a set. */
 struct weights_fit {
     float *weights;        // [unknowns], layer by layer, each [fan_in, fan_out]
@@ -21,7 +23,8 @@ struct prediction {
     struct weights_fit fit;    // the result
     struct weights_fit before; // refined: the model's prediction
     double sigma;              // refined: standard deviation of the noise; NaN: not determined
-    bool has_errors;           // refined: errors are known
+    bool has_curvature;        // refined: `errors` is known, since the outputs are not too large
+    bool has_errors;           // and so is sigma
     struct fit_errors errors;
 };
 
@@ -62,6 +65,12 @@ static inline int prediction_fan_out(const struct generator_shape *shape, int la
 static inline double prediction_residual(const struct prediction *prediction, int k)
 {
     return (double)prediction->pairs->y[k] - (double)prediction->fit.y[k];
+}
+
+/* Directions that the prior determines; NaN: not known. */
+static inline double prediction_directions(const struct prediction *prediction)
+{
+    return prediction->has_curvature ? prediction->errors.prior_directions : NAN;
 }
 
 static inline int prediction_unknowns_of(const struct predictions *predictions)

@@ -71,7 +71,7 @@ static void add_set(struct rows *rows, const struct predictions *predictions,
         add_row(rows, "r2_before", 0, 0, 0, prediction->before.r2);
         add_row(rows, "rms_residual_before", 0, 0, 0, prediction->before.rms);
         add_row(rows, "sigma", 0, 0, 0, prediction->sigma);
-        add_row(rows, "prior_directions", 0, 0, 0, prediction->errors.prior_directions);
+        add_row(rows, "prior_directions", 0, 0, 0, prediction_directions(prediction));
     }
     for (int row = 0; row < pairs->count; row++)
         for (int k = 0; k < pairs->outputs; k++) {
@@ -136,8 +136,8 @@ static void add_json_refinement(struct text *text, const struct predictions *pre
     else
         text_add(text, "null");
     add_json_real(text, "sigma", prediction->sigma);
-    text_format(
-        text, ", \"prior_directions\": %d, \"before\": {\"weights\": ", prediction->errors.prior_directions);
+    add_json_real(text, "prior_directions", prediction_directions(prediction));
+    text_add(text, ", \"before\": {\"weights\": ");
     add_json_layers(text, shape, prediction->before.weights, NULL);
     add_json_real(text, "r2", prediction->before.r2);
     add_json_real(text, "rms_residual", prediction->before.rms);

@@ -366,6 +366,9 @@ def test_x_of_large_magnitude(good: Sweep, tmp_path: Path, x: str) -> None:
     assert max(len(line.replace(str(tmp_path), "")) for line in result.out.splitlines()) < 120
     assert json.loads(predict(good.results, path, "--format", "json").out)["r2"] is None
     assert "nan" not in predict(good.results, path, "--format", "csv").out
+    refined = predict(good.results, path, "--refine", "2")
+    assert refined.code == 0 and "nan" not in refined.out
+    assert json.loads(predict(good.results, path, "--refine", "2", "--format", "json").out)["standard_errors"] is None
 
 
 @pytest.mark.parametrize("form", ["unknowns=6,equation_ratio=2", "equations=12", "unknowns=6,equation_ratio=2.0,encoder=[16, 24]"])
