@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 static const double timeout = 60;       // maximum seconds between two heartbeats
+static const double max_processor = 5;  // maximum seconds of processor time between two heartbeats
 static const double poll_seconds = 0.1; // timeout of one poll
 
 extern char **environ;
@@ -92,9 +93,9 @@ static void gap_end(struct gap *gap, pid_t child)
     *gap = (struct gap){clock_seconds() - gap->seconds, processor_seconds(child) - gap->processor};
 }
 
-// Receives the child's message until the child closes the pipe. Returns false after `timeout` without a
-// heartbeat. The function counts polls instead of reading the clock, because parent and child may both have
-// been stopped (Ctrl-Z, a suspended job).
+// Receives the child's message until the child closes the pipe. Returns false after `timeout` or
+// `max_processor` without a heartbeat. The function counts polls instead of reading the clock, because parent
+// and child may both have been stopped (Ctrl-Z, a suspended job).
 static bool receive_message(int fd, pid_t child, struct text *message, struct gap *gap)
 {
     gap_begin(gap, child);
@@ -106,6 +107,8 @@ static bool receive_message(int fd, pid_t child, struct text *message, struct ga
             continue;
         if (ready == 0) {
             left -= poll_seconds;
+            if (processor_seconds(child) - gap->processor > max_processor)
+                break;
             continue;
         }
         ssize_t length = ready > 0 ? read(fd, bytes, sizeof bytes) : -1;
@@ -135,7 +138,7 @@ static enum status fail_timeout(const char *path)
 // metadata. A child that used none waits for the file system.
 static enum status classify_timeout(const char *path, const struct gap *gap)
 {
-    if (gap->processor > 0.1 * gap->seconds)
+    if (gap->processor > max_processor || gap->processor > 0.1 * gap->seconds)
         FAIL(STATUS_RESULTS, "%s: HDF5 computes without end while reading it: %s", path, advice);
     return fail_timeout(path);
 }

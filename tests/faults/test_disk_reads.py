@@ -5,6 +5,7 @@ CAMPAIGN=500 fails 500 random reads instead of a few."""
 
 import os
 import random
+import resource
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,8 +137,11 @@ def test_the_python_package(sweep: Sweep) -> None:
 
 
 def test_endless_loop_is_reported_as_damage(sweep: Sweep) -> None:
-    result = weightsweep("status", sweep.half, env=bad_disk(sweep.half, error="SPIN", calls="read", nth=20, haste=60))
+    """After 5 s of processor time, not after the minute that a file system without an answer gets."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    result = weightsweep("status", sweep.half, env=bad_disk(sweep.half, error="SPIN", calls="read", nth=20))
     assert result.code == 3 and result.says(sweep.half.name, "damaged", "without end"), result
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 20
 
 
 # Bytes that are read late: opening the file succeeds, the later read fails.
