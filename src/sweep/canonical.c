@@ -40,7 +40,7 @@ static void fill_known(void)
 
 static bool is_default(enum setting_id id, const struct value *value)
 {
-    return settings[id].default_text && value_compare(id, value, &known.defaults[id]) == 0;
+    return settings[id].default_text && value_compare(value, &known.defaults[id]) == 0;
 }
 
 void canonical_run(const struct run_spec *run, struct text *text)

@@ -67,7 +67,7 @@ static bool differs_from_default(const struct grid *grid, enum setting_id id)
     for (int i = 0; i < grid->axes; i++)
         if (grid->axis[i].ids[0] == id)
             return true;
-    return grid->is_set[id] && value_compare(id, &grid->fixed[id], &default_value) != 0;
+    return grid->is_set[id] && value_compare(&grid->fixed[id], &default_value) != 0;
 }
 
 static void refuse_unused(const struct expansion *expansion, enum setting_id id, enum setting_id user,
@@ -115,7 +115,7 @@ static void refuse_equal(const struct expansion *expansion, const struct run_spe
     grid_choose(expansion->grid, expansion->index[first - expansion->run], a);
     grid_choose(expansion->grid, expansion->index[second - expansion->run], b);
     for (int id = SETTINGS - 1; id >= 0; id--) {
-        if (a[id] == b[id] || value_compare(id, a[id], b[id]) == 0)
+        if (a[id] == b[id] || value_compare(a[id], b[id]) == 0)
             continue;
         char name[64];
         struct text one = {0}, other = {0};

@@ -120,7 +120,7 @@ static bool matches(const struct exclusion *exclusion, const struct value *const
 {
     for (int i = 0; i < exclusion->count; i++) {
         enum setting_id id = exclusion->ids[i];
-        if (!chosen[id] || value_compare(id, chosen[id], &exclusion->values[i]) != 0)
+        if (!chosen[id] || value_compare(chosen[id], &exclusion->values[i]) != 0)
             return false;
     }
     return true;
@@ -151,11 +151,11 @@ static bool has_task_of(const struct grid *grid, unsigned tasks)
     for (int i = 0; i < grid->axes; i++)
         if (grid->axis[i].ids[0] == SETTING_TASK) {
             for (int64_t j = 0; j < grid->axis[i].count; j++)
-                if (1u << grid->axis[i].values[j].integer & tasks)
+                if (1u << (int)grid->axis[i].values[j].element[0] & tasks)
                     return true;
             return false;
         }
-    return (1u << grid->fixed[SETTING_TASK].integer & tasks) != 0;
+    return (1u << (int)grid->fixed[SETTING_TASK].element[0] & tasks) != 0;
 }
 
 void grid_check_required(const struct grid *grid, struct diagnostics *diagnostics)

@@ -82,7 +82,7 @@ static int compare_rows(const void *a, const void *b, void *context)
     const struct axis *axis = context;
     const struct value *x = *(const struct value *const *)a, *y = *(const struct value *const *)b;
     for (int i = 0; i < axis->width; i++) {
-        int order = value_compare(axis->ids[i], &x[i], &y[i]);
+        int order = value_compare(&x[i], &y[i]);
         if (order != 0)
             return order;
     }
@@ -92,7 +92,7 @@ static int compare_rows(const void *a, const void *b, void *context)
 static bool equal_rows(const struct axis *axis, const struct value *x, const struct value *y)
 {
     for (int i = 0; i < axis->width; i++)
-        if (value_compare(axis->ids[i], &x[i], &y[i]) != 0)
+        if (value_compare(&x[i], &y[i]) != 0)
             return false;
     return true;
 }

@@ -29,10 +29,10 @@ static void fill(struct column *column, int64_t row, enum setting_id id, const s
     value_load(id, run, &value);
     switch (column->type) {
     case COLUMN_INT:
-        column->ints[row] = value.integer;
+        column->ints[row] = (int64_t)value.element[0];
         break;
     case COLUMN_REAL:
-        column->reals[row] = value.real;
+        column->reals[row] = value.element[0];
         break;
     default:
         value_print(id, &value, &text);

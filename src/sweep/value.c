@@ -11,17 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void print_number(struct text *text, double value)
+static void print_limits(const struct setting *setting, const char *from, const char *to, struct text *text)
 {
-    text_format(text, "%.16g", value);
-}
-
-static void print_range(const struct setting *setting, struct text *text)
-{
-    text_add(text, "from ");
-    print_number(text, setting->min);
-    text_add(text, " to ");
-    print_number(text, setting->max);
+    text_format(text, "%s %.16g %s %.16g", from, setting->min, to, setting->max);
 }
 
 void value_expected(enum setting_id id, struct text *text)
@@ -30,13 +22,10 @@ void value_expected(enum setting_id id, struct text *text)
     switch (setting->type) {
     case SETTING_INTEGER:
         text_add(text, setting->power_of_two ? "a power of two " : "an integer ");
-        print_range(setting, text);
+        print_limits(setting, "from", "to", text);
         break;
     case SETTING_REAL:
-        text_add(text, "a number above ");
-        print_number(text, setting->min);
-        text_add(text, " and at most ");
-        print_number(text, setting->max);
+        print_limits(setting, "a number above", "and at most", text);
         break;
     case SETTING_CHOICE:
         settings_print_choices(id, ~0u, text);
@@ -50,17 +39,14 @@ void value_expected(enum setting_id id, struct text *text)
             text_add(text, "[min, max], two integers ");
         else
             text_format(text, "a list of %d to %d integers ", !setting->may_be_empty, setting->max_widths);
-        print_range(setting, text);
+        print_limits(setting, "from", "to", text);
         break;
     case SETTING_REALS:
-        text_format(text, "a list of up to %d numbers above ", setting->max_widths);
-        print_number(text, setting->min);
-        text_add(text, " and at most ");
-        print_number(text, setting->max);
+        text_format(text, "a list of up to %d numbers ", setting->max_widths);
+        print_limits(setting, "above", "and at most", text);
         break;
     case SETTING_AMOUNT:
-        text_add(text, "a number, or [min, max], ");
-        print_range(setting, text);
+        print_limits(setting, "a number, or [min, max], from", "to", text);
         break;
     case SETTING_CHOICES:
         text_add(text, "a list of ");
@@ -81,23 +67,20 @@ static bool refuse(enum setting_id id, const struct node *node, struct diagnosti
     return false;
 }
 
-static bool is_power_of_two(int64_t integer)
-{
-    return integer > 0 && (integer & (integer - 1)) == 0;
-}
-
 static bool parse_integer(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
-                          int64_t *integer)
+                          double *element)
 {
     const struct setting *setting = &settings[id];
-    if (node->type != NODE_SCALAR || node->quoted || !number_integer(node->scalar, integer))
+    int64_t integer;
+    if (node->type != NODE_SCALAR || node->quoted || !number_integer(node->scalar, &integer))
         return refuse(id, node, diagnostics, "is not an integer");
-    if (*integer > (int64_t)setting->max)
+    if (integer > (int64_t)setting->max)
         return refuse(id, node, diagnostics, "is too large");
-    if (*integer < (int64_t)setting->min)
+    if (integer < (int64_t)setting->min)
         return refuse(id, node, diagnostics, "is too small");
-    if (setting->power_of_two && !is_power_of_two(*integer))
+    if (setting->power_of_two && (integer <= 0 || (integer & (integer - 1)) != 0))
         return refuse(id, node, diagnostics, "is not a power of two");
+    *element = (double)integer;
     return true;
 }
 
@@ -127,7 +110,7 @@ static bool parse_real(enum setting_id id, const struct node *node, struct diagn
 }
 
 static bool parse_choice(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
-                         int64_t *integer)
+                         double *element)
 {
     const char *const *choices = settings[id].choices;
     if (node->type != NODE_SCALAR || node->scalar[0] == '\0')
@@ -135,7 +118,7 @@ static bool parse_choice(enum setting_id id, const struct node *node, struct dia
     struct nearest nearest = {.word = node->scalar};
     for (int i = 0; choices[i]; i++) {
         if (strcmp(choices[i], node->scalar) == 0) {
-            *integer = i;
+            *element = i;
             return true;
         }
         nearest_try(&nearest, choices[i]);
@@ -149,33 +132,6 @@ static bool parse_choice(enum setting_id id, const struct node *node, struct dia
                     node->scalar, expected.chars);
     text_free(&expected);
     return false;
-}
-
-// Each word is parsed as a scalar of its own.
-static bool parse_joined(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
-                         int64_t *integer)
-{
-    if (node->type != NODE_SCALAR)
-        return refuse(id, node, diagnostics, "is not a name");
-    char *words = memory_text(node->scalar), *next = words;
-    struct node word = *node;
-    unsigned seen = 0;
-    int code = 0;
-    bool valid = true;
-    for (int count = 0; next && valid; count++) {
-        int64_t choice;
-        word.scalar = strsep(&next, "+");
-        valid = parse_choice(id, &word, diagnostics, &choice);
-        if (valid && seen & 1u << choice)
-            valid = refuse(id, node, diagnostics, "has a word twice");
-        if (!valid)
-            break;
-        seen |= 1u << choice;
-        code = joined_add(code, count, (int)choice);
-    }
-    *integer = code;
-    free(words);
-    return valid;
 }
 
 // True if the node is a list whose length is valid for the setting.
@@ -193,92 +149,84 @@ static bool check_list(enum setting_id id, const struct node *node, struct diagn
     return true;
 }
 
-static bool parse_widths(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
-                         struct widths *widths)
+// Parses a scalar, or one item of a list.
+static bool parse_element(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
+                          double *element)
 {
-    *widths = (struct widths){0};
-    bool valid = check_list(id, node, diagnostics);
-    if (!valid)
-        return false;
-    for (int i = 0; i < node->count; i++) {
-        int64_t width = 0;
-        valid = parse_integer(id, &node->items[i], diagnostics, &width) && valid;
-        widths->width[i] = (int)width;
+    switch (settings[id].type) {
+    case SETTING_INTEGER:
+    case SETTING_WIDTHS:
+        return parse_integer(id, node, diagnostics, element);
+    case SETTING_REAL:
+    case SETTING_REALS:
+    case SETTING_AMOUNT:
+        return parse_real(id, node, diagnostics, element);
+    default:
+        return parse_choice(id, node, diagnostics, element);
     }
-    widths->count = node->count;
-    if (settings[id].range && valid && widths->width[0] > widths->width[1])
-        return refuse(id, node, diagnostics, "starts above its end");
-    return valid;
 }
 
-static bool parse_reals(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
-                        struct reals *reals)
+// Parses each word between two + as a scalar of its own.
+static bool parse_joined(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
+                         struct value *value)
 {
-    *reals = (struct reals){0};
-    bool valid = check_list(id, node, diagnostics);
-    if (!valid)
-        return false;
-    for (int i = 0; i < node->count; i++)
-        valid = parse_real(id, &node->items[i], diagnostics, &reals->real[i]) && valid;
-    reals->count = node->count;
-    return valid;
-}
-
-static bool parse_amount(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
-                         struct reals *reals)
-{
-    *reals = (struct reals){.count = 1};
-    if (node->type != NODE_LIST)
-        return parse_real(id, node, diagnostics, &reals->real[0]);
-    if (node->count != 1 && node->count != 2)
-        return refuse(id, node, diagnostics, "is not [min, max]");
-    if (!parse_reals(id, node, diagnostics, reals))
-        return false;
-    if (reals->count == 2 && reals->real[0] > reals->real[1])
-        return refuse(id, node, diagnostics, "starts above its end");
-    return true;
-}
-
-static bool parse_choices(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
-                          int64_t *bits)
-{
-    *bits = 0;
-    bool valid = check_list(id, node, diagnostics);
-    if (!valid)
-        return false;
-    for (int i = 0; i < node->count; i++) {
-        int64_t choice;
-        if (parse_choice(id, &node->items[i], diagnostics, &choice))
-            *bits |= (int64_t)1 << choice;
-        else
-            valid = false;
+    if (node->type != NODE_SCALAR)
+        return refuse(id, node, diagnostics, "is not a name");
+    char *words = memory_text(node->scalar), *next = words;
+    struct node word = *node;
+    bool valid = true;
+    for (value->count = 0; next && valid; value->count++) {
+        double *element = &value->element[value->count];
+        word.scalar = strsep(&next, "+");
+        valid = parse_choice(id, &word, diagnostics, element);
+        for (int i = 0; i < value->count && valid; i++)
+            if (value->element[i] == *element)
+                valid = refuse(id, node, diagnostics, "has a word twice");
     }
+    free(words);
     return valid;
+}
+
+// Inserts a choice into the list in ascending order, unless the list has it.
+static void add_choice(struct value *value, double choice)
+{
+    int at = value->count;
+    while (at > 0 && value->element[at - 1] > choice)
+        at--;
+    if (at > 0 && value->element[at - 1] == choice)
+        return;
+    memmove(&value->element[at + 1], &value->element[at], (size_t)(value->count - at) * sizeof choice);
+    value->element[at] = choice;
+    value->count++;
 }
 
 bool value_parse(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                  struct value *value)
 {
-    *value = (struct value){.location = node->location};
-    switch (settings[id].type) {
-    case SETTING_INTEGER:
-        return parse_integer(id, node, diagnostics, &value->integer);
-    case SETTING_REAL:
-        return parse_real(id, node, diagnostics, &value->real);
-    case SETTING_CHOICE:
-        return parse_choice(id, node, diagnostics, &value->integer);
-    case SETTING_JOINED:
-        return parse_joined(id, node, diagnostics, &value->integer);
-    case SETTING_WIDTHS:
-        return parse_widths(id, node, diagnostics, &value->widths);
-    case SETTING_REALS:
-        return parse_reals(id, node, diagnostics, &value->reals);
-    case SETTING_AMOUNT:
-        return parse_amount(id, node, diagnostics, &value->reals);
-    case SETTING_CHOICES:
-        return parse_choices(id, node, diagnostics, &value->integer);
+    const struct setting *setting = &settings[id];
+    *value = (struct value){.location = node->location, .count = 1};
+    bool amount = setting->type == SETTING_AMOUNT && node->type == NODE_LIST;
+    if (setting->type == SETTING_JOINED)
+        return parse_joined(id, node, diagnostics, value);
+    if (!settings_is_list(id) && !amount)
+        return parse_element(id, node, diagnostics, &value->element[0]);
+    value->count = 0;
+    if (amount && node->count != 1 && node->count != 2)
+        return refuse(id, node, diagnostics, "is not [min, max]");
+    if (!check_list(id, node, diagnostics))
+        return false;
+    bool valid = true;
+    for (int i = 0; i < node->count; i++) {
+        double element = 0;
+        valid = parse_element(id, &node->items[i], diagnostics, &element) && valid;
+        if (setting->type == SETTING_CHOICES)
+            add_choice(value, element);
+        else
+            value->element[value->count++] = element;
     }
-    return false;
+    if ((setting->range || amount) && valid && value->count == 2 && value->element[0] > value->element[1])
+        return refuse(id, node, diagnostics, "starts above its end");
+    return valid;
 }
 
 bool value_default(enum setting_id id, struct value *value)
@@ -297,134 +245,119 @@ bool value_default(enum setting_id id, struct value *value)
     return valid;
 }
 
-static void print_widths(const struct widths *widths, const char *between, struct text *text)
+static void print_elements(enum setting_id id, const struct value *value, const char *between,
+                           struct text *text)
 {
-    for (int i = 0; i < widths->count; i++) {
+    const struct setting *setting = &settings[id];
+    for (int i = 0; i < value->count; i++) {
         text_add(text, i > 0 ? between : "");
-        text_add_int(text, widths->width[i]);
+        if (setting->choices)
+            text_add(text, setting->choices[(int)value->element[i]]);
+        else if (setting->type == SETTING_INTEGER || setting->type == SETTING_WIDTHS)
+            text_add_int(text, (int64_t)value->element[i]);
+        else
+            text_add_real(text, value->element[i], "nan");
     }
-}
-
-static void print_reals(const struct reals *reals, const char *between, struct text *text)
-{
-    for (int i = 0; i < reals->count; i++) {
-        text_add(text, i > 0 ? between : "");
-        text_add_real(text, reals->real[i], "nan");
-    }
-}
-
-static void print_chosen(const char *const *choices, int64_t bits, const char *between, struct text *text)
-{
-    bool any = false;
-    for (int i = 0; choices[i]; i++)
-        if (bits & (int64_t)1 << i) {
-            text_format(text, "%s%s", any ? between : "", choices[i]);
-            any = true;
-        }
-}
-
-static void print_list(enum setting_id id, const struct value *value, const char *between, struct text *text)
-{
-    if (settings[id].type == SETTING_WIDTHS)
-        print_widths(&value->widths, between, text);
-    else if (settings[id].type == SETTING_REALS || settings[id].type == SETTING_AMOUNT)
-        print_reals(&value->reals, between, text);
-    else
-        print_chosen(settings[id].choices, value->integer, between, text);
 }
 
 void value_print(enum setting_id id, const struct value *value, struct text *text)
 {
-    const struct setting *setting = &settings[id];
-    switch (setting->type) {
-    case SETTING_INTEGER:
-        text_add_int(text, value->integer);
-        break;
-    case SETTING_REAL:
-        text_add_real(text, value->real, "nan");
-        break;
-    case SETTING_CHOICE:
-        text_add(text, setting->choices[value->integer]);
-        break;
-    case SETTING_JOINED: {
-        char word[SETTINGS_WORD];
-        text_add(text, settings_joined(id, (int)value->integer, word));
-        break;
-    }
-    case SETTING_WIDTHS:
-    case SETTING_REALS:
-    case SETTING_AMOUNT:
-    case SETTING_CHOICES:
-        print_list(id, value, ",", text);
-    }
+    print_elements(id, value, settings[id].type == SETTING_JOINED ? "+" : ",", text);
 }
 
 void value_print_yaml(enum setting_id id, const struct value *value, struct text *text)
 {
-    if (!settings_is_list(id) && !(settings[id].type == SETTING_AMOUNT && value->reals.count == 2)) {
-        value_print(id, value, text);
-        return;
-    }
-    text_add(text, "[");
-    print_list(id, value, ", ", text);
-    text_add(text, "]");
+    bool list = settings_is_list(id) || (settings[id].type == SETTING_AMOUNT && value->count > 1);
+    text_add(text, list ? "[" : "");
+    print_elements(id, value, settings[id].type == SETTING_JOINED ? "+" : ", ", text);
+    text_add(text, list ? "]" : "");
 }
 
-// True if the field is an int, where the value has an int64_t.
-static bool is_int(const struct setting *setting)
-{
-    return setting->size == sizeof(int) && setting->type != SETTING_REAL;
-}
+// ---- fields of struct run_spec: an integer or enum is int or int64_t, by its size ----
 
 void value_store(enum setting_id id, const struct value *value, struct run_spec *run)
 {
     const struct setting *setting = &settings[id];
-    const char *member = (const char *)value + offsetof(struct value, integer); // of the union
-    int as_int = (int)value->integer;
-    memcpy((char *)run + setting->offset, is_int(setting) ? (const char *)&as_int : member, setting->size);
+    void *field = (char *)run + setting->offset;
+    struct widths *widths = field;
+    struct reals *reals = field;
+    switch (setting->type) {
+    case SETTING_INTEGER:
+    case SETTING_CHOICE:
+        if (setting->size == sizeof(int64_t))
+            *(int64_t *)field = (int64_t)value->element[0];
+        else
+            *(int *)field = (int)value->element[0];
+        break;
+    case SETTING_REAL:
+        *(double *)field = value->element[0];
+        break;
+    case SETTING_WIDTHS:
+        *widths = (struct widths){.count = value->count};
+        for (int i = 0; i < value->count; i++)
+            widths->width[i] = (int)value->element[i];
+        break;
+    case SETTING_REALS:
+    case SETTING_AMOUNT:
+        *reals = (struct reals){.count = value->count};
+        memcpy(reals->real, value->element, (size_t)value->count * sizeof *reals->real);
+        break;
+    case SETTING_JOINED:
+        *(int *)field = 0;
+        for (int i = 0; i < value->count; i++)
+            *(int *)field = joined_add(*(int *)field, i, (int)value->element[i]);
+        break;
+    case SETTING_CHOICES:
+        *(unsigned *)field = 0;
+        for (int i = 0; i < value->count; i++)
+            *(unsigned *)field |= 1u << (int)value->element[i];
+    }
 }
 
 void value_load(enum setting_id id, const struct run_spec *run, struct value *value)
 {
     const struct setting *setting = &settings[id];
-    const char *field = (const char *)run + setting->offset;
-    int as_int;
-    *value = (struct value){0};
-    if (is_int(setting)) {
-        memcpy(&as_int, field, sizeof as_int);
-        value->integer = as_int;
-    } else {
-        memcpy((char *)value + offsetof(struct value, integer), field, setting->size);
-    }
-}
-
-static int compare_widths(const struct widths *a, const struct widths *b)
-{
-    for (int i = 0; i < a->count && i < b->count; i++)
-        if (a->width[i] != b->width[i])
-            return a->width[i] < b->width[i] ? -1 : 1;
-    return a->count - b->count;
-}
-
-static int compare_reals(const struct reals *a, const struct reals *b)
-{
-    for (int i = 0; i < a->count && i < b->count; i++)
-        if (a->real[i] != b->real[i])
-            return a->real[i] < b->real[i] ? -1 : 1;
-    return a->count - b->count;
-}
-
-int value_compare(enum setting_id id, const struct value *a, const struct value *b)
-{
-    switch (settings[id].type) {
+    const void *field = (const char *)run + setting->offset;
+    const struct widths *widths = field;
+    const struct reals *reals = field;
+    int choices[JOINED_MAX];
+    *value = (struct value){.count = 1};
+    switch (setting->type) {
+    case SETTING_INTEGER:
+    case SETTING_CHOICE:
+        value->element[0] =
+            setting->size == sizeof(int64_t) ? (double)*(const int64_t *)field : (double)*(const int *)field;
+        break;
     case SETTING_REAL:
-        return (a->real > b->real) - (a->real < b->real);
+        value->element[0] = *(const double *)field;
+        break;
     case SETTING_WIDTHS:
-        return compare_widths(&a->widths, &b->widths);
+        value->count = widths->count;
+        for (int i = 0; i < widths->count; i++)
+            value->element[i] = widths->width[i];
+        break;
     case SETTING_REALS:
     case SETTING_AMOUNT:
-        return compare_reals(&a->reals, &b->reals);
-    default:
-        return (a->integer > b->integer) - (a->integer < b->integer);
+        value->count = reals->count;
+        memcpy(value->element, reals->real, sizeof reals->real);
+        break;
+    case SETTING_JOINED:
+        value->count = joined_list(*(const int *)field, choices);
+        for (int i = 0; i < value->count; i++)
+            value->element[i] = choices[i];
+        break;
+    case SETTING_CHOICES:
+        value->count = 0;
+        for (int i = 0; setting->choices[i]; i++)
+            if (*(const unsigned *)field & 1u << i)
+                value->element[value->count++] = i;
     }
+}
+
+int value_compare(const struct value *a, const struct value *b)
+{
+    for (int i = 0; i < a->count && i < b->count; i++)
+        if (a->element[i] != b->element[i])
+            return a->element[i] < b->element[i] ? -1 : 1;
+    return a->count - b->count;
 }

@@ -6,18 +6,17 @@
 #include "sweep/document.h"
 #include "sweep/settings.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { VALUE_MAX = 8 };
+static_assert((int)VALUE_MAX >= (int)WIDTHS_MAX && (int)VALUE_MAX >= (int)REALS_MAX, "lists of settings fit");
+
 struct value {
     struct source_location location; // line 0: the default
-    union {
-        int64_t integer; // of SETTING_CHOICE: the enum value; of SETTING_CHOICES: one bit per choice; of
-                         // SETTING_JOINED: as joined.h
-        double real;
-        struct widths widths;
-        struct reals reals;
-    };
+    int count;                       // number of elements: 1 unless the setting takes a list
+    double element[VALUE_MAX];       // a choice: the enum value; SETTING_CHOICES: in ascending order
 };
 
 /* Parses the node. Returns false, with an error recorded, if the value is not valid for the setting. */
@@ -30,8 +29,8 @@ bool value_default(enum setting_id id, struct value *value);
 /* Appends a description of the valid values, such as "an integer from 1 to 65536". */
 void value_expected(enum setting_id id, struct text *text);
 
-/* Returns < 0, 0 or > 0, as strcmp. */
-int value_compare(enum setting_id id, const struct value *a, const struct value *b);
+/* Returns < 0, 0 or > 0, as strcmp, for two values of one setting. */
+int value_compare(const struct value *a, const struct value *b);
 
 /* value_print appends the form of the results file and the run ids: lists without brackets. value_print_yaml
  * appends YAML: lists with brackets. */
