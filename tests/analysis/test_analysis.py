@@ -359,6 +359,18 @@ def test_loss_curves_show_what_is_there(seed_table: Path) -> None:
         assert panel.get_xlabel() and panel.get_ylabel()
 
 
+def test_floors_are_lines_inside_the_axis(tmp_path: Path) -> None:
+    path = tmp_path / "floors.h5"
+    make_results(path, grid(equation_ratio=[1.33, 2.0, 3.0], seed=[1, 2]))
+    runs = open_runs(path)
+    runs["r2_affine_fit"] = runs["r2"] * 0 + 0.8
+    with figures.drawn([runs], "equation_ratio") as figure:
+        (line,) = [line for line in figure.axes[0].lines if line.get_color() == figures.style.GREY]
+        worst, best = figure.axes[0].get_ylim()
+        assert best < line.get_ydata()[0] == pytest.approx(0.2) and line.get_ydata()[0] < worst
+        assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["R²", "affine fit", "published"]
+
+
 def test_figures_that_the_sweep_calls_for(tmp_path: Path) -> None:
     path = tmp_path / "one.h5"
     make_results(path, grid(seed=[1]))

@@ -349,6 +349,14 @@ def test_tooltips_have_settings(browser: Any, planted: Path) -> None:
     assert re.match(r"unknowns \d+, embed_dim \d+\nstep 30,000: loss [\d.]+\n[\d.]+ to [\d.]+ over 3 seeds", tip), tip
 
 
+def test_cases_of_one_setting_share_a_table(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    make_results(path, grid(equation_ratio=[1.33, 2.0, 3.0], seed=[1, 2]))
+    opened(browser, save(path))
+    assert texts(browser, "#cases th") == ["equations", "R² %", "95 % interval", "seeds"] and texts(browser, "#cases tbody td:first-child") == ["20", "30", "45"]
+    assert texts(browser, "#effect-by option") == ["one line"]
+
+
 def test_importance_of_the_axes(browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "r.h5"
     runs = grid(embed_dim=[64, 256], batch=[256, 512, 1024], seed=[1, 2])

@@ -176,9 +176,10 @@ def points(axes: Axes, at: Any, mean: Any, low: Any, high: Any, **looks: Any) ->
 
 
 def fit_means(axes: Axes) -> None:
-    """Ends the axis of 1 - R^2 near the means: wide intervals of few seeds are cut off. Call it before r2_scale."""
-    rest = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines if line.get_marker() not in ("None", "_", "|") and len(line.get_ydata())] or [np.zeros(0)])
-    rest = rest[np.isfinite(rest) & (rest > 0)]
+    """Ends the axis of 1 - R^2 near the means and the floors: wide intervals of few seeds are cut off. Call it before r2_scale."""
+    drawn = [(line.get_marker() == "None", np.asarray(line.get_ydata(), dtype=float)) for line in axes.lines if line.get_marker() not in ("_", "|")]
+    rest, floors = (np.concatenate([values[np.isfinite(values) & (values > 0)] for floor, values in drawn if floor is wanted] or [np.zeros(0)]) for wanted in (False, True))
+    rest = np.append(rest, floors[floors > rest.min() / 10]) if len(rest) else floors  # an exact floor is no limit
     if len(rest):
         low, high = np.log10([rest.min(), rest.max()])
         margin = max(0.25 * (high - low), 0.05)

@@ -153,7 +153,7 @@ const answer = (() => {
 
   function offer(id, names, first) {
     const select = element(id), value = select.value;
-    if ([...select.options].map((option) => option.value).join("|") === names.join("|")) return;
+    if (JSON.stringify([...select.options].map((option) => option.value)) === JSON.stringify(names)) return;
     select.replaceChildren(...names.map((name) => new Option(name || "one line", name)));
     select.value = names.includes(value) && value ? value : first;
   }

@@ -39,7 +39,7 @@ def content(runs: xr.Dataset) -> dict[str, object]:
         "columns": [_head(runs, name) for name in names],
         "names": [_label(run, axes) or str(run["run_id"]) for run in rows],
         **_settings(runs, found),
-        "answer": [_case(case) for case in found],
+        "answer": _answer(found),
         "effects": _effects(runs),
         "curves": _curves(runs),
         "published": _published(runs),
@@ -60,7 +60,18 @@ def _settings(runs: xr.Dataset, found: list[cases.Case]) -> dict[str, list[Any]]
     return {"labels": labels, "settings": setting, "cases": of_case}
 
 
-def _case(case: cases.Case) -> dict[str, object]:
+def _answer(found: list[cases.Case]) -> list[dict[str, object]]:
+    """A block per case; one block for all cases if each has one setting."""
+    blocks = [_case(case) for case in found]
+    if len(blocks) < 2 or any(len(case.settings) > 1 for case in found):
+        return blocks
+    rows = [{**block["rows"][0], "cells": [*map(cases.text, case.values.values()), *block["rows"][0]["cells"][:-1]]} for case, block in zip(found, blocks)]
+    floors = [f"{case.label}: {line}" for case, block in zip(found, blocks) for line in block["words"][1:]]
+    words = ["Each case has one setting. Mean over its seeds:", *floors]
+    return [{"label": "", "words": words, "shares": [], "head": [*found[0].values, *blocks[0]["head"][:-1]], "rows": rows}]
+
+
+def _case(case: cases.Case) -> dict[str, Any]:
     """The answer of a case: in words, the shares of the axes, and one row per setting, best first."""
     weights = importance.importance(case)
     shares = [[" x ".join(names), round(share, 4)] for names, share in weights.shares.items() if share >= 0.005] if weights else []
