@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "tests"), str(ROOT / "tests" / "contract")]  # for --write; pytest.ini has them too
 
 from choices import choices  # noqa: E402
-from harness import TINY, columns, models, run, weightsweep, write_sweep  # noqa: E402
+from harness import TINY, columns, models, weightsweep, write_sweep  # noqa: E402
 
 ANSWERS = ROOT / "tests" / "known_answers.txt"
 TASKS = choices("task")
@@ -60,7 +60,7 @@ def digest(parts: list[bytes]) -> str:
 def answers(name: str, folder: Path) -> dict[str, str]:
     """Trains a sweep: the line of each run."""
     sweep, results = write_sweep(folder / f"{name}.yaml", TINY, **SWEEPS[name]), folder / f"{name}.h5"
-    result = run(1, sweep, results, "--quiet")
+    result = weightsweep("run", sweep, "-o", results, "--quiet")
     assert result.code == 0, result.err
     table, tensors = columns(results), models(results)
     row = sorted(column for column in table if ROW.fullmatch(column))
