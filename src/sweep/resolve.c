@@ -266,14 +266,6 @@ static void note_warmup(const struct check *check)
                     training->learning_rate);
 }
 
-// The largest divisor of `number` that is at most `max`.
-static int divisor_up_to(int number, int max)
-{
-    while (number % max != 0)
-        max--;
-    return max;
-}
-
 static void check_heads(const struct check *check)
 {
     const struct model_spec *model = &check->run->model;
@@ -281,10 +273,12 @@ static void check_heads(const struct check *check)
         !is_valid(check, SETTING_HEADS) || !is_valid(check, SETTING_EMBED_DIM) ||
         model->embed_dim % model->heads == 0)
         return;
+    int divisor = model->heads < model->embed_dim ? model->heads : model->embed_dim;
+    while (model->embed_dim % divisor != 0)
+        divisor--;
     ADD(check, SETTING_HEADS, SETTING_EMBED_DIM,
         "%d heads cannot share an embedding of %d evenly; expected a divisor, such as %d", model->heads,
-        model->embed_dim,
-        divisor_up_to(model->embed_dim, model->heads < model->embed_dim ? model->heads : model->embed_dim));
+        model->embed_dim, divisor);
 }
 
 static void check_poolings(const struct check *check)
