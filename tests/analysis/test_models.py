@@ -27,8 +27,8 @@ evaluation: {every: 400}
 SWEEPS = {
     "sets": "name: sets\naxes: {pooling: [mean, sum, max, moments, attention, max+moments]}\nunknowns: 15\nequation_ratio: 1.33\n"
     "embed_dim: 32\nnetwork: {encoder: [32, 64], decoder: [64, 32]}" + TRAINED,
-    "refined": "name: refined\naxes: {pooling: [mean, attention], refinements: [1, 2]}\nunknowns: 15\nequation_ratio: 1.33\n"
-    "embed_dim: 32\nnetwork: {encoder: [32, 64], decoder: [64, 32]}" + TRAINED,
+    "refined": "name: refined\naxes: {pooling: [max+mean, attention]}\nunknowns: 15\nequation_ratio: 1.33\n"
+    "embed_dim: 32\nnetwork: {encoder: [32, 64], decoder: [64, 32], refinements: 2}" + TRAINED,
     "flat": "name: flat\naxes: {task: [mlp-forward, linear-inverse, mlp-inverse], model: [linear, x-linear, res-linear]}\n"
     "unknowns: 6\nequation_ratio: 2\nnetwork: {hidden: [64, 64]}" + TRAINED,
     # at the original experiment's widths
