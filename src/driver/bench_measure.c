@@ -179,10 +179,10 @@ static enum status time_steps(const struct train_run *run, int64_t steps, MPI_Co
 enum status bench_step(const struct train_run *run, MPI_Comm comm, double seconds, double *each)
 {
     struct step_clock *clock = memory_small(sizeof *clock);
-    enum status status = time_steps(run, 4, comm, clock); // estimates the time of one step
+    enum status status = time_steps(run, 3, comm, clock); // estimates the time of one step
     double once = clock->samples > 0 ? median(clock->sample, clock->samples) : 1;
     MPI_Bcast(&once, 1, MPI_DOUBLE, 0, comm);
-    int64_t steps = (int64_t)(seconds / once) + 5;
+    int64_t steps = (int64_t)(seconds / once) + 4;
     if (status == STATUS_OK)
         status = time_steps(run, steps < STEPS_MAX ? steps : STEPS_MAX, comm, clock);
     *each = clock->samples > 0 ? median(clock->sample, clock->samples) : 0;

@@ -47,7 +47,7 @@ static double deviation(const float *y, int rows, int lanes)
 static double level_of(const struct distribution_noise *noise, int64_t index)
 {
     struct random_stream stream = noise->stream;
-    float uniform; // in (-1, 1)
+    float uniform = 0; // in (-1, 1)
     if (noise->min == noise->max)
         return noise->min;
     stream.purpose = noise->level_purpose;
