@@ -15,6 +15,7 @@ struct expansion {
     int64_t *index;       // [runs], the index of a run's combination in the grid
     int64_t runs;
     unsigned tasks, models, poolings; // bit k is set if the kind k occurs in a run
+    bool direct_fit;                  // a run has direct fits
 };
 
 static void resolve_all(struct expansion *expansion, int64_t size)
@@ -29,6 +30,7 @@ static void resolve_all(struct expansion *expansion, int64_t size)
         expansion->tasks |= 1u << run->task.kind;
         expansion->models |= 1u << run->model.kind;
         expansion->poolings |= joined_bits((int)run->model.pooling);
+        expansion->direct_fit |= run->training.extra.direct_fit > 0;
         expansion->index[expansion->runs++] = i;
     }
 }
@@ -82,6 +84,14 @@ static void refuse_unused(const struct expansion *expansion, enum setting_id id,
     text_free(&names);
 }
 
+static void refuse_without_fits(const struct grid *grid, struct diagnostics *diagnostics, enum setting_id id)
+{
+    char name[64], user[64];
+    diagnostics_add(diagnostics, grid_location(grid, id), settings_name(id, name),
+                    "is used only with %s above 0; expected both or neither",
+                    settings_name(SETTING_EVALUATION_DIRECT_FIT, user));
+}
+
 static void check_unused(const struct expansion *expansion)
 {
     const struct run_spec *run = &expansion->run[0];
@@ -95,6 +105,8 @@ static void check_unused(const struct expansion *expansion)
             refuse_unused(expansion, id, SETTING_MODEL, models, (int)run->model.kind);
         else if (poolings != 0 && (poolings & expansion->poolings) == 0)
             refuse_unused(expansion, id, SETTING_POOLING, poolings, (int)run->model.pooling);
+        else if (settings[id].with_direct_fit && !expansion->direct_fit)
+            refuse_without_fits(expansion->grid, expansion->diagnostics, id);
     }
 }
 

@@ -159,16 +159,17 @@ const struct setting settings[SETTINGS] = {
     [SETTING_EVALUATION_INPUTS] = {
         GROUP_EVALUATION, "inputs", "evaluation_inputs", "1",
         "other distributions of the inputs x in the final evaluation",
-        CHOICES(training.extra.inputs, "[]", distributions), .may_be_empty = true},
+        CHOICES(training.extra.inputs, "[]", distributions), .may_be_empty = true, .distinct = true},
     [SETTING_EVALUATION_SET_SIZES] = {
         GROUP_EVALUATION, "set_sizes", "evaluation_set_sizes", "1",
         "other numbers of equations per set in the final evaluation",
-        WIDTHS(training.extra.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true,
+        WIDTHS(training.extra.set_sizes, "[]", WIDTHS_MAX, 1e6), .may_be_empty = true, .distinct = true,
         .models = MODELS_OF_SETS},
     [SETTING_EVALUATION_NOISE] = {
         GROUP_EVALUATION, "noise", "evaluation_noise", "1",
         "noise on y in the final evaluation, in standard deviations of a set's y (none with one pair)",
-        REALS(training.extra.noise, "[]", 0, 1000), .may_be_empty = true, .tasks = TASKS_OF_PAIRS},
+        REALS(training.extra.noise, "[]", 0, 1000), .may_be_empty = true, .distinct = true,
+        .tasks = TASKS_OF_PAIRS},
     [SETTING_EVALUATION_DIRECT_FIT] = {
         GROUP_EVALUATION, "direct_fit", "evaluation_direct_fit", "1",
         "held-out generators fitted one by one in the final evaluation",
@@ -176,15 +177,17 @@ const struct setting settings[SETTINGS] = {
     [SETTING_EVALUATION_FIT_STARTS] = {
         GROUP_EVALUATION, "fit_starts", "evaluation_fit_starts", "1",
         "random starts per direct fit; the best by its objective counts",
-        INTEGER(training.extra.fit_starts, "8", 1, 65536), .tasks = FUNCTIONAL_TASKS},
+        INTEGER(training.extra.fit_starts, "8", 1, 65536), .tasks = FUNCTIONAL_TASKS,
+        .with_direct_fit = true},
     [SETTING_EVALUATION_FIT_ITERATIONS] = {
         GROUP_EVALUATION, "fit_iterations", "evaluation_fit_iterations", "1",
         "Levenberg-Marquardt iterations per start of a direct fit",
-        INTEGER(training.extra.fit_iterations, "40", 1, 65536), .tasks = FUNCTIONAL_TASKS},
+        INTEGER(training.extra.fit_iterations, "40", 1, 65536), .tasks = FUNCTIONAL_TASKS,
+        .with_direct_fit = true},
     [SETTING_EVALUATION_REFINE] = {
         GROUP_EVALUATION, "refine", "evaluation_refine", "1",
         "numbers of Levenberg-Marquardt iterations from the model's predictions in the final evaluation",
-        WIDTHS(training.extra.refine, "[]", WIDTHS_MAX, 65536), .may_be_empty = true,
+        WIDTHS(training.extra.refine, "[]", WIDTHS_MAX, 65536), .may_be_empty = true, .distinct = true,
         .tasks = FUNCTIONAL_TASKS},
 };
 // clang-format on
@@ -250,5 +253,6 @@ bool settings_used(enum setting_id id, const struct run_spec *run)
     const struct setting *setting = &settings[id];
     return (setting->tasks == 0 || (setting->tasks & 1u << run->task.kind) != 0) &&
            (setting->models == 0 || (setting->models & 1u << run->model.kind) != 0) &&
-           (setting->poolings == 0 || (setting->poolings & joined_bits((int)run->model.pooling)) != 0);
+           (setting->poolings == 0 || (setting->poolings & joined_bits((int)run->model.pooling)) != 0) &&
+           (!setting->with_direct_fit || run->training.extra.direct_fit > 0);
 }

@@ -83,10 +83,12 @@ struct setting {
     bool may_be_empty;          // a list may have length 0
     bool power_of_two;          // the integer must be a power of two
     bool range;                 // the list is [min, max], two widths in ascending order
+    bool distinct;              // no value of the list may occur twice
     const char *const *choices; // names in the order of the enum, then NULL
     size_t offset, size;        // field in struct run_spec, bytes
     unsigned tasks;             // bit per task that uses the setting; 0: all tasks
     unsigned models, poolings;  // bit per model and per pooling that uses the setting; 0: all
+    bool with_direct_fit;       // used only with evaluation.direct_fit above 0
     bool outside_id;            // not part of a run's id, which has values derived from the setting instead
 };
 
@@ -120,7 +122,7 @@ int settings_sharing(const char *key, enum setting_group *group);
 /* True if a value of the setting is a list. */
 bool settings_is_list(enum setting_id id);
 
-/* True if the run's task, model and pooling use the setting. */
+/* True if the run's task, model, pooling and direct fits use the setting. */
 bool settings_used(enum setting_id id, const struct run_spec *run);
 
 #endif

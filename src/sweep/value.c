@@ -166,6 +166,14 @@ static bool parse_element(enum setting_id id, const struct node *node, struct di
     }
 }
 
+static bool has_element(const struct value *value, double element)
+{
+    for (int i = 0; i < value->count; i++)
+        if (value->element[i] == element)
+            return true;
+    return false;
+}
+
 // Parses each word between two + as a scalar of its own.
 static bool parse_joined(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                          struct value *value)
@@ -179,22 +187,19 @@ static bool parse_joined(enum setting_id id, const struct node *node, struct dia
         double *element = &value->element[value->count];
         word.scalar = strsep(&next, "+");
         valid = parse_choice(id, &word, diagnostics, element);
-        for (int i = 0; i < value->count && valid; i++)
-            if (value->element[i] == *element)
-                valid = refuse(id, node, diagnostics, "has a word twice");
+        if (valid && has_element(value, *element))
+            valid = refuse(id, node, diagnostics, "has a word twice");
     }
     free(words);
     return valid;
 }
 
-// Inserts a choice into the list in ascending order, unless the list has it.
+// Inserts a choice into the list in ascending order.
 static void add_choice(struct value *value, double choice)
 {
     int at = value->count;
     while (at > 0 && value->element[at - 1] > choice)
         at--;
-    if (at > 0 && value->element[at - 1] == choice)
-        return;
     memmove(&value->element[at + 1], &value->element[at], (size_t)(value->count - at) * sizeof choice);
     value->element[at] = choice;
     value->count++;
@@ -219,6 +224,8 @@ bool value_parse(enum setting_id id, const struct node *node, struct diagnostics
     for (int i = 0; i < node->count; i++) {
         double element = 0;
         valid = parse_element(id, &node->items[i], diagnostics, &element) && valid;
+        if (setting->distinct && valid && has_element(value, element))
+            valid = refuse(id, &node->items[i], diagnostics, "is in the list twice");
         if (setting->type == SETTING_CHOICES)
             add_choice(value, element);
         else
@@ -226,6 +233,8 @@ bool value_parse(enum setting_id id, const struct node *node, struct diagnostics
     }
     if ((setting->range || amount) && valid && value->count == 2 && value->element[0] > value->element[1])
         return refuse(id, node, diagnostics, "starts above its end");
+    if (amount && value->count == 2 && value->element[0] == value->element[1])
+        value->count = 1; // the same run, with the same id, as the number alone
     return valid;
 }
 

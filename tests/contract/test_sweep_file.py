@@ -46,6 +46,7 @@ SETTINGS: list[tuple[str, str, Any, Any]] = [
     ("evaluation.fit_iterations", "evaluation_fit_iterations", 40, 7),
     ("evaluation.refine", "evaluation_refine", [], [1, 5]),
 ]
+WITH_DIRECT_FIT = ("evaluation.fit_starts", "evaluation.fit_iterations")
 VARIED = [each for each in SETTINGS if each[3] is not None]
 
 
@@ -81,10 +82,11 @@ def test_every_combination_is_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("setting", VARIED, ids=name_of)
 def test_any_setting_is_an_axis(tmp_path: Path, setting: tuple[str, str, Any, Any]) -> None:
     key, column, default, other = setting
-    full = plan(smallest(tmp_path, axes={key: [default, other]}))["runs"]
+    needed = {"evaluation": {"direct_fit": 1}} if key in WITH_DIRECT_FIT else {}
+    full = plan(smallest(tmp_path, axes={key: [default, other]}, **needed))["runs"]
     assert [run[column] for run in full] == [default, other]
     if key not in ("generator.init", "training.noise", "training.inputs", "evaluation.inputs", "evaluation.noise"):  # a bare key, unless two groups share it
-        assert plan(smallest(tmp_path, axes={key.rpartition(".")[2]: [default, other]}))["runs"] == full
+        assert plan(smallest(tmp_path, axes={key.rpartition(".")[2]: [default, other]}, **needed))["runs"] == full
 
 
 def test_generators_are_an_axis(tmp_path: Path) -> None:
@@ -190,10 +192,11 @@ def test_ids_hold_equations_and_shape_instead_of_ratio_and_rule(tmp_path: Path) 
     assert only_run(smallest(tmp_path, equation_ratio=2.01))["run_id"] == expected, "30 equations too"
     assert only_run(smallest(tmp_path, unknowns=None, generator={"inputs": 2, "hidden": [5]}))["run_id"] == expected
     assert only_run(smallest(tmp_path, unknowns=None, generator={"inputs": 4, "hidden": [3]}))["run_id"] != expected
+    assert only_run(smallest(tmp_path, training={"noise": [0, 0]}))["run_id"] == expected, "a range from 0 to 0 is no noise"
 
 
 def test_ids_tell_all_settings_apart(tmp_path: Path) -> None:
-    ids = [only_run(smallest(tmp_path, **fixed(key, other)))["run_id"] for key, _, _, other in VARIED]
+    ids = [only_run(smallest(tmp_path, **fixed(key, other)), *(["--set", "direct_fit=1"] if key in WITH_DIRECT_FIT else []))["run_id"] for key, _, _, other in VARIED]
     assert len({*ids, only_run(smallest(tmp_path))["run_id"]}) == len(VARIED) + 1
 
 
