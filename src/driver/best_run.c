@@ -158,12 +158,13 @@ static enum status find(const struct store_view *view, const struct selection *s
             *run = candidates[i].run;
         }
     }
-    if (best == INFINITY)
-        FAIL(STATUS_USAGE,
-             "%s %s: no setting has a finished run for each of the %lld seed%s; `%s` shows the runs",
-             selection->option, selection->argument, (long long)seeds, seeds == 1 ? "" : "s",
-             selection->lister);
-    return STATUS_OK;
+    if (best < INFINITY)
+        return STATUS_OK;
+    if (seeds == 1)
+        FAIL(STATUS_USAGE, "%s %s: no setting has a finished run; `%s` shows the runs", selection->option,
+             selection->argument, selection->lister);
+    FAIL(STATUS_USAGE, "%s %s: no setting has a finished run for each of the %lld seeds; `%s` shows the runs",
+         selection->option, selection->argument, (long long)seeds, selection->lister);
 }
 
 enum status best_run_find(const struct store_view *view, const struct selection *selection,

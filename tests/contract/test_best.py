@@ -64,6 +64,10 @@ def test_no_setting_with_all_seeds(tmp_path: Path) -> None:
     assert columns(results)["status"].tolist().count(2) == 2
     refused = weightsweep("export", results, "--model", "best", "-o", tmp_path / "m.npz")
     assert refused.code == 2 and refused.says("no setting has a finished run for each of the 2 seeds", "weightsweep status")
+    one, pending = write_sweep(tmp_path / "one.yaml"), tmp_path / "one.h5"
+    assert run(1, one, pending, "--quiet", "--time-limit", "0.001").code == 75
+    refused = weightsweep("export", pending, "--model", "best", "-o", tmp_path / "m.npz")
+    assert refused.code == 2 and refused.says("no setting has a finished run; `weightsweep status")
     with pytest.raises(AnswerError):
         cases(open_runs(results))[0].best
     one = weightsweep("export", results, "--model", "best,seed=1", "-o", tmp_path / "m.npz")
