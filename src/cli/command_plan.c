@@ -107,6 +107,10 @@ const struct usage plan_usage = {
     .description = "Checks a sweep file and lists its runs with their ids and costs. Trains nothing and "
                    "needs no mpirun.",
     .options = option_table,
+    .notes =
+        "r2 and the curves are scored on pairs without noise, with training.noise too. evaluation.refine "
+        "takes "
+        "the first N held-out sets, N = evaluation.direct_fit, or the first 1,024 where direct_fit is 0.",
     .example = "weightsweep plan sweeps/quick.yaml --set steps=5000 --set seed='[1, 2, 3]' --ranks 2,8",
     .print_more = print_settings,
     .file = "sweep file",
