@@ -9,8 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double min_noise = 1e-3;
-
 struct fit {
     struct task_spec task;
     int unknowns;
@@ -99,15 +97,18 @@ double fit_sigma(const struct task_spec *task, const float *pairs)
 {
     int n = task->equations, d = task->generator.inputs, o = task->generator.outputs;
     double mean = 0, variance = 0, noise = task->noise / sqrt(1 + task->noise * task->noise);
+    bool constant = true; // then rounding of the mean leaves a variance above 0
     for (int p = 0; p < n; p++)
-        for (int k = 0; k < o; k++)
+        for (int k = 0; k < o; k++) {
+            constant &= pairs[p * (d + o) + d + k] == pairs[d];
             mean += (double)pairs[p * (d + o) + d + k] / (n * o);
+        }
     for (int p = 0; p < n; p++)
         for (int k = 0; k < o; k++) {
             double difference = (double)pairs[p * (d + o) + d + k] - mean;
             variance += difference * difference / (n * o);
         }
-    return (noise > min_noise ? noise : min_noise) * (variance > 0 ? sqrt(variance) : 1);
+    return (noise > FIT_MIN_NOISE ? noise : FIT_MIN_NOISE) * (constant ? 1 : sqrt(variance));
 }
 
 // Copies set `set` to system l.

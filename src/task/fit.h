@@ -44,6 +44,9 @@ void fit_random_starts(struct fit *fit, const struct fit_sets *sets, const struc
 void fit_refine(struct fit *fit, const struct fit_sets *sets, const float *start,
                 const struct widths *iterations, float *weights);
 
+/* The smallest sigma, relative to the standard deviation of y. */
+#define FIT_MIN_NOISE 1e-3
+
 /* sigma of a set.  pairs [n, pair width] */
 double fit_sigma(const struct task_spec *task, const float *pairs);
 

@@ -10,6 +10,16 @@
 #include <math.h>
 #include <string.h>
 
+static const double min_norm = 1e-3; // relative to the largest error of a unit's incoming weights
+
+static double square_of_row(const double *f, size_t columns, size_t row)
+{
+    double sum = 0;
+    for (size_t k = 0; k < columns; k++)
+        sum += f[row * columns + k] * f[row * columns + k];
+    return sum;
+}
+
 static bool can_rescale(const struct generator_shape *shape)
 {
     return shape->activation == ACTIVATION_RELU || shape->activation == ACTIVATION_LEAKY_RELU;
@@ -28,19 +38,42 @@ static size_t weight_in(const struct unit *unit, int i)
     return unit->in + (size_t)i * (size_t)unit->width;
 }
 
-// Normalises one unit. Each row of `spread` [unknowns, columns], unless NULL, is a first-order change of a
-// weight.
-static void normalise_unit(const struct unit *unit, double *weights, double *spread, size_t columns)
+// First-order changes of the weights.
+struct changes {
+    size_t columns;
+    double *spread; // [unknowns, columns], one row per weight
+    double *errors; // [unknowns], set to NaN where the normalisation is singular
+};
+
+static void mark_singular(const struct unit *unit, double norm, const struct changes *changes)
 {
+    double square = 0;
+    for (int i = 0; i < unit->fan_in; i++)
+        square = fmax(square, square_of_row(changes->spread, changes->columns, weight_in(unit, i)));
+    if (norm > min_norm * sqrt(square))
+        return;
+    for (int i = 0; i < unit->fan_in; i++)
+        changes->errors[weight_in(unit, i)] = NAN;
+    for (int k = 0; k < unit->fan_out; k++)
+        changes->errors[unit->out + (size_t)k] = NAN;
+}
+
+// Normalises one unit, and its changes unless NULL.
+static void normalise_unit(const struct unit *unit, double *weights, const struct changes *changes)
+{
+    size_t columns = changes ? changes->columns : 0;
+    double *spread = changes ? changes->spread : NULL;
     double norm = 0;
     for (int i = 0; i < unit->fan_in; i++)
         norm += weights[weight_in(unit, i)] * weights[weight_in(unit, i)];
     norm = sqrt(norm);
+    if (changes)
+        mark_singular(unit, norm, changes);
     if (!(norm > 0))
         return;
     for (int i = 0; i < unit->fan_in; i++)
         weights[weight_in(unit, i)] /= norm;
-    for (size_t c = 0; spread && c < columns; c++) {
+    for (size_t c = 0; c < columns; c++) {
         double along = 0; // change of the norm
         for (int i = 0; i < unit->fan_in; i++)
             along += weights[weight_in(unit, i)] * spread[weight_in(unit, i) * columns + c];
@@ -57,9 +90,9 @@ static void normalise_unit(const struct unit *unit, double *weights, double *spr
         weights[unit->out + (size_t)k] *= norm;
 }
 
-static void normalise(const struct generator_shape *shape, double *weights, double *spread)
+static void normalise(const struct generator_shape *shape, double *weights, const struct changes *changes)
 {
-    size_t first = 0, columns = (size_t)generator_unknowns(shape);
+    size_t first = 0;
     int fan_in = shape->inputs;
     for (int layer = 0; can_rescale(shape) && layer < shape->hidden.count; layer++) {
         int width = shape->hidden.width[layer];
@@ -71,7 +104,7 @@ static void normalise(const struct generator_shape *shape, double *weights, doub
                                       .fan_out = fan_out,
                                       .in = first + (size_t)j,
                                       .out = next + (size_t)(j * fan_out)};
-            normalise_unit(&unit, weights, spread, columns);
+            normalise_unit(&unit, weights, changes);
         }
         first = next;
         fan_in = width;
@@ -187,14 +220,6 @@ static bool factor_covariance(double *a, int unknowns, const double *precision)
     return true;
 }
 
-static double square_of_row(const double *f, int unknowns, int i)
-{
-    double sum = 0;
-    for (int k = 0; k < unknowns; k++)
-        sum += f[(size_t)i * (size_t)unknowns + (size_t)k] * f[(size_t)i * (size_t)unknowns + (size_t)k];
-    return sum;
-}
-
 void fit_errors_free(struct fit_errors *errors)
 {
     memory_free((void **)&errors->memory);
@@ -224,12 +249,13 @@ enum status fit_errors_compute(const struct task_spec *task, const float *pairs,
     errors->prior_directions = count_prior_directions(shape, precision, copy, work);
     errors->effective = (double)unknowns;
     for (size_t i = 0; i < unknowns; i++) {
-        errors->effective -= precision[i] * square_of_row(f, (int)unknowns, (int)i);
+        errors->effective -= precision[i] * square_of_row(f, unknowns, i);
         exact[i] = (double)weights[i];
     }
-    normalise(shape, exact, f);
+    normalise(shape, exact, &(struct changes){unknowns, f, errors->errors});
     for (size_t i = 0; i < unknowns; i++) {
-        errors->errors[i] = sqrt(square_of_row(f, (int)unknowns, (int)i));
+        if (!isnan(errors->errors[i]))
+            errors->errors[i] = sqrt(square_of_row(f, unknowns, i));
         weights[i] = (float)exact[i];
     }
 done:

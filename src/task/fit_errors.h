@@ -3,7 +3,9 @@
  * C = (J^T J / sigma^2 + P)^-1 is the covariance of the weights, with J the derivatives of the outputs and P
  * the prior's precision. Where relu or leaky-relu units can be rescaled without effect on y, the weights are
  * normalised as in task/weight_match.h first, layer by layer: each hidden unit's incoming weights have norm
- * 1, and the factor is moved to its outgoing ones. */
+ * 1, and the factor is moved to its outgoing ones. The errors of a unit's weights are NaN, not determined,
+ * where the norm of its incoming weights is below 0.001 of their largest error: the normalisation is singular
+ * there. */
 #ifndef TASK_FIT_ERRORS_H
 #define TASK_FIT_ERRORS_H
 
@@ -11,7 +13,7 @@
 #include "spec/task_spec.h"
 
 struct fit_errors {
-    double *errors;       // [unknowns]: standard errors of the normalised weights
+    double *errors;       // [unknowns]: standard errors of the normalised weights; NaN: not determined
     double effective;     // weights that the pairs determine: trace(J C J^T) / sigma^2
     int prior_directions; // directions of the weights that the prior determines more than the pairs do
     double *memory;

@@ -241,6 +241,12 @@ static void test_sigma(void **state)
     const float pairs[] = {0, 1, 3, 0, 5, 7}, same[] = {0, 2, 2, 0, 2, 2}; // y 1, 3, 5, 7: variance 5
     assert_true(fabs(fit_sigma(&task, pairs) - 1e-3 * sqrt(5)) < 1e-15);
     assert_true(fit_sigma(&task, same) == 1e-3);
+    float constant[21 * 3];
+    task.equations = 21;
+    for (int k = 0; k < 21 * 3; k++)
+        constant[k] = k % 3 == 0 ? (float)k : 0.1f; // rounding of the mean leaves a variance
+    assert_true(fit_sigma(&task, constant) == 1e-3);
+    task.equations = 2;
     task.noise = 0.75;
     assert_true(fabs(fit_sigma(&task, pairs) - 0.6 * sqrt(5)) < 1e-15);
 }

@@ -120,6 +120,37 @@ static void test_weights_that_the_pairs_determine(void **state)
     }
 }
 
+// A unit whose incoming weights are near 0, or 0, has no errors; the other units' do not change.
+static void test_errors_of_a_unit_near_zero_are_not_determined(void **state)
+{
+    (void)state;
+    enum { HIDDEN = 5, UNIT = 3 };
+    const struct task_spec spec = simulated(200, 0.1);
+    struct task *task;
+    int stride;
+    assert_int_equal(task_create(&spec, 1, &task), STATUS_OK);
+    task_fill(task, TASK_HELD_OUT, SEED, 0, 0, 1);
+    const float *truth = task_weights(task, &stride), *pairs = task_pairs(task);
+    static const float norms[] = {1e-6f, 0};
+    for (int n = 0; n < 2; n++) {
+        struct fit_errors errors;
+        float weights[UNKNOWNS];
+        bool found;
+        for (int k = 0; k < UNKNOWNS; k++)
+            weights[k] = k % HIDDEN == UNIT ? norms[n] : truth[k * stride];
+        assert_int_equal(fit_errors_compute(&spec, pairs, fit_sigma(&spec, pairs), weights, &errors, &found),
+                         STATUS_OK);
+        assert_true(found);
+        for (int k = 0; k < UNKNOWNS; k++)
+            if (k % HIDDEN == UNIT)
+                assert_true(isnan(errors.errors[k]));
+            else
+                assert_true(errors.errors[k] > 0 && errors.errors[k] < 10);
+        fit_errors_free(&errors);
+    }
+    task_destroy(&task);
+}
+
 // Incoming weights have norm 1 in every hidden layer, and y does not change.
 static void test_normalised_weights_have_the_same_outputs(void **state)
 {
@@ -182,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_intervals_cover_the_true_weights),
         cmocka_unit_test(test_weights_that_the_pairs_determine),
+        cmocka_unit_test(test_errors_of_a_unit_near_zero_are_not_determined),
         cmocka_unit_test(test_normalised_weights_have_the_same_outputs),
         cmocka_unit_test(test_eigenvalues_are_counted),
     };
