@@ -39,8 +39,9 @@ static const struct option option_table[] = {
      "the weights in training as prior (0)",
      option_text, offsetof(struct options, refine)},
     {0, "noise", "S",
-     "with --refine: noise on y, in standard deviations of the y without noise; default: estimated from the "
-     "residuals",
+     "with --refine: noise on y, in standard deviations of the y without noise (in units of 1 where all y of "
+     "a "
+     "set are equal, as with one pair); below 0.001 as 0.001; default: estimated from the residuals",
      option_text, offsetof(struct options, noise)},
     {0, "format", "table|csv|json", "output format (table)", option_format, offsetof(struct options, format)},
     {0}};
@@ -57,9 +58,10 @@ const struct usage predict_usage = {
     .notes =
         "Prints the weights layer by layer, R^2 on the pairs of a network with these weights, and the "
         "residuals. The order of the units of a hidden layer is arbitrary: it does not change the outputs. "
-        "Refined weights have standard errors. Of relu and leaky-relu units the incoming weights are scaled "
+        "Refined weights have standard errors. The incoming weights of relu and leaky-relu units are scaled "
         "to "
-        "norm 1 and the outgoing ones by the inverse, which does not change the outputs either.",
+        "norm 1 and the outgoing ones by the inverse, which does not change the outputs either. A `-` "
+        "is an error that is not determined, since the incoming weights of its unit are near 0.",
     .example = "weightsweep predict quick.h5 --run a18076a9b12a --pairs analysis/examples/pairs.csv",
     .file = "results file",
     .file_target = offsetof(struct options, results)};

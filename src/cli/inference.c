@@ -13,10 +13,11 @@
 #include <string.h>
 
 enum { SETS_AT_ONCE = 256 };
-static const double min_sigma = 1e-3; // of an estimated sigma, relative to fit_sigma without noise
+static const double min_estimate = 1e-3; // of an estimated sigma, relative to fit_sigma without noise
 
 /* Sets of equal size that are computed together. */
 struct group {
+    const char *file; // path of the pairs file
     const struct run_spec *run;
     struct prediction *prediction; // [sets]
     int sets, pairs;               // pairs per set
@@ -89,16 +90,47 @@ static void compute_r2(const struct pairs *pairs, struct weights_fit *fit)
     }
     fit->r2 = NAN;
     fit->undefined = NULL;
-    if (!isfinite(error))
-        fit->undefined = "the outputs of these weights are not finite";
-    else if (variance > 0)
+    if (variance > 0)
         fit->r2 = 1 - error / variance;
     else
         fit->undefined = pairs->count == 1 ? "there is one pair" : "the pairs' y are all the same";
     fit->rms = sqrt(error / ((double)pairs->count * pairs->outputs));
 }
 
-// Copies the weights, and computes their fit to the pairs.
+static bool all_finite(const float *values, int count)
+{
+    for (int k = 0; k < count; k++)
+        if (!isfinite(values[k]))
+            return false;
+    return true;
+}
+
+// Names the value of largest magnitude among the pairs, from which the weights were inferred.
+static enum status refuse_magnitude(const struct group *group, const struct pairs *pairs)
+{
+    float largest = 0;
+    int pair = 0, column = 0;
+    char name[16];
+    for (int p = 0; p < pairs->count; p++)
+        for (int k = 0; k < pairs->inputs + pairs->outputs; k++) {
+            float value = k < pairs->inputs ? pairs->x[p * pairs->inputs + k]
+                                            : pairs->y[p * pairs->outputs + k - pairs->inputs];
+            if (fabsf(value) <= fabsf(largest))
+                continue;
+            largest = value;
+            pair = p;
+            column = k;
+        }
+    pairs_column_name(pairs->inputs, pairs->outputs, column, name);
+    FAIL(STATUS_USAGE,
+         "%s:%lld: column %s: %.4g is too large: the inferred weights or their outputs are not finite in "
+         "fp32; "
+         "expected values like those of the run's training",
+         group->file, (long long)pairs->line[pair], name, (double)largest);
+}
+
+// Copies the weights, and computes their fit to the pairs. STATUS_USAGE if they or their outputs are not
+// finite.
 static enum status set_fit(const struct group *group, const struct pairs *pairs, const float *weights,
                            struct weights_fit *fit)
 {
@@ -109,6 +141,8 @@ static enum status set_fit(const struct group *group, const struct pairs *pairs,
     }
     memcpy(fit->weights, weights, bytes);
     TRY(apply(&group->task.generator, weights, pairs, fit->y));
+    if (!all_finite(weights, unknowns_of(group)) || !all_finite(fit->y, pairs->count * pairs->outputs))
+        return refuse_magnitude(group, pairs);
     compute_r2(pairs, fit);
     return STATUS_OK;
 }
@@ -142,8 +176,11 @@ static enum status estimate_sigma(struct group *group, int set)
     double free_values = values - prediction->errors.effective, rms = prediction->fit.rms;
     fit_errors_free(&prediction->errors);
     prediction->sigma = NAN;
-    if (found && free_values >= 1)
-        prediction->sigma = fmax(rms * sqrt(values / free_values), min_sigma * first);
+    if (found && free_values >= 1) {
+        double estimate = rms * sqrt(values / free_values), min = min_estimate * first;
+        prediction->sigma = estimate > min ? estimate : min;
+        prediction->min_noise = estimate > min ? 0 : min_estimate * FIT_MIN_NOISE;
+    }
     group->sigma[set] = isnan(prediction->sigma) ? first : prediction->sigma;
     return STATUS_OK;
 }
@@ -164,9 +201,6 @@ static enum status finish_refined(struct group *group, int set)
     TRY(fit_errors_compute(&group->task, pairs_of(group, set), group->sigma[set], weights,
                            &prediction->errors, &prediction->has_curvature));
     prediction->has_errors = prediction->has_curvature && !isnan(prediction->sigma);
-    prediction->before = prediction->fit; // set_fit allocates a new result
-    prediction->fit = (struct weights_fit){0};
-    TRY(set_fit(group, prediction->pairs, group->weights + set * unknowns_of(group), &prediction->before));
     return set_fit(group, prediction->pairs, weights, &prediction->fit);
 }
 
@@ -176,9 +210,16 @@ static enum status refine_group(struct group *group, int iterations, double nois
     group->task.noise = isnan(noise) ? 0 : noise;
     TRY(fit_create(&group->task, &fit));
     enum status status = STATUS_OK;
+    for (int set = 0; set < group->sets; set++) {
+        group->prediction[set].before = group->prediction[set].fit;
+        group->prediction[set].fit = (struct weights_fit){0}; // set_fit allocates a new result
+    }
     refine(group, fit, iterations, NULL);
-    for (int set = 0; set < group->sets; set++)
+    for (int set = 0; set < group->sets; set++) {
         group->sigma[set] = group->prediction[set].sigma = fit_sigma(&group->task, pairs_of(group, set));
+        group->prediction[set].min_noise =
+            noise / sqrt(1 + noise * noise) < FIT_MIN_NOISE ? FIT_MIN_NOISE : 0;
+    }
     if (isnan(noise))
         TRY_DONE(refine_with_estimates(group, fit, iterations));
     for (int set = 0; set < group->sets; set++)
@@ -233,11 +274,11 @@ static enum status run_group(struct group *group, const float *parameters,
     TRY_DONE(alloc_group(group));
     fill_input(group);
     TRY_DONE(infer_group(group, parameters));
-    if (predictions->refine > 0)
-        TRY_DONE(refine_group(group, predictions->refine, predictions->noise));
-    for (int set = 0; set < group->sets && predictions->refine == 0; set++)
+    for (int set = 0; set < group->sets; set++)
         TRY_DONE(set_fit(group, group->prediction[set].pairs, group->weights + set * unknowns_of(group),
                          &group->prediction[set].fit));
+    if (predictions->refine > 0)
+        TRY_DONE(refine_group(group, predictions->refine, predictions->noise));
 done:
     memory_free((void **)&group->input);
     memory_free((void **)&group->sigma);
@@ -253,7 +294,8 @@ enum status inference_run(const float *parameters, const struct pairs_file *file
     for (int i = 0; i < file->sets; i++)
         predictions->prediction[i].pairs = &file->set[i];
     for (int first = 0; first < file->sets;) {
-        struct group group = {.run = predictions->run,
+        struct group group = {.file = predictions->file,
+                              .run = predictions->run,
                               .prediction = predictions->prediction + first,
                               .pairs = file->set[first].count,
                               .task = predictions->run->task};

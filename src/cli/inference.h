@@ -6,7 +6,8 @@
 #include "cli/prediction.h"
 
 /* Fills the predictions of all sets: predictions->prediction and seconds. The caller frees them with
- * inference_free, after a failure too. parameters: of the run's model. STATUS_MEMORY. */
+ * inference_free, after a failure too. parameters: of the run's model. STATUS_MEMORY; STATUS_USAGE
+ * with FILE:LINE if weights or their outputs are not finite. */
 enum status inference_run(const float *parameters, const struct pairs_file *file,
                           struct predictions *predictions);
 void inference_free(struct predictions *predictions);

@@ -48,6 +48,22 @@ static char *all_names(const struct pairs *pairs)
     return text_take(&text);
 }
 
+// Refuses a comma in quotes, which next_cell takes for the end of the cell.
+static enum status check_quotes(const struct reader *reader)
+{
+    bool quoted = false;
+    for (const char *at = reader->text; *at; at++) {
+        quoted ^= *at == '"';
+        if (quoted && *at == ',')
+            break;
+    }
+    if (quoted)
+        FAIL(STATUS_USAGE,
+             "%s:%lld: a comma or the end of the line inside quotes; expected cells without commas",
+             reader->path, (long long)reader->line);
+    return STATUS_OK;
+}
+
 // Reads the next line that is not blank, without its newline. *found is false at the end of the file.
 static enum status next_line(struct reader *reader, bool *found)
 {
@@ -62,7 +78,7 @@ static enum status next_line(struct reader *reader, bool *found)
             reader->text[--length] = '\0';
         if (length > 0) {
             *found = true;
-            return STATUS_OK;
+            return check_quotes(reader);
         }
     }
     if (ferror(reader->file))
@@ -210,6 +226,9 @@ static enum status read_pair(struct reader *reader)
         int meaning = reader->meaning[found];
         if (meaning == pairs->inputs + pairs->outputs) {
             label = cell;
+            if (!label[0])
+                FAIL(STATUS_USAGE, "%s:%lld: column set: no name; expected the name of the pair's set",
+                     reader->path, (long long)reader->line);
             continue;
         }
         TRY(read_number(reader, cell, meaning,

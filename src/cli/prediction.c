@@ -13,10 +13,13 @@ static const char *plural(int count)
 
 // ---- text ----
 
-// Prints NaN without a sign, which printf may add.
+// Prints "-" for an error that is not determined.
 static void print_weight(double weight, FILE *out)
 {
-    fprintf(out, fabs(weight) < 1e5 ? " %8.4f" : " %8.4g", isnan(weight) ? fabs(weight) : weight);
+    if (isnan(weight))
+        fprintf(out, " %8s", "-");
+    else
+        fprintf(out, fabs(weight) < 1e5 ? " %8.4f" : " %8.4g", weight);
 }
 
 // Prints the weights, or the errors, of one layer.
@@ -29,6 +32,14 @@ static void print_matrix(int rows, int columns, const float *weights, const doub
     }
 }
 
+static bool all_known(const double *errors, int count)
+{
+    for (int k = 0; k < count; k++)
+        if (isnan(errors[k]))
+            return false;
+    return true;
+}
+
 static void print_layers(const struct predictions *predictions, const struct prediction *prediction,
                          FILE *out)
 {
@@ -39,7 +50,8 @@ static void print_layers(const struct predictions *predictions, const struct pre
                 rows, columns);
         print_matrix(rows, columns, prediction->fit.weights + first, NULL, out);
         if (prediction->has_errors) {
-            fputs("standard errors\n", out);
+            bool known = all_known(prediction->errors.errors + first, rows * columns);
+            fputs(known ? "standard errors\n" : "standard errors (-: not determined)\n", out);
             print_matrix(rows, columns, NULL, prediction->errors.errors + first, out);
         }
         first += rows * columns;
@@ -90,15 +102,18 @@ static void print_fit(const char *what, const struct weights_fit *fit, FILE *out
         fprintf(out, "not defined, since %s", fit->undefined);
     else
         fprintf(out, fabs(fit->r2) < 1e5 ? "%.4f" : "%.4g", fit->r2);
-    if (isfinite(fit->rms))
-        fprintf(out, "; root mean square residual %.4g", fit->rms);
-    fputc('\n', out);
+    fprintf(out, "; root mean square residual %.4g\n", fit->rms);
 }
 
 static void print_noise(const struct predictions *predictions, const struct prediction *prediction, FILE *out)
 {
     if (isnan(prediction->sigma))
         fputs("noise and standard errors: not determined; give --noise\n", out);
+    else if (prediction->min_noise > 0)
+        fprintf(out,
+                "standard deviation of the noise on y: %.4g (the smallest used, %g of the standard deviation "
+                "of y)\n",
+                prediction->sigma, prediction->min_noise);
     else
         fprintf(out, "standard deviation of the noise on y: %.4g, %s\n", prediction->sigma,
                 isnan(predictions->noise) ? "estimated from the residuals" : "from --noise");

@@ -14,7 +14,7 @@ struct weights_fit {
     float *weights;        // [unknowns], layer by layer, each [fan_in, fan_out]
     float *y;              // [pairs, outputs], outputs of a generator with these weights
     double r2;             // R^2 of y; NaN: undefined
-    double rms;            // root mean square of the residuals pairs->y - y; not finite if y is not
+    double rms;            // root mean square of the residuals pairs->y - y
     const char *undefined; // reason why r2 is undefined, or NULL
 };
 
@@ -23,6 +23,7 @@ struct prediction {
     struct weights_fit fit;    // the result
     struct weights_fit before; // refined: the model's prediction
     double sigma;              // refined: standard deviation of the noise; NaN: not determined
+    double min_noise;          // refined: sigma is the smallest used, this part of y's deviation; or 0
     bool has_curvature;        // refined: `errors` is known, since the outputs are not too large
     bool has_errors;           // and so is sigma
     struct fit_errors errors;

@@ -334,6 +334,8 @@ def test_equivalent_csv_files(good: Sweep, tmp_path: Path, text: str) -> None:
         ("x1,x2,y\n1,1e99,3\n", ["pairs.csv:2:", "column x2", "`1e99`"]),
         ("x1,x2,y\n1,2\n", ["pairs.csv:2:", "2 numbers", "expected 3"]),
         ("x1,x2,y\n1,2,3,4\n", ["pairs.csv:2:", "4 numbers", "expected 3"]),
+        ('x1,x2,y\n"1,5",2,3\n', ["pairs.csv:2:", "comma", "inside quotes"]),
+        ("set,x1,x2,y\na,1,2,3\n,1,2,3\n", ["pairs.csv:3:", "column set", "expected the name"]),
     ],
     ids=lambda value: repr(value) if isinstance(value, str) else "",
 )
@@ -355,20 +357,42 @@ def test_r2_of_constant_y_is_not_defined(good: Sweep, tmp_path: Path, y: str, co
     assert json.loads(predict(good.results, path, "--format", "json").out)["r2"] is None
 
 
-@pytest.mark.parametrize("x", ["1e15", "1e25", "3e38"])
-def test_x_of_large_magnitude(good: Sweep, tmp_path: Path, x: str) -> None:
-    """Outputs of the predicted weights overflow: the message says so, and no NaN is printed with a sign."""
+@pytest.mark.parametrize("x", ["1e15", "1e25", "-3e38"])
+def test_outputs_that_are_not_finite_are_refused(good: Sweep, tmp_path: Path, x: str) -> None:
     path = tmp_path / "huge.csv"
     path.write_text(f"x1,x2,y\n0.1,0.2,0.3\n{x},0.5,1\n0.3,0.1,0.2\n")
-    result = predict(good.results, path)
-    assert result.code == 0 and "nan" not in result.out + result.err
-    assert "not defined, since the outputs of these weights are not finite" in result.out
-    assert max(len(line.replace(str(tmp_path), "")) for line in result.out.splitlines()) < 120
-    assert json.loads(predict(good.results, path, "--format", "json").out)["r2"] is None
-    assert "nan" not in predict(good.results, path, "--format", "csv").out
-    refined = predict(good.results, path, "--refine", "2")
-    assert refined.code == 0 and "nan" not in refined.out
-    assert json.loads(predict(good.results, path, "--refine", "2", "--format", "json").out)["standard_errors"] is None
+    for more in ([], ["--refine", "2"], ["--format", "json"]):
+        result = predict(good.results, path, *more)
+        assert result.code == 2 and result.says("huge.csv:3:", "column x1", f"{float(x):.4g} is too large", "not finite") and not result.out, result.err
+
+
+@pytest.mark.parametrize("count, y", [(16, 1), (20, 1), (21, 3)])
+def test_noise_of_constant_y_counts_in_units_of_1(good: Sweep, tmp_path: Path, count: int, y: float) -> None:
+    x, _ = noisy_pairs(count)
+    path = write_pairs(tmp_path / "constant.csv", x, np.full((count, 1), float(y)))
+    found = json.loads(predict(good.results, path, "--refine", "20", "--noise", "0.1", "--format", "json").out)
+    assert found["sigma"] == pytest.approx(0.1 / np.sqrt(1.01)) and found["standard_errors"]
+
+
+def test_errors_of_units_near_zero_are_not_determined(good: Sweep, tmp_path: Path) -> None:
+    """y = 0 leaves no unit."""
+    x, y = noisy_pairs(30)
+    more = [write_pairs(tmp_path / "zero.csv", x, 0 * y), "--refine", "100", "--noise", "0.1"]
+    lines = predict(good.results, *more).out.splitlines()
+    first = lines.index("standard errors (-: not determined)")
+    assert [line.split() for line in lines[first + 1 : first + 3]] == 2 * [5 * ["-"]]
+    assert {len(line) for line in lines[first - 2 : first + 3] if line != lines[first]} == {5 * 9}
+    rows = csv_rows(predict(good.results, *more, "--format", "csv").out)
+    assert [row["value"] for row in rows if row["what"] == "standard_error"] == 15 * [""]
+    assert json.loads(predict(good.results, *more, "--format", "json").out)["standard_errors"] == [2 * [5 * [None]], 5 * [[None]]]
+
+
+@pytest.mark.parametrize("noise", ["0", "1e-30"])
+def test_the_smallest_noise_used_is_named(good: Sweep, tmp_path: Path, noise: str) -> None:
+    path = write_pairs(tmp_path / "pairs.csv", *noisy_pairs(30))
+    text = predict(good.results, path, "--refine", "2", "--noise", noise).out
+    assert "(the smallest used, 0.001 of the standard deviation of y)" in text and "from --noise" not in text
+    assert "from --noise" in predict(good.results, path, "--refine", "2", "--noise", "0.01").out
 
 
 @pytest.mark.parametrize("form", ["unknowns=6,equation_ratio=2", "equations=12", "unknowns=6,equation_ratio=2.0,encoder=[16, 24]"])
