@@ -118,6 +118,12 @@ const struct usage plan_usage = {
 
 // ---- costs ----
 
+static double flops_left(const struct plan *plan, int64_t run)
+{
+    return run_flops_left(&plan->sweep->run[run], &plan->sweep->cost[run],
+                          plan->steps_done ? plan->steps_done[run] : 0);
+}
+
 static void add_costs(struct plan *plan)
 {
     const struct sweep *sweep = plan->sweep;
@@ -127,7 +133,7 @@ static void add_costs(struct plan *plan)
         const struct run_cost *cost = &sweep->cost[i];
         totals->parameters += cost->parameters;
         totals->steps += sweep->run[i].training.steps - (plan->steps_done ? plan->steps_done[i] : 0);
-        totals->flops += cost->flops;
+        totals->flops += flops_left(plan, i);
         totals->model_bytes += cost->model_bytes;
         totals->checkpoint_bytes += cost->checkpoint_bytes;
         if (cost->memory_bytes > totals->memory_bytes)
@@ -135,27 +141,28 @@ static void add_costs(struct plan *plan)
     }
 }
 
-// Sets *left to the runs of the sweep that are new in the extended file or continue there, with the FLOPs of
-// their remaining steps, and steps [sweep->runs] to the steps that they have. The caller frees the arrays of
-// *left.
+// Sets *left to the runs of the sweep that are new in the extended file or continue there, and
+// steps [sweep->runs] to the steps that they have. The caller frees the arrays of *left.
 static enum status subtract_done(const char *extended, const struct sweep *sweep, int64_t *steps,
                                  struct sweep *left)
 {
-    TRY(extend_steps_done(extended, sweep, steps));
+    enum status status = STATUS_OK;
+    bool *ended = memory_small((size_t)sweep->runs * sizeof *ended);
+    TRY_DONE(extend_steps_done(extended, sweep, steps, ended));
     *left = *sweep;
     left->run = memory_small((size_t)sweep->runs * sizeof *left->run);
     left->cost = memory_small((size_t)sweep->runs * sizeof *left->cost);
     left->runs = 0;
     for (int64_t run = 0; run < sweep->runs; run++) {
-        double all = (double)sweep->run[run].training.steps, share = 1 - (double)steps[run] / all;
-        if (share <= 0)
+        if (ended[run])
             continue;
         left->run[left->runs] = sweep->run[run];
         left->cost[left->runs] = sweep->cost[run];
-        left->cost[left->runs].flops *= share;
         steps[left->runs++] = steps[run];
     }
-    return STATUS_OK;
+done:
+    free(ended);
+    return status;
 }
 
 // ---- printing ----
@@ -179,7 +186,7 @@ static void make_view(const struct plan *plan, struct column_table *view)
         const struct run_cost *cost = &plan->sweep->cost[row];
         parameters[row] = cost->parameters;
         step[row] = cost->flops_per_step / 1e9;
-        total[row] = cost->flops / 1e12;
+        total[row] = flops_left(plan, row) / 1e12;
         memory[row] = (double)cost->memory_bytes / 1e6;
     }
 }

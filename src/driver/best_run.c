@@ -108,6 +108,15 @@ static int64_t first_row(const struct candidate *setting, int64_t count)
     return first;
 }
 
+// Length of an argument without commas at its end.
+static int argument_length(const char *argument)
+{
+    size_t length = strlen(argument);
+    while (length > 0 && argument[length - 1] == ',')
+        length--;
+    return (int)length;
+}
+
 // Fails with the settings in which the cases differ, and an example of a condition.
 static enum status refuse_cases(const struct store_view *view, const struct selection *selection,
                                 const struct candidate *candidates, int64_t count)
@@ -124,9 +133,11 @@ static enum status refuse_cases(const struct store_view *view, const struct sele
         const struct column *column = &table.columns[i];
         if (!column_varies(column, count))
             continue;
-        if (!example.length && column->type == COLUMN_INT)
-            text_format(&example, ", for example %s,%s=%lld", selection->argument, column->name,
-                        (long long)column->ints[0]);
+        if (!example.length) {
+            text_format(&example, ", for example %.*s,%s=", argument_length(selection->argument),
+                        selection->argument, column->name);
+            selection_print_value(column, 0, &example);
+        }
         text_format(&names, "%s%s", names.length ? ", " : "", column->name);
     }
     enum status status =

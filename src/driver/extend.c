@@ -25,6 +25,8 @@ struct known_id {
 
 /* Copy from the old file to the new one. */
 struct extension {
+    const char *option;        // for messages: --grow or --extend
+    const char *otherwise;     // the end of a refusal: what to do with another sweep
     const struct sweep *sweep; // the new sweep
     struct store_view *view;   // the old file
     struct store *from, *to;   // the old and the new file
@@ -108,21 +110,21 @@ static enum status match(struct extension *extension)
             kept[shorter] = true;
         } else if (!kept[shorter]) {
             FAIL_DONE(STATUS_RESULTS,
-                      "--grow: run %s of %s cannot continue to %lld steps, because its learning rate decays "
+                      "%s: run %s of %s cannot continue to %lld steps, because its learning rate decays "
                       "over %lld steps; only runs at a constant rate can. Keep its steps in the sweep beside "
-                      "the new ones (the new runs start at step 0), or give the longer sweep a file of its "
-                      "own with -o",
-                      old_column(extension, "run_id")->texts[shorter], extension->view->path,
-                      (long long)spec->training.steps,
-                      (long long)old_column(extension, "steps")->ints[shorter]);
+                      "the new ones (the new runs start at step 0), or %s",
+                      extension->option, old_column(extension, "run_id")->texts[shorter],
+                      extension->view->path, (long long)spec->training.steps,
+                      (long long)old_column(extension, "steps")->ints[shorter], extension->otherwise);
         }
     }
     for (int64_t old = 0; old < extension->view->runs; old++)
         if (!kept[old])
             FAIL_DONE(STATUS_RESULTS,
-                      "--grow only adds: run %s of %s is not in this sweep; keep its settings and add to "
-                      "them, or give this sweep a file of its own with -o",
-                      old_column(extension, "run_id")->texts[old], extension->view->path);
+                      "%s only adds: run %s of %s is not in this sweep; keep its settings and add to "
+                      "them, or %s",
+                      extension->option, old_column(extension, "run_id")->texts[old], extension->view->path,
+                      extension->otherwise);
 done:
     free(kept);
     return status;
@@ -311,7 +313,8 @@ done:
 
 enum status extend_file(const char *path, const struct sweep *sweep, bool other_numerics)
 {
-    struct extension extension = {.sweep = sweep};
+    struct extension extension = {
+        .option = "--grow", .otherwise = "give this sweep a file of its own with -o", .sweep = sweep};
     char *real = realpath(path, NULL); // the rename replaces the file, not a symbolic link to it
     enum status status = STATUS_OK;
     TRY_DONE(probe_file_view(real ? real : path, &extension.view));
@@ -325,23 +328,24 @@ done:
     return status;
 }
 
-// Steps of the old file from which the run continues.
-static int64_t steps_done(const struct extension *extension, int64_t run)
+// True if the run has ended in the old file. Sets *steps to the steps from which it continues otherwise.
+static bool has_ended(const struct extension *extension, int64_t run, int64_t *steps)
 {
     int64_t old = extension->source[run];
+    *steps = 0;
     if (old == NONE)
-        return 0;
+        return false;
     enum run_state state = (enum run_state)extension->view->status[old];
     bool lost = state == RUN_DIVERGED || state == RUN_FAILED;
-    if (extension->longer[run])
-        return lost ? 0 : old_column(extension, "steps_done")->ints[old];
-    return lost || state == RUN_DONE ? extension->sweep->run[run].training.steps
-                                     : old_column(extension, "steps_done")->ints[old];
+    if (!lost)
+        *steps = old_column(extension, "steps_done")->ints[old];
+    return !extension->longer[run] && state >= RUN_DONE;
 }
 
-enum status extend_steps_done(const char *path, const struct sweep *sweep, int64_t *steps)
+enum status extend_steps_done(const char *path, const struct sweep *sweep, int64_t *steps, bool *ended)
 {
-    struct extension extension = {.sweep = sweep};
+    struct extension extension = {
+        .option = "--extend", .otherwise = "plan this sweep without --extend", .sweep = sweep};
     enum status status = STATUS_OK;
     TRY(probe_file_view(path, &extension.view));
     extension_alloc(&extension);
@@ -349,7 +353,7 @@ enum status extend_steps_done(const char *path, const struct sweep *sweep, int64
         TRY_DONE(results_check_extension(extension.view, sweep, false));
     TRY_DONE(match(&extension));
     for (int64_t run = 0; run < sweep->runs; run++)
-        steps[run] = steps_done(&extension, run);
+        ended[run] = has_ended(&extension, run, &steps[run]);
 done:
     extension_free(&extension);
     store_view_close(&extension.view);

@@ -14,8 +14,9 @@
  * Does nothing if the file already holds the sweep. Not collective; the caller holds the file's lock. */
 enum status extend_file(const char *path, const struct sweep *sweep, bool other_numerics);
 
-/* Sets steps[run] [sweep->runs] to the steps that the results file already has of each run of the larger
- * sweep: all of them for a run that has ended. STATUS_RESULTS if `run --grow` would refuse the sweep. */
-enum status extend_steps_done(const char *path, const struct sweep *sweep, int64_t *steps);
+/* Sets steps[run] to the steps that the results file already has of each run of the larger sweep, and
+ * ended[run] to true for a run that has ended there. steps, ended [sweep->runs]. STATUS_RESULTS if `run
+ * --grow` would refuse the sweep. */
+enum status extend_steps_done(const char *path, const struct sweep *sweep, int64_t *steps, bool *ended);
 
 #endif

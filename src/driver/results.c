@@ -143,9 +143,10 @@ static enum status refuse_sweep(const struct store_view *view, const struct swee
     char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
     enum status status;
     if (strcmp(name, ours) != 0)
-        status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
-                             "%s holds another sweep, %s and not %s; give this one a file of its own with -o",
-                             view->path, name, ours);
+        status = status_fail(
+            STATUS_RESULTS, __FILE__, __LINE__,
+            "%s holds another sweep, %s and not %s; give this one a file of its own with -o of `run`",
+            view->path, name, ours);
     else
         status = status_fail(
             STATUS_RESULTS, __FILE__, __LINE__,
@@ -184,12 +185,12 @@ static enum status check_continuable(const struct store_view *view)
         FAIL(STATUS_RESULTS,
              "%s was written by an earlier weightsweep (schema version %lld), which gave runs other ids: "
              "it can be read but not continued; continue it with the version that wrote it (attribute "
-             "`versions`), or give the sweep a new file with -o",
+             "`versions`), or give the sweep a new file with -o of `run`",
              view->path, (long long)view->schema);
     if (view->archive)
         FAIL(STATUS_RESULTS,
              "%s is an archive: it holds no checkpoints, so it can be read but not continued; continue the "
-             "file that it was made from, or give the sweep a new one with -o",
+             "file that it was made from, or give the sweep a new one with -o of `run`",
              view->path);
     return STATUS_OK;
 }

@@ -35,6 +35,9 @@ static enum status find_best(const struct store_view *view, const struct selecti
 {
     struct selection conditional = *selection;
     conditional.argument = conditions;
+    if (*conditions && !strchr(conditions, '='))
+        FAIL(STATUS_USAGE, "%s %s: expected `best`, or `best` and conditions, such as best,seed=1",
+             selection->option, selection->argument);
     bool *chosen = memory_small((size_t)view->runs * sizeof *chosen);
     memset(chosen, !*conditions, (size_t)view->runs * sizeof *chosen);
     enum status status = *conditions ? selection_add(&conditional, chosen) : STATUS_OK;

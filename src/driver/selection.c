@@ -105,7 +105,7 @@ static bool holds(const struct column *column, int64_t run, const char *value)
     return false;
 }
 
-static void print_value(const struct column *column, int64_t run, struct text *text)
+void selection_print_value(const struct column *column, int64_t run, struct text *text)
 {
     if (column->type == COLUMN_INT)
         text_add_int(text, column->ints[run]);
@@ -128,7 +128,7 @@ static enum status refuse_value(const struct selection *selection, const struct 
     for (int64_t run = 0; run < selection->runs->rows && !more; run++) {
         struct text here = {0};
         int known = 0;
-        print_value(column, run, &here);
+        selection_print_value(column, run, &here);
         while (known < count && strcmp(shown[known], here.chars) != 0)
             known++;
         more = known == VALUES_SHOWN;

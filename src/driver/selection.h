@@ -6,6 +6,7 @@
 
 #include "base/column.h"
 #include "base/status.h"
+#include "base/text.h"
 
 struct selection {
     const struct column_table *runs; // run_id and the settings
@@ -19,5 +20,8 @@ enum status selection_add(const struct selection *selection, bool *chosen);
 
 /* Sets *run to the selected row. STATUS_USAGE unless exactly one row is selected. */
 enum status selection_find(const struct selection *selection, int64_t *run);
+
+/* Appends the value of a column in the form that a condition takes. */
+void selection_print_value(const struct column *column, int64_t run, struct text *text);
 
 #endif

@@ -222,15 +222,17 @@ struct policy_run throughput_estimate(const struct throughputs *throughputs, con
     for (int i = 0; i < throughputs->count; i++)
         if (!best || dissimilarity(&throughputs->step[i], run, cost) < dissimilarity(best, run, cost))
             best = &throughputs->step[i];
-    double steps = (double)run->training.steps, flops = cost->flops - cost->fit_flops;
+    double steps = (double)(run->training.steps - steps_done);
+    double flops = run_flops_left(run, cost, steps_done) - cost->fit_flops;
     // A throughput measured with the same optimizer includes the optimizer's time, also without its FLOPs.
     if (best && !best->all &&
         strcmp(best->optimizer, settings_choice(SETTING_OPTIMIZER, (int)run->training.optimizer)) == 0)
         flops -= steps * (cost->flops_per_step - model_flops(run));
-    return (struct policy_run){.steps = steps - (double)steps_done,
-                               .step_seconds = (flops / (best ? best->flops_per_second : throughput_assumed) +
-                                                cost->fit_flops / fit_throughput) /
-                                               steps,
+    double seconds =
+        flops / (best ? best->flops_per_second : throughput_assumed) + cost->fit_flops / fit_throughput;
+    steps = fmax(steps, 1); // a final evaluation alone counts as one step
+    return (struct policy_run){.steps = steps,
+                               .step_seconds = seconds / steps,
                                .bytes = (double)(model_gradient_elements(&run->model) * sizeof(float)),
                                .max_ranks = run->training.shards};
 }

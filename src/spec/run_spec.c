@@ -42,8 +42,15 @@ struct run_cost run_cost(const struct run_spec *run)
     evaluated.pairs = run->task.equations;
     struct extra_flops extra = extra_evaluations_flops(training, &run->model, &run->task);
     cost.fit_flops = extra.fits;
+    cost.final_flops = extra.model + extra.fits;
     cost.flops = (double)training->steps * cost.flops_per_step +
                  evaluations * training->evaluation_generators * model_forward_flops(&evaluated) +
                  extra.model + extra.fits;
     return cost;
+}
+
+double run_flops_left(const struct run_spec *run, const struct run_cost *cost, int64_t steps_done)
+{
+    double share = (double)steps_done / (double)run->training.steps;
+    return cost->flops - share * (cost->flops - cost->final_flops);
 }

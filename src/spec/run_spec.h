@@ -20,7 +20,8 @@ struct run_cost {
     int64_t parameters;
     double flops_per_step; // model and optimizer
     double flops;          // all steps and evaluations
-    double fit_flops;      // the part of `flops` that fits of single sets take, in double
+    double final_flops;    // the part of `flops` that the final evaluation takes
+    double fit_flops;      // the part of `final_flops` that fits of single sets take, in double
     int64_t model_bytes;
     int64_t checkpoint_bytes; // both slots of the results file
     int64_t memory_bytes;     // per rank
@@ -28,5 +29,8 @@ struct run_cost {
 
 /* Predicted cost of a run, from its settings alone. */
 struct run_cost run_cost(const struct run_spec *run);
+
+/* FLOPs that are left of a run after `steps_done` steps, its final evaluation included. */
+double run_flops_left(const struct run_spec *run, const struct run_cost *cost, int64_t steps_done);
 
 #endif

@@ -112,8 +112,12 @@ static const char *name_of_value(double value)
 static void set_diverged(struct train_result *result, const char *quantity, int64_t step, const char *value)
 {
     result->end = TRAIN_DIVERGED;
-    snprintf(result->message, sizeof result->message, "%s %lld is not finite%s; try a lower learning_rate",
-             quantity, (long long)step, value);
+    // At step 0 the learning rate had no effect yet.
+    snprintf(result->message, sizeof result->message, "%s %lld is not finite%s; %s", quantity,
+             (long long)step, value,
+             step > 0 ? "try a lower learning_rate"
+                      : "no update has happened yet: check training.noise, training.inputs, generator.init "
+                        "and the widths");
 }
 
 // Checks R^2 of the last evaluation.

@@ -51,9 +51,20 @@ def test_best_is_that_of_the_python_package(grid: Sweep, tmp_path: Path, unknown
 def test_several_cases_need_conditions(grid: Sweep, tmp_path: Path) -> None:
     refused = weightsweep("export", grid.results, "--model", "best", "-o", tmp_path / "m.npz")
     assert refused.code == 2 and refused.says("--model best", "several cases", "unknowns", "for example best,unknowns=")
+    for wrong, words in (("best,", "for example best,unknowns="), ("best,best", "expected `best`, or `best` and conditions")):
+        refused = weightsweep("export", grid.results, "--model", wrong, "-o", tmp_path / "m.npz")
+        assert refused.code == 2 and refused.says(words), refused.err
     unknown = weightsweep("export", grid.results, "--model", "best,unknowns=7", "-o", tmp_path / "m.npz")
     assert unknown.code == 2 and unknown.says("unknowns=7", "expected 6, 15")
     assert weightsweep("export", grid.results, "--model", "best,unknowns=6", "-o", tmp_path / "m.npz").code == 0
+
+
+def test_cases_of_noise_have_an_example(tmp_path: Path) -> None:
+    results = tmp_path / "noise.h5"
+    assert run(1, write_sweep(tmp_path / "s.yaml", axes={"training.noise": [0, [0.1, 0.5]]}, training={"steps": 2}), results, "--quiet").code == 0
+    refused = weightsweep("export", results, "--model", "best,seed=1", "-o", tmp_path / "m.npz")
+    assert refused.code == 2 and refused.says("for example best,seed=1,training_noise=[0]"), refused.err
+    assert weightsweep("export", results, "--model", "best,seed=1,training_noise=[0]", "-o", tmp_path / "m.npz").code == 0
 
 
 def test_no_setting_with_all_seeds(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`run`: options, continuation, interruption, exit codes."""
 
 import hashlib
+import json
 import os
 import re
 import resource
@@ -242,6 +243,8 @@ def test_stopped_during_extra_evaluations(tmp_path: Path) -> None:
         assert job.wait().code == 75
     assert weightsweep("verify", results).code == 0
     assert list(columns(results)["steps_done"]) == [30] and status(results)["pending"] == 1
+    left = json.loads(weightsweep("plan", sweep, "--extend", results, "--format", "json", "--ranks", "1").out)["totals"]
+    assert (left["runs"], left["steps"]) == (1, 0) and left["flops"] > 0 and left["ranks"][0]["seconds"] > 0.7, "the final evaluation is left"
     assert run(1, sweep, results, "--quiet").code == 0
     assert run(2, sweep, undisturbed, "--quiet").code == 0
     assert columns(results)["r2_direct_fit"][0] > 0.9
@@ -373,6 +376,14 @@ def test_status_follows(long: Path, tmp_path: Path) -> None:
 @pytest.fixture
 def diverging(tmp_path: Path) -> Path:
     return write_sweep(tmp_path / "wild.yaml", axes={"learning_rate": [1e-3, 100], "steps": [30, 60]})
+
+
+def test_a_loss_that_is_not_finite_at_step_0_is_not_the_learning_rate_s(tmp_path: Path) -> None:
+    generator = {"inputs": 2, "hidden": [32, 32, 32, 32, 32, 32], "init": "normal"}
+    sweep, results = write_sweep(tmp_path / "s.yaml", unknowns=None, generator=generator, training={"noise": 1000, "inputs": "wide", "steps": 2}), tmp_path / "s.h5"
+    assert run(1, sweep, results, "--quiet").code == 5
+    (message,) = columns(results)["message"]
+    assert "the loss of step 0 is not finite" in message and "training.noise" in message and "learning_rate" not in message
 
 
 def test_diverged_runs(diverging: Path, tmp_path: Path) -> None:

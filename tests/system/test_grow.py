@@ -62,7 +62,7 @@ def test_plan_prices_the_extension(tmp_path: Path) -> None:
     nothing = priced(axes={"seed": [1, 2]}, training=training)
     assert nothing["runs"] == [] and nothing["totals"]["flops"] == 0
     fewer = weightsweep("plan", write_sweep(tmp_path / "larger.yaml", axes={"seed": [2, 3]}, training=training), "--extend", results)
-    assert fewer.code == 3 and fewer.says("--grow only adds") and digest(results) == before
+    assert fewer.code == 3 and fewer.says("--extend only adds", "plan this sweep without --extend") and digest(results) == before
     text = weightsweep("plan", write_sweep(tmp_path / "larger.yaml", axes={"seed": [1, 2, 3]}, training=training), "--extend", results).out
     assert "1 new, 0 to continue; 2 of the sweep's 3 runs have ended there" in text
 
