@@ -22,7 +22,7 @@ static void print_weight(double weight, FILE *out)
         fprintf(out, fabs(weight) < 1e5 ? " %8.4f" : " %8.4g", weight);
 }
 
-// Prints the weights, or the errors, of one layer.
+// Prints the weights of one layer, or their errors unless `errors` is NULL.
 static void print_matrix(int rows, int columns, const float *weights, const double *errors, FILE *out)
 {
     for (int i = 0; i < rows * columns; i++) {
@@ -46,13 +46,14 @@ static void print_layers(const struct predictions *predictions, const struct pre
     const struct generator_shape *shape = &predictions->run->task.generator;
     for (int layer = 0, first = 0; layer < prediction_layers_of(shape); layer++) {
         int rows = prediction_fan_in(shape, layer), columns = prediction_fan_out(shape, layer);
+        const float *weights = prediction->fit.weights + first;
         fprintf(out, "\nlayer %d, weights [%d, %d]: one row per input, one column per unit\n", layer + 1,
                 rows, columns);
-        print_matrix(rows, columns, prediction->fit.weights + first, NULL, out);
+        print_matrix(rows, columns, weights, NULL, out);
         if (prediction->has_errors) {
             bool known = all_known(prediction->errors.errors + first, rows * columns);
             fputs(known ? "standard errors\n" : "standard errors (-: not determined)\n", out);
-            print_matrix(rows, columns, NULL, prediction->errors.errors + first, out);
+            print_matrix(rows, columns, weights, prediction->errors.errors + first, out);
         }
         first += rows * columns;
     }
