@@ -302,7 +302,7 @@ static enum status work(const struct command *command, const struct run_options 
     const struct schedule_hooks hooks = recorder_hooks(&recorder, options->checkpoint_every);
     enum status status = schedule_work(&job, &hooks, command->comm);
     if (rank == 0 && job.todo_count > 0)
-        progress_end(recorder.progress);
+        recorder_end(&recorder, command->err);
     recorder_free(&recorder);
     free(run);
     free(estimate);

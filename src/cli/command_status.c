@@ -6,6 +6,7 @@
 #include "driver/display.h"
 #include "driver/probe_file.h"
 #include "driver/results_view.h"
+#include "driver/throughput.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -53,28 +54,51 @@ enum { STATUSES = RUN_FAILED + 1, TABLE_ROWS = 40, FOLLOW_SECONDS = 2 };
 
 struct summary {
     int64_t total, count[STATUSES];
-    double fraction;     // FLOPs done / FLOPs of all runs
+    double fraction;     // of the predicted time of all runs; a final evaluation counts when it ends
     double seconds_left; // at the present speed of the running runs; NaN if none has a speed yet
 };
+
+// Work of a run's training and of its final evaluation: predicted seconds; only the FLOPs of the steps if the
+// file's sweep cannot be read (NULL).
+static void run_work(const struct store_view *view, const struct sweep *sweep, int64_t run, double *training,
+                     double *final)
+{
+    const struct column *flops = column_find(&view->columns, "flops_per_step");
+    int64_t steps = column_find(&view->columns, "steps")->ints[run];
+    if (sweep) {
+        const struct run_spec *spec = &sweep->run[run];
+        *final = throughput_seconds_left(spec, &sweep->cost[run], spec->training.steps);
+        *training = throughput_seconds_left(spec, &sweep->cost[run], 0) - *final;
+    } else {
+        *final = 0;
+        *training =
+            (double)steps * (flops->type == COLUMN_INT ? (double)flops->ints[run] : flops->reals[run]);
+    }
+}
 
 static struct summary summarise(const struct store_view *view, bool live)
 {
     struct summary summary = {.total = view->runs};
     const struct column *steps = column_find(&view->columns, "steps"),
                         *done = column_find(&view->columns, "steps_done");
-    const struct column *flops = column_find(&view->columns, "flops_per_step");
+    struct sweep *sweep = NULL;
+    if (results_view_sweep(view, &sweep) == STATUS_OK && sweep->runs != view->runs)
+        sweep_destroy(&sweep);
     const double *seconds = column_find(&view->columns, "wall_seconds")->reals;
-    double all = 0, finished = 0, speed = 0; // FLOPs, FLOPs, FLOP/s
+    double all = 0, finished = 0, speed = 0; // work, work, work per second
     for (int64_t run = 0; run < view->runs; run++) {
         enum run_state status = results_view_state(view, run, live);
         summary.count[status]++;
         bool left = status == RUN_PENDING || status == RUN_RUNNING;
-        double cost = (flops->type == COLUMN_INT ? (double)flops->ints[run] : flops->reals[run]);
-        all += cost * (double)steps->ints[run];
-        finished += cost * (double)(left ? done->ints[run] : steps->ints[run]);
+        double training, final;
+        run_work(view, sweep, run, &training, &final);
+        double trained = training * (double)done->ints[run] / (double)steps->ints[run];
+        all += training + final;
+        finished += left ? trained : training + final;
         if (status == RUN_RUNNING && seconds[run] > 0)
-            speed += cost * (double)done->ints[run] / seconds[run];
+            speed += trained / seconds[run];
     }
+    sweep_destroy(&sweep);
     summary.fraction = all > 0 ? finished / all : 0;
     summary.seconds_left = speed > 0 ? (all - finished) / speed : NAN;
     return summary;

@@ -67,6 +67,27 @@ static void print(const struct command *command, const char *results, const stru
     }
 }
 
+// STATUS_USAGE if --reproduce does not name a run that is done: known before the whole file is checked. A
+// damaged file passes; the checks report it.
+static enum status check_run(const struct options *asked)
+{
+    struct store_view *view = NULL;
+    int64_t run;
+    enum status status = probe_file_view(asked->results, &view);
+    if (status != STATUS_OK)
+        return STATUS_OK;
+    status = results_view_find_run(view, "--reproduce", asked->reproduce, &run);
+    if (status == STATUS_OK && !view->damaged[run] && view->status[run] != RUN_DONE)
+        status = status_fail(
+            STATUS_USAGE, __FILE__, __LINE__,
+            "--reproduce %s: run %s of %s is %s; expected a run that is done: `weightsweep status "
+            "%s` lists the runs, and `weightsweep run` finishes those that are left",
+            asked->reproduce, column_find(&view->columns, "run_id")->texts[run], view->path,
+            results_view_state_name((enum run_state)view->status[run]), view->path);
+    store_view_close(&view);
+    return status;
+}
+
 static enum status reproduce(const struct command *command, const struct options *asked)
 {
     struct store_view *view = NULL;
@@ -83,9 +104,11 @@ static enum status reproduce(const struct command *command, const struct options
     command->start_mpi();
     TRY_DONE(numerics_setup());
     TRY_DONE(reproduce_run(view, sweep, run, asked->steps, MPI_COMM_SELF, command->err, &reproduced));
-    fprintf(
-        command->out, "%s: run %s trained again, %" PRId64 " steps: all %" PRId64 " values are equal (%s)\n",
-        asked->results, spec.id, reproduced.steps, reproduced.compared, numerics_name(spec.model.precision));
+    fprintf(command->out,
+            "%s: run %s trained again, %" PRId64 " steps: all %" PRId64 " values are equal (%s)%s\n",
+            asked->results, spec.id, reproduced.steps, reproduced.compared,
+            numerics_name(spec.model.precision),
+            view->models ? "" : "; the archive has no models, so no tensors were compared");
 done:
     sweep_destroy(&sweep);
     store_view_close(&view);
@@ -103,6 +126,8 @@ enum status command_verify(const struct command *command, int argc, char **argv)
         FAIL(STATUS_USAGE, "verify: --steps needs --reproduce RUN; see `weightsweep verify --help`");
     struct store_verified verified;
     TRY(probe_file_before(asked.results, PROBE_ALL));
+    if (asked.reproduce)
+        TRY(check_run(&asked));
     enum status status = store_verify(asked.results, &verified);
     if (status == STATUS_OK)
         print(command, asked.results, &verified);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "driver/display.h"
+#include "driver/throughput.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,8 +26,9 @@ struct progress {
     FILE *err;
     struct progress_run *run;          // [sweep->runs]
     char **label;                      // [sweep->runs], the id and the settings that vary
-    double *cost;                      // [sweep->runs], FLOPs
-    double total, done, done_at_start; // FLOPs
+    double *training, *final;          // [sweep->runs], predicted seconds of training and final evaluation
+    double total, done, done_at_start; // predicted seconds
+    double final_left;                 // predicted seconds of the final evaluations that are left
     int64_t runs, finished;            // registered runs, and those that are finished
     double start, last;                // clock at the start and at the last output; last 0: print at once
     struct display display;
@@ -102,9 +104,12 @@ void progress_create(enum progress_kind kind, const struct sweep *sweep, FILE *e
                                   .display = {.out = err, .width = columns ? atoi(columns) : 0}};
     size_t runs = (size_t)sweep->runs;
     progress->run = memory_small(runs * sizeof *progress->run);
-    progress->cost = memory_small(runs * sizeof *progress->cost);
+    progress->training = memory_small(runs * sizeof *progress->training);
+    progress->final = memory_small(runs * sizeof *progress->final);
     for (size_t run = 0; run < runs; run++) {
-        progress->cost[run] = sweep->cost[run].flops;
+        const struct run_spec *spec = &sweep->run[run];
+        progress->final[run] = throughput_seconds_left(spec, &sweep->cost[run], spec->training.steps);
+        progress->training[run] = throughput_seconds_left(spec, &sweep->cost[run], 0) - progress->final[run];
         progress->run[run].loss = NAN;
     }
     progress->label = kind == PROGRESS_NONE ? NULL : make_labels(sweep);
@@ -120,7 +125,8 @@ void progress_destroy(struct progress **out)
         free(progress->label[run]);
     free(progress->label);
     free(progress->run);
-    free(progress->cost);
+    free(progress->training);
+    free(progress->final);
     free(progress);
     *out = NULL;
 }
@@ -132,11 +138,11 @@ static int64_t steps_of(const struct progress *progress, int64_t run)
     return progress->sweep->run[run].training.steps;
 }
 
-// Sets the steps of a run that are done, and adds their FLOPs.
+// Sets the steps of a run that are done, and adds their predicted seconds.
 static void set_steps(struct progress *progress, int64_t run, int64_t steps)
 {
     double share = (double)(steps - progress->run[run].steps) / (double)steps_of(progress, run);
-    progress->done += progress->cost[run] * share;
+    progress->done += progress->training[run] * share;
     progress->run[run].steps = steps;
 }
 
@@ -147,8 +153,12 @@ void progress_begin(struct progress *progress, int64_t run, int64_t steps, bool 
     progress->run[run].steps = steps;
     progress->runs++;
     progress->finished += !left;
-    progress->total += progress->cost[run];
-    progress->done += progress->cost[run] * (double)steps / (double)steps_of(progress, run);
+    progress->total += progress->training[run] + progress->final[run];
+    progress->done += progress->training[run] * (double)steps / (double)steps_of(progress, run);
+    if (left)
+        progress->final_left += progress->final[run];
+    else
+        progress->done += progress->final[run];
     progress->done_at_start = progress->done;
 }
 
@@ -172,8 +182,8 @@ void progress_at(struct progress *progress, int64_t run, int64_t steps, double l
 
 // ---- output ----
 
-// Percent of the work that is done. 100 only when every run is finished: steps are counted, and the last
-// evaluation of a run comes after its last step.
+// Percent of the predicted time that is done. A run's final evaluation counts when it ends. 100 only when
+// every run is finished.
 static double percent_done(const struct progress *progress)
 {
     double percent = 100 * progress->done / progress->total;
@@ -186,7 +196,8 @@ static void add_overall(const struct progress *progress, struct text *text)
     text_format(text, "%3.0f %%  %lld of %lld run%s  ", percent_done(progress), (long long)progress->finished,
                 (long long)progress->runs, progress->runs == 1 ? "" : "s");
     text_add_duration(text, elapsed);
-    if (progress->done >= progress->total && progress->finished < progress->runs) {
+    double training_left = progress->total - progress->done - progress->final_left;
+    if (training_left <= 1e-9 * progress->total && progress->finished < progress->runs) {
         text_add(text, ", last evaluations");
     } else if (done > 0 && elapsed > 1 && progress->finished < progress->runs) {
         text_add(text, ", about ");
@@ -256,6 +267,8 @@ void progress_finished(struct progress *progress, int64_t run, const char *outco
     at->ranks = 0;
     progress->finished++;
     set_steps(progress, run, steps_of(progress, run)); // also of a run that diverged
+    progress->done += progress->final[run];
+    progress->final_left -= progress->final[run];
     if (progress->kind == PROGRESS_NONE)
         return;
     if (progress->kind == PROGRESS_LIVE)

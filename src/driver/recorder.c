@@ -2,8 +2,11 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "driver/results.h"
+#include "driver/throughput.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 void recorder_init(struct recorder *recorder, struct store *store, const struct sweep *sweep,
@@ -87,6 +90,17 @@ static enum status on_progress(void *context, int64_t run, const struct train_sc
     return results_progress(recorder->store, run, scalars);
 }
 
+static void note_stopped(struct recorder *recorder, int64_t run, int64_t step)
+{
+    const struct run_spec *spec = &recorder->sweep->run[run];
+    progress_stopped(recorder->progress, run, step);
+    if (step < spec->training.steps)
+        return;
+    recorder->final_stopped++;
+    recorder->final_seconds =
+        fmax(recorder->final_seconds, throughput_seconds_left(spec, &recorder->sweep->cost[run], step));
+}
+
 static enum status on_finished(void *context, int64_t run, enum train_end end,
                                const struct train_scalars *scalars, const double *scores, const char *message)
 {
@@ -100,7 +114,7 @@ static enum status on_finished(void *context, int64_t run, enum train_end end,
                        message));
     recorder->run_state[run] = (uint8_t)statuses[end];
     if (end == TRAIN_STOPPED)
-        progress_stopped(recorder->progress, run, scalars->step);
+        note_stopped(recorder, run, scalars->step);
     else
         progress_finished(recorder->progress, run, end == TRAIN_DONE ? "done" : message, scalars->r2);
     return STATUS_OK;
@@ -124,4 +138,19 @@ struct schedule_hooks recorder_hooks(struct recorder *recorder, double checkpoin
                                    .point = on_point,
                                    .finished = on_finished,
                                    .tick = on_tick};
+}
+
+void recorder_end(const struct recorder *recorder, FILE *err)
+{
+    struct text time = {0};
+    progress_end(recorder->progress);
+    if (recorder->final_stopped == 0)
+        return;
+    text_add_duration(&time, recorder->final_seconds);
+    fprintf(
+        err,
+        "note: %lld run%s stopped in the final evaluation: the training is saved, and the final evaluation "
+        "starts again with the next command; predicted time on one rank: %s\n",
+        (long long)recorder->final_stopped, recorder->final_stopped == 1 ? "" : "s", time.chars);
+    text_free(&time);
 }

@@ -19,6 +19,8 @@ struct recorder {
     uint8_t *run_state;           // [runs], maintained on rank 0
     double *written;              // [runs], the clock when a run's progress was last written to the file
     struct store_point *curve;    // [store_points], of the run that this rank leads
+    int64_t final_stopped;        // runs that a stop interrupted in their final evaluation; on rank 0
+    double final_seconds;         // predicted seconds of the longest of these evaluations on one rank
 };
 
 /* Initialises a recorder; the caller sets `progress` and `timeline` on rank 0. Store, sweep and run_state
@@ -26,6 +28,9 @@ struct recorder {
 void recorder_init(struct recorder *recorder, struct store *store, const struct sweep *sweep,
                    uint8_t *run_state);
 void recorder_free(struct recorder *recorder);
+
+/* Prints the end of the progress, and a note if a stop interrupted final evaluations. Rank 0 only. */
+void recorder_end(const struct recorder *recorder, FILE *err);
 
 /* The hooks for schedule_work. The recorder must outlive them. */
 struct schedule_hooks recorder_hooks(struct recorder *recorder, double checkpoint_every);

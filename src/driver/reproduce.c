@@ -144,7 +144,8 @@ static enum status train_again(struct reproduction *r, const struct sweep *sweep
     r->steps = result.state.scalars.step;
     if (result.end == TRAIN_DONE) {
         compare_row(r, sweep, run, &result);
-        compare_tensors(r, parameters, result.state.parameters);
+        if (parameters)
+            compare_tensors(r, parameters, result.state.parameters);
     }
     enum status status = STATUS_OK;
     if (result.end == TRAIN_DIVERGED || result.end == TRAIN_FAILED)
@@ -162,7 +163,8 @@ enum status reproduce_run(const struct store_view *view, const struct sweep *swe
     struct store_parameters *parameters = NULL;
     enum status status = STATUS_OK;
     r.curve = memory_small((size_t)view->points * sizeof *r.curve);
-    TRY_DONE(results_view_model(view, run, &parameters));
+    if (view->models)
+        TRY_DONE(results_view_model(view, run, &parameters));
     TRY_DONE(results_view_curve(view, run, r.curve, &r.points));
     TRY_DONE(check_numerics(view, run, sweep->run[run].model.precision));
     TRY_DONE(train_again(&r, sweep, run, parameters, comm));

@@ -236,3 +236,10 @@ struct policy_run throughput_estimate(const struct throughputs *throughputs, con
                                .bytes = (double)(model_gradient_elements(&run->model) * sizeof(float)),
                                .max_ranks = run->training.shards};
 }
+
+double throughput_seconds_left(const struct run_spec *run, const struct run_cost *cost, int64_t steps_done)
+{
+    const struct throughputs unknown = {0};
+    struct policy_run left = throughput_estimate(&unknown, run, cost, steps_done);
+    return left.steps * left.step_seconds;
+}

@@ -31,6 +31,10 @@ void throughput_free(struct throughputs *throughputs);
 struct policy_run throughput_estimate(const struct throughputs *throughputs, const struct run_spec *run,
                                       const struct run_cost *cost, int64_t steps_done);
 
+/* Predicted seconds that are left of a run after `steps_done` steps, its final evaluation included, on one
+ * rank with the assumed throughput. */
+double throughput_seconds_left(const struct run_spec *run, const struct run_cost *cost, int64_t steps_done);
+
 /* FLOP/s per rank if nothing was measured. */
 extern const double throughput_assumed;
 

@@ -45,6 +45,13 @@ def test_changed_tensor_is_found(finished: Sweep, tmp_path: Path) -> None:
     assert result.says(run_id, names[1], "1 of ", "portable 1")
 
 
+def test_archive_without_models(finished: Sweep, tmp_path: Path) -> None:
+    table = tmp_path / "table.h5"
+    assert weightsweep("export", finished.results, "--archive", "--no-models", "-o", table).code == 0
+    result = weightsweep("verify", table, "--reproduce", columns(table)["run_id"][0])
+    assert result.code == 0 and "equal" in result.out and "no tensors were compared" in result.out, result.err
+
+
 def test_different_numerics_are_refused(tmp_path: Path) -> None:
     sweep, results = write_sweep(tmp_path / "one.yaml"), tmp_path / "one.h5"
     assert run(1, sweep, results, "--quiet", "--gemm", "openblas").code == 0
@@ -61,6 +68,6 @@ def test_unfinished_run_and_wrong_options_are_refused(tmp_path: Path, finished: 
     sweep, results = write_sweep(tmp_path / "two.yaml", training=LONG), tmp_path / "two.h5"
     assert run(1, sweep, results, "--quiet", "--time-limit", "2").code == 75
     result = weightsweep("verify", results, "--reproduce", "seed=1")
-    assert result.code == 3 and result.says("only a run that is done")
+    assert result.code == 2 and result.says("--reproduce seed=1", "is pending; expected a run that is done") and not result.out
     for arguments in (["--steps", "3"], ["--reproduce", "seed=1", "--steps", "0"], ["--reproduce", "seed=7"], ["--reproduce", "task=mlp-inverse"]):
         assert weightsweep("verify", finished.results, *arguments).code == 2, arguments

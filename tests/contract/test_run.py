@@ -240,9 +240,11 @@ def test_stopped_during_extra_evaluations(tmp_path: Path) -> None:
     with start(2, sweep, results, "--quiet") as job:
         wait_until(lambda: results.exists() and checkpoint(results, run_id)[1] == 30, "the last step")
         send(job.process.pid, signal.SIGUSR1)
-        assert job.wait().code == 75
+        stopped = job.wait()
+        assert stopped.code == 75 and stopped.says("1 run stopped in the final evaluation: the training is saved", "predicted time")
     assert weightsweep("verify", results).code == 0
     assert list(columns(results)["steps_done"]) == [30] and status(results)["pending"] == 1
+    assert status(results)["fraction"] < 0.5, "the fits take longer than 30 steps"
     left = json.loads(weightsweep("plan", sweep, "--extend", results, "--format", "json", "--ranks", "1").out)["totals"]
     assert (left["runs"], left["steps"]) == (1, 0) and left["flops"] > 0 and left["ranks"][0]["seconds"] > 0.7, "the final evaluation is left"
     assert run(1, sweep, results, "--quiet").code == 0
