@@ -1,5 +1,6 @@
 """Effect of one axis on R^2. The other axes are averaged only over combinations that have every value of the axis (pairs), so that all values
-are measured on the same combinations. Intervals come from the seeds alone, never from the spread over other axes."""
+are measured on the same combinations. Intervals come from the seeds alone, never from the spread over other axes: from the residual of the case, so that
+a point which is one setting has the interval of the table."""
 
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import xarray as xr
 
 from weightsweep import results, statistics
 from weightsweep.answer import Sweep, runs_of
+from weightsweep.cases import Case, cases
 from weightsweep.results import Row
 from weightsweep.values import order
 
@@ -52,7 +54,12 @@ def rows(runs: xr.Dataset, statuses: tuple[str, ...] = ("done",)) -> list[Row]:
 
 def lines(runs: xr.Dataset, axis: str, fixed: list[str], by: str = "r2") -> list[Line]:
     """R^2 against `axis`: one Line per combination of the settings `fixed`, averaged over the rest of the axes."""
-    return lines_of(rows(runs), axes(runs), axis, fixed, by)
+    return lines_of(rows(runs), axes(runs), axis, fixed, by, cases_of(runs, by) if by in runs else None)
+
+
+def cases_of(runs: xr.Dataset, by: str = "r2") -> dict[str, Case]:
+    """The case of each run, by run_id."""
+    return {str(run["run_id"]): case for case in cases(runs, by) for setting in case.settings for run in setting.runs}
 
 
 def effect(sweep: Sweep, axis: str, per: list[str] | None = None, by: str = "r2") -> xr.Dataset:
@@ -74,14 +81,14 @@ def effect(sweep: Sweep, axis: str, per: list[str] | None = None, by: str = "r2"
     return xr.Dataset({name: ("value", np.array(values, dtype=object if any(isinstance(each, str) for each in values) else None)) for name, values in columns.items()})
 
 
-def lines_of(finished: list[Row], names: list[str], axis: str, fixed: list[str], by: str = "r2") -> list[Line]:
-    """As `lines`, from the runs of `rows` and the names of the axes."""
+def lines_of(finished: list[Row], names: list[str], axis: str, fixed: list[str], by: str = "r2", of: dict[str, Case] | None = None) -> list[Line]:
+    """As `lines`, from the runs of `rows`, the names of the axes, and the cases of `cases_of`: without these, intervals are those of the line's runs alone."""
     rest = [name for name in names if name not in (axis, *fixed)]
     found = results.groups([row for row in finished if by in row and np.isfinite(row[by])], fixed)
-    return [_line(found[key], axis, rest, by) for key in sorted(found, key=lambda key: [order(part) for part in key])]
+    return [_line(found[key], axis, rest, by, of or {}) for key in sorted(found, key=lambda key: [order(part) for part in key])]
 
 
-def _line(rows: list[Row], axis: str, rest: list[str], by: str) -> Line:
+def _line(rows: list[Row], axis: str, rest: list[str], by: str, of: dict[str, Case]) -> Line:
     values = sorted({row[axis].item() for row in rows}, key=order)
     seeds = sorted({int(row["seed"]) for row in rows}) if "seed" in rows[0] else [0]
     groups = list(results.groups(rows, rest).values())
@@ -89,11 +96,28 @@ def _line(rows: list[Row], axis: str, rest: list[str], by: str) -> Line:
     for place, group in enumerate(groups):
         for row in group:
             scores[place, values.index(row[axis].item()), seeds.index(int(row["seed"]) if "seed" in row else 0)] = statistics.score(row[by])
-    kept, at, of = _complete(scores)
-    paired = scores[np.ix_(kept, at, of)].mean(0)
-    analysis = statistics.analyse(paired)
-    low, high = statistics.r2_of(analysis.mean + analysis.half_width), statistics.r2_of(analysis.mean - analysis.half_width)
-    return Line(rows[0], [values[place] for place in at], statistics.r2_of(analysis.mean), low, high, len(kept), len(groups) - len(kept), len(of))
+    kept, at, shared = _complete(scores)
+    analysis = statistics.analyse(scores[np.ix_(kept, at, shared)].mean(0))
+    half = [_half_width(point, analysis, len(kept), len(shared)) for point in _cases_at(groups, kept, axis, [values[place] for place in at], of)]
+    low, high = statistics.r2_of(analysis.mean + half), statistics.r2_of(analysis.mean - half)
+    return Line(rows[0], [values[place] for place in at], statistics.r2_of(analysis.mean), low, high, len(kept), len(groups) - len(kept), len(shared))
+
+
+def _cases_at(groups: list[list[Row]], kept: np.ndarray, axis: str, values: list[object], of: dict[str, Case]) -> list[list[Case]]:
+    """The cases whose settings are averaged at each value of the axis."""
+    found: list[dict[int, Case]] = [{} for _ in values]
+    for row in (row for place in kept for row in groups[place]) if of else ():
+        if row[axis].item() in values:
+            case = of[str(row["run_id"])]
+            found[values.index(row[axis].item())][id(case)] = case
+    return [list(each.values()) for each in found]
+
+
+def _half_width(found: list[Case], line: statistics.Analysis, combined: int, seeds: int) -> float:
+    """Half width of the interval of a mean over `combined` settings: from the case, or from the line's own analysis where the settings are of several
+    cases or the case has none with all seeds."""
+    known = len(found) == 1 and seeds > 1 and found[0].complete and found[0].analysis.seeds > 1
+    return float(found[0].analysis.half_width_of(combined, seeds) if known else line.half_width)
 
 
 def _complete(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

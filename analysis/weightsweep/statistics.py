@@ -3,7 +3,7 @@
 Scores are y = log10(1 - R^2). The model is y[setting, seed] = mean of the setting + effect of the seed + residual, over settings that
 have the same seeds. Every function works on arrays [..., settings, seeds], so that many draws can be analysed at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -21,6 +21,21 @@ class Analysis:
     half_width: np.ndarray  # [...] of the 95 % interval of a mean
     difference_error: np.ndarray  # [...] standard error of the difference of two means
     degrees: int  # degrees of freedom of difference_error; 0 with one seed or one setting
+    ms_seed: np.ndarray  # [...] mean square of the seeds
+    rest: np.ndarray  # [...] (settings - 1) times the mean square of the residual
+    seeds: int
+
+    def half_width_of(self, combined: int, seeds: int) -> np.ndarray:
+        """Half width [...] of the 95 % interval of a mean over `combined` settings, each with `seeds` seeds.
+
+        The variance of the mean of one seed is estimated by (MS_seed + (settings / combined - 1) MS_residual) / settings, with Satterthwaite's
+        degrees of freedom.
+        """
+        settings = self.mean.shape[-1]
+        rest = self.rest * (max(settings / combined - 1, 0) / (settings - 1) if settings > 1 else 0)
+        weights = self.ms_seed**2 / (self.seeds - 1) + (rest**2 / self.degrees if self.degrees else 0.0)
+        satterthwaite = np.divide((self.ms_seed + rest) ** 2, weights, out=np.full_like(weights, self.seeds - 1.0), where=weights > 0)
+        return student_quantile(satterthwaite) * np.sqrt((self.ms_seed + rest) / (settings * seeds))
 
 
 def score(r2: np.ndarray | float) -> np.ndarray:
@@ -43,19 +58,16 @@ def analyse(scores: np.ndarray) -> Analysis:
     mean = scores.mean(-1)
     unknown = np.full(scores.shape[:-2], np.nan)
     if seeds < 2 or settings < 1:
-        return Analysis(mean, unknown, unknown, 0)
+        return Analysis(mean, unknown, unknown, 0, unknown, unknown, seeds)
     of_seed = scores.mean(-2)
     overall = mean.mean(-1)
     residual = scores - mean[..., None] - of_seed[..., None, :] + overall[..., None, None]
     degrees = (settings - 1) * (seeds - 1)
     ms_seed = settings * ((of_seed - overall[..., None]) ** 2).sum(-1) / (seeds - 1)
-    rest = (residual**2).sum((-2, -1)) / (seeds - 1)  # (settings - 1) MS_residual
-    variance = (ms_seed + rest) / (settings * seeds)
-    weights = ms_seed**2 / (seeds - 1) + (rest**2 / degrees if degrees else 0.0)
-    satterthwaite = np.divide((ms_seed + rest) ** 2, weights, out=np.full_like(weights, seeds - 1.0), where=weights > 0)
-    half_width = student_quantile(satterthwaite) * np.sqrt(variance)
+    rest = (residual**2).sum((-2, -1)) / (seeds - 1)
     error = np.sqrt(2 * rest / (settings - 1) / seeds) if degrees else unknown
-    return Analysis(mean, half_width, error, degrees)
+    found = Analysis(mean, unknown, error, degrees, ms_seed, rest, seeds)
+    return replace(found, half_width=found.half_width_of(1, seeds))
 
 
 def student_quantile(degrees: np.ndarray | float) -> np.ndarray:

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis"))
 from make_results import grid, make_results  # noqa: E402
 
 from weightsweep import ResultsError, effect, effects, open_runs, open_sweep  # noqa: E402
+from weightsweep.cases import cases  # noqa: E402
 from weightsweep.values import geometric  # noqa: E402
 
 EFFECTS = {"mean": 0.0, "max": -0.3}  # of the pooling on log10(1 - R^2)
@@ -70,3 +71,18 @@ def test_effect_as_a_dataset(planted: Path) -> None:
 @pytest.mark.parametrize(("values", "expected"), [([1, 2, 3], False), ([1, 10], True), ([1e-3, 2e-3, 4e-3, 8e-3], True), ([15, 50], False), ([1, 5, 9, 13], False), ([32, 64, 128, 512], True), ([0, 1, 10], False), ([5], False)])
 def test_values_that_grow_geometrically(values: list[float], expected: bool) -> None:
     assert geometric(values) is expected
+
+
+def test_a_point_that_is_one_setting_has_the_interval_of_the_table(tmp_path: Path) -> None:
+    """Also with a large residual in the settings of other lines; a mean over settings has a narrower interval."""
+    path, rng = tmp_path / "noisy.h5", np.random.default_rng(5)
+    make_results(path, grid(pooling=["mean", "max"], learning_rate=[1e-3, 2e-3, 4e-3], seed=[1, 2]))
+    with h5py.File(path, "r+") as file:
+        file["r2"][:] = 1 - 10.0 ** (-1 + 0.1 * rng.standard_normal(12) * np.repeat([1, 3], 6))
+    (case,) = cases(open_runs(path))
+    table = {(setting.values["pooling"], setting.values["learning_rate"]): case.interval(setting) for setting in case.settings}
+    shown = {(line.fixed["pooling"].item(), value): (low, high) for line in effects.lines(open_runs(path), "learning_rate", ["pooling"]) for value, low, high in zip(line.values, line.low, line.high)}
+    assert shown.keys() == table.keys() and all(shown[key] == pytest.approx(table[key]) for key in table)
+    (mean,) = effects.lines(open_runs(path), "learning_rate", [])
+    widths = [np.log10((1 - low) / (1 - high)) for low, high in table.values()]
+    assert (np.log10((1 - mean.low) / (1 - mean.high)) < min(widths)).all()

@@ -91,13 +91,13 @@ def _case(case: cases.Case) -> dict[str, Any]:
 
 def _effects(runs: xr.Dataset) -> list[dict[str, object]]:
     """R^2 against each axis, with one line per case, per value of another axis, or one line for all."""
-    rows, names = effects.rows(runs), effects.axes(runs)
+    rows, names, own = effects.rows(runs), effects.axes(runs), effects.cases_of(runs)
     of_case = [name for name in names if cases.is_case_setting(name) or name == "equation_ratio"]
     found = []
     for axis in names:
         cases_ = [name for name in of_case if name != axis]
         for by in dict.fromkeys([tuple(cases_), *((name,) for name in names if name != axis), ()]):
-            lines = effects.lines_of(rows, names, axis, list(by))
+            lines = effects.lines_of(rows, names, axis, list(by), of=own)
             floors = [(label, line) for column, label in effects.FLOORS.items() for line in effects.lines_of(rows, names, axis, list(by), column)]
             if lines:
                 found.append({
