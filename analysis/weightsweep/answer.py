@@ -9,7 +9,7 @@ import xarray as xr
 from weightsweep import grids, results, statistics
 from weightsweep.cases import AnswerError, Case, Setting, cases
 
-_NAMED = 8  # settings that a sentence names; more are counted
+_NAMED = 4  # settings that a sentence names; more are counted
 
 Sweep = xr.Dataset | str | Path
 
@@ -33,15 +33,17 @@ def measured(case: Case, setting: Setting) -> str:
 
 
 def sentence(case: Case) -> str:
-    """The answer of a case in words. It begins with "Best: "."""
+    """The answer of a case in words. It begins with "Best: ", unless all settings are equal."""
     if not case.complete:
         return f"Best: none, since no setting has all its seeds. {_incomplete(case)}".rstrip()
+    if case.equal:
+        return f"All settings are equal: {case.by} does not depend on them. {measured(case, case.best)}. {_incomplete(case)}".rstrip()
     best, others, close = case.best, len(case.complete) - 1, case.not_separable
     words = f"Best: {best.label or 'the only setting'}: {measured(case, best)}."
     if others and best.seeds == 1:
         words += " With one seed no difference is called real."
     elif others and close:
-        words += f" Not separable from: {_listed(close)}."
+        words += f" Not separable from{'' if len(close) <= _NAMED else f' {len(close)} of {others} others'}: {_listed(close)}."
     elif others:
         words += f" Separable from {'the other setting' if others == 1 else f'all {others} others'}."
     return f"{words} {_incomplete(case)}".rstrip()
@@ -73,7 +75,8 @@ def difference_sentence(case: Case, a: Setting, b: Setting) -> str:
 
 def ratio_sentence(values: str, ratio: tuple[float, float, float], p: float, tests: int, where: str = "") -> str:
     """`values` with the ratio of 1 - R^2 (ratio, low, high), and whether the difference is real; `p` is corrected for `tests` tests."""
-    words = f"{values}; 1 - R^2 is {ratio[0]:.3g} times as large{f' {where}' if where else ''}"
+    large = "equal" if f"{ratio[0]:.3g}" == "1" else f"{ratio[0]:.3g} times as large{f' {where}' if where else ''}"
+    words = f"{values}; 1 - R^2 is {large}"
     if math.isnan(p):
         return f"{words}. With one seed no difference is called real."
     verdict = "real" if p < 1 - statistics.LEVEL else "not separable"
@@ -118,8 +121,8 @@ def by_setting(sweep: Sweep, by: str = "r2") -> xr.Dataset:
 def setting_record(case: Case, setting: Setting) -> dict[str, object]:
     """One row of by_setting."""
     low, high = case.interval(setting)
-    leads = setting.complete and setting is case.best
-    p = case.p_value(case.best, setting) if setting.complete and not leads else math.nan
+    leads = setting.complete and not case.equal and setting is case.best
+    p = case.p_value(case.best, setting) if setting.complete and setting is not case.best else math.nan
     return {**case.values, **setting.values, "r2": setting.r2, "r2_low": low, "r2_high": high, "seeds": len(setting.scores),
             "seeds_of_case": setting.seeds, "best": leads, "separable": bool(p < 1 - statistics.LEVEL), "p_value": p}  # fmt: skip
 

@@ -52,7 +52,9 @@ def _settings(dataset: xr.Dataset, form: str, view: View) -> str:
     write: Callable[[table.Head, table.Cells], str] = {"table": table.text, "markdown": table.markdown, "latex": table.latex}[form]
     single = all(len(case.settings) == 1 for case in found)
     left = _unfinished(dataset)
-    if form == "latex" or (single and form == "markdown"):
+    if form == "latex":
+        return write(*_without(*setting_rows(found, view.published), "seconds"))
+    if single and form == "markdown":
         return write(*setting_rows(found, view.published))
     if single:
         words = [f"{case.label}: {answer.sentence(case)}{_floors_in_words(case)}" if case.values else answer.sentence(case) + _floors_in_words(case) for case in found]
@@ -63,6 +65,11 @@ def _settings(dataset: xr.Dataset, form: str, view: View) -> str:
         head = [title.format(case.label)] if case.values else []
         sections.append("\n".join([*head, *_paragraphs(in_words(case), form), "", write(*setting_rows([case], view.published))]))
     return "\n".join([*sections, *(f"{line}\n" for line in left)])
+
+
+def _without(head: table.Head, cells: table.Cells, name: str) -> tuple[table.Head, table.Cells]:
+    kept = [column for column, each in enumerate(head) if each != name]
+    return [head[column] for column in kept], [[row[column] for column in kept] for row in cells]
 
 
 def _paragraphs(lines: list[str], form: str) -> list[str]:
@@ -131,13 +138,15 @@ def _setting_row(case: Case, setting: Setting, choices: list[str], with_publishe
 
 
 def _against(case: Case, setting: Setting) -> str:
-    """The setting beside the best one: "best", "not separable", or "real" with the corrected p-value."""
+    """The setting beside the best one: "best", "separable", "not separable", or "equal" where all are."""
     if not setting.complete:
         return "not finished" if setting.waiting else "cannot be best"
+    if case.equal:
+        return "equal"
     if setting is case.best:
         return "best"
     p = case.p_value(case.best, setting)
-    return "-" if math.isnan(p) else f"real, {answer.p_text(p)}" if p < 1 - statistics.LEVEL else "not separable"
+    return "-" if math.isnan(p) else "separable" if p < 1 - statistics.LEVEL else "not separable"
 
 
 def _published(run: Row, any_training: bool) -> float:
@@ -216,7 +225,7 @@ def document(files: list[xr.Dataset], view: View = View()) -> dict[str, object]:
 def case_document(case: Case) -> dict[str, object]:
     """One case: its settings, the best one, the answer in words, floors, importance, and the difference of every setting from the best."""
     shares = importance.importance(case)
-    best = case.best if case.complete else None
+    best = case.best if case.complete and not case.equal else None
     return {
         "case": plain(case.values),
         "sentence": answer.sentence(case),
@@ -224,7 +233,7 @@ def case_document(case: Case) -> dict[str, object]:
         "floors": floors(case),
         "importance": shares and {
             "shares": {" x ".join(names): share for names, share in shares.shares.items()},
-            "rest": shares.rest, "settings": shares.settings, "left_out": shares.left_out, "exact": shares.exact,
+            "rest": shares.rest, "settings": shares.settings, "left_out": shares.left_out, "exact": shares.exact, "confounded": list(shares.confounded),
         },
         "settings": [plain(answer.setting_record(case, setting)) | {"run_ids": [run["run_id"].item() for run in setting.runs]} for setting in case.settings],
         "differences": [plain(_difference(case, setting)) for setting in case.complete[1:]],

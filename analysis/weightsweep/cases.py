@@ -107,6 +107,12 @@ class Case:
         matrix[pairs] = p
         return np.fmin(matrix, matrix.T)
 
+    @property
+    def equal(self) -> bool:
+        """True if the column does not depend on the setting: several complete settings have the same value for every seed."""
+        scores = np.array([setting.scores for setting in self.complete])
+        return len(scores) > 1 and bool((np.ptp(scores, axis=0) < 1e-12).all())
+
     def interval(self, setting: Setting) -> tuple[float, float]:
         """The 95 % interval of the setting's R^2: low, high. NaN for an incomplete setting and for one seed."""
         half = float(self.analysis.half_width) if setting.complete else math.nan

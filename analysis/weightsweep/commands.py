@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from weightsweep import answer_table, comparison, effects, findings, original, outputs
+from weightsweep import answer_table, comparison, effects, findings, original, outputs, table
 from weightsweep.cases import AnswerError
 from weightsweep.outputs import OutputError
 from weightsweep.results import ResultsError, open_runs
@@ -30,10 +30,11 @@ def _compare(arguments: argparse.Namespace) -> None:
     found = comparison.differences(open_runs(arguments.a), open_runs(arguments.b), arguments.by)
     if arguments.format == "json":
         rows = [answer_table.plain(comparison.record(each)) for each in found.differences]
-        document = {"a": str(arguments.a), "b": str(arguments.b), "by": arguments.by, "apart": found.apart, "sentence": found.sentence, "differences": rows}
+        document = {"a": str(arguments.a), "b": str(arguments.b), "by": arguments.by, "apart": found.apart, "sentence": found.sentence, "note": found.note, "differences": rows}
         print(json.dumps(document, indent=1, allow_nan=False))
     else:
-        print(f"A: {arguments.a}\nB: {arguments.b}\n{found.sentence}\n", *(each.sentence for each in found.differences), sep="\n")
+        real = "".join(f"{each.sentence}\n" for each in found.differences if each.real)
+        print(f"A: {arguments.a}\nB: {arguments.b}\n{found.sentence}\n", *([real] if real else []), table.text(*found.rows()) + found.note, sep="\n")
 
 
 def _plot(arguments: argparse.Namespace) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from weightsweep import results, statistics
-from weightsweep.answer import Sweep, dataset_of, percent, ratio_sentence, runs_of
+from weightsweep import results, statistics, table
+from weightsweep.answer import Sweep, dataset_of, p_text, percent, ratio_sentence, runs_of
 from weightsweep.cases import AnswerError, Key, check_column, is_case_setting, label, text
 from weightsweep.results import Row
 
@@ -26,6 +26,7 @@ class Difference:
     ratio: tuple[float, float, float]  # (1 - R^2 of B) / (1 - R^2 of A), and its 95 % interval: NaN with one seed, or if a seed is missing
     p_value: float  # NaN with one seed, or if a seed is missing
     seeds: int  # finished in both files
+    used: tuple[int, ...]  # these seeds
     seeds_of_case: int
     tests: int  # settings of the case that are tested
 
@@ -36,14 +37,25 @@ class Difference:
     @property
     def sentence(self) -> str:
         a, b = percent(self.r2_a)[0], percent(self.r2_b)[0]
-        plural = "" if self.seeds_of_case == 1 else "s"
-        count = f"{self.seeds} of {self.seeds_of_case} seed{plural}" if self.seeds < self.seeds_of_case else f"{self.seeds} seed{plural}"
+        count = f"seed{'' if self.seeds == 1 else 's'} {self.seeds_text}"
         words = f"{label(self.values) or 'the only shared setting'}: {a} % in A, {b} % in B ({count})"
         if self.r2_a == self.r2_b:
             return f"{words}; the same."
         if self.seeds < self.seeds_of_case:
             return f"{words}; not tested, because a seed is missing."
-        return ratio_sentence(words, self.ratio, self.p_value, self.tests, "in B")
+        return ratio_sentence(words, self.ratio, self.p_value, 1, "in B")
+
+    @property
+    def seeds_text(self) -> str:
+        """The seeds that the means are over, for example "2, 3", or "2 of the 3 shared"."""
+        return ", ".join(map(str, self.used)) + (f" of the {self.seeds_of_case} shared" if self.seeds < self.seeds_of_case else "")
+
+    @property
+    def verdict(self) -> str:
+        """B beside A, in a word or two."""
+        if self.r2_a == self.r2_b:
+            return "the same"
+        return "not tested" if math.isnan(self.p_value) else "not separable" if not self.real else "better" if self.ratio[0] < 1 else "worse"
 
 
 @dataclass(frozen=True)
@@ -54,14 +66,35 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """One line: the settings that tell the files apart, and how often B is better or worse."""
-        real = [each for each in self.differences if each.real]
-        better = sum(each.ratio[0] < 1 for each in real)
-        count = len(self.differences)
+        verdicts = [each.verdict for each in self.differences]
+        count, counts = len(verdicts), {name: verdicts.count(name) for name in ("better", "worse", "not separable", "the same", "not tested")}
+        parts = [f"{name} in {counts[name]}" for name in counts if counts[name] or name in ("better", "worse", "not separable")]
+        one = any(each.seeds_of_case == 1 for each in self.differences)
+        why = (" (one seed)" if one else " (a seed is missing)") if counts["not tested"] else ""
         apart = "; ".join(f"{name} {one} in A, {other} in B" for name, (one, other) in self.apart.items())
         return (
             f"{count} shared setting{'' if count == 1 else 's'}{f' ({apart})' if apart else ''}: "
-            f"B is better in {better}, worse in {len(real) - better}, not separable in {count - len(real)}."
+            f"B is {', '.join(parts)}{why}."
         )
+
+    @property
+    def note(self) -> str:
+        """What the numbers mean, said once for all of them."""
+        tests = sorted({each.tests for each in self.differences if not math.isnan(each.p_value)})
+        corrected = f" after Holm's correction for {' or '.join(map(str, tests))} tests" if tests and tests != [1] else ""
+        return f"Ratio: (1 - R^2 in B) / (1 - R^2 in A), with its 95 % interval; p{corrected}; means over the seeds that both files have." if tests else ""
+
+    def rows(self) -> tuple[table.Head, table.Cells]:
+        """Head and cells of a table, one row per setting."""
+        names = list(self.differences[0].values)
+        head = [*names, "A %", "B %", "ratio", "95 % interval", "p", "seeds", "B is"]
+        return head, [[*(text(each.values[name]) for name in names), *_cells(each)] for each in self.differences]
+
+
+def _cells(each: Difference) -> list[str]:
+    ratio, low, high = ("-" if math.isnan(value) else f"{value:.3g}" for value in each.ratio)
+    p = "-" if math.isnan(each.p_value) else p_text(each.p_value).removeprefix("p ").removeprefix("= ")
+    return [percent(each.r2_a)[0], percent(each.r2_b)[0], ratio, "-" if low == "-" else f"{low} to {high}", p, each.seeds_text, each.verdict]
 
 
 def differences(a: xr.Dataset, b: xr.Dataset, by: str = "r2") -> Comparison:
@@ -77,8 +110,8 @@ def differences(a: xr.Dataset, b: xr.Dataset, by: str = "r2") -> Comparison:
     shared = {key: rows for key, (rows, _) in of_a.items() if key in of_b and rows.keys() & of_b[key][0].keys()}
     if not shared:
         present = {name: [list(dict.fromkeys(_value(row, name) for row in rows)) for rows in every] for name in [*names, "seed"]}
-        differ = ", ".join(f"{name} ({', '.join(one)} and {', '.join(other)})" for name, (one, other) in present.items() if not {*one} & {*other})
-        raise AnswerError(f"{a.attrs['source']} and {b.attrs['source']} share no setting with finished runs of the same seed{f'; they differ in {differ}' if differ else ''}")
+        differ = ", ".join(f"{name} ({', '.join(one)} in A; {', '.join(other)} in B)" for name, (one, other) in present.items() if not {*one} & {*other})
+        raise AnswerError(f"{a.attrs['source']} (A) and {b.attrs['source']} (B) share no setting with finished runs of the same seed{f'; they differ in {differ}' if differ else ''}")
     shown = [place for place in range(len(names)) if len({key[place] for key in shared}) > 1]
     grouped: dict[Key, list[Key]] = {}
     for key in shared:
@@ -112,7 +145,7 @@ def _of_case(values: list[dict[str, object]], scores: list[tuple[Scores, Scores]
         change, width = mean_b - mean_a, half if tested else math.nan
         ratio = (10**change, 10 ** (change - width), 10 ** (change + width))
         found.append(Difference(values[place], float(statistics.r2_of(mean_a)), float(statistics.r2_of(mean_b)), ratio,
-                                float(p[whole.index(place)]) if tested else math.nan, len(common), len(seeds), len(whole)))  # fmt: skip
+                                float(p[whole.index(place)]) if tested else math.nan, len(common), tuple(common), len(seeds), len(whole)))  # fmt: skip
     return found
 
 
@@ -145,11 +178,11 @@ def compare(a: Sweep, b: Sweep, by: str = "r2") -> xr.Dataset:
 
     `a`, `b`: datasets of open_sweep or open_runs, or paths of results files. Variables: `r2_a`, `r2_b` (means over the shared seeds), `ratio` of
     1 - R^2 (B over A) and its 95 % interval `ratio_low`, `ratio_high`, `p_value` after Holm's correction, `real`, `seeds`, `sentence`.
-    The attribute `sentence` has the summary. `by`: another column of R^2. Raises AnswerError if the sweeps share no setting.
+    The attribute `sentence` has the summary, `note` what the numbers mean. `by`: another column of R^2. Raises AnswerError if the sweeps share no setting.
     """
     found = differences(runs_of(a), runs_of(b), by)
     dataset = dataset_of([record(each) for each in found.differences], "setting", list(found.differences[0].values))
-    return dataset.assign_attrs(sentence=found.sentence)
+    return dataset.assign_attrs(sentence=found.sentence, note=found.note)
 
 
 def record(each: Difference) -> dict[str, object]:

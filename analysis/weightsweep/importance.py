@@ -24,6 +24,7 @@ class Importance:
     settings: int  # complete settings, from which the shares are computed
     left_out: int  # incomplete settings
     exact: bool  # every combination has a complete setting; else the missing ones are predicted by main effects and a random forest
+    confounded: tuple[str, ...] = ()  # the axes, where the settings are too few to tell their effects apart: then there are no shares
 
 
 def importance(case: Case) -> Importance | None:
@@ -41,6 +42,8 @@ def importance(case: Case) -> Importance | None:
     grid = np.full(shape, np.nan)
     grid[tuple(levels.T)] = mean
     exact = bool(np.isfinite(grid).all())
+    if not exact and np.linalg.matrix_rank(_columns(levels, shape)) < 1 + sum(shape) - len(shape):
+        return Importance({}, 0.0, len(settings), len(case.incomplete), False, tuple(axes))
     if not exact:
         additive = _additive(levels, shape, mean)
         residual = _forest(levels, shape, mean - additive[tuple(levels.T)])
@@ -52,14 +55,28 @@ def importance(case: Case) -> Importance | None:
 
 
 def _axes(case: Case) -> dict[str, list[str]]:
-    """The settings of each axis by the axis's name. Settings that only one pooling uses are one axis together with the pooling."""
+    """The settings of each axis by the axis's name. Settings that only one pooling uses are one axis together with the pooling, and so are settings that
+    always change together."""
     varied = [name for name in case.choices if len({text(setting.values[name]) for setting in case.complete}) > 1]
     nested = [name for name in varied if any(setting.values[name] is None for setting in case.complete)]
     axes = {name: [name] for name in varied if name not in nested}
     if nested and "pooling" in axes:
         del axes["pooling"]
         axes[f"pooling with {' and '.join(nested)}"] = ["pooling", *nested]
-    return axes
+    tied: list[list[str]] = []
+    for names in axes.values():
+        other = next((each for each in tied if _tied(case.complete, each, names)), None)
+        if other is None:
+            tied.append(list(names))
+        else:
+            other += names
+    return {f"{names[0]} with {' and '.join(names[1:])}" if len(names) > 1 else names[0]: names for names in tied}
+
+
+def _tied(settings: list[Setting], one: list[str], other: list[str]) -> bool:
+    """True if each value of one axis comes with one value of the other, and the reverse."""
+    a, b = ([tuple(text(setting.values[name]) for name in names) for setting in settings] for names in (one, other))
+    return len(set(a)) == len(set(b)) == len(set(zip(a, b, strict=True)))
 
 
 def _levels(settings: list[Setting], names: list[str], mean: np.ndarray) -> np.ndarray:
@@ -87,10 +104,14 @@ def _shares(grid: np.ndarray) -> list[float]:
     return [float((part**2).mean() / (centred**2).mean()) for part in (*effects, *pairs)]
 
 
+def _columns(levels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """One column of 0 and 1 for each level of each axis."""
+    return np.concatenate([levels[:, [axis]] == np.arange(count) for axis, count in enumerate(shape)], 1).astype(float)
+
+
 def _additive(levels: np.ndarray, shape: tuple[int, ...], mean: np.ndarray) -> np.ndarray:
     """Least squares of one effect per level of each axis, evaluated on the grid. `levels`: [settings, axes]."""
-    columns = np.concatenate([levels[:, [axis]] == np.arange(count) for axis, count in enumerate(shape)], 1).astype(float)
-    effects = np.split(np.linalg.lstsq(columns, mean, rcond=None)[0], np.cumsum(shape)[:-1])
+    effects = np.split(np.linalg.lstsq(_columns(levels, shape), mean, rcond=None)[0], np.cumsum(shape)[:-1])
     return sum(np.expand_dims(part, [other for other in range(len(shape)) if other != axis]) for axis, part in enumerate(effects)) + np.zeros(shape)
 
 
@@ -128,6 +149,8 @@ def _grow(levels: np.ndarray, values: np.ndarray, box: list[np.ndarray], negligi
 
 def sentence(found: Importance) -> str:
     """The shares in words, largest first, without those below 0.5 %."""
+    if found.confounded:
+        return f"Shares of the variance of log10(1 - R^2): {', '.join(found.confounded)} cannot be told apart from {found.settings} settings."
     parts = [f"{' x '.join(names)} {100 * share:.0f} %" for names, share in found.shares.items() if share >= 0.005]
     if found.rest >= 0.005:
         parts.append(f"interactions of three and more {100 * found.rest:.0f} %")

@@ -2,9 +2,11 @@
 
 import csv
 import io
+import re
 
 Head = list[str]
 Cells = list[list[str]]
+_NUMBER = r"-?[0-9][0-9.,]*"
 
 _LATEX = {"\\": r"\textbackslash{}", **{character: f"\\{character}" for character in "&%$#_{}"}, "<": "$<$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
           "R²": "$R^2$", "R^2": "$R^2$", " x ": r" $\times$ "}  # fmt: skip
@@ -44,10 +46,14 @@ def latex(head: Head, cells: Cells) -> str:
 
 
 def latex_text(cell: str) -> str:
+    """The cell in LaTeX. A negative number has a minus sign; a range is `1--2`, with a negative end `$-1$ to $2$`."""
+    ends = cell.split(" to ")
+    if len(ends) <= 2 and all(re.fullmatch(_NUMBER, end) for end in ends):
+        return " to ".join(f"${end}$" for end in ends) if "-" in cell else "--".join(ends)
     for before in ("R²", "R^2", " x "):
         cell = cell.replace(before, f"\0{before}\0")
     parts = cell.split("\0")
-    return "".join(_LATEX[part] if index % 2 else "".join(_LATEX.get(character, character) for character in part) for index, part in enumerate(parts)).replace(" to ", "--")
+    return "".join(_LATEX[part] if index % 2 else "".join(_LATEX.get(character, character) for character in part) for index, part in enumerate(parts))
 
 
 def comma_separated(head: Head, cells: Cells) -> str:

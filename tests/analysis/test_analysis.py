@@ -432,3 +432,18 @@ def test_command_line(seed_table: Path, tmp_path: Path) -> None:
     abbreviated = run("report", seed_table, "--out", tmp_path / "page.html")
     assert abbreviated.returncode == 2 and "--out" in abbreviated.stderr and not (tmp_path / "page.html").exists()
     assert run("--help").returncode == 0
+
+
+def test_figure_of_weights_pools_no_settings(tmp_path: Path) -> None:
+    """One marker per setting, or the best setting of each case where there are many."""
+    for count, drawn in [(8, 8), (20, 1)]:
+        path = tmp_path / f"{count}.h5"
+        make_results(path, grid(learning_rate=[1e-3 * (each + 1) for each in range(count)], seed=[1, 2]))
+        with h5py.File(path, "r+") as file:
+            if "weight_match" not in file:
+                column = file.create_dataset("weight_match", data=np.linspace(0.5, 0.9, 2 * count))
+                column.dims[0].attach_scale(file["run"])
+                column.attrs["role"], column.attrs["units"] = "outcome", "1"
+        with figures.drawn([open_runs(path)], "weights") as figure:
+            (axes,) = figure.axes
+            assert len(axes.containers) == drawn and ("best setting of 20" in axes.get_title("left")) is (drawn == 1)

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis"))
 from make_results import grid, make_results  # noqa: E402
 
 import weightsweep  # noqa: E402
-from weightsweep import answer, answer_table, open_runs, open_sweep  # noqa: E402
+from weightsweep import answer, answer_table, open_runs, open_sweep, table  # noqa: E402
 from weightsweep.cases import AnswerError, Case, cases  # noqa: E402
 
 
@@ -141,8 +141,8 @@ def test_table_answers_in_its_first_lines(two_seeds: Path) -> None:
 
 def test_table_for_papers_and_programs(two_seeds: Path) -> None:
     latex = rendered(two_seeds, "latex").splitlines()
-    assert latex[0] == r"\begin{tabular}{rlrrrlr}" and latex[2].startswith(r"learning\_rate & pooling & $R^2$ \% & 95 \% interval & seeds")
-    assert re.fullmatch(r"0.004 & max & 98\.\d\d & 98\.\d\d--98\.\d\d & 2 & best & 1,950 \\\\", latex[4]) and latex[-1] == r"\end{tabular}"
+    assert latex[0] == r"\begin{tabular}{rlrrrl}" and latex[2].startswith(r"learning\_rate & pooling & $R^2$ \% & 95 \% interval & seeds")
+    assert re.fullmatch(r"0.004 & max & 98\.\d\d & 98\.\d\d--98\.\d\d & 2 & best \\\\", latex[4]) and latex[5].endswith(r"& 2 & separable \\") and latex[-1] == r"\end{tabular}"
     markdown = rendered(two_seeds, "markdown").splitlines()
     assert markdown[0].startswith("Best: ") and sum(line.startswith("| ") for line in markdown) == 2 + 20
     found = list(csv.DictReader(rendered(two_seeds, "csv").splitlines()))
@@ -155,6 +155,25 @@ def test_table_for_papers_and_programs(two_seeds: Path) -> None:
     runs = json.loads(rendered(two_seeds, "json", runs=True))["runs"]
     assert len(runs) == 40 and runs[3]["r2"] is None and runs[3]["status"] == "diverged"
     assert len(rendered(two_seeds, "csv", runs=True).splitlines()) == 41
+
+
+def test_ranges_and_negative_numbers_in_latex() -> None:
+    texts = ["-0.81 to 74.44", "20.37 to 79.81", "-5.80", "1,950", "-", "x to y", "0.1 x -2"]
+    assert [table.latex_text(each) for each in texts] == ["$-0.81$ to $74.44$", "20.37--79.81", "$-5.80$", "1,950", "-", "x to y", r"0.1 $\times$ -2"]
+
+
+def test_a_column_that_does_not_depend_on_the_settings_has_no_best(tmp_path: Path) -> None:
+    path = planted(tmp_path / "r.h5", grid(pooling=["mean", "max"], seed=[1, 2]), [-1.0, -1.2, -1.0, -1.2])
+    assert answer.sentence(one(path)).startswith("All settings are equal: r2 does not depend on them. R^2 92.06 % (")
+    assert rendered(path, "csv").count("true") == 0 and sum(" equal " in line for line in rendered(path, "table").splitlines()) == 2
+    assert json.loads(rendered(path, "json"))["cases"][0]["best"] is None
+
+
+def test_many_settings_that_are_not_separable_are_counted_first(tmp_path: Path) -> None:
+    rates = [1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 6e-3, 7e-3, 8e-3]
+    noise = np.random.default_rng(1).standard_normal(14).tolist()
+    words = answer.sentence(one(planted(tmp_path / "r.h5", grid(learning_rate=rates, seed=[1, 2]), [-1 + 0.01 * each for each in noise] + [0.0, 0.0])))
+    assert re.search(r"Not separable from 6 of 7 others: (learning_rate 0\.00\d; ){4}and 2 more\.$", words)
 
 
 def test_several_files_have_their_names(lucky: Path, two_seeds: Path) -> None:

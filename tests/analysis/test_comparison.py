@@ -41,7 +41,7 @@ def test_shared_settings_are_compared(pair: tuple[Path, Path]) -> None:
         assert each.real == (each.values["pooling"] == "max") and each.seeds == each.seeds_of_case == 3 and each.tests == 6
         assert each.ratio[1] < each.ratio[0] < each.ratio[2] and each.ratio[0] == pytest.approx(0.5012 if each.real else 1, rel=0.1)
     assert found.sentence == "6 shared settings (optimizer adam in A, muon in B): B is better in 3, worse in 0, not separable in 3."
-    assert found.differences[1].sentence.startswith("embed_dim 32, pooling max: 90.10 % in A, 95.06 % in B (3 seeds); ") and "times as large in B (95 % interval 0." in found.differences[1].sentence
+    assert found.differences[1].sentence.startswith("embed_dim 32, pooling max: 90.10 % in A, 95.06 % in B (seeds 1, 2, 3); ") and "times as large in B (95 % interval 0." in found.differences[1].sentence
 
 
 def test_compare_is_a_dataset_and_a_command(pair: tuple[Path, Path]) -> None:
@@ -54,16 +54,19 @@ def test_compare_is_a_dataset_and_a_command(pair: tuple[Path, Path]) -> None:
     document = json.loads(done.stdout)
     assert [each["real"] for each in document["differences"]] == [False, True] * 3 and document["apart"] == {"optimizer": ["adam", "muon"]}
     printed = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout.splitlines()
-    assert printed[2] == document["sentence"] and printed[4:] == [each["sentence"] for each in document["differences"]]
+    assert printed[2] == document["sentence"] and printed[4:7] == [each["sentence"] for each in document["differences"] if each["real"]] and "Holm" not in "".join(printed[:-1])
+    assert [line.split()[-1] for line in printed[10:-1]] == ["separable", "better"] * 3 and printed[-1] == document["note"] and "after Holm's correction for 6 tests" in printed[-1]
 
 
 def test_only_shared_seeds_count(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     runs = grid(embed_dim=[32, 64], pooling=["max"], seed=[2, 3, 4])
     runs[1]["status"] = "diverged"
     c = planted(tmp_path / "c.h5", runs, [-2.0] * 6)
-    found = differences(open_runs(pair[0]), open_runs(c)).differences
+    whole = differences(open_runs(pair[0]), open_runs(c))
+    found = whole.differences
+    assert whole.sentence.endswith("B is better in 1, worse in 0, not separable in 0, not tested in 1 (a seed is missing).")
     assert [(each.values["embed_dim"], each.seeds, each.seeds_of_case) for each in found] == [(32, 1, 2), (64, 2, 2)]
-    assert np.isnan(found[0].p_value) and found[0].sentence.endswith("(1 of 2 seeds); not tested, because a seed is missing.") and found[1].real
+    assert np.isnan(found[0].p_value) and found[0].sentence.endswith("(seed 2 of the 2 shared); not tested, because a seed is missing.") and found[1].real
 
 
 def test_one_shared_seed_calls_nothing_real(tmp_path: Path, pair: tuple[Path, Path]) -> None:
@@ -79,7 +82,7 @@ def test_a_file_equals_itself(pair: tuple[Path, Path]) -> None:
 
 def test_files_that_share_nothing_are_refused(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     other = planted(tmp_path / "other.h5", grid(unknowns=[50], optimizer=["muon"], seed=[1, 2]), [-1.0, -1.0])
-    with pytest.raises(AnswerError, match="share no setting with finished runs of the same seed; they differ in .*unknowns \\(15 and 50\\)"):
+    with pytest.raises(AnswerError, match="share no setting with finished runs of the same seed; they differ in .*unknowns \\(15 in A; 50 in B\\)"):
         weightsweep.compare(pair[0], other)
 
 

@@ -63,3 +63,18 @@ def test_settings_of_one_pooling_belong_to_the_pooling(tmp_path: Path) -> None:
         del make_results.SETTINGS["heads"]
     found = importance.importance(case)
     assert found.exact and found.settings == 6 and found.shares["pooling with heads",] == pytest.approx(1)
+
+
+def test_axes_that_change_together_are_one(tmp_path: Path) -> None:
+    runs = [run | {"encoder": str(run["embed_dim"]), "decoder": str(2 * run["embed_dim"])} for run in grid(embed_dim=[16, 32], pooling=["mean", "max"])]
+    found = importance.importance(one(planted(tmp_path / "r.h5", runs, [-1.0, -1.1, -2.0, -2.1])))
+    (name,) = max(found.shares, key=found.shares.get)
+    assert found.exact and " with " in name and set(name.replace(" with ", " and ").split(" and ")) == {"embed_dim", "encoder", "decoder"} and len(found.shares) == 3
+
+
+def test_too_few_settings_cannot_tell_axes_apart(tmp_path: Path) -> None:
+    runs = [{"embed_dim": 16, "pooling": "mean", "batch": 256}, {"embed_dim": 32, "pooling": "max", "batch": 256}, {"embed_dim": 32, "pooling": "mean", "batch": 512}]
+    case = one(planted(tmp_path / "r.h5", [grid()[0] | each for each in runs], [-1.0, -1.5, -2.0]))
+    found = importance.importance(case)
+    assert not found.shares and found.settings == 3
+    assert importance.sentence(found).endswith(" cannot be told apart from 3 settings.") and "embed_dim" in importance.sentence(found)

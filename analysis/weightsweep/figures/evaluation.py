@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from weightsweep import effects, results, statistics
+from weightsweep.cases import cases
 from weightsweep.figures import style
 from weightsweep.results import Row
 
@@ -28,11 +29,14 @@ def shifts(runs: xr.Dataset) -> list[str]:
 
 def weight_match(runs: xr.Dataset) -> Figure:
     """Similarity of predicted and true weights, up to the symmetries of a generator, against R^2 of the outputs: one marker per setting, the mean
-    over its seeds, with bars from the lowest to the highest seed."""
-    names = style.others(runs)
+    over its seeds, with bars from the lowest to the highest seed. Of more than MAX_SERIES settings: the best of each case."""
+    kept = style.others(runs)
     figure, (axes,) = style.panels(1)
-    finished = [run for run in results.rows(results.done(runs)) if np.isfinite(run.get("weight_match", np.nan))]  # weight_match is defined only for some generators
-    kept, groups = style.series_of(finished, names)
+    found = cases(runs)
+    many = sum(len(case.settings) for case in found) > style.MAX_SERIES
+    settings = [setting for case in found for setting in (case.settings[:1] if many else case.settings)]
+    matched = [[run for run in setting.runs if run["status"].item() == "done" and np.isfinite(run.get("weight_match", np.nan))] for setting in settings]
+    groups = [group for group in matched if group]  # weight_match is defined only for some generators
     for index, group in enumerate(groups):
         looks = style.series(index) | {"linestyle": "none"}
         x, y = style.unexplained([run["r2"] for run in group]), np.array([float(run["weight_match"]) for run in group])
@@ -44,7 +48,8 @@ def weight_match(runs: xr.Dataset) -> Figure:
     axes.margins(0.1)
     style.r2_scale(axes, "x")
     several = any(len(group) > 1 for group in groups)
-    style.note(axes, ("mean over seeds, bars: lowest to highest seed" if several else "one seed") + style.left_out(runs, "; "))
+    of = f"best setting {'of each case' if len(found) > 1 else f'of {len(found[0].settings)}'}: " if many else ""
+    style.note(axes, of + ("mean over seeds, bars: lowest to highest seed" if several else "one seed") + style.left_out(runs, "; "))
     style.legend(axes, chance)
     return figure
 

@@ -17,7 +17,13 @@ const copy = (() => {
     "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "²": "\\textsuperscript{2}", "–": "--", "±": "$\\pm$", "−": "$-$",
   };
   const latex = (text) => text.replace(/[\\~^²–±−&%$#_{}]/g, (sign) => ESCAPES[sign] || `\\${sign}`);
-  const line = (row) => `${row.map(({ text }) => latex(text)).join(" & ")} \\\\`;
+  // As table.py: a range is `1--2`, with a negative end `$-1$ to $2$`.
+  function value(text) {
+    const ends = text.replaceAll("−", "-").split(" to ");
+    if (ends.length > 2 || !ends.every((end) => /^-?[0-9][0-9.,]*$/.test(end))) return latex(text);
+    return ends.some((end) => end[0] === "-") ? ends.map((end) => `$${end}$`).join(" to ") : ends.join("--");
+  }
+  const line = (row) => `${row.map(({ text }) => value(text)).join(" & ")} \\\\`;
 
   const cell = (own) => ({
     text: own.textContent, exact: own.dataset.exact ?? (own.textContent === "–" ? "" : own.textContent), left: own.classList.contains("text"),

@@ -79,7 +79,7 @@ def _case(case: cases.Case) -> dict[str, Any]:
     for setting in case.settings:
         record = answer.setting_record(case, setting)
         mean, low, high = answer.percent(setting.r2, *case.interval(setting))
-        verdict = "best" if record["best"] else "incomplete" if not setting.complete else "separable" if record["separable"] else "not separable"
+        verdict = "best" if record["best"] else "incomplete" if not setting.complete else "equal" if case.equal else "separable" if record["separable"] else "not separable"
         values = [cases.text(setting.values[name]) for name in case.choices]
         rows.append({
             "cells": [*values, mean, "-" if low == "-" else f"{low} to {high}", setting.seeds_text, verdict],
