@@ -79,7 +79,7 @@ class Comparison:
 
     @property
     def note(self) -> str:
-        """What the numbers mean, said once for all of them."""
+        """The meaning of the numbers, said once for all of them."""
         tests = sorted({each.tests for each in self.differences if not math.isnan(each.p_value)})
         corrected = f" after Holm's correction for {' or '.join(map(str, tests))} tests" if tests and tests != [1] else ""
         return f"Ratio: (1 - R^2 in B) / (1 - R^2 in A), with its 95 % interval; p{corrected}; means over the seeds that both files have." if tests else ""

@@ -167,6 +167,13 @@ def test_r2_far_below_zero_is_cut_off(tmp_path: Path) -> None:
     with figures.drawn([runs], "learning_rate") as figure:
         worst, best = figure.axes[0].get_ylim()
         assert worst < 0.1 and "↓ −6,000 %" in [text.get_text() for text in figure.axes[0].texts]
+    with h5py.File(path, "r+") as file:
+        file["r2"][1] = -0.058
+    with figures.drawn([open_runs(path)], "learning_rate") as figure:
+        (text,) = [text for text in figure.axes[0].texts if text.get_text() == "↓ −5.8 %"]
+        figure.draw_without_rendering()
+        inside, outer = text.get_window_extent(), figure.axes[0].get_window_extent()
+        assert outer.x0 <= inside.x0 and inside.x1 <= outer.x1 and outer.y0 <= inside.y0
     with figures.drawn([runs], "heatmap") as figure:
         assert "< −100" in [text.get_text() for text in figure.axes[0].texts]
         assert figure.axes[0].images[0].get_clim()[0] == 0

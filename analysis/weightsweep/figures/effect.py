@@ -1,5 +1,6 @@
 """R^2 against one axis of the sweep, whatever the axis."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ def effect(runs: xr.Dataset, axis: str, lines: list[str] | None = None, with_pub
         looks = style.series(index) | ({} if numbers else {"linestyle": "none"})
         label = style.label(line.fixed, told if len(found) > 1 else chosen) or "R²"
         style.points(axes, at, line.r2, line.low, line.high, label=label, **looks)
-    handles = _floors(axes, runs, axis, chosen, found, numbers, values) + (_published(axes, runs, (axis, chosen), found, with_published) if axis in _CELL else [])
+    floors = _floors(axes, runs, axis, chosen, numbers, values)
+    known = _published(axes, runs, (axis, chosen), found, with_published) if axis in _CELL else []
     if numbers:
         _numeric(axes, values)
     elif values:
@@ -47,6 +49,9 @@ def effect(runs: xr.Dataset, axis: str, lines: list[str] | None = None, with_pub
     style.fit_means(axes)
     _end_before_failures(axes, found)
     style.r2_scale(axes)
+    _mark_below(axes, found)
+    best, worst = sorted(axes.get_ylim())
+    handles = [handle for handle, rest in floors if ((rest >= best) & (rest <= worst)).any()] + known
     style.note(axes, _told(runs, axis, chosen, found) + (f"; {' and '.join(along)} change along the axis" if along else ""))
     style.legend(axes, handles)
     return figure
@@ -82,8 +87,8 @@ def _told(runs: xr.Dataset, axis: str, chosen: list[str], found: list[Line]) -> 
     return told + style.left_out(runs, "; ")
 
 
-def _floors(axes: Axes, runs: xr.Dataset, axis: str, chosen: list[str], found: list[Line], numbers: bool, values: list[Any]) -> list[Line2D]:
-    """Thin grey lines of the floors, one per line of the figure where they differ. Returns the entries of the legend."""
+def _floors(axes: Axes, runs: xr.Dataset, axis: str, chosen: list[str], numbers: bool, values: list[Any]) -> list[tuple[Line2D, np.ndarray]]:
+    """Thin grey lines of the floors, one per line of the figure where they differ. Returns the entries of the legend, each with its values of 1 - R^2."""
     handles = []
     for (column, name), dash in zip(effects.FLOORS.items(), (":", "--", "-.")):
         if column not in runs or not np.isfinite(runs[column].values).any():
@@ -98,7 +103,7 @@ def _floors(axes: Axes, runs: xr.Dataset, axis: str, chosen: list[str], found: l
                 else:
                     axes.plot(at, rest, color=style.GREY, linestyle=dash, linewidth=0.9, zorder=1)
                 drawn.add(tuple(rest.round(6)))
-        handles += [Line2D([], [], color=style.GREY, linestyle=dash, linewidth=0.9, label=name)] if drawn else []
+        handles += [(Line2D([], [], color=style.GREY, linestyle=dash, linewidth=0.9, label=name), np.concatenate([*drawn]))] if drawn else []
     return handles
 
 
@@ -150,17 +155,29 @@ def _categories(axes: Axes, names: list[str]) -> None:
 
 
 def _end_before_failures(axes: Axes, found: list[Line]) -> None:
-    """Ends the axis above the few values that are so low that they would take most of it, and writes them at the edge."""
+    """Ends the axis above the few values that are so low that they would take most of it."""
     scores = np.sort(np.concatenate([-np.log10(style.unexplained(line.r2)) for line in found] or [np.zeros(0)]))[::-1]
     for worst in range(max(2, len(scores) - max(1, len(scores) // 4)), len(scores)):
         kept = scores[:worst]
         if kept[-1] - scores[worst] > max(0.45 * (scores[0] - scores[-1]), 0.3):
             edge, best = (10 ** -(end + sign * max(0.25 * (kept[0] - kept[-1]), 0.06)) for end, sign in ((kept[-1], -1), (kept[0], 1)))
             axes.set_ylim(best, edge)
-            for container, line in zip(axes.containers, found):
-                container.lines[0].set_clip_on(True)
-                for x, rest, r2 in zip(*container.lines[0].get_data(), line.r2):
-                    if rest > edge:
-                        text = f"↓ {100 * r2:,.{0 if abs(r2) >= 1 else 1}f} %".replace("-", "−")
-                        axes.annotate(text, (x, edge), xytext=(0, 2), textcoords="offset points", ha="center", va="bottom", color=container.lines[0].get_color())
             return
+
+
+def _mark_below(axes: Axes, found: list[Line]) -> None:
+    """Writes the values below the axis, R^2 below 0 among them, at its lower edge, above each other where they would overlap: "↓ −5.8 %"."""
+    edge, (left, right) = max(axes.get_ylim()), axes.transData.transform([(x, 0.5) for x in axes.get_xlim()])[:, 0]
+    drawn: list[tuple[int, float, float]] = []  # row, middle and width of the texts, in shares of the width
+    for container, line in zip(axes.containers, found):
+        container.lines[0].set_clip_on(edge < 1)
+        for x, r2 in zip(container.lines[0].get_xdata(), line.r2):
+            if 1 - r2 > edge * (1 + 1e-9):
+                share = (axes.transData.transform((x, edge))[0] - left) / (right - left)
+                text = f"↓ {100 * r2:,.{0 if abs(r2) >= 1 else 1}f} %".replace("-", "−")
+                wide = 5.0 * len(text) * axes.get_figure().dpi / 72 / (right - left)
+                middle = min(max(share, wide / 2), 1 - wide / 2)
+                row = next(row for row in itertools.count() if all(row != other or abs(middle - at) > (wide + width) / 2 for other, at, width in drawn))
+                drawn.append((row, middle, wide))
+                looks = {"color": container.lines[0].get_color(), "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3}, "zorder": 4}
+                axes.annotate(text, (middle, 0), xycoords="axes fraction", xytext=(0, 5 + 9 * row), textcoords="offset points", ha="center", va="bottom", **looks)

@@ -1,6 +1,7 @@
 "use strict";
 // The answer of each case, as a sentence and a table of its settings, and the effect of each axis.
 const answer = (() => {
+  const FLOORS = ["quadratic fit", "affine fit", "least squares"]; // in the order of the chart's dashes: as in the figures
   const ROWS = 10, OPEN = 3; // settings shown at first; cases up to which all are open
   const element = (id) => document.getElementById(id);
   let content, opened = new Set(), lit = () => {};
@@ -110,7 +111,7 @@ const answer = (() => {
       key: [axis, by, scale].join(),
       x: { kind: found.scale, label: found.about, values: text && values.map((value) => value || "none"),
         marks: !text && values.length <= 12 ? values.sort((a, b) => a - b) : null },
-      y: { kind: scale, label: "R² (%)", percent: true },
+      y: { kind: scale, label: "R² (%)", percent: true, below: true },
       series: [...(text ? [] : floors(found)), ...means(found, values, text)],
     });
     const lost = found.lines.reduce((sum, line) => sum + line.left_out, 0), several = found.lines.some((line) => line.seeds > 1);
@@ -133,9 +134,8 @@ const answer = (() => {
   }
 
   function floors(found) {
-    const labels = [...new Set(found.floors.map((line) => line.label))];
     return found.floors.map((line) => ({
-      name: line.label, place: 7 * (1 + labels.indexOf(line.label)), grey: true,
+      name: line.label, place: 7 * (1 + FLOORS.indexOf(line.label)), grey: true,
       points: line.points.map(([value, r2]) => ({ x: value, y: r2, text: `${line.label}\nR² ${percent(r2)} %` })),
     }));
   }

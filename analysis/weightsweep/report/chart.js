@@ -115,7 +115,20 @@ const chart = (() => {
       const mark = node(group, "circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: series.marks || 3.5 });
       if (point.fill) mark.style.fill = point.fill;
     }
+    if (state.spec.y.below) for (const [x, , point] of at) if (below(frame, point.y) && !series.grey) told(state, frame, group, x, point.y);
     state.drawn.push({ series, group, at });
+  }
+
+  // Values below the axis, R^2 below 0 on the stretched scale among them, are written at its lower edge, above each other where
+  // they would overlap.
+  const below = (frame, value) => frame.toy(value) < frame.ys[0] || (frame.toy === SCALES.stretched.to && value < 0);
+  function told(state, frame, group, x, value) {
+    const text = `↓ ${(100 * value).toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 1 ? 1 : 0 })} %`.replace("-", "−");
+    const wide = 6.6 * text.length, middle = Math.min(Math.max(x, frame.left + wide / 2), frame.left + frame.width - wide / 2);
+    let above = 0;
+    while (state.texts.some(([row, at, width]) => row === above && Math.abs(middle - at) < (wide + width) / 2)) above++;
+    state.texts.push([above, middle, wide]);
+    node(group, "text", { x: middle, y: frame.top + frame.height - 8 - 14 * above, "text-anchor": "middle", class: "below" }, text);
   }
 
   function legend(state) {
@@ -151,6 +164,7 @@ const chart = (() => {
     frame.y = (at) => frame.top + (frame.ys[1] - at) / (frame.ys[1] - frame.ys[0]) * frame.height;
     state.frame = frame;
     state.drawn = [];
+    state.texts = []; // row, middle and width of those below the axis
     state.svg.replaceChildren();
     state.svg.setAttribute("viewBox", `0 0 ${wide} ${tall}`);
     state.svg.setAttribute("aria-label", `${spec.y.label} against ${spec.x.label}`);
