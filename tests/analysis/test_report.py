@@ -274,6 +274,7 @@ def test_nothing_is_lost_on_paper(browser: Any, results: Path, page: Path) -> No
         names = browser.execute_script("return [...document.querySelectorAll('#table th')].map((head) => head.textContent)")
         assert len(parts) > 1 and [name for heads, _, _ in parts for name in heads[1:]] == names[1:] and {heads[0] for heads, _, _ in parts} == {"run_id"}
         assert {rows for _, rows, _ in parts} == {1 + len(column(browser, "run_id"))} and all(width < 718 for _, _, width in parts)
+        assert all(one[2] + 150 > 700 for one in parts[:-1])  # a part ends where the next column would not fit
         browser.execute_script("window.dispatchEvent(new Event('afterprint'))")
         assert browser.execute_script("return document.querySelectorAll('#paper table').length") == 0
     finally:
@@ -325,6 +326,14 @@ def test_effect_of_an_axis(browser: Any, planted: Path) -> None:
 
 def rows(browser: Any, table: str) -> list[list[str]]:
     return browser.execute_script("return [...document.querySelectorAll(`#${arguments[0]} tbody tr`)].map((row) => [...row.cells].map((cell) => cell.textContent))", table)
+
+
+def test_values_below_the_axis_of_an_effect_are_written(browser: Any, tmp_path: Path) -> None:
+    make_results(tmp_path / "low.h5", grid(learning_rate=[1e-3, 1.0], seed=[1, 2]))
+    with h5py.File(tmp_path / "low.h5", "r+") as file:
+        file["r2"][2:] = -0.058
+    opened(browser, save(tmp_path / "low.h5"))
+    assert texts(browser, "#effect text.below") == ["↓ −5.8 %"]
 
 
 def test_curves_are_means_of_settings(browser: Any, planted: Path) -> None:
@@ -456,6 +465,8 @@ def test_tables_are_copied(browser: Any, planted: Path) -> None:
     assert browser.execute_script(form, "Markdown").splitlines()[1].startswith("| --- | --- | ---: |")
     latex = browser.execute_script(form, "LaTeX").splitlines()
     assert latex[0].startswith("\\begin{tabular}{llrr") and "run\\_id & status" in latex[2] and latex[-1] == "\\end{tabular}"
+    ranges = "const made = document.createElement('table'); for (const text of arguments[0]) made.insertRow().insertCell().textContent = text; return copy.as('LaTeX', made)"
+    assert [line[:-3] for line in browser.execute_script(ranges, ["R", "-0.81 to 74.44", "20.37 to 79.81"]).splitlines()[4:6]] == ["$-0.81$ to $74.44$", "20.37--79.81"]
     browser.execute_script("window.copied = ''; navigator.clipboard.writeText = async (text) => { window.copied = text; }")
     browser.find_element("css selector", "#cases .copy button").click()
     assert browser.execute_script("return window.copied").startswith("embed_dim,R² %,95 % interval,seeds,against the best\n256,")
@@ -470,6 +481,7 @@ def test_dark_mode_and_narrow_window(browser: Any, planted: Path) -> None:
     try:
         assert browser.execute_script(background) == "rgb(21, 24, 27)"
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+        assert "gradient" in browser.execute_script("return getComputedStyle(document.querySelector('#cases .scroll')).backgroundImage")  # tells that it scrolls
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

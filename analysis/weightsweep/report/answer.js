@@ -44,7 +44,7 @@ const answer = (() => {
       const line = row(body, [name, "", `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`], [false, false, true]);
       const bar = document.createElement("span");
       bar.className = "share";
-      bar.style.width = `${Math.max(1, Math.round(220 * share))}px`;
+      bar.style.width = `max(1px, min(${Math.round(220 * share)}px, ${(25 * share).toFixed(1)}vw))`;
       line.cells[1].append(bar);
     }
     return made;

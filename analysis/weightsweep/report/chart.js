@@ -115,20 +115,20 @@ const chart = (() => {
       const mark = node(group, "circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: series.marks || 3.5 });
       if (point.fill) mark.style.fill = point.fill;
     }
-    if (state.spec.y.below) for (const [x, , point] of at) if (below(frame, point.y) && !series.grey) told(state, frame, group, x, point.y);
     state.drawn.push({ series, group, at });
   }
 
   // Values below the axis, R^2 below 0 on the stretched scale among them, are written at its lower edge, above each other where
   // they would overlap.
-  const below = (frame, value) => frame.toy(value) < frame.ys[0] || (frame.toy === SCALES.stretched.to && value < 0);
-  function told(state, frame, group, x, value) {
+  const under = (frame, value) => frame.toy(value) < frame.ys[0] || (frame.toy === SCALES.stretched.to && value < 0);
+  function told(state, frame, series, x, value) {
     const text = `↓ ${(100 * value).toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 1 ? 1 : 0 })} %`.replace("-", "−");
     const wide = 6.6 * text.length, middle = Math.min(Math.max(x, frame.left + wide / 2), frame.left + frame.width - wide / 2);
     let above = 0;
     while (state.texts.some(([row, at, width]) => row === above && Math.abs(middle - at) < (wide + width) / 2)) above++;
     state.texts.push([above, middle, wide]);
-    node(group, "text", { x: middle, y: frame.top + frame.height - 8 - 14 * above, "text-anchor": "middle", class: "below" }, text);
+    const y = frame.top + frame.height - 20 - 14 * above, colour = look(series.place).class;
+    node(state.inside, "text", { x: middle, y, "text-anchor": "middle", class: `below ${colour}` }, text);
   }
 
   function legend(state) {
@@ -173,6 +173,9 @@ const chart = (() => {
     node(node(state.svg, "clipPath", { id: clip }), "rect", inside);
     state.inside = node(state.svg, "g", { "clip-path": `url(#${clip})` });
     for (const series of shown) plot(state, frame, series);
+    for (const { series, at } of spec.y.below ? state.drawn.filter((each) => !each.series.grey) : []) {
+      for (const [x, , point] of at) if (under(frame, point.y)) told(state, frame, series, x, point.y);
+    }
     const middle = { x: frame.left + frame.width / 2, y: frame.top + frame.height / 2, "text-anchor": "middle" };
     if (!points.length) node(state.svg, "text", middle, "no data yet");
     state.box = node(state.svg, "rect", { class: "box", width: 0, height: 0 });

@@ -2,7 +2,7 @@
 // On paper the table of runs is cut into parts as wide as a page, each with the runs' ids. Charts scale with the paper; all cases
 // are open.
 (() => {
-  const PAGE = 1000; // CSS pixels of a part's columns at the font of the screen
+  const PAGE = 700; // CSS pixels of a part's columns on A4
   const element = (id) => document.getElementById(id);
 
   function parts(widths) {
@@ -20,23 +20,28 @@
     return found;
   }
 
+  // The chosen columns of the table of runs, as on paper.
+  function part(chosen) {
+    const made = document.createElement("table"), line = made.createTHead().insertRow(), columns = table.columns();
+    const head = element("table").tHead.rows[0].cells;
+    for (const column of chosen) {
+      const cell = document.createElement("th");
+      cell.className = head[column].className;
+      cell.textContent = head[column].textContent;
+      line.append(cell);
+    }
+    table.fill(made.createTBody(), table.shown(), chosen.map((column) => columns[column]));
+    return made;
+  }
+
   function before() {
     for (const details of document.querySelectorAll("#cases details")) details.open = true;
-    const wide = element("table"), head = [...wide.tHead.rows[0].cells], places = table.shown(), columns = table.columns();
-    wide.style.width = "auto"; // as narrow as its text
-    const widths = head.map((cell) => cell.offsetWidth);
-    wide.style.width = "";
-    element("paper").replaceChildren(...parts(widths).map((chosen) => {
-      const part = document.createElement("table"), line = part.createTHead().insertRow();
-      for (const column of chosen) {
-        const cell = document.createElement("th");
-        cell.className = head[column].className;
-        cell.textContent = head[column].textContent;
-        line.append(cell);
-      }
-      table.fill(part.createTBody(), places, chosen.map((column) => columns[column]));
-      return part;
-    }));
+    const paper = element("paper"), whole = part(table.columns().map((_, column) => column));
+    paper.className = "measured"; // as narrow as its text
+    paper.replaceChildren(whole);
+    const widths = [...whole.rows[0].cells].map((cell) => Math.min(cell.getBoundingClientRect().width, PAGE / 2));
+    paper.className = "";
+    paper.replaceChildren(...parts(widths).map(part));
   }
 
   window.addEventListener("beforeprint", before);
