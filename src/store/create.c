@@ -137,24 +137,28 @@ static enum status write_first_values(const struct creation_column *column, int 
     return status;
 }
 
-// Copies the file in memory to `part`. Holes stay holes.
+// Copies the file in memory to `part`. Holes stay holes. Only what lies between two holes is mapped: the
+// address space of a whole file of many models may be limited (RLIMIT_AS).
 static enum status write_file(const struct creation *creation, int memory, int64_t bytes)
 {
     enum status status = STATUS_OK;
     const char *part = creation->path;
-    char *content = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, memory, 0);
     int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (content == MAP_FAILED || fd < 0 || ftruncate(fd, bytes) != 0)
+    if (fd < 0 || ftruncate(fd, bytes) != 0)
         TRY_DONE(file_write_failure(part, what, errno));
     for (off_t data = 0, hole; (data = lseek(memory, data, SEEK_DATA)) >= 0; data = hole) {
         hole = lseek(memory, data, SEEK_HOLE);
-        TRY_DONE(file_write(fd, part, what, content + data, (size_t)(hole - data), data));
+        size_t length = (size_t)(hole - data);
+        char *content = mmap(NULL, length, PROT_READ, MAP_SHARED, memory, data);
+        if (content == MAP_FAILED)
+            TRY_DONE(file_write_failure(part, what, errno));
+        status = file_write(fd, part, what, content, length, data);
+        munmap(content, length);
+        TRY_DONE(status);
     }
     for (int i = 0; i < creation->column_count; i++)
         TRY_DONE(write_first_values(&creation->columns[i], fd, part));
 done:
-    if (content != MAP_FAILED)
-        munmap(content, (size_t)bytes);
     if (fd >= 0)
         close(fd);
     return status;
