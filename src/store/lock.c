@@ -5,8 +5,8 @@
 // only the text in the file counts: the lock is held if its pid is alive on this host; processes of other
 // hosts are not detected.
 //
-// A rank whose mpirun was killed ends by itself within seconds. The next job waits for such a rank, which is
-// detected by its dead parent process, instead of being refused.
+// A rank whose mpirun was killed ends by itself within seconds. The next job waits for such a rank instead of
+// being refused. Such a rank has another parent process than the one in its lock.
 #include "base/clock.h"
 #include "base/memory.h"
 #include "store/file.h"
@@ -81,6 +81,20 @@ static bool is_alive_here(const struct holder *holder)
     return strcmp(holder->host, host) == 0 && holder->pid != (long)getpid() && is_alive(holder->pid);
 }
 
+// The parent of a process; 0 if unknown.
+static long parent_of(long pid)
+{
+    char name[64], text[512] = "";
+    long parent = 0;
+    snprintf(name, sizeof name, "/proc/%ld/stat", pid);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    const char *end = read(fd, text, sizeof text - 1) > 0 ? strrchr(text, ')') : NULL; // of its name
+    close(fd);
+    return end && sscanf(end, ") %*c %ld", &parent) == 1 ? parent : 0;
+}
+
 static enum status refuse(const char *path, const struct holder *holder)
 {
     bool job = strcmp(holder->job, "-") != 0;
@@ -102,7 +116,7 @@ static enum status try_lock(int fd, const char *path, bool *dying)
         FAIL(STATUS_MACHINE, "%s.lock cannot be locked: %s", path, strerror(errno));
     TRY(read_holder(fd, path, &holder, &found));
     bool alive = found && !free && is_alive_here(&holder);
-    *dying = alive && holder.parent > 0 && !is_alive(holder.parent);
+    *dying = alive && holder.parent > 0 && parent_of(holder.pid) != holder.parent;
     return held || alive ? refuse(path, &holder) : STATUS_OK;
 }
 
