@@ -344,7 +344,7 @@ enum status command_bench(const struct command *command, int argc, char **argv)
     store_begin();
     struct bench bench = {.comm = command->start_mpi(),
                           .line = {.out = command->out, .as_json = asked.json},
-                          .seconds = asked.quick ? 0.25 : 1};
+                          .seconds = asked.quick ? 0.2 : 1};
     MPI_Comm_rank(bench.comm, &bench.rank);
     MPI_Comm_size(bench.comm, &bench.ranks);
     bench.line.is_printed = bench.rank == 0;
