@@ -61,7 +61,8 @@ static void multiply(const double *a, int n, int m, const double *v, double *res
 }
 
 // Reduces a to a tridiagonal matrix of the same eigenvalues by Householder reflections, from the last row up.
-// What remains in a is its diagonal; off [n]: its other elements, off[i] between i - 1 and i.
+// The diagonal of the result is that of a; off [n] has the elements beside it, off[i] in row i and column i
+// - 1.
 static void tridiagonalise(double *a, int n, double *off, double *work)
 {
     for (int m = n - 1; m >= 1; m--) {

@@ -95,7 +95,7 @@ const answer = (() => {
     element("cases").replaceChildren(...content.answer.map(block));
   }
 
-  // R^2 in percent with so many decimals that 1 - R^2 of `like` has two significant digits.
+  // Prints R^2 in percent; the decimals give 1 - R^2 of `like` two significant digits.
   const decimals = (like) => like < 1 ? Math.min(Math.max(2, -Math.floor(Math.log10(1 - like)) - 1), 9) : 2;
   const percent = (value, like = value) => value === null ? "–" : (100 * value).toFixed(decimals(like));
   const interval = (low, high, r2) => `${percent(low, r2)} to ${percent(high, r2)}`;

@@ -24,7 +24,7 @@ const chart = (() => {
     for (let place = Math.ceil(low / step - 1e-9); place * step <= high + 1e-9 * step; place++) found.push(place * step);
     return found;
   }
-  // Of several lists of candidates the first that has at least three values between low and high, else evenly spaced values.
+  // Returns the values between low and high of the first list with three to count + 2 such values, else evenly spaced values.
   const among = (lists, low, high, count) => lists.map((list) => list.filter((value) => value >= low && value <= high))
     .find((list) => list.length >= 3 && list.length <= count + 2) || even(low, high, count);
   const powers = Array.from({ length: 37 }, (_, place) => place - 18);

@@ -1,5 +1,5 @@
 "use strict";
-// What a reader changed, in the address of the page: a copied link shows the same. Controls keep their defaults out of it.
+// The page's address holds the controls that the reader changed, so a copied link shows the same page. Controls at their default are left out.
 const state = (() => {
   const read = () => new URLSearchParams(location.hash.slice(1));
 
