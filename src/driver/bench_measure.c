@@ -139,37 +139,13 @@ static void on_poll(void *context, const struct train_scalars *now)
     clock->start = seconds;
 }
 
-static enum status nothing_saved(void *context, struct train_state *state, bool *found)
-{
-    (void)context, (void)state;
-    *found = false;
-    return STATUS_OK;
-}
-
-static enum status save_nothing(void *context, const struct train_state *state)
-{
-    (void)context, (void)state;
-    return STATUS_OK;
-}
-
-static enum status draw_nothing(void *context, int64_t point, const struct train_state *state)
-{
-    (void)context, (void)point, (void)state;
-    return STATUS_OK;
-}
-
 static enum status time_steps(const struct train_run *run, int64_t steps, MPI_Comm comm,
                               struct step_clock *clock)
 {
     struct train_run some = *run;
     some.training.steps = some.training.evaluate_every = steps;
     *clock = (struct step_clock){0};
-    const struct train_hooks hooks = {.context = clock,
-                                      .load = nothing_saved,
-                                      .checkpoint = save_nothing,
-                                      .curve = draw_nothing,
-                                      .poll = on_poll,
-                                      .checkpoint_every = 1e9};
+    const struct train_hooks hooks = {.context = clock, .poll = on_poll};
     struct train_result result;
     TRY(train_run(&some, &hooks, comm, &result));
     train_state_free(&result.state);

@@ -35,25 +35,7 @@ static void compare(struct reproduction *r, const char *name, double stored, dou
         text_format(&r->names, "\n  %s: %.17g in the file, %.17g here", name, stored, computed);
 }
 
-// ---- hooks of the training ----
-
-static enum status nothing_saved(void *context, struct train_state *state, bool *found)
-{
-    (void)context, (void)state;
-    *found = false;
-    return STATUS_OK;
-}
-
-static enum status save_nothing(void *context, const struct train_state *state)
-{
-    (void)context, (void)state;
-    return STATUS_OK;
-}
-
-static void nothing_to_poll(void *context, const struct train_scalars *now)
-{
-    (void)context, (void)now;
-}
+// ---- curve ----
 
 // Compares one point. Ends the training after the last point that is asked for, and after a point that
 // differs.
@@ -122,8 +104,7 @@ static enum status check_numerics(const struct store_view *view, int64_t run, en
     if (strcmp(stored, numerics_name(precision)) != 0)
         FAIL(STATUS_RESULTS,
              "run %s of %s was computed with other numerics (%s; here it is %s): its bits can be compared "
-             "only "
-             "where they are the same",
+             "only where they are the same",
              column_find(&view->columns, "run_id")->texts[run], view->path, stored, numerics_name(precision));
     return STATUS_OK;
 }
@@ -133,12 +114,7 @@ static enum status train_again(struct reproduction *r, const struct sweep *sweep
 {
     const struct run_spec *spec = &sweep->run[run];
     const struct train_run again = {spec->task, spec->model, spec->training};
-    const struct train_hooks hooks = {.context = r,
-                                      .load = nothing_saved,
-                                      .checkpoint = save_nothing,
-                                      .curve = compare_point,
-                                      .poll = nothing_to_poll,
-                                      .checkpoint_every = 1e9};
+    const struct train_hooks hooks = {.context = r, .curve = compare_point};
     struct train_result result;
     TRY(train_run(&again, &hooks, comm, &result));
     r->steps = result.state.scalars.step;

@@ -89,6 +89,20 @@ void *deep_sets_activation(const struct model *model, int i, int set)
     return element_at(model, plan_of(model)->activation[i], row * (size_t)lanes_stride(encoder->width[i]));
 }
 
+void deep_sets_embed_pairs(const struct model *model, int set, int sets, void *embedding)
+{
+    const struct model_spec *d = &model->spec;
+    gemm_multiply(&(struct gemm){.types = to_activation(model),
+                                 .m = sets * d->pairs,
+                                 .n = d->embed_dim,
+                                 .k = widths_last(&d->encoder),
+                                 .lda = last_hidden_stride(model),
+                                 .ldc = lanes_stride(d->embed_dim),
+                                 .a = deep_sets_activation(model, d->encoder.count - 1, set),
+                                 .packed = forward_weight(model, encoder_last_layer(model)),
+                                 .c = embedding});
+}
+
 static void first_layer(const struct model *model, const float *pairs, int rows, void *h)
 {
     const struct model_spec *d = &model->spec;

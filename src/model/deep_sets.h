@@ -3,7 +3,6 @@
 #ifndef MODEL_DEEP_SETS_H
 #define MODEL_DEEP_SETS_H
 
-#include "kernel/gemm.h"
 #include "model/network.h"
 
 #include <stdint.h>
@@ -34,18 +33,6 @@ static inline void *backward_weight(const struct model *model, int layer) // [ou
     return plan_of(model)->backward_weight[layer];
 }
 
-// Types of a GEMM whose result is an activation in the model's precision.
-static inline enum gemm_types to_activation(const struct model *model)
-{
-    return model->spec.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16;
-}
-
-// Types of a GEMM whose result is fp32.
-static inline enum gemm_types to_fp32(const struct model *model)
-{
-    return model->spec.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
-}
-
 /* Index of the encoder's last layer, the linear one after its hidden layers. */
 static inline int encoder_last_layer(const struct model *model)
 {
@@ -66,5 +53,9 @@ static inline uint32_t *deep_sets_signs(const struct model *model, int set)
 
 /* Activations of the encoder's hidden layer i in the tile that starts at `set`. */
 void *deep_sets_activation(const struct model *model, int i, int set);
+
+/* Computes the embeddings of all pairs in the tile that starts at `set`, without the bias.
+ * embedding [sets pairs, padded E] */
+void deep_sets_embed_pairs(const struct model *model, int set, int sets, void *embedding);
 
 #endif

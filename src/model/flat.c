@@ -91,16 +91,6 @@ static struct matrix row_of(struct matrix matrix, int row, enum precision precis
     return (struct matrix){(char *)matrix.at + bytes, matrix.ld};
 }
 
-static enum gemm_types to_activation(const struct model *model)
-{
-    return is_rounded(model) ? GEMM_BF16 : GEMM_FP32;
-}
-
-static enum gemm_types to_fp32(const struct model *model)
-{
-    return is_rounded(model) ? GEMM_BF16_FP32 : GEMM_FP32;
-}
-
 // ---- forward ----
 
 static void copy_input(const struct model *model, int sets, const float *pairs)

@@ -2,6 +2,7 @@
 #ifndef MODEL_NETWORK_H
 #define MODEL_NETWORK_H
 
+#include "kernel/gemm.h"
 #include "model/model.h"
 #include "spec/deep_sets_workspace.h"
 #include "spec/flat_workspace.h"
@@ -60,6 +61,18 @@ static inline int shard_from(const struct model *model, int set, int sets)
 static inline void *element_at(const struct model *model, const void *buffer, size_t index)
 {
     return (char *)buffer + index * precision_bytes(model->spec.precision);
+}
+
+// Types of a GEMM whose result is an activation in the model's precision.
+static inline enum gemm_types to_activation(const struct model *model)
+{
+    return model->spec.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16;
+}
+
+// Types of a GEMM whose result is fp32.
+static inline enum gemm_types to_fp32(const struct model *model)
+{
+    return model->spec.precision == PRECISION_FP32 ? GEMM_FP32 : GEMM_BF16_FP32;
 }
 
 #endif

@@ -22,21 +22,11 @@ static void encode(struct model *model, int set, int sets)
 {
     const struct model_spec *d = &model->spec;
     const struct deep_sets_workspace *plan = plan_of(model);
-    int rows = sets * d->pairs, in = widths_last(&d->encoder);
-    int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
+    int stride = lanes_stride(d->embed_dim);
     size_t at = (size_t)set * (size_t)stride;
-    const void *h = deep_sets_activation(model, d->encoder.count - 1, set);
-    void *z = plan->embedding;
-    gemm_multiply(&(struct gemm){.types = to_activation(model),
-                                 .m = rows,
-                                 .n = d->embed_dim,
-                                 .k = in,
-                                 .lda = in_stride,
-                                 .ldc = stride,
-                                 .a = h,
-                                 .packed = forward_weight(model, encoder_last_layer(model)),
-                                 .c = z});
-    max_pooling_forward(plan->maxima + at, plan->argmax + at, z, sets, d->pairs, stride, d->precision);
+    deep_sets_embed_pairs(model, set, sets, plan->embedding);
+    max_pooling_forward(plan->maxima + at, plan->argmax + at, plan->embedding, sets, d->pairs, stride,
+                        d->precision);
 }
 
 // The bias is added after pooling: it shifts all pairs equally.

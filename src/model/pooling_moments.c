@@ -38,19 +38,9 @@ static int32_t *argmax_of(const struct model *model, int set)
 static void encode(struct model *model, int set, int sets)
 {
     const struct model_spec *d = &model->spec;
-    int rows = sets * d->pairs, in = widths_last(&d->encoder);
-    int in_stride = last_hidden_stride(model), stride = lanes_stride(d->embed_dim);
-    const void *h = deep_sets_activation(model, d->encoder.count - 1, set);
+    int stride = lanes_stride(d->embed_dim);
     void *z = embedding_of(model, set);
-    gemm_multiply(&(struct gemm){.types = to_activation(model),
-                                 .m = rows,
-                                 .n = d->embed_dim,
-                                 .k = in,
-                                 .lda = in_stride,
-                                 .ldc = stride,
-                                 .a = h,
-                                 .packed = forward_weight(model, encoder_last_layer(model)),
-                                 .c = z});
+    deep_sets_embed_pairs(model, set, sets, z);
     float *pooled = plan_of(model)->set_input[0];
     moments_pooling_forward(moments_of(model, pooled, set), z, sets, d->pairs, stride, d->precision);
     if (deep_sets_joins_max(d))

@@ -110,9 +110,8 @@ enum status store_write_curve_point(struct store *store, int64_t run, int64_t po
  * have lost points or left points of steps that will be repeated. */
 enum status store_restore_curve(struct store *store, int64_t run);
 
-/* Maximum number of rows of the timeline. Rows beyond are not recorded. */
-int64_t store_timeline_room(const struct store *store);
-/* Writes row `segment` of the timeline, and updates its end. Not synced. */
+/* Writes row `segment` of the timeline, and updates its end. Not synced. Rows beyond the maximum are not
+ * recorded. */
 enum status store_timeline_begin(struct store *store, int64_t segment,
                                  const struct timeline_interval *interval);
 enum status store_timeline_extend(struct store *store, int64_t segment, int64_t to_step, double end_seconds);

@@ -31,11 +31,6 @@ static enum status write_element(struct store *store, enum timeline_column colum
                       store->timeline[column] + (off_t)sizeof(int64_t) * segment);
 }
 
-int64_t store_timeline_room(const struct store *store)
-{
-    return store->segments;
-}
-
 enum status store_timeline_begin(struct store *store, int64_t segment,
                                  const struct timeline_interval *interval)
 {

@@ -21,7 +21,7 @@ static enum status load_state(struct trainer *t)
     struct train_state *state = t->state;
     bool found = false;
     enum status status = STATUS_OK;
-    if (t->rank == 0)
+    if (t->rank == 0 && t->hooks->load)
         status = t->hooks->load(t->hooks->context, state, &found);
     TRY(agree(status, t->group));
     MPI_Bcast(&found, 1, MPI_C_BOOL, 0, t->group);
@@ -38,6 +38,8 @@ static enum status load_state(struct trainer *t)
 
 static enum status write_checkpoint(struct trainer *t)
 {
+    if (!t->hooks->checkpoint)
+        return STATUS_OK;
     trainer_count_time(t);
     enum status status = t->hooks->checkpoint(t->hooks->context, t->state);
     t->checkpoint_clock = clock_seconds();
@@ -94,7 +96,7 @@ static enum status add_point(struct trainer *t)
 {
     enum status status = STATUS_OK;
     int64_t point = t->state->scalars.points++;
-    if (t->rank == 0) {
+    if (t->rank == 0 && t->hooks->curve) {
         trainer_count_time(t);
         status = t->hooks->curve(t->hooks->context, point, t->state);
     }

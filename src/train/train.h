@@ -14,7 +14,8 @@
 #include <mpi.h>
 #include <stdbool.h>
 
-/* Callbacks of a run. Only the leader calls load, checkpoint and curve; every rank calls poll. */
+/* Callbacks of a run; those that are NULL are not called. Only the leader calls load, checkpoint and curve;
+ * every rank calls poll. */
 struct train_hooks {
     void *context;
     /* Fills the state from the run's newest checkpoint; *found = false if there is none. */

@@ -25,7 +25,8 @@ static void poll(struct trainer *t)
     double now = clock_seconds();
     stop_record_poll(now - t->poll_clock);
     t->poll_clock = now;
-    t->hooks->poll(t->hooks->context, &t->state->scalars);
+    if (t->hooks->poll)
+        t->hooks->poll(t->hooks->context, &t->state->scalars);
 }
 
 static bool stop_evaluation(void *context)

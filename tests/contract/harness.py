@@ -236,6 +236,14 @@ TINY: dict[str, Any] = {
     "network": {"encoder": [16, 24], "decoder": [16]},
     "evaluation": {"every": 10, "generators": 256},
 }
+GENERATORS: dict[str, Any] = {  # axes: generators of other activations, layers and outputs, and both objectives
+    "generator": [
+        {"inputs": 2, "hidden": [3, 2], "activation": "leaky-relu"},
+        {"inputs": 3, "hidden": [4], "activation": "gelu", "outputs": 2},
+        {"inputs": 2, "hidden": [2], "activation": "tanh"},
+    ],
+    "objective": ["functional", "weights"],
+}
 LONG = {"steps": 5_000_000}  # of training: until the test stops it
 
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "tests"), str(ROOT / "tests" / "contract")]  # for --write; pytest.ini has them too
 
 from choices import choices  # noqa: E402
-from harness import TINY, columns, models, weightsweep, write_sweep  # noqa: E402
+from harness import GENERATORS, TINY, columns, models, weightsweep, write_sweep  # noqa: E402
 
 ANSWERS = ROOT / "tests" / "known_answers.txt"
 TASKS = choices("task")
@@ -32,14 +32,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "unknowns": None,
         "equation_range": [3, 14],
         "training": {"schedule": "cosine", "warmup_steps": 5, "eval_points": 2},
-        "axes": {
-            "generator": [
-                {"inputs": 2, "hidden": [3, 2], "activation": "leaky-relu"},
-                {"inputs": 3, "hidden": [4], "activation": "gelu", "outputs": 2},
-                {"inputs": 2, "hidden": [2], "activation": "tanh"},
-            ],
-            "objective": ["functional", "weights"],
-        },
+        "axes": GENERATORS,
     },
     "evaluations": SMALL
     | {

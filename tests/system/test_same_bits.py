@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from choices import choices
-from harness import TINY, differences, models, promised_bits, run, write_sweep
+from harness import GENERATORS, TINY, differences, models, promised_bits, run, write_sweep
 
 ADAM: dict[str, Any] = {"axes": {"unknowns": [6, 15], "equation_ratio": [1.33, 2.5]}}
 MUON: dict[str, Any] = {
@@ -39,20 +39,13 @@ FLAT: dict[str, Any] = {
     "axes": {"task": choices("task"), "model": choices("model"), "precision": ["fp32", "bf16"]},
     "exclude": [{"task": "mlp-forward", "model": "deep-sets"}],
 }
-GENERATORS: dict[str, Any] = {
+SHAPES: dict[str, Any] = {
     "unknowns": None,
     "equation_range": [3, 14],
     "training": {"eval_points": 2},
-    "axes": {
-        "generator": [
-            {"inputs": 2, "hidden": [3, 2], "activation": "leaky-relu"},
-            {"inputs": 3, "hidden": [4], "activation": "gelu", "outputs": 2},
-            {"inputs": 2, "hidden": [2], "activation": "tanh"},
-        ],
-        "objective": ["functional", "weights"],
-    },
+    "axes": GENERATORS,
 }
-SWEEPS = {"flat": FLAT, "generators": GENERATORS, "adam": ADAM, "muon": MUON, "bf16": BF16, "poolings": POOLINGS, "refinements": REFINEMENTS, "further": FURTHER}
+SWEEPS = {"flat": FLAT, "generators": SHAPES, "adam": ADAM, "muon": MUON, "bf16": BF16, "poolings": POOLINGS, "refinements": REFINEMENTS, "further": FURTHER}
 
 
 def make(folder: Path, changes: dict[str, Any], ranks: int, *more: str) -> dict[str, bytes]:
