@@ -181,9 +181,8 @@ static enum status measure_products(struct bench *bench, const struct sweep *swe
 
 static enum status measure_step(struct bench *bench, const char *name, const struct run_spec *run)
 {
-    struct train_run train = {run->task, run->model, run->training};
     double seconds;
-    TRY(bench_step(&train, bench->comm, bench->seconds, &seconds));
+    TRY(bench_step(run, bench->comm, bench->seconds, &seconds));
     double flops = run->training.batch * model_step_flops(&run->model); // without the optimizer's
     struct line *line = &bench->line;
     line_begin(line, name);

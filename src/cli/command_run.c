@@ -271,18 +271,15 @@ static enum status work(const struct command *command, const struct run_options 
     MPI_Comm_size(command->comm, &ranks);
     struct recorder recorder;
     recorder_init(&recorder, store, sweep, run_state);
-    struct train_run *run = memory_small(runs * sizeof *run);
     const struct throughputs unknown = {0}; // the scheduler measures
     struct policy_run *estimate = memory_small(runs * sizeof *estimate);
     int64_t *todo = memory_small(runs * sizeof *todo);
     struct schedule_job job = {
-        .runs = sweep->runs, .run = run, .estimate = estimate, .todo = todo, .group = options->group};
+        .runs = sweep->runs, .run = sweep->run, .estimate = estimate, .todo = todo, .group = options->group};
     while (job.group > ranks) // --group 4 on two ranks: groups of two
         job.group /= 2;
     for (int64_t i = 0; i < sweep->runs; i++) {
-        const struct run_spec *spec = &sweep->run[i];
-        run[i] = (struct train_run){spec->task, spec->model, spec->training};
-        estimate[i] = throughput_estimate(&unknown, spec, &sweep->cost[i], steps_done[i]);
+        estimate[i] = throughput_estimate(&unknown, &sweep->run[i], &sweep->cost[i], steps_done[i]);
         if (to_do(options, run_state[i], i))
             todo[job.todo_count++] = i;
     }
@@ -304,7 +301,6 @@ static enum status work(const struct command *command, const struct run_options 
     if (rank == 0 && job.todo_count > 0)
         recorder_end(&recorder, command->err);
     recorder_free(&recorder);
-    free(run);
     free(estimate);
     free(todo);
     return status;

@@ -139,10 +139,10 @@ static void on_poll(void *context, const struct train_scalars *now)
     clock->start = seconds;
 }
 
-static enum status time_steps(const struct train_run *run, int64_t steps, MPI_Comm comm,
+static enum status time_steps(const struct run_spec *run, int64_t steps, MPI_Comm comm,
                               struct step_clock *clock)
 {
-    struct train_run some = *run;
+    struct run_spec some = *run;
     some.training.steps = some.training.evaluate_every = steps;
     *clock = (struct step_clock){0};
     const struct train_hooks hooks = {.context = clock, .poll = on_poll};
@@ -152,7 +152,7 @@ static enum status time_steps(const struct train_run *run, int64_t steps, MPI_Co
     return STATUS_OK;
 }
 
-enum status bench_step(const struct train_run *run, MPI_Comm comm, double seconds, double *each)
+enum status bench_step(const struct run_spec *run, MPI_Comm comm, double seconds, double *each)
 {
     struct step_clock *clock = memory_small(sizeof *clock);
     enum status status = time_steps(run, 3, comm, clock); // estimates the time of one step

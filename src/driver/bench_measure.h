@@ -22,7 +22,7 @@ enum status bench_gemm(enum precision precision, const struct bench_gemm *shape,
                        double *each);
 
 /* One training step of the run on all ranks of comm. Collective; *each is the same on all ranks. */
-enum status bench_step(const struct train_run *run, MPI_Comm comm, double seconds, double *each);
+enum status bench_step(const struct run_spec *run, MPI_Comm comm, double seconds, double *each);
 
 /* Generation of one normally distributed random number. */
 enum status bench_normals(double seconds, double *each);

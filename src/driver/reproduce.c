@@ -112,11 +112,9 @@ static enum status check_numerics(const struct store_view *view, int64_t run, en
 static enum status train_again(struct reproduction *r, const struct sweep *sweep, int64_t run,
                                const struct store_parameters *parameters, MPI_Comm comm)
 {
-    const struct run_spec *spec = &sweep->run[run];
-    const struct train_run again = {spec->task, spec->model, spec->training};
     const struct train_hooks hooks = {.context = r, .curve = compare_point};
     struct train_result result;
-    TRY(train_run(&again, &hooks, comm, &result));
+    TRY(train_run(&sweep->run[run], &hooks, comm, &result));
     r->steps = result.state.scalars.step;
     if (result.end == TRAIN_DONE) {
         compare_row(r, sweep, run, &result);

@@ -26,17 +26,11 @@ static const struct column every_run[OUTCOMES] = {
         {"rank_seconds", "s", "wall time of the run times the ranks that trained it", COLUMN_REAL, {NULL}},
 };
 
-static int list_extra_evaluations(const struct run_spec *run,
-                                  struct extra_evaluation list[EXTRA_EVALUATIONS_MAX])
-{
-    return extra_evaluations_list(&run->training, &run->model, &run->task, list);
-}
-
 static void add_further(const struct run_spec *run, struct column_table *outcomes)
 {
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     struct score_column names[EXTRA_SCORES_PER_EVALUATION];
-    int count = list_extra_evaluations(run, list);
+    int count = extra_evaluations_list(run, list);
     for (int i = 0; i < count; i++) {
         extra_evaluation_columns(&list[i], names);
         for (int k = 0; k < list[i].scores; k++)
@@ -297,7 +291,7 @@ static void fill_further(const struct run_spec *run, const struct column_table *
 {
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     struct score_column names[EXTRA_SCORES_PER_EVALUATION];
-    int count = list_extra_evaluations(run, list);
+    int count = extra_evaluations_list(run, list);
     for (int i = OUTCOMES; i < outcomes->count; i++)
         values[i] = NAN; // extra evaluations of other runs
     for (int i = 0; i < count; i++) {

@@ -37,7 +37,7 @@ struct schedule_hooks {
 
 struct schedule_job {
     int64_t runs;
-    const struct train_run *run;       // [runs]
+    const struct run_spec *run;        // [runs]
     const struct policy_run *estimate; // [runs]
     const int64_t *todo;               // [todo_count], indices of the runs to do
     int64_t todo_count;

@@ -92,18 +92,18 @@ static void add_inputs(struct list *list, enum task_inputs inputs)
     model->task.inputs = inputs;
 }
 
-int extra_evaluations_list(const struct training *training, const struct model_spec *model,
-                           const struct task_spec *task, struct extra_evaluation all[EXTRA_EVALUATIONS_MAX])
+int extra_evaluations_list(const struct run_spec *run, struct extra_evaluation all[EXTRA_EVALUATIONS_MAX])
 {
-    const struct extra_evaluations *settings = &training->extra;
+    const struct extra_evaluations *settings = &run->training.extra;
+    const struct task_spec *task = &run->task;
     struct list list = {.at = all,
                         .settings = settings,
                         .as_trained = {.defined = true,
                                        .scores = 2,
                                        .settings = settings,
                                        .task = *task,
-                                       .model = *model,
-                                       .generators = training->evaluation_generators}};
+                                       .model = run->model,
+                                       .generators = run->training.evaluation_generators}};
     if (task->equation_range.count > 0) { // applies to training only
         list.as_trained.task.equation_range = (struct widths){0};
         list.as_trained.model.pairs = task->equations;
@@ -276,12 +276,11 @@ static struct extra_flops flops_each(const struct extra_evaluation *evaluation)
     return (struct extra_flops){0};
 }
 
-struct extra_flops extra_evaluations_flops(const struct training *training, const struct model_spec *model,
-                                           const struct task_spec *task)
+struct extra_flops extra_evaluations_flops(const struct run_spec *run)
 {
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     struct extra_flops flops = {0};
-    int count = extra_evaluations_list(training, model, task, list);
+    int count = extra_evaluations_list(run, list);
     for (int i = 0; i < count; i++) {
         struct extra_flops each = list[i].defined ? flops_each(&list[i]) : (struct extra_flops){0};
         flops.model += list[i].generators * each.model;
@@ -295,17 +294,15 @@ static bool is_fit(const struct extra_evaluation *evaluation)
     return evaluation->kind == EXTRA_DIRECT_FIT || evaluation->kind == EXTRA_REFINE;
 }
 
-size_t extra_evaluations_memory_bytes(const struct training *training, const struct model_spec *model,
-                                      const struct task_spec *task)
+size_t extra_evaluations_memory_bytes(const struct run_spec *run)
 {
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     size_t largest = 0;
-    int count = extra_evaluations_list(training, model, task, list),
-        sets = training->batch / training->shards;
+    int count = extra_evaluations_list(run, list), sets = run->training.batch / run->training.shards;
     for (int i = 0; i < count; i++) {
         size_t bytes =
             model_workspace_bytes(&list[i].model, sets, 1) + batch_workspace_bytes(&list[i].task, sets) +
-            (size_t)sets * (size_t)model->outputs * sizeof(float) +
+            (size_t)sets * (size_t)run->model.outputs * sizeof(float) +
             (size_t)list[i].generators * (size_t)extra_evaluation_values(&list[i]) * sizeof(double) +
             (is_fit(&list[i]) ? fit_bytes(&list[i].task) : 0);
         largest = list[i].defined && bytes > largest ? bytes : largest;

@@ -3,7 +3,7 @@
 #ifndef SPEC_EXTRA_EVALUATIONS_H
 #define SPEC_EXTRA_EVALUATIONS_H
 
-#include "spec/training_spec.h"
+#include "spec/run_spec.h"
 
 #include <stdbool.h>
 
@@ -48,8 +48,7 @@ struct score_column {
 
 /* Lists a run's extra evaluations in the order of their columns: weight match, least squares and regressions
  * always, the others if the settings ask for them. Returns their number. */
-int extra_evaluations_list(const struct training *training, const struct model_spec *model,
-                           const struct task_spec *task, struct extra_evaluation list[EXTRA_EVALUATIONS_MAX]);
+int extra_evaluations_list(const struct run_spec *run, struct extra_evaluation list[EXTRA_EVALUATIONS_MAX]);
 
 /* Names of the columns of an evaluation's scores. An R^2 is followed by its standard error. */
 void extra_evaluation_columns(const struct extra_evaluation *evaluation,
@@ -63,11 +62,9 @@ struct extra_flops {
     double model; // forward passes, in the run's precision
     double fits;  // regressions and fits, in double
 };
-struct extra_flops extra_evaluations_flops(const struct training *training, const struct model_spec *model,
-                                           const struct task_spec *task);
+struct extra_flops extra_evaluations_flops(const struct run_spec *run);
 
 /* Bytes per rank of the largest extra evaluation, parameters not included. */
-size_t extra_evaluations_memory_bytes(const struct training *training, const struct model_spec *model,
-                                      const struct task_spec *task);
+size_t extra_evaluations_memory_bytes(const struct run_spec *run);
 
 #endif

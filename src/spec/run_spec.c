@@ -19,9 +19,8 @@ static int64_t memory_bytes(const struct run_spec *run)
 {
     struct tensor_table table;
     model_tensors(&run->model, &table);
-    size_t training = training_memory_bytes(&run->training, &run->model, &run->task);
-    size_t evaluation = training_state_bytes(&table) +
-                        extra_evaluations_memory_bytes(&run->training, &run->model, &run->task);
+    size_t training = training_memory_bytes(run);
+    size_t evaluation = training_state_bytes(&table) + extra_evaluations_memory_bytes(run);
     return (int64_t)(training > evaluation ? training : evaluation);
 }
 
@@ -40,7 +39,7 @@ struct run_cost run_cost(const struct run_spec *run)
     };
     struct model_spec evaluated = run->model;
     evaluated.pairs = run->task.equations;
-    struct extra_flops extra = extra_evaluations_flops(training, &run->model, &run->task);
+    struct extra_flops extra = extra_evaluations_flops(run);
     cost.fit_flops = extra.fits;
     cost.final_flops = extra.model + extra.fits;
     cost.flops = (double)training->steps * cost.flops_per_step +

@@ -1,6 +1,7 @@
 #include "spec/training_spec.h"
 
 #include "spec/batch_workspace.h"
+#include "spec/run_spec.h"
 
 // A checkpoint: parameters, two moments, and a few scalars (steps, loss, times).
 enum { STATE_SCALARS_BYTES = 64 };
@@ -35,40 +36,43 @@ int training_gradients(int shards)
     return count;
 }
 
-static size_t batch_bytes(const struct model_spec *model, const struct task_spec *task, int sets, int shards)
+// Bytes of workspace and batch of `shards` shards.
+static size_t batch_bytes(const struct run_spec *run, int shards)
 {
-    return model_workspace_bytes(model, sets, shards) + batch_workspace_bytes(task, sets * shards);
+    int sets = run->training.batch / run->training.shards;
+    return model_workspace_bytes(&run->model, sets, shards) +
+           batch_workspace_bytes(&run->task, sets * shards);
 }
 
 // Max bytes of workspace and batch of the shards that go through the model together, measured between 1 and
 // 16 MiB: a larger working set evicts the weights, which all shards share, from the cache.
 enum { BYTES_TOGETHER = 9 << 19 }; // 4.5 MiB
 
-int training_shards_together(const struct training *training, const struct model_spec *model,
-                             const struct task_spec *task, int shards)
+int training_shards_together(const struct run_spec *run, int shards)
 {
-    if (shards == 1 || !model_batches_shards(model))
+    if (shards == 1 || !model_batches_shards(&run->model))
         return 1;
-    int sets = training->batch / training->shards, together = 1;
-    size_t each = batch_bytes(model, task, sets, 2) - batch_bytes(model, task, sets, 1);
+    int together = 1;
+    size_t each = batch_bytes(run, 2) - batch_bytes(run, 1);
     while (2 * together <= shards && 2 * (size_t)together * each <= BYTES_TOGETHER)
         together *= 2;
     return together;
 }
 
-size_t training_memory_bytes(const struct training *training, const struct model_spec *model,
-                             const struct task_spec *task)
+size_t training_memory_bytes(const struct run_spec *run)
 {
+    const struct training *training = &run->training;
+    const struct model_spec *model = &run->model;
     struct tensor_table table;
     model_tensors(model, &table);
     int sets = training->batch / training->shards;
     size_t state = 3 * table.parameters; // and two moments
     size_t gradients = ((size_t)training_gradients(training->shards) + 1) *
                        model_gradient_elements(model); // and the exchange buffer
-    int together = training_shards_together(training, model, task, training->shards);
+    int together = training_shards_together(run, training->shards);
     size_t outputs = 2 * (size_t)(together * sets) * (size_t)model->outputs; // and their gradient
     size_t work = training_optimizer_floats(training->optimizer, model->precision, &table);
-    return (state + gradients + outputs + work) * sizeof(float) + batch_bytes(model, task, sets, together) +
+    return (state + gradients + outputs + work) * sizeof(float) + batch_bytes(run, together) +
            (size_t)training->evaluation_generators * 3 * sizeof(double);
 }
 

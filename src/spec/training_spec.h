@@ -36,6 +36,8 @@ struct training {
     struct extra_evaluations extra;
 };
 
+struct run_spec; // run_spec.h
+
 /* FLOPs per step: five Newton-Schulz iterations per hidden matrix with muon, 0 with adam. */
 double training_optimizer_flops(enum optimizer_kind optimizer, const struct tensor_table *table);
 
@@ -50,16 +52,14 @@ size_t training_optimizer_floats(enum optimizer_kind optimizer, enum precision p
                                  const struct tensor_table *table);
 
 /* How many of a rank's `shards` shards, both powers of two, go through the model together. */
-int training_shards_together(const struct training *training, const struct model_spec *model,
-                             const struct task_spec *task, int shards);
+int training_shards_together(const struct run_spec *run, int shards);
 
 /* Bytes of one checkpoint of a run. */
 size_t training_state_bytes(const struct tensor_table *table);
 
 /* Bytes per rank while a run trains: parameters, moments, gradients of the shard tree, workspace, batch,
  * evaluation. */
-size_t training_memory_bytes(const struct training *training, const struct model_spec *model,
-                             const struct task_spec *task);
+size_t training_memory_bytes(const struct run_spec *run);
 
 /* Points of a run's curves: one per evaluate_every steps and one at the last step. */
 int64_t training_points(const struct training *training);

@@ -245,11 +245,11 @@ static enum status compute(struct evaluator *e, const float *parameters, double 
     return STATUS_OK;
 }
 
-enum status extra_scores_compute(const struct train_run *run, const struct held_out *held_out,
+enum status extra_scores_compute(const struct run_spec *run, const struct held_out *held_out,
                                  const float *parameters, double *scores, bool *stopped)
 {
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
-    int count = extra_evaluations_list(&run->training, &run->model, &run->task, list);
+    int count = extra_evaluations_list(run, list);
     enum status status = STATUS_OK;
     *stopped = false;
     for (int i = 0; i < EXTRA_SCORES_MAX; i++)

@@ -11,7 +11,7 @@
  * are the same on every rank of held_out's group. *stopped = true: a rank stopped, and the scores are
  * undefined. Collective on the group. STATUS_MEMORY on every rank if any rank has no memory. parameters
  * [parameters of the model], scores [EXTRA_SCORES_MAX] */
-enum status extra_scores_compute(const struct train_run *run, const struct held_out *held_out,
+enum status extra_scores_compute(const struct run_spec *run, const struct held_out *held_out,
                                  const float *parameters, double *scores, bool *stopped);
 
 #endif

@@ -207,7 +207,7 @@ static enum status evaluate_extra(struct trainer *t, struct train_result *result
 }
 
 // Prepares, trains and evaluates. A joining rank receives the state from the leader instead of a checkpoint.
-static enum status run_or_join(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+static enum status run_or_join(const struct run_spec *run, const struct train_hooks *hooks, MPI_Comm group,
                                bool join, struct train_result *result)
 {
     struct trainer t = {.run = run, .hooks = hooks, .state = &result->state};
@@ -234,13 +234,13 @@ static enum status run_or_join(const struct train_run *run, const struct train_h
     return status;
 }
 
-enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+enum status train_run(const struct run_spec *run, const struct train_hooks *hooks, MPI_Comm group,
                       struct train_result *result)
 {
     return run_or_join(run, hooks, group, false, result);
 }
 
-enum status train_join(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+enum status train_join(const struct run_spec *run, const struct train_hooks *hooks, MPI_Comm group,
                        struct train_result *result)
 {
     return run_or_join(run, hooks, group, true, result);

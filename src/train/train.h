@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "spec/extra_evaluations.h"
+#include "spec/run_spec.h"
 #include "train/train_state.h"
 
 #include <mpi.h>
@@ -38,12 +39,6 @@ struct train_hooks {
 
 enum train_end { TRAIN_DONE, TRAIN_DIVERGED, TRAIN_FAILED, TRAIN_STOPPED };
 
-struct train_run {
-    struct task_spec task;
-    struct model_spec model;
-    struct training training;
-};
-
 struct train_result {
     enum train_end end;
     struct train_state state;        // the caller frees it with train_state_free
@@ -55,13 +50,13 @@ struct train_result {
  * Collective on group, whose size is a power of two that divides the shards. A run that diverges or has no
  * memory returns STATUS_OK with its `end`; any other status means that a hook failed, and every rank returns
  * it. The result's scalars are the same on every rank, except the times. */
-enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+enum status train_run(const struct run_spec *run, const struct train_hooks *hooks, MPI_Comm group,
                       struct train_result *result);
 
 /* Joins a group that trains the run already; collective on the extended group, together with the hook
  * `extend` of the present ranks. Continues as train_run. If any joining rank has no memory, all joining ranks
  * return at once with TRAIN_FAILED. */
-enum status train_join(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+enum status train_join(const struct run_spec *run, const struct train_hooks *hooks, MPI_Comm group,
                        struct train_result *result);
 
 #endif

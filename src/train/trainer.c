@@ -52,7 +52,7 @@ void trainer_set_group(struct trainer *t, MPI_Comm group)
     MPI_Comm_rank(group, &t->rank);
     MPI_Comm_size(group, &t->ranks);
     t->shards = training->shards / t->ranks;
-    t->shards_together = training_shards_together(training, &t->run->model, &t->run->task, t->shards);
+    t->shards_together = training_shards_together(t->run, t->shards);
     t->cached_step = -1;
     t->report = memory_grow(t->report, (size_t)(training->shards + t->ranks) * sizeof *t->report);
     if (t->optimizer)

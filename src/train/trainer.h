@@ -14,7 +14,7 @@ enum { TRAINER_LEVELS_MAX = 32 };
 enum vote { CONTINUE, EXTEND, STOP };
 
 struct trainer {
-    const struct train_run *run;
+    const struct run_spec *run;
     const struct train_hooks *hooks;
     MPI_Comm group;
     int rank, ranks;

@@ -12,7 +12,7 @@ enum { RUNS = 2 };
 
 static const struct policy_run estimate[RUNS] = {{100, 1, 0, 2}, {90, 1, 0, 2}};
 static const int64_t todo[RUNS] = {0, 1};
-static struct train_run run[RUNS]; // 100 and 90 steps
+static struct run_spec run[RUNS]; // 100 and 90 steps
 static MPI_Comm comm;
 static int rank, failures;
 

@@ -22,7 +22,7 @@ enum { RUNS_A_RANK = 8, SHARDS = 16, PARAMETERS = 134287, STEPS = 200 };
 static struct {
     int64_t runs;
     struct policy_run *estimate; // [runs]
-    struct train_run *run;       // [runs]
+    struct run_spec *run;        // [runs]
     int64_t *todo;               // [runs]
     double work, computing, messages,
         last;              // seconds: needed; spent in steps and in their messages; the last run's end
@@ -33,7 +33,7 @@ static struct {
 // ---- the stand-in for training ----
 
 struct trainer {
-    const struct train_run *run;
+    const struct run_spec *run;
     const struct train_hooks *hooks;
     MPI_Comm group;
     int rank, ranks;
@@ -103,7 +103,7 @@ static void train(struct trainer *t)
     }
 }
 
-static enum status begin(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+static enum status begin(const struct run_spec *run, const struct train_hooks *hooks, MPI_Comm group,
                          bool joining, struct train_result *result)
 {
     struct trainer t = {.run = run, .hooks = hooks};
@@ -121,13 +121,13 @@ static enum status begin(const struct train_run *run, const struct train_hooks *
     return STATUS_OK;
 }
 
-enum status train_run(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+enum status train_run(const struct run_spec *run, const struct train_hooks *hooks, MPI_Comm group,
                       struct train_result *result)
 {
     return begin(run, hooks, group, false, result);
 }
 
-enum status train_join(const struct train_run *run, const struct train_hooks *hooks, MPI_Comm group,
+enum status train_join(const struct run_spec *run, const struct train_hooks *hooks, MPI_Comm group,
                        struct train_result *result)
 {
     return begin(run, hooks, group, true, result);

@@ -45,7 +45,7 @@ static enum status put_floors(const char *path)
     TRY(sweep_read(path, &text));
     TRY(sweep_create(path, text, 0, NULL, &sweep));
     const struct run_spec *run = &sweep->run[0];
-    int count = extra_evaluations_list(&run->training, &run->model, &run->task, list);
+    int count = extra_evaluations_list(run, list);
     for (int i = 0; i < count; i++)
         if (list[i].kind == EXTRA_AFFINE_FIT || list[i].kind == EXTRA_QUADRATIC_FIT)
             TRY(put_sets(&list[i], run->training.seed));

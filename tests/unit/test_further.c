@@ -255,16 +255,16 @@ static void test_fit_recovers_a_small_generator(void **state)
 static void test_names_are_all_different(void **state)
 {
     (void)state;
-    struct training training = {
-        .batch = 16,
-        .shards = 1,
-        .evaluation_generators = 10,
-        .extra = {14, {2, {20, 45}}, {2, {0.1, 0.3}}, .direct_fit = 4, .refine = {2, {1, 20}}}};
-    struct task_spec task = inverse_of(2, 5, 20);
-    struct model_spec model = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 20, 4, {1, {8}}, {1, {8}}, .outputs = 15};
+    const struct run_spec run = {
+        .task = inverse_of(2, 5, 20),
+        .model = {MODEL_DEEP_SETS, POOLING_MEAN, 3, 20, 4, {1, {8}}, {1, {8}}, .outputs = 15},
+        .training = {.batch = 16,
+                     .shards = 1,
+                     .evaluation_generators = 10,
+                     .extra = {14, {2, {20, 45}}, {2, {0.1, 0.3}}, .direct_fit = 4, .refine = {2, {1, 20}}}}};
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     struct score_column names[EXTRA_SCORES_MAX];
-    int count = extra_evaluations_list(&training, &model, &task, list), scores = 0;
+    int count = extra_evaluations_list(&run, list), scores = 0;
     for (int i = 0; i < count; i++) {
         extra_evaluation_columns(&list[i], names + scores);
         scores += list[i].scores;

@@ -1,5 +1,6 @@
 // The parts of training that are pure: rate, score, sizes, and the tree in which shards are summed.
 #include "kernel/sums.h"
+#include "spec/run_spec.h"
 #include "train/evaluate.h"
 #include "train/learning_rate.h"
 #include "train/shard_tree.h"
@@ -136,6 +137,21 @@ static void test_sizes(void **state)
     assert_int_equal(training_points(&(struct training){.steps = 3, .evaluate_every = 500}), 1);
 }
 
+// training_shards_together of a run with these parts.
+static int shards_together(const struct training *training, const struct model_spec *model,
+                           const struct task_spec *task, int shards)
+{
+    const struct run_spec run = {.task = *task, .model = *model, .training = *training};
+    return training_shards_together(&run, shards);
+}
+
+static size_t memory_bytes(const struct training *training, const struct model_spec *model,
+                           const struct task_spec *task)
+{
+    const struct run_spec run = {.task = *task, .model = *model, .training = *training};
+    return training_memory_bytes(&run);
+}
+
 static void test_shards_per_pass(void **state)
 {
     (void)state;
@@ -150,17 +166,17 @@ static void test_shards_per_pass(void **state)
                               .outputs = 15};
     struct training training = {.batch = 1024, .shards = 16};
     every.pooling = POOLING_MOMENTS;
-    assert_int_equal(training_shards_together(&training, &sets, &task, 16), 8);
-    assert_int_equal(training_shards_together(&training, &sets, &task, 2), 2);
-    assert_int_equal(training_shards_together(&training, &every, &task, 16), 1);
+    assert_int_equal(shards_together(&training, &sets, &task, 16), 8);
+    assert_int_equal(shards_together(&training, &sets, &task, 2), 2);
+    assert_int_equal(shards_together(&training, &every, &task, 16), 1);
     task.equations = 30;
-    assert_int_equal(training_shards_together(&training, &flat, &task, 16), 8);
-    assert_int_equal(training_shards_together(&training, &flat, &task, 4), 4);
+    assert_int_equal(shards_together(&training, &flat, &task, 16), 8);
+    assert_int_equal(shards_together(&training, &flat, &task, 4), 4);
     task.eval_points = 16384; // the batch counts as well
-    assert_int_equal(training_shards_together(&training, &flat, &task, 16), 1);
+    assert_int_equal(shards_together(&training, &flat, &task, 16), 1);
     task.eval_points = 1;
     training.batch *= 64;
-    assert_int_equal(training_shards_together(&training, &flat, &task, 16), 1);
+    assert_int_equal(shards_together(&training, &flat, &task, 16), 1);
 }
 
 static void test_memory_grows_by_what_is_held(void **state)
@@ -174,13 +190,13 @@ static void test_memory_grows_by_what_is_held(void **state)
     struct tensor_table table;
     model_tensors(&model, &table);
     size_t parameters = table.parameters * sizeof(float), outputs = 2 * 16 * 15 * sizeof(float);
-    size_t bytes = training_memory_bytes(&training, &model, &task);
+    size_t bytes = memory_bytes(&training, &model, &task);
     // parameters, two moments, one gradient, and what is exchanged
     assert_int_equal(bytes, 5 * parameters + outputs + model_workspace_bytes(&model, 16, 1) +
                                 batch_workspace_bytes(&task, 16) + 100 * sizeof(struct task_score));
     training.batch *= 2;
     training.shards = 2; // shards of the same size, both in hand, and one more level of the tree
-    assert_int_equal(training_memory_bytes(&training, &model, &task),
+    assert_int_equal(memory_bytes(&training, &model, &task),
                      bytes + parameters + outputs + model_workspace_bytes(&model, 16, 2) -
                          model_workspace_bytes(&model, 16, 1) + batch_workspace_bytes(&task, 32) -
                          batch_workspace_bytes(&task, 16));
@@ -204,7 +220,7 @@ static void test_memory_of_attention(void **state)
     assert_int_equal(begin, table.tensors[4].offset);
     assert_int_equal(expanded, 8 * 24 + 8 + 2 * 8 + 2 * 8 * 8); // that weight, its bias, query, key and value
     // parameters, two moments; two gradients, and what is exchanged
-    assert_int_equal(training_memory_bytes(&training, &model, &task),
+    assert_int_equal(memory_bytes(&training, &model, &task),
                      (3 * table.parameters + 3 * numbers + 2 * 16 * 15) * sizeof(float) +
                          model_workspace_bytes(&model, 16, 1) + batch_workspace_bytes(&task, 16) +
                          100 * sizeof(struct task_score));

@@ -18,7 +18,7 @@
 enum { STEPS = 7, SHARDS = 4, POINTS = 4 };
 
 // Muon, so that both kinds of moments are in the state.
-static const struct train_run tiny = {
+static const struct run_spec tiny = {
     .task = {.kind = TASK_MLP_INVERSE,
              .generator = {.inputs = 2, .hidden = {1, {3}}, .outputs = 1},
              .equations = 6,
@@ -97,7 +97,7 @@ static void shelf_free(struct shelf *shelf)
 }
 
 // A checkpoint after every step.
-static enum status train(const struct train_run *run, struct shelf *shelf, struct train_result *result)
+static enum status train(const struct run_spec *run, struct shelf *shelf, struct train_result *result)
 {
     const struct train_hooks hooks = {.context = shelf,
                                       .load = load,
@@ -174,7 +174,7 @@ static void test_first_step(void **state)
     (void)state;
     static const double threshold = 1e-5, difference_step = 1e-6;
     enum { SAMPLES = 20 };
-    struct train_run run = tiny;
+    struct run_spec run = tiny;
     struct shelf shelf = {0};
     struct train_result result;
     struct model *model;
@@ -231,7 +231,7 @@ static void test_resumed_at_any_step(void **state)
 static void test_divergence_ends_the_run(void **state)
 {
     (void)state;
-    struct train_run run = tiny;
+    struct run_spec run = tiny;
     struct shelf shelf = {0};
     struct train_result result;
     run.training.optimizer = OPTIMIZER_ADAM;
@@ -250,7 +250,7 @@ static void test_divergence_ends_the_run(void **state)
 static void test_r2_far_below_0_at_the_last_step_is_divergence(void **state)
 {
     (void)state;
-    struct train_run run = tiny;
+    struct run_spec run = tiny;
     struct shelf shelf = {0};
     struct train_result result;
     run.training.optimizer = OPTIMIZER_ADAM;
@@ -271,7 +271,7 @@ static void test_r2_far_below_0_at_the_last_step_is_divergence(void **state)
 static void test_failed_allocation_fails_the_run(void **state)
 {
     (void)state;
-    struct train_run run = tiny;
+    struct run_spec run = tiny;
     struct shelf shelf = {0};
     struct train_result result;
     int wide = 1 << 20, shards = 1 << 15;
@@ -307,7 +307,7 @@ static void test_stop_keeps_the_last_finished_step(void **state)
     (void)state;
     struct shelf undisturbed = {0}, shelf = {.stop_at_poll = 0};
     struct train_result result, stopped;
-    struct train_run run = tiny;
+    struct run_spec run = tiny;
     run.model.pooling = POOLING_MAX; // one shard after the other
     assert_int_equal(train(&run, &undisturbed, &result), STATUS_OK);
     shelf.stop_at_poll =

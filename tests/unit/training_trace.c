@@ -17,7 +17,7 @@
 #include <sys/param.h>
 
 struct trace {
-    const struct train_run *run;
+    const struct run_spec *run;
     struct task *task; // of a whole batch
     struct tensor_table table;
     int64_t step; // said so far
@@ -45,7 +45,7 @@ static void put_tensors(const struct trace *trace, const float *parameters)
 // The inputs of the same step in PyTorch; evaluation inputs are not part of the batch.
 static void put_batch(const struct trace *trace, int64_t step)
 {
-    const struct train_run *run = trace->run;
+    const struct run_spec *run = trace->run;
     int sets = run->training.batch, unknowns = generator_unknowns(&run->task.generator), stride;
     int points = run->task.eval_points, inputs = run->task.generator.inputs;
     const struct random_stream probe = {
@@ -111,19 +111,18 @@ static enum status put_start(const struct trace *trace)
     return STATUS_OK;
 }
 
-static enum status train(const struct run_spec *spec)
+static enum status train(const struct run_spec *run)
 {
-    const struct train_run run = {spec->task, spec->model, spec->training};
-    struct trace trace = {.run = &run};
+    struct trace trace = {.run = run};
     const struct train_hooks hooks = {
         .context = &trace, .load = begin, .checkpoint = after_step, .curve = curve, .poll = poll};
     struct train_result result;
-    model_tensors(&run.model, &trace.table);
-    TRY(task_create(&run.task, run.training.batch, &trace.task));
+    model_tensors(&run->model, &trace.table);
+    TRY(task_create(&run->task, run->training.batch, &trace.task));
     TRY(put_start(&trace));
-    TRY(train_run(&run, &hooks, MPI_COMM_SELF, &result));
+    TRY(train_run(run, &hooks, MPI_COMM_SELF, &result));
     if (result.end != TRAIN_DONE)
-        FAIL(STATUS_MACHINE, "run %s: %s", spec->id, result.message);
+        FAIL(STATUS_MACHINE, "run %s: %s", run->id, result.message);
     train_state_free(&result.state);
     task_destroy(&trace.task);
     return STATUS_OK;
