@@ -15,13 +15,15 @@ struct writer_outcome {
     bool integer; // int64 in the file, else float64
 };
 
+struct tensor_location {
+    off_t offset;
+    size_t length; // bytes
+};
+
 /* Location of a run's model: its tensors in the order of the flat vector. */
 struct writer_model {
     int tensors;
-    struct {
-        off_t offset;
-        size_t length; // bytes
-    } * tensor;
+    struct tensor_location *tensor; // [tensors]
 };
 
 struct store {
