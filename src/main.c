@@ -128,7 +128,7 @@ static int run_subcommand(const struct subcommand *subcommand, int argc, char **
                                     .comm = MPI_COMM_NULL};
     enum status status = subcommand->run(&command, argc, argv);
     if (fflush(stdout) != 0 && status == STATUS_OK)
-        status = status_fail(STATUS_MACHINE, __FILE__, __LINE__, "cannot write to standard output");
+        status = FAILED(STATUS_MACHINE, "cannot write to standard output");
     if (status != STATUS_OK && rank == 0)
         print_failure();
     MPI_Initialized(&started);

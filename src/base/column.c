@@ -55,6 +55,23 @@ void column_copy(struct column_table *table, const struct column *from, const in
     }
 }
 
+double column_number(const struct column *column, int64_t row)
+{
+    if (!column || column->type == COLUMN_TEXT || column->type == COLUMN_LIST)
+        return NAN;
+    return column->type == COLUMN_INT ? (double)column->ints[row] : column->reals[row];
+}
+
+void column_print(const struct column *column, int64_t row, const char *nan, struct text *text)
+{
+    if (column->type == COLUMN_INT)
+        text_add_int(text, column->ints[row]);
+    else if (column->type == COLUMN_REAL)
+        text_add_real(text, column->reals[row], nan);
+    else if (column->texts[row])
+        text_add_visible(text, column->texts[row]);
+}
+
 static bool same(const struct column *column, int64_t row, int64_t other)
 {
     if (column->type == COLUMN_INT)

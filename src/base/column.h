@@ -4,6 +4,8 @@
 #ifndef BASE_COLUMN_H
 #define BASE_COLUMN_H
 
+#include "base/text.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,6 +45,12 @@ struct column *column_find(const struct column_table *table, const char *name);
 /* Adds a copy of another table's column. rows [table->rows]: the rows to copy; NULL: the first table->rows
  * rows. */
 void column_copy(struct column_table *table, const struct column *from, const int64_t *rows);
+
+/* The value of a row in a column of numbers; NaN for a column of text, and for NULL. */
+double column_number(const struct column *column, int64_t row);
+
+/* Appends the value of a row for a terminal (text_add_visible); NaN becomes `nan`. */
+void column_print(const struct column *column, int64_t row, const char *nan, struct text *text);
 
 /* Whether the first `rows` values are not all equal. */
 bool column_varies(const struct column *column, int64_t rows);

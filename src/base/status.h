@@ -30,7 +30,9 @@ const char *status_message(void);
 /* Source location that recorded the message, as "file.c:123". */
 const char *status_source_location(void);
 
-#define FAIL(status, ...) return status_fail((status), __FILE__, __LINE__, __VA_ARGS__)
+/* Records a message with this source location; its value is `status`. FAIL also returns from the function. */
+#define FAILED(status, ...) status_fail((status), __FILE__, __LINE__, __VA_ARGS__)
+#define FAIL(status, ...)   return FAILED((status), __VA_ARGS__)
 
 #define TRY(call)                                                                                            \
     do {                                                                                                     \
@@ -42,7 +44,7 @@ const char *status_source_location(void);
 /* FAIL and TRY for functions that hold resources: set the local `status` and jump to the label `done`. */
 #define FAIL_DONE(code, ...)                                                                                 \
     do {                                                                                                     \
-        status = status_fail((code), __FILE__, __LINE__, __VA_ARGS__);                                       \
+        status = FAILED((code), __VA_ARGS__);                                                                \
         goto done;                                                                                           \
     } while (0)
 

@@ -16,20 +16,13 @@
 #include <string.h>
 
 struct options {
-    bool quick, json;
+    bool quick;
+    int json; // 1: --format json
 };
-
-static enum status parse_format(const char *text, void *target)
-{
-    if (strcmp(text, "json") != 0 && strcmp(text, "table") != 0)
-        FAIL(STATUS_USAGE, "bench --format %s: expected `table` or `json`", text);
-    *(bool *)target = strcmp(text, "json") == 0;
-    return STATUS_OK;
-}
 
 static const struct option option_table[] = {
     {0, "quick", NULL, "end within 40 s on one core", option_flag, offsetof(struct options, quick)},
-    {0, "format", "table|json", "json: one object per line (table)", parse_format,
+    {0, "format", "table|json", "json: one object per line (table)", option_choice,
      offsetof(struct options, json)},
     {0}};
 

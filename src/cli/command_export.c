@@ -12,9 +12,11 @@
 
 struct options {
     bool runs, curves, timeline, archive, no_models;
-    const char *model, *format, *output, *results;
-    enum table_format table_format;
+    int format; // of a table: enum format
+    const char *model, *output, *results;
 };
+
+enum format { FORMAT_DEFAULT = -1, FORMAT_CSV, FORMAT_JSON }; // the choices of --format
 
 #define TARGET(member) offsetof(struct options, member)
 
@@ -23,7 +25,8 @@ static const struct option option_table[] = {
     {0, "curves", NULL, "one row per point of each run's curves", option_flag, TARGET(curves)},
     {0, "timeline", NULL, "one row per interval in which a group of ranks worked on a run", option_flag,
      TARGET(timeline)},
-    {0, "format", "csv|json", "format of the tables (csv)", option_text, TARGET(format)},
+    {0, "format", "csv|json", "format of the tables (csv); `weightsweep status` prints a table",
+     option_choice, TARGET(format)},
     {0, "model", "RUN",
      "the parameters of a finished run, for NumPy or PyTorch; RUN is the run's id, the beginning of the id, "
      "conditions that select one run, such as unknowns=15,seed=1, or best: the run with the smallest seed of "
@@ -65,7 +68,7 @@ static enum status print_table(const struct command *command, const struct store
         TRY_DONE(results_view_timeline(view, &table));
     else
         results_view_runs(view, live, &table);
-    if (asked->table_format == TABLE_JSON) {
+    if (asked->format == FORMAT_JSON) {
         table_print_json(&table, command->out);
         fputs("\n", command->out);
     } else {
@@ -119,7 +122,7 @@ static enum status check_archive(const struct options *asked)
         .path = asked->output, .input = asked->results, .kind = "an archive", .is_ours = is_archive});
 }
 
-static enum status check(struct options *asked)
+static enum status check(const struct options *asked)
 {
     bool file = asked->model || asked->archive;
     if (asked->runs + asked->curves + asked->timeline + asked->archive + (asked->model != NULL) != 1)
@@ -128,17 +131,11 @@ static enum status check(struct options *asked)
         FAIL(STATUS_USAGE, "export --%s: expected -o FILE", asked->model ? "model" : "archive");
     if (!file && asked->output)
         FAIL(STATUS_USAGE, "export -o belongs to --model and --archive; tables go to standard output");
-    if (file && asked->format)
+    if (file && asked->format != FORMAT_DEFAULT)
         FAIL(STATUS_USAGE,
              "export --format belongs to the tables; a model's format follows from its file's name");
     if (asked->no_models && !asked->archive)
         FAIL(STATUS_USAGE, "export --no-models belongs to --archive");
-    asked->table_format = TABLE_CSV;
-    if (asked->format)
-        TRY(table_format_of(asked->format, &asked->table_format));
-    if (asked->table_format == TABLE_TEXT)
-        FAIL(STATUS_USAGE,
-             "export --format table: expected `csv` or `json`; `weightsweep status` prints a table");
     if (asked->model)
         return model_file_check(asked->output, asked->results);
     return asked->archive ? check_archive(asked) : STATUS_OK;
@@ -146,7 +143,7 @@ static enum status check(struct options *asked)
 
 enum status command_export(const struct command *command, int argc, char **argv)
 {
-    struct options asked = {0};
+    struct options asked = {.format = FORMAT_DEFAULT};
     struct store_view *view = NULL;
     bool help;
     TRY(options_parse(command, &export_usage, argc, argv, &asked, &help));

@@ -59,8 +59,9 @@ static void print_settings(FILE *out)
     column_table_free(&settings);
 }
 
-static enum status parse_ranks(const char *argument, void *target)
+static enum status parse_ranks(const struct option *option, const char *argument, void *target)
 {
+    (void)option;
     struct rank_counts *ranks = target;
     ranks->count = 0;
     for (const char *c = argument;; c++) {
@@ -95,7 +96,7 @@ static const struct option option_table[] = {
      TARGET(extended)},
     {0, "timeline", NULL, "draw which ranks train which run at which time (with one N)", option_flag,
      TARGET(timeline)},
-    {0, "format", "table|csv|json", "csv: the runs; json: runs and totals (table)", option_format,
+    {0, "format", "table|csv|json", "csv: the runs; json: runs and totals (table)", option_choice,
      TARGET(format)},
     {0}};
 

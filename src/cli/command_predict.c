@@ -43,7 +43,7 @@ static const struct option option_table[] = {
      "a "
      "set are equal, as with one pair); below 0.001 as 0.001; default: estimated from the residuals",
      option_text, offsetof(struct options, noise)},
-    {0, "format", "table|csv|json", "output format (table)", option_format, offsetof(struct options, format)},
+    {0, "format", "table|csv|json", "output format (table)", option_choice, offsetof(struct options, format)},
     {0}};
 
 const struct usage predict_usage = {

@@ -93,8 +93,7 @@ static enum status check_numerics(const struct sweep *sweep, MPI_Comm comm)
         snprintf(first, sizeof first, "%s", own);
         MPI_Bcast(first, sizeof first, MPI_CHAR, 0, comm);
         if (results_has_precision(sweep, (enum precision)i) && strcmp(first, own) != 0)
-            status =
-                status_fail(STATUS_RESULTS, __FILE__, __LINE__,
+            status = FAILED(STATUS_RESULTS,
                             "the ranks of this job compute with different numerics (rank 0: %s; rank %d: "
                             "%s), so the bits "
                             "would differ; use nodes of one kind, or mix them with --allow-other-arithmetic",
@@ -230,13 +229,13 @@ static enum status check_lost(const char *output, const struct sweep *sweep, con
     }
     enum status status = STATUS_OK;
     if (lost > 0)
-        status = status_fail(STATUS_RUNS, __FILE__, __LINE__,
-                             "%lld of %lld run%s did not finish: %s%s; the column `message` of %s says why. "
-                             "Training is deterministic: a diverged run diverges again unless a setting "
-                             "changes. --retry repeats the runs; it helps only after a failure of the "
-                             "machine, such as missing memory",
-                             (long long)lost, (long long)sweep->runs, sweep->runs == 1 ? "" : "s",
-                             names.chars, lost > NAMED_RUNS ? ", ..." : "", output);
+        status = FAILED(STATUS_RUNS,
+                        "%lld of %lld run%s did not finish: %s%s; the column `message` of %s says why. "
+                        "Training is deterministic: a diverged run diverges again unless a setting "
+                        "changes. --retry repeats the runs; it helps only after a failure of the "
+                        "machine, such as missing memory",
+                        (long long)lost, (long long)sweep->runs, sweep->runs == 1 ? "" : "s", names.chars,
+                        lost > NAMED_RUNS ? ", ..." : "", output);
     text_free(&names);
     return status;
 }
@@ -333,9 +332,9 @@ static enum status with_file(const struct command *command, const struct run_opt
     if (rank == 0 && status == STATUS_OK)
         status = check_lost(options->output, sweep, past.status);
     if (rank == 0 && status == STATUS_INTERRUPTED)
-        status = status_fail(STATUS_INTERRUPTED, __FILE__, __LINE__,
-                             "interrupted; everything is saved in %s: run the same command again",
-                             options->output);
+        status =
+            FAILED(STATUS_INTERRUPTED, "interrupted; everything is saved in %s: run the same command again",
+                   options->output);
     status = agree(status, command->comm);
 done:
     if (store) {

@@ -19,25 +19,16 @@
 struct options {
     const char *results;
     bool follow;
-    enum table_format format;
+    int json; // 1: --format json
 };
-
-static enum status parse_format(const char *text, void *target)
-{
-    enum table_format *format = target;
-    TRY(table_format_of(text, format));
-    if (*format == TABLE_CSV)
-        FAIL(STATUS_USAGE,
-             "status --format csv: expected `table` or `json`; `weightsweep export` writes csv");
-    return STATUS_OK;
-}
 
 static const struct option option_table[] = {
     {0, "follow", NULL,
      "print the status every two seconds while a process writes the file; a terminal shows one picture in "
      "place, with the running runs first",
      option_flag, offsetof(struct options, follow)},
-    {0, "format", "table|json", "output format (table)", parse_format, offsetof(struct options, format)},
+    {0, "format", "table|json", "output format (table); `weightsweep export` writes csv", option_choice,
+     offsetof(struct options, json)},
     {0}};
 
 const struct usage status_usage = {
@@ -63,16 +54,14 @@ struct summary {
 static void run_work(const struct store_view *view, const struct sweep *sweep, int64_t run, double *training,
                      double *final)
 {
-    const struct column *flops = column_find(&view->columns, "flops_per_step");
-    int64_t steps = column_find(&view->columns, "steps")->ints[run];
     if (sweep) {
         const struct run_spec *spec = &sweep->run[run];
         *final = throughput_seconds_left(spec, &sweep->cost[run], spec->training.steps);
         *training = throughput_seconds_left(spec, &sweep->cost[run], 0) - *final;
     } else {
         *final = 0;
-        *training =
-            (double)steps * (flops->type == COLUMN_INT ? (double)flops->ints[run] : flops->reals[run]);
+        *training = column_number(column_find(&view->columns, "steps"), run) *
+                    column_number(column_find(&view->columns, "flops_per_step"), run);
     }
 }
 
@@ -116,20 +105,6 @@ static int64_t choose_rows(const struct store_view *view, bool live, int64_t max
     return count;
 }
 
-// Copies the settings that vary between runs, without those that follow from others.
-static void copy_settings(const struct store_view *view, struct column_table *table, const int64_t *rows)
-{
-    static const char *const follow = " run_id equation_ratio generator_inputs generator_hidden parameters "
-                                      "flops_per_step steps ";
-    for (int i = 0; i < view->settings; i++) {
-        const struct column *column = &view->columns.columns[i];
-        char word[64];
-        snprintf(word, sizeof word, " %s ", column->name);
-        if (!strstr(follow, word) && column_varies(column, view->runs))
-            column_copy(table, column, rows);
-    }
-}
-
 // Fills the table with the chosen runs: id, state, settings that vary, outcomes. rows [table->rows]
 static void make_table(const struct store_view *view, bool live, const int64_t *rows,
                        struct column_table *table)
@@ -141,7 +116,12 @@ static void make_table(const struct store_view *view, bool live, const int64_t *
     for (int64_t row = 0; row < table->rows; row++)
         texts[row] =
             memory_text(results_view_state_name(results_view_state(view, rows ? rows[row] : row, live)));
-    copy_settings(view, table, rows);
+    for (int i = 0; i < view->settings; i++) {
+        const struct column *column = &view->columns.columns[i];
+        if (!sweep_column_follows(column->name) && strcmp(column->name, "steps") != 0 &&
+            column_varies(column, view->runs))
+            column_copy(table, column, rows);
+    }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct column *column = column_find(&view->columns, names[i]);
         if (column)
@@ -235,7 +215,7 @@ static enum status show(const struct command *command, const struct options *ask
     enum status status = STATUS_OK;
     *live = store_lock_held(asked->results); // tested before the file is read: a run may end in between
     TRY(probe_file_open(asked->results, PROBE_COLUMNS, &view));
-    if (asked->format == TABLE_JSON)
+    if (asked->json)
         show_json(command, view, *live);
     else
         status = show_text(command, view, asked->follow, *live);
@@ -247,12 +227,12 @@ static enum status show(const struct command *command, const struct options *ask
 
 enum status command_status(const struct command *command, int argc, char **argv)
 {
-    struct options asked = {.format = TABLE_TEXT};
+    struct options asked = {0};
     bool help, live = false;
     TRY(options_parse(command, &status_usage, argc, argv, &asked, &help));
     if (help)
         return STATUS_OK;
-    if (asked.follow && asked.format == TABLE_TEXT && isatty(fileno(command->out)))
+    if (asked.follow && !asked.json && isatty(fileno(command->out)))
         fputs("\033[2J", command->out);
     TRY(show(command, &asked, &live));
     while (asked.follow && live) {

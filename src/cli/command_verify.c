@@ -13,8 +13,9 @@ struct options {
     int64_t steps;                   // 0: all
 };
 
-static enum status parse_steps(const char *text, void *target)
+static enum status parse_steps(const struct option *option, const char *text, void *target)
 {
+    (void)option;
     int64_t steps;
     if (!number_integer(text, &steps) || steps < 1)
         FAIL(STATUS_USAGE, "--steps %s: expected an integer of at least 1", text);
@@ -78,12 +79,12 @@ static enum status check_run(const struct options *asked)
         return STATUS_OK;
     status = results_view_find_run(view, "--reproduce", asked->reproduce, &run);
     if (status == STATUS_OK && !view->damaged[run] && view->status[run] != RUN_DONE)
-        status = status_fail(
-            STATUS_USAGE, __FILE__, __LINE__,
-            "--reproduce %s: run %s of %s is %s; expected a run that is done: `weightsweep status "
-            "%s` lists the runs, and `weightsweep run` finishes those that are left",
-            asked->reproduce, column_find(&view->columns, "run_id")->texts[run], view->path,
-            results_view_state_name((enum run_state)view->status[run]), view->path);
+        status =
+            FAILED(STATUS_USAGE,
+                   "--reproduce %s: run %s of %s is %s; expected a run that is done: `weightsweep status "
+                   "%s` lists the runs, and `weightsweep run` finishes those that are left",
+                   asked->reproduce, column_find(&view->columns, "run_id")->texts[run], view->path,
+                   results_view_state_name((enum run_state)view->status[run]), view->path);
     store_view_close(&view);
     return status;
 }

@@ -1,9 +1,11 @@
 #include "cli/options.h"
 
 #include "base/memory.h"
-#include "cli/table.h"
+#include "base/number.h"
+#include "base/text.h"
 #include "sweep/diagnostics.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,30 +20,61 @@ static const struct option *options_of(const struct usage *usage)
 
 // ---- targets ----
 
-enum status option_flag(const char *value, void *target)
+enum status option_flag(const struct option *option, const char *value, void *target)
 {
+    (void)option;
     (void)value;
     *(bool *)target = true;
     return STATUS_OK;
 }
 
-enum status option_text(const char *value, void *target)
+enum status option_text(const struct option *option, const char *value, void *target)
 {
+    (void)option;
     *(const char **)target = value;
     return STATUS_OK;
 }
 
-enum status option_texts(const char *value, void *target)
+enum status option_texts(const struct option *option, const char *value, void *target)
 {
+    (void)option;
     struct option_texts *texts = target;
     texts->values = memory_grow(texts->values, ((size_t)texts->count + 1) * sizeof *texts->values);
     texts->values[texts->count++] = value;
     return STATUS_OK;
 }
 
-enum status option_format(const char *value, void *target)
+enum status option_seconds(const struct option *option, const char *value, void *target)
 {
-    return table_format_of(value, target);
+    double *seconds = target;
+    if (!number_real(value, seconds) || !isfinite(*seconds) || *seconds <= 0)
+        FAIL(STATUS_USAGE, "--%s %s: expected a number of seconds above 0", option->name, value);
+    return STATUS_OK;
+}
+
+enum status option_choice(const struct option *option, const char *value, void *target)
+{
+    struct text expected = {0};
+    enum status status = STATUS_OK;
+    int index = 0;
+    for (const char *choice = option->argument, *end; choice; choice = *end ? end + 1 : NULL, index++) {
+        size_t length = strcspn(choice, "|");
+        end = choice + length;
+        if (strlen(value) == length && strncmp(choice, value, length) == 0) {
+            *(int *)target = index;
+            goto done;
+        }
+        text_format(&expected, "%s`%.*s`",
+                    index == 0         ? ""
+                    : strchr(end, '|') ? ", "
+                                       : " or ",
+                    (int)length, choice);
+    }
+    status = FAILED(STATUS_USAGE, "--%s %s: unknown %s; expected %s", option->name, value, option->name,
+                    expected.chars);
+done:
+    text_free(&expected);
+    return status;
 }
 
 // ---- --help ----
@@ -143,9 +176,9 @@ static enum status unknown_option(const struct usage *usage, const char *name, s
             begins = option;
     }
     const char *meant = begins ? begins->name : nearest.name;
-    enum status status = status_fail(
-        STATUS_USAGE, __FILE__, __LINE__, "%s: unknown option --%s;%s%s%s see `weightsweep %s --help`",
-        usage->name, word, *meant ? " did you mean --" : "", meant, *meant ? "?" : "", usage->name);
+    enum status status =
+        FAILED(STATUS_USAGE, "%s: unknown option --%s;%s%s%s see `weightsweep %s --help`", usage->name, word,
+               *meant ? " did you mean --" : "", meant, *meant ? "?" : "", usage->name);
     free(word);
     return status;
 }
@@ -162,7 +195,7 @@ static enum status store(struct reader *reader, const struct option *option, con
                  option->name, option->argument, usage->name);
         value = reader->argv[reader->next++];
     }
-    return option->parse(value, (char *)reader->target + option->target);
+    return option->parse(option, value, (char *)reader->target + option->target);
 }
 
 static enum status read_long(struct reader *reader, const char *word, bool *help)

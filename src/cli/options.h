@@ -17,7 +17,7 @@ struct option {
     const char *help;
     /* Parses `value` (NULL for a flag) into *target. STATUS_USAGE with a message "--name value: ..." if the
      * value is invalid. */
-    enum status (*parse)(const char *value, void *target);
+    enum status (*parse)(const struct option *option, const char *value, void *target);
     size_t target; // offset of the target in the subcommand's own structure
 };
 
@@ -28,10 +28,13 @@ struct option_texts {
 };
 
 /* Parsers for struct option. The comment is the type of *target. */
-enum status option_flag(const char *value, void *target);   // bool
-enum status option_text(const char *value, void *target);   // const char *, one of argv
-enum status option_texts(const char *value, void *target);  // struct option_texts, of argv
-enum status option_format(const char *value, void *target); // enum table_format
+enum status option_flag(const struct option *option, const char *value, void *target); // bool
+enum status option_text(const struct option *option, const char *value,
+                        void *target); // const char *, of argv
+enum status option_texts(const struct option *option, const char *value, void *target); // struct option_texts
+enum status option_seconds(const struct option *option, const char *value, void *target); // double, above 0
+/* int, or an enum: the number of the choice in `argument`, from 0. */
+enum status option_choice(const struct option *option, const char *value, void *target);
 
 struct usage {
     const char *name;             // name of the subcommand

@@ -105,10 +105,9 @@ static char *next_cell(char **rest)
 static enum status refuse_names(const struct reader *reader, const char *what, const char *name)
 {
     char *names = all_names(reader->pairs);
-    enum status status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                                     "%s:%lld: %s%s%s%s; expected the columns %s, named in the first line",
-                                     reader->path, (long long)reader->line, what, name ? " `" : "",
-                                     name ? name : "", name ? "`" : "", names);
+    enum status status = FAILED(
+        STATUS_USAGE, "%s:%lld: %s%s%s%s; expected the columns %s, named in the first line", reader->path,
+        (long long)reader->line, what, name ? " `" : "", name ? name : "", name ? "`" : "", names);
     free(names);
     return status;
 }

@@ -1,31 +1,13 @@
 #include "cli/run_options.h"
 
-#include "base/number.h"
-
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-static enum status parse_seconds(const char *option, const char *text, double *seconds)
+static enum status parse_group(const struct option *option, const char *text, void *target)
 {
-    if (!number_real(text, seconds) || !isfinite(*seconds) || *seconds <= 0)
-        FAIL(STATUS_USAGE, "%s %s: expected a number of seconds above 0", option, text);
-    return STATUS_OK;
-}
-
-static enum status parse_time_limit(const char *text, void *target)
-{
-    return parse_seconds("--time-limit", text, target);
-}
-
-static enum status parse_checkpoint_every(const char *text, void *target)
-{
-    return parse_seconds("--checkpoint-every", text, target);
-}
-
-static enum status parse_group(const char *text, void *target)
-{
+    (void)option;
     char *end;
     long size = strtol(text, &end, 10);
     if (strcmp(text, "auto") == 0)
@@ -36,22 +18,9 @@ static enum status parse_group(const char *text, void *target)
     return STATUS_OK;
 }
 
-static enum status parse_progress(const char *text, void *target)
+static enum status parse_quiet(const struct option *option, const char *text, void *target)
 {
-    return progress_kind_of(text, target);
-}
-
-static enum status parse_gemm(const char *text, void *target)
-{
-    bool portable = strcmp(text, "portable") == 0;
-    if (!portable && strcmp(text, "openblas") != 0)
-        FAIL(STATUS_USAGE, "--gemm %s: expected `portable` or `openblas`", text);
-    *(enum gemm_library *)target = portable ? GEMM_PORTABLE : GEMM_OPENBLAS;
-    return STATUS_OK;
-}
-
-static enum status parse_quiet(const char *text, void *target)
-{
+    (void)option;
     (void)text;
     *(enum progress_kind *)target = PROGRESS_NONE;
     return STATUS_OK;
@@ -71,8 +40,8 @@ static const struct option option_table[] = {
     {0, "time-limit", "S",
      "stop within S seconds with everything saved (exit code 75). Under SLURM the job's own limit is the "
      "default (SLURM_JOB_END_TIME, UNIX seconds)",
-     parse_time_limit, TARGET(time_limit)},
-    {0, "checkpoint-every", "S", "seconds between two checkpoints of a run (60)", parse_checkpoint_every,
+     option_seconds, TARGET(time_limit)},
+    {0, "checkpoint-every", "S", "seconds between two checkpoints of a run (60)", option_seconds,
      TARGET(checkpoint_every)},
     {0, "grow", NULL,
      "extend the file to a larger sweep: more runs, or more steps at a constant learning rate", option_flag,
@@ -87,9 +56,9 @@ static const struct option option_table[] = {
     {0, "gemm", "portable|openblas",
      "matrix products in fp32: the program's own, with the same bits on every processor, or OpenBLAS's "
      "(portable)",
-     parse_gemm, TARGET(gemm)},
+     option_choice, TARGET(gemm)},
     {0, "progress", "auto|live|lines|none",
-     "progress on standard error; auto: live on a terminal, else lines (auto)", parse_progress,
+     "progress on standard error; auto: live on a terminal, else lines (auto)", option_choice,
      TARGET(progress)},
     {0, "quiet", NULL, "the same as --progress none", parse_quiet, TARGET(progress)},
     {0}};

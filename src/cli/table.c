@@ -9,17 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum status table_format_of(const char *name, enum table_format *format)
-{
-    static const char *const names[] = {"table", "csv", "json"};
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *format = (enum table_format)i;
-            return STATUS_OK;
-        }
-    FAIL(STATUS_USAGE, "--format %s: unknown format; expected `table`, `csv` or `json`", name);
-}
-
 // ---- text ----
 
 static void add_short_real(struct text *text, double value)
@@ -31,17 +20,10 @@ static void add_short_real(struct text *text, double value)
 
 static void add_cell(struct text *text, const struct column *column, int64_t row)
 {
-    switch (column->type) {
-    case COLUMN_INT:
-        text_add_int(text, column->ints[row]);
-        break;
-    case COLUMN_REAL:
+    if (column->type == COLUMN_REAL)
         add_short_real(text, column->reals[row]);
-        break;
-    case COLUMN_TEXT:
-    case COLUMN_LIST:
-        text_add_visible(text, column->texts[row] ? column->texts[row] : "");
-    }
+    else
+        column_print(column, row, "", text);
 }
 
 // Number of characters of a UTF-8 text.

@@ -3,14 +3,11 @@
 #define CLI_TABLE_H
 
 #include "base/column.h"
-#include "base/status.h"
 
 #include <stdio.h>
 
+/* The choices of `--format table|csv|json`. */
 enum table_format { TABLE_TEXT, TABLE_CSV, TABLE_JSON };
-
-/* Parses `table`, `csv` or `json`; STATUS_USAGE for any other name. */
-enum status table_format_of(const char *name, enum table_format *format);
 
 /* Prints aligned columns with a line of names; reals have four significant digits. */
 void table_print_text(const struct column_table *table, FILE *out);

@@ -47,12 +47,7 @@ static char *settings_text(const struct store_view *view, int64_t run, bool prob
         const struct column *column = &view->columns.columns[i];
         if (is_ignored(column->name) || defines_problem(column->name) != problem)
             continue;
-        if (column->type == COLUMN_INT)
-            text_add_int(&text, column->ints[run]);
-        else if (column->type == COLUMN_REAL)
-            text_add_real(&text, column->reals[run], "nan");
-        else
-            text_add(&text, column->texts[run]);
+        column_print(column, run, "nan", &text);
         text_add(&text, "\n");
     }
     return text_take(&text);
@@ -140,10 +135,9 @@ static enum status refuse_cases(const struct store_view *view, const struct sele
         }
         text_format(&names, "%s%s", names.length ? ", " : "", column->name);
     }
-    enum status status =
-        status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                    "%s %s: several cases, which differ in %s; expected conditions that leave one case%s",
-                    selection->option, selection->argument, names.chars, example.length ? example.chars : "");
+    enum status status = FAILED(
+        STATUS_USAGE, "%s %s: several cases, which differ in %s; expected conditions that leave one case%s",
+        selection->option, selection->argument, names.chars, example.length ? example.chars : "");
     text_free(&names);
     text_free(&example);
     column_table_free(&table);
@@ -193,8 +187,7 @@ enum status best_run_find(const struct store_view *view, const struct selection 
     if (count > 0)
         status = find(view, selection, candidates, count, run);
     else
-        status = status_fail(STATUS_USAGE, __FILE__, __LINE__, "%s %s: the file has no runs",
-                             selection->option, selection->argument);
+        status = FAILED(STATUS_USAGE, "%s %s: the file has no runs", selection->option, selection->argument);
     for (int64_t i = 0; i < count; i++) {
         free(candidates[i].problem);
         free(candidates[i].choices);

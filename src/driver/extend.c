@@ -168,14 +168,6 @@ done:
     return status;
 }
 
-static double outcome_of(const struct extension *extension, const char *name, int64_t old)
-{
-    const struct column *column = old_column(extension, name);
-    if (!column)
-        return NAN;
-    return column->type == COLUMN_INT ? (double)column->ints[old] : column->reals[old];
-}
-
 static enum status copy_row(struct extension *extension, int64_t run)
 {
     enum status status = STATUS_OK;
@@ -192,7 +184,7 @@ static enum status copy_row(struct extension *extension, int64_t run)
     if (parameters)
         TRY_DONE(store_write_model(extension->to, run, parameters->values, &model_checksum));
     for (int i = 0; i < extension->outcomes.count; i++)
-        values[i] = outcome_of(extension, extension->outcomes.columns[i].name, old);
+        values[i] = column_number(old_column(extension, extension->outcomes.columns[i].name), old);
     TRY_DONE(store_write_row(extension->to, run, end, values, model_checksum,
                              old_column(extension, "message")->texts[old],
                              old_column(extension, "arithmetic")->texts[old]));

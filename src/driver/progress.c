@@ -34,30 +34,7 @@ struct progress {
     struct display display;
 };
 
-enum status progress_kind_of(const char *name, enum progress_kind *kind)
-{
-    static const char *const names[] = {"auto", "live", "lines", "none"};
-    for (int i = 0; i < 4; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *kind = (enum progress_kind)i;
-            return STATUS_OK;
-        }
-    FAIL(STATUS_USAGE, "--progress %s: unknown kind; expected `auto`, `live`, `lines` or `none`", name);
-}
-
 // ---- labels: the id and the settings that vary between runs ----
-
-static char *value_text(const struct column *column, int64_t row)
-{
-    struct text text = {0};
-    if (column->type == COLUMN_INT)
-        text_format(&text, "%lld", (long long)column->ints[row]);
-    else if (column->type == COLUMN_REAL)
-        text_add_real(&text, column->reals[row], "-");
-    else
-        text_add_visible(&text, column->texts[row]);
-    return text_take(&text);
-}
 
 static char **make_labels(const struct sweep *sweep)
 {
@@ -67,20 +44,13 @@ static char **make_labels(const struct sweep *sweep)
     struct text *text = memory_small((size_t)sweep->runs * sizeof *text);
     for (int64_t run = 0; run < sweep->runs; run++)
         text_add(&text[run], sweep->run[run].id);
-    // Columns that follow from other settings.
-    static const char *const skipped[] = {"run_id",           "equation_ratio", "generator_inputs",
-                                          "generator_hidden", "parameters",     "flops_per_step"};
     for (int i = 0; i < table.count; i++) {
         const struct column *column = &table.columns[i];
-        bool skip = false;
-        for (size_t k = 0; k < sizeof skipped / sizeof *skipped; k++)
-            skip |= strcmp(column->name, skipped[k]) == 0;
-        if (skip || !column_varies(column, table.rows))
+        if (sweep_column_follows(column->name) || !column_varies(column, table.rows))
             continue;
         for (int64_t run = 0; run < sweep->runs; run++) {
-            char *value = value_text(column, run);
-            text_format(&text[run], " %s %s", column->name, value);
-            free(value);
+            text_format(&text[run], " %s ", column->name);
+            column_print(column, run, "-", &text[run]);
         }
     }
     for (int64_t run = 0; run < sweep->runs; run++)

@@ -2,12 +2,12 @@
 #ifndef DRIVER_PROGRESS_H
 #define DRIVER_PROGRESS_H
 
-#include "base/status.h"
 #include "sweep/sweep.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 
+/* The choices of `run --progress`. */
 enum progress_kind {
     PROGRESS_AUTO,  // live on a terminal, else lines
     PROGRESS_LIVE,  // a display that redraws itself
@@ -16,9 +16,6 @@ enum progress_kind {
 };
 
 struct progress;
-
-/* Parses the name of a kind; STATUS_USAGE if it is unknown. */
-enum status progress_kind_of(const char *name, enum progress_kind *kind);
 
 /* Creates the progress of a sweep. The sweep must outlive it. The caller frees it with progress_destroy. */
 void progress_create(enum progress_kind kind, const struct sweep *sweep, FILE *err,

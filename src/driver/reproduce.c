@@ -74,8 +74,7 @@ static void compare_row(struct reproduction *r, const struct sweep *sweep, int64
         const struct column *stored = column_find(&r->view->columns, outcomes.columns[i].name);
         if (!stored || strcmp(stored->units, "s") == 0) // times are not reproduced
             continue;
-        compare(r, stored->name, stored->type == COLUMN_INT ? (double)stored->ints[run] : stored->reals[run],
-                values[i]);
+        compare(r, stored->name, column_number(stored, run), values[i]);
     }
     free(values);
     column_table_free(&outcomes);
@@ -123,9 +122,9 @@ static enum status train_again(struct reproduction *r, const struct sweep *sweep
     }
     enum status status = STATUS_OK;
     if (result.end == TRAIN_DIVERGED || result.end == TRAIN_FAILED)
-        status = status_fail(result.end == TRAIN_FAILED ? STATUS_MACHINE : STATUS_RUNS, __FILE__, __LINE__,
-                             "run %s is done in %s, but here it ended early: %s", r->id, r->view->path,
-                             result.message);
+        status =
+            FAILED(result.end == TRAIN_FAILED ? STATUS_MACHINE : STATUS_RUNS,
+                   "run %s is done in %s, but here it ended early: %s", r->id, r->view->path, result.message);
     train_state_free(&result.state);
     return status;
 }
@@ -144,12 +143,12 @@ enum status reproduce_run(const struct store_view *view, const struct sweep *swe
     TRY_DONE(train_again(&r, sweep, run, parameters, comm));
     *reproduced = (struct reproduced){.steps = r.steps, .compared = r.compared};
     if (r.differences > 0)
-        status = status_fail(STATUS_RUNS, __FILE__, __LINE__,
-                             "run %s of %s: %" PRId64 " of %" PRId64 " values differ after %" PRId64
-                             " steps, although both were computed with %s:%s%s",
-                             r.id, view->path, r.differences, r.compared, r.steps,
-                             numerics_name(sweep->run[run].model.precision), r.names.chars,
-                             r.differences > NAMED_DIFFERENCES ? "\n  ..." : "");
+        status = FAILED(STATUS_RUNS,
+                        "run %s of %s: %" PRId64 " of %" PRId64 " values differ after %" PRId64
+                        " steps, although both were computed with %s:%s%s",
+                        r.id, view->path, r.differences, r.compared, r.steps,
+                        numerics_name(sweep->run[run].model.precision), r.names.chars,
+                        r.differences > NAMED_DIFFERENCES ? "\n  ..." : "");
 done:
     text_free(&r.names);
     store_parameters_free(&parameters);

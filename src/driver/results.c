@@ -137,13 +137,13 @@ static enum status refuse_sweep(const struct store_view *view, const struct swee
     char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
     enum status status;
     if (strcmp(name, ours) != 0)
-        status = status_fail(
-            STATUS_RESULTS, __FILE__, __LINE__,
-            "%s holds another sweep, %s and not %s; give this one a file of its own with -o of `run`",
-            view->path, name, ours);
+        status =
+            FAILED(STATUS_RESULTS,
+                   "%s holds another sweep, %s and not %s; give this one a file of its own with -o of `run`",
+                   view->path, name, ours);
     else
-        status = status_fail(
-            STATUS_RESULTS, __FILE__, __LINE__,
+        status = FAILED(
+            STATUS_RESULTS,
             "%s holds another sweep by the name of %s: %lld of its %lld run%s in this sweep, of %lld; "
             "use the settings it was made with (its attribute `resolved`), add the missing runs with --grow, "
             "or give this one a file of its own with -o",
@@ -205,11 +205,11 @@ static enum status check_numerics(const struct store_view *view, const struct sw
         const char *here = numerics_name(precision);
         char *begun_with = versions_find(view->versions, versions_numerics(precision));
         if (results_has_precision(sweep, precision) && strcmp(begun_with, here) != 0)
-            status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
-                                 "%s was computed with other numerics (%s; here it is %s), so the "
-                                 "bits would differ; run with those again, or mix them with "
-                                 "--allow-other-arithmetic",
-                                 view->path, begun_with, here);
+            status = FAILED(STATUS_RESULTS,
+                            "%s was computed with other numerics (%s; here it is %s), so the "
+                            "bits would differ; run with those again, or mix them with "
+                            "--allow-other-arithmetic",
+                            view->path, begun_with, here);
         free(begun_with);
     }
     return status;

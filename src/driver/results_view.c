@@ -78,18 +78,10 @@ enum status results_view_model(const struct store_view *view, int64_t run,
 enum status results_view_curve(const struct store_view *view, int64_t run, struct store_point *curve,
                                int64_t *points)
 {
-    enum status status = STATUS_OK;
-    size_t count = (size_t)view->points;
-    int64_t *step = memory_small(count * sizeof *step);
-    double *loss = memory_small(3 * count * sizeof *loss), *r2 = loss + count, *seconds = r2 + count;
-    *points = 0;
-    TRY_DONE(store_view_curves(view, run, step, loss, r2, seconds));
-    for (size_t i = 0; i < count && step[i] >= 0; i++)
-        curve[(*points)++] = (struct store_point){(double)step[i], loss[i], r2[i], seconds[i]};
-done:
-    free(loss);
-    free(step);
-    return status;
+    TRY(store_view_curves(view, run, curve));
+    for (*points = 0; *points < view->points && curve[*points].step >= 0;)
+        ++*points;
+    return STATUS_OK;
 }
 
 // ---- settings ----
@@ -102,9 +94,9 @@ enum status results_view_sweep(const struct store_view *view, struct sweep **swe
     if (status == STATUS_OK)
         return STATUS_OK;
     char *diagnostics = memory_text(status_message());
-    status = status_fail(STATUS_RESULTS, __FILE__, __LINE__,
-                         "%s: this version cannot read the file's sweep (attribute `resolved`):\n%s",
-                         view->path, diagnostics);
+    status =
+        FAILED(STATUS_RESULTS, "%s: this version cannot read the file's sweep (attribute `resolved`):\n%s",
+               view->path, diagnostics);
     free(diagnostics);
     return status;
 }

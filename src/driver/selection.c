@@ -107,14 +107,9 @@ static bool holds(const struct column *column, int64_t run, const char *value)
 
 void selection_print_value(const struct column *column, int64_t run, struct text *text)
 {
-    if (column->type == COLUMN_INT)
-        text_add_int(text, column->ints[run]);
-    else if (column->type == COLUMN_REAL)
-        text_add_real(text, column->reals[run], "none");
-    else if (column->type == COLUMN_TEXT)
-        text_add(text, column->texts[run]);
-    else
-        text_format(text, "[%s]", column->texts[run]);
+    text_add(text, column->type == COLUMN_LIST ? "[" : "");
+    column_print(column, run, "none", text);
+    text_add(text, column->type == COLUMN_LIST ? "]" : "");
 }
 
 // Fails with a list of the values that runs have.
@@ -140,9 +135,8 @@ static enum status refuse_value(const struct selection *selection, const struct 
         text_format(&values, "%s%s", i > 0 ? ", " : "", shown[i]);
         free(shown[i]);
     }
-    enum status status =
-        status_fail(STATUS_USAGE, __FILE__, __LINE__, "%s %s: no run has %s=%s; expected %s%s",
-                    selection->option, selection->argument, key, value, values.chars, more ? ", ..." : "");
+    enum status status = FAILED(STATUS_USAGE, "%s %s: no run has %s=%s; expected %s%s", selection->option,
+                                selection->argument, key, value, values.chars, more ? ", ..." : "");
     text_free(&values);
     return status;
 }
@@ -215,9 +209,9 @@ static enum status add_conditions(const struct selection *selection, char *condi
         found += matches[run];
     }
     if (status == STATUS_OK && found == 0)
-        status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                             "%s %s: no run satisfies all conditions; each condition alone selects runs",
-                             selection->option, selection->argument);
+        status =
+            FAILED(STATUS_USAGE, "%s %s: no run satisfies all conditions; each condition alone selects runs",
+                   selection->option, selection->argument);
     free(matches);
     return status;
 }
@@ -252,10 +246,10 @@ enum status selection_find(const struct selection *selection, int64_t *run)
             text_format(&names, "%s%s", found > 1 ? ", " : "", ids[i]);
     }
     if (found > 1)
-        status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                             "%s %s: %lld runs (%s%s); expected one: add conditions, or more of the id",
-                             selection->option, selection->argument, (long long)found, names.chars,
-                             found > VALUES_SHOWN ? ", ..." : "");
+        status =
+            FAILED(STATUS_USAGE, "%s %s: %lld runs (%s%s); expected one: add conditions, or more of the id",
+                   selection->option, selection->argument, (long long)found, names.chars,
+                   found > VALUES_SHOWN ? ", ..." : "");
     text_free(&names);
     free(chosen);
     return status;

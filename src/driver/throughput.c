@@ -131,10 +131,7 @@ static void copy_text(const struct store_view *view, const char *column, int64_t
 
 static double number_in(const struct store_view *view, const char *name, int64_t run)
 {
-    const struct column *column = column_find(&view->columns, name);
-    if (!column || column->type == COLUMN_TEXT || column->type == COLUMN_LIST)
-        return NAN;
-    return column->type == COLUMN_INT ? (double)column->ints[run] : column->reals[run];
+    return column_number(column_find(&view->columns, name), run);
 }
 
 static void read_run(const struct store_view *view, int64_t run, struct throughputs *throughputs)
@@ -162,8 +159,7 @@ static enum status read_results(const char *path, struct throughputs *throughput
         if (view->status[run] == RUN_DONE)
             read_run(view, run, throughputs);
     if (throughputs->count == 0)
-        status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                             "--rates %s: no run in it is done, so nothing was measured", path);
+        status = FAILED(STATUS_USAGE, "--rates %s: no run in it is done, so nothing was measured", path);
     store_view_close(&view);
     return status;
 }

@@ -255,6 +255,6 @@ bool master_done(struct master *master, enum status *status)
             outbox_send(master->outbox, &code, 1, MPI_INT, rank, TAG_QUIT);
     }
     if (master->failure != STATUS_OK) // a later failure may have replaced the recorded message
-        status_fail(master->failure, __FILE__, __LINE__, "%s", master->failure_message);
+        FAILED(master->failure, "%s", master->failure_message);
     return true;
 }

@@ -39,9 +39,8 @@ static void create_model(struct creation *creation, hid_t models, const char *ru
         const struct store_tensor *tensor = &model->tensor[i];
         hsize_t shape[2] = {(hsize_t)tensor->shape[0], tensor->rank == 2 ? (hsize_t)tensor->shape[1] : 1};
         if (tensor->offset != offset && creation->status == STATUS_OK) // store_write_model ignores offsets
-            creation->status =
-                status_fail(STATUS_INTERNAL, __FILE__, __LINE__,
-                            "tensor %s does not start at the end of the previous one", tensor->name);
+            creation->status = FAILED(
+                STATUS_INTERNAL, "tensor %s does not start at the end of the previous one", tensor->name);
         WRITE(dataset =
                   h5_dataset_create(group, tensor->name, H5T_NATIVE_FLOAT, tensor->rank, shape, properties));
         h5_close(&dataset);

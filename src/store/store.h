@@ -154,10 +154,9 @@ struct store_view {
 enum status store_view_open(const char *path, struct store_view **view);
 void store_view_close(struct store_view **view);
 
-/* Reads a run's curves, [view->points] each, allocated by the caller. STATUS_RESULTS if they do not match
- * their checksum. Points that the run has not reached: step -1, the others NaN. */
-enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss,
-                              double *r2, double *seconds);
+/* Reads a run's curves: curve [view->points]. STATUS_RESULTS if they do not match their checksum. Points that
+ * the run has not reached: step -1, the others NaN. */
+enum status store_view_curves(const struct store_view *view, int64_t run, struct store_point *curve);
 
 /* Whether the curves and the model of a finished run match their checksums. */
 enum status store_view_check_run(const struct store_view *view, int64_t run, bool *valid);

@@ -121,9 +121,8 @@ static enum status verdict(const struct verification *verification)
     if (faults == 0)
         return STATUS_OK;
     char *rest = more > 0 ? memory_format("\n  and %lld more", (long long)more) : memory_text("");
-    enum status status = status_fail(STATUS_RESULTS, __FILE__, __LINE__, "%s is damaged, %lld fault%s:%s%s",
-                                     verification->view->path, (long long)faults, faults == 1 ? "" : "s",
-                                     verification->report.chars, rest);
+    enum status status = FAILED(STATUS_RESULTS, "%s is damaged, %lld fault%s:%s%s", verification->view->path,
+                                (long long)faults, faults == 1 ? "" : "s", verification->report.chars, rest);
     free(rest);
     return status;
 }

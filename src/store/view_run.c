@@ -124,22 +124,22 @@ enum status view_check_curves(const struct store_view *view, int64_t run)
     return status == STATUS_OK ? report_mismatch(view, run, valid, "curves do not match their") : status;
 }
 
-enum status store_view_curves(const struct store_view *view, int64_t run, int64_t *step, double *loss,
-                              double *r2, double *seconds)
+enum status store_view_curves(const struct store_view *view, int64_t run, struct store_point *curve)
 {
     enum status status = STATUS_OK;
     bool valid;
-    size_t points = (size_t)view->points, bytes = points * sizeof(double);
-    double *values = memory_small(CURVES * bytes);
+    size_t points = (size_t)view->points;
+    double *values = memory_small(CURVES * points * sizeof *values);
     h5_begin();
     TRY_DONE(view_curves(view, run, values, &valid));
     TRY_DONE(report_damage(view, run, valid, "curves do"));
-    const double *steps = values + CURVE_STEP * points;
-    for (size_t i = 0; i < points; i++)
-        step[i] = steps[i] >= 0 && steps[i] < 0x1p62 ? (int64_t)steps[i] : -1;
-    memcpy(loss, values + CURVE_LOSS * points, bytes);
-    memcpy(r2, values + CURVE_R2 * points, bytes);
-    memcpy(seconds, values + CURVE_SECONDS * points, bytes);
+    for (size_t i = 0; i < points; i++) {
+        const double *value = values + i;
+        double step = value[CURVE_STEP * points];
+        curve[i] =
+            (struct store_point){step >= 0 && step < 0x1p62 ? trunc(step) : -1, value[CURVE_LOSS * points],
+                                 value[CURVE_R2 * points], value[CURVE_SECONDS * points]};
+    }
 done:
     free(values);
     return h5_settle(status, view->path);

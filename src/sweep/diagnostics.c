@@ -99,7 +99,7 @@ enum status diagnostics_status(struct diagnostics *diagnostics)
     struct text all = {0};
     diagnostics_print(diagnostics, "", &all);
     all.chars[all.length - 1] = '\0';
-    enum status status = status_fail(STATUS_USAGE, __FILE__, __LINE__, "%s", all.chars);
+    enum status status = FAILED(STATUS_USAGE, "%s", all.chars);
     text_free(&all);
     return status;
 }

@@ -32,6 +32,9 @@ void sweep_destroy(struct sweep **sweep);
  * parameters, flops_per_step. The caller frees the table. */
 void sweep_columns(const struct sweep *sweep, struct column_table *table);
 
+/* True for a column of sweep_columns that follows from others, such as generator_hidden from `unknowns`. */
+bool sweep_column_follows(const char *name);
+
 /* Fills the table that --help prints: one row per setting with its name, default, valid values and meaning.
  * The caller frees the table. */
 void sweep_settings(struct column_table *table);

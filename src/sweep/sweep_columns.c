@@ -73,6 +73,16 @@ void sweep_columns(const struct sweep *sweep, struct column_table *table)
     }
 }
 
+bool sweep_column_follows(const char *name)
+{
+    static const char *const names[] = {"run_id",           "equation_ratio", "generator_inputs",
+                                        "generator_hidden", "parameters",     "flops_per_step"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 void sweep_settings(struct column_table *table)
 {
     *table = (struct column_table){.rows = SETTINGS};

@@ -251,15 +251,12 @@ static void sum_rows(void)
 
 static void read_run(const struct store_view *view, int64_t run)
 {
-    size_t points = (size_t)view->points;
-    int64_t *step = memory_small(points * sizeof *step);
-    double *values = memory_small(3 * points * sizeof *values);
+    struct store_point *curve = memory_small((size_t)view->points * sizeof *curve);
     struct store_parameters *parameters = NULL;
-    store_view_curves(view, run, step, values, values + points, values + 2 * points);
+    store_view_curves(view, run, curve);
     store_view_parameters(view, run, &parameters);
     store_parameters_free(&parameters);
-    free(values);
-    free(step);
+    free(curve);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -145,7 +145,7 @@ static void test_bad_usage(void **state)
         {{"tests/unit/plan.yaml", "--timeline"},
          "plan --timeline: expected --ranks with one number of ranks"},
         {{"tests/unit/plan.yaml", "--rates", "no/such"}, "--rates no/such: cannot be opened: No such file"},
-        {{"a.yaml", "--format", "xml"}, "--format xml: unknown format"},
+        {{"a.yaml", "--format", "xml"}, "--format xml: unknown format; expected `table`, `csv` or `json`"},
         {{"no/such.yaml"}, "no/such.yaml: cannot be opened: No such file"},
         {{"tests/unit/plan.yaml", "--set", "steps=0"}, "--set steps: `0` is too small; expected"},
     };

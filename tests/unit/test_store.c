@@ -143,19 +143,19 @@ static void a_new_file_holds_the_plan(void **state)
 static void what_is_not_reached_reads_as_nan(void **state)
 {
     const char *path = path_of(state);
-    int64_t step[POINTS];
-    double loss[POINTS], r2[POINTS], seconds[POINTS];
+    struct store_point curve[POINTS];
     assert_status(fixture_create(path, ""), STATUS_OK);
     struct store *store = open_alone(path);
     assert_status(write_point(store, 1, 2, 0, 1, 2), STATUS_OK);
     assert_status(write_point(store, 1, POINTS, 0, 1, 2), STATUS_INTERNAL);
     assert_status(store_close(&store), STATUS_OK);
     struct store_view *view = view_of(path);
-    assert_status(store_view_curves(view, 1, step, loss, r2, seconds), STATUS_OK);
+    assert_status(store_view_curves(view, 1, curve), STATUS_OK);
     for (int point = 0; point < POINTS; point++) {
-        assert_int_equal(step[point], point == 2 ? 0 : -1);
-        assert_true(point == 2 ? loss[point] == 1 && r2[point] == 2 && seconds[point] == 2
-                               : isnan(loss[point]) && isnan(r2[point]) && isnan(seconds[point]));
+        const struct store_point *at = &curve[point];
+        assert_true(at->step == (point == 2 ? 0 : -1));
+        assert_true(point == 2 ? at->loss == 1 && at->r2 == 2 && at->seconds == 2
+                               : isnan(at->loss) && isnan(at->r2) && isnan(at->seconds));
     }
     store_view_close(&view);
 }
@@ -163,8 +163,7 @@ static void what_is_not_reached_reads_as_nan(void **state)
 static void rows_curves_and_models_read_back(void **state)
 {
     const char *path = path_of(state);
-    int64_t step[POINTS];
-    double loss[POINTS], r2[POINTS], seconds[POINTS];
+    struct store_point curve[POINTS];
     struct store_parameters *model;
     assert_status(fixture_create(path, ""), STATUS_OK);
     finish_two(path);
@@ -178,8 +177,9 @@ static void rows_curves_and_models_read_back(void **state)
     assert_true(isinf(real_of(view, "loss", 1)) && isnan(real_of(view, "r2", 1)));
     assert_string_equal(text_of(view, "message", 1), "loss is inf");
     assert_string_equal(text_of(view, "arithmetic", 0), "openblas here");
-    assert_status(store_view_curves(view, 0, step, loss, r2, seconds), STATUS_OK);
-    assert_true(step[3] == 400 && loss[3] == 0.125 && r2[3] == 0.1 * 3 && seconds[3] == 3);
+    assert_status(store_view_curves(view, 0, curve), STATUS_OK);
+    assert_true(curve[3].step == 400 && curve[3].loss == 0.125 && curve[3].r2 == 0.1 * 3 &&
+                curve[3].seconds == 3);
     assert_status(store_view_parameters(view, 0, &model), STATUS_OK);
     assert_int_equal(model->model.tensors, 2);
     assert_string_equal(model->model.tensor[0].name, "net.0.weight");

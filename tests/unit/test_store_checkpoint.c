@@ -222,8 +222,8 @@ static void test_kill_loses_no_point_of_checkpoint(void **state)
     struct store_point curve[POINTS], found_curve[POINTS];
     static char payload[PAYLOAD];
     const struct store_segment segment = {payload, PAYLOAD};
-    int64_t step, steps[POINTS];
-    double loss[POINTS], r2[POINTS], seconds[POINTS];
+    struct store_point read[POINTS];
+    int64_t step;
     bool found;
     for (int i = 0; i < POINTS; i++)
         curve[i] = (struct store_point){100 * (i + 1), 0.5, 0.25 * i, i};
@@ -239,11 +239,10 @@ static void test_kill_loses_no_point_of_checkpoint(void **state)
     assert_status(store_restore_curve(store, 1), STATUS_OK);
     struct store_view *view;
     assert_status(store_view_open(path_of(state), &view), STATUS_OK);
-    assert_status(store_view_curves(view, 1, steps, loss, r2, seconds), STATUS_OK);
+    assert_status(store_view_curves(view, 1, read), STATUS_OK);
     store_view_close(&view);
-    for (int i = 0; i < 3; i++)
-        assert_true(steps[i] == 100 * (i + 1) && loss[i] == 0.5 && r2[i] == 0.25 * i && seconds[i] == i);
-    assert_int_equal(steps[3], -1);
+    assert_memory_equal(read, curve, 3 * sizeof *read);
+    assert_true(read[3].step == -1);
     assert_verified(path_of(state));
 
     curve[1].r2 = 1e30; // neither the checkpoint's value nor NaN

@@ -93,21 +93,11 @@ static void test_empty_json(void **state)
     free(printed);
 }
 
-static void test_formats(void **state)
-{
-    (void)state;
-    enum table_format format;
-    assert_int_equal(table_format_of("csv", &format), STATUS_OK);
-    assert_int_equal(format, TABLE_CSV);
-    assert_int_equal(table_format_of("xml", &format), STATUS_USAGE);
-    assert_string_equal(status_message(), "--format xml: unknown format; expected `table`, `csv` or `json`");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text), cmocka_unit_test(test_text_from_outside), cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_json), cmocka_unit_test(test_empty_json),        cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_json), cmocka_unit_test(test_empty_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
