@@ -38,10 +38,9 @@ static enum status add_id(const struct selection *selection, const char *id, boo
 static const struct column *column_of(const struct column_table *runs, const char *key)
 {
     for (enum setting_id id = 0; id < SETTINGS; id++) {
-        char name[64];
         enum setting_group group;
         bool bare = strcmp(settings[id].key, key) == 0 && settings_sharing(key, &group) == 1;
-        if (bare || strcmp(settings_name(id, name), key) == 0)
+        if (bare || strcmp(settings_name(id), key) == 0)
             return column_find(runs, settings[id].column);
     }
     return column_find(runs, key);

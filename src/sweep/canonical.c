@@ -87,9 +87,8 @@ static bool is_axis(const struct axis *axis)
 
 static void print_axis(const struct axis *axis, struct text *text)
 {
-    char name[64];
     if (axis->width == 1)
-        text_format(text, "  %s: [", settings_name(axis->ids[0], name));
+        text_format(text, "  %s: [", settings_name(axis->ids[0]));
     else
         text_add(text, "  generator: [");
     for (int64_t i = 0; i < axis->count; i++) {
@@ -138,8 +137,7 @@ static void print_exclude(const struct grid *grid, struct text *text)
             for (int j = 0; j < exclusion->count; j++) {
                 if (exclusion->ids[j] != id)
                     continue;
-                char name[64];
-                text_format(&line, "%s%s: ", line.length ? ", " : "", settings_name(id, name));
+                text_format(&line, "%s%s: ", line.length ? ", " : "", settings_name(id));
                 value_print_yaml(id, &exclusion->values[j], &line);
             }
         lines[count++] = text_take(&line);

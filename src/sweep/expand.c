@@ -10,7 +10,6 @@
 
 struct expansion {
     struct grid *grid;
-    struct diagnostics *diagnostics;
     struct run_spec *run; // [runs]
     int64_t *index;       // [runs], the index of a run's combination in the grid
     int64_t runs;
@@ -21,12 +20,12 @@ struct expansion {
 static void resolve_all(struct expansion *expansion, int64_t size)
 {
     const struct value *chosen[SETTINGS];
-    for (int64_t i = 0; i < size && !diagnostics_full(expansion->diagnostics); i++) {
+    for (int64_t i = 0; i < size && !diagnostics_full(expansion->grid->diagnostics); i++) {
         grid_choose(expansion->grid, i, chosen);
         if (grid_excludes(expansion->grid, chosen))
             continue;
         struct run_spec *run = &expansion->run[expansion->runs];
-        resolve_run(expansion->grid, chosen, expansion->diagnostics, run);
+        resolve_run(expansion->grid, chosen, run);
         expansion->tasks |= 1u << run->task.kind;
         expansion->models |= 1u << run->model.kind;
         expansion->poolings |= joined_bits((int)run->model.pooling);
@@ -52,11 +51,11 @@ static void check_exclusions(const struct expansion *expansion)
     for (int i = 0; i < grid->exclusions; i++) {
         const struct exclusion *exclusion = &grid->exclusion[i];
         if (exclusion->matches == 0 && !may_match_nothing(grid, exclusion))
-            diagnostics_add(expansion->diagnostics, exclusion->location, "exclude",
+            diagnostics_add(expansion->grid->diagnostics, exclusion->location, "exclude",
                             "leaves nothing out; expected values that occur together in the grid");
     }
     if (expansion->runs == 0)
-        diagnostics_add(expansion->diagnostics, grid->exclusion[0].location, "exclude",
+        diagnostics_add(expansion->grid->diagnostics, grid->exclusion[0].location, "exclude",
                         "leaves everything out; expected at least one run to remain");
 }
 
@@ -76,20 +75,19 @@ static void refuse_unused(const struct expansion *expansion, enum setting_id id,
                           unsigned users, int found)
 {
     struct text names = {0};
-    char name[64], word[SETTINGS_WORD];
+    char word[SETTINGS_WORD];
     settings_print_choices(user, users, &names);
-    diagnostics_add(expansion->diagnostics, grid_location(expansion->grid, id), settings_name(id, name),
+    diagnostics_add(expansion->grid->diagnostics, grid_location(expansion->grid, id), settings_name(id),
                     "is not used by `%s`; expected it only with %s %s", settings_joined(user, found, word),
                     settings[user].key, names.chars);
     text_free(&names);
 }
 
-static void refuse_without_fits(const struct grid *grid, struct diagnostics *diagnostics, enum setting_id id)
+static void refuse_without_fits(const struct grid *grid, enum setting_id id)
 {
-    char name[64], user[64];
-    diagnostics_add(diagnostics, grid_location(grid, id), settings_name(id, name),
+    diagnostics_add(grid->diagnostics, grid_location(grid, id), settings_name(id),
                     "is used only with %s above 0; expected both or neither",
-                    settings_name(SETTING_EVALUATION_DIRECT_FIT, user));
+                    settings_name(SETTING_EVALUATION_DIRECT_FIT));
 }
 
 static void check_unused(const struct expansion *expansion)
@@ -106,7 +104,7 @@ static void check_unused(const struct expansion *expansion)
         else if (poolings != 0 && (poolings & expansion->poolings) == 0)
             refuse_unused(expansion, id, SETTING_POOLING, poolings, (int)run->model.pooling);
         else if (settings[id].with_direct_fit && !expansion->direct_fit)
-            refuse_without_fits(expansion->grid, expansion->diagnostics, id);
+            refuse_without_fits(expansion->grid, id);
     }
 }
 
@@ -129,12 +127,11 @@ static void refuse_equal(const struct expansion *expansion, const struct run_spe
     for (int id = SETTINGS - 1; id >= 0; id--) {
         if (a[id] == b[id] || value_compare(a[id], b[id]) == 0)
             continue;
-        char name[64];
         struct text one = {0}, other = {0};
         value_print_yaml(id, a[id], &one);
         value_print_yaml(id, b[id], &other);
         diagnostics_add(
-            expansion->diagnostics, b[id]->location, settings_name(id, name),
+            expansion->grid->diagnostics, b[id]->location, settings_name(id),
             "%s and %s make the same run, of %d unknown%s and %d equation%s; expected runs that differ",
             one.chars, other.chars, second->unknowns, second->unknowns == 1 ? "" : "s",
             second->task.equations, second->task.equations == 1 ? "" : "s");
@@ -150,31 +147,31 @@ static void check_ids(const struct expansion *expansion)
     for (int64_t i = 0; i < expansion->runs; i++)
         sorted[i] = &expansion->run[i];
     qsort(sorted, (size_t)expansion->runs, sizeof *sorted, by_id);
-    for (int64_t i = 1; i < expansion->runs && !diagnostics_full(expansion->diagnostics); i++)
+    for (int64_t i = 1; i < expansion->runs && !diagnostics_full(expansion->grid->diagnostics); i++)
         if (strcmp(sorted[i - 1]->id, sorted[i]->id) == 0)
             refuse_equal(expansion, sorted[i - 1], sorted[i]);
     free(sorted);
 }
 
-void expand_grid(struct grid *grid, struct diagnostics *diagnostics, struct run_spec **run, int64_t *runs)
+void expand_grid(struct grid *grid, struct run_spec **run, int64_t *runs)
 {
     *run = NULL;
     *runs = 0;
     int64_t size = grid_size(grid);
     if (size > GRID_MAX_RUNS) {
-        diagnostics_add(diagnostics, grid_location(grid, grid->axis[0].ids[0]), "axes",
+        diagnostics_add(grid->diagnostics, grid_location(grid, grid->axis[0].ids[0]), "axes",
                         "make more than %d runs; expected a smaller grid", GRID_MAX_RUNS);
         return;
     }
-    struct expansion expansion = {.grid = grid, .diagnostics = diagnostics};
+    struct expansion expansion = {.grid = grid};
     expansion.run = memory_small((size_t)size * sizeof *expansion.run);
     expansion.index = memory_small((size_t)size * sizeof *expansion.index);
     resolve_all(&expansion, size);
-    if (!diagnostics_full(diagnostics)) {
+    if (!diagnostics_full(grid->diagnostics)) {
         check_exclusions(&expansion);
         check_unused(&expansion);
     }
-    if (diagnostics->count == 0) {
+    if (grid->diagnostics->count == 0) {
         for (int64_t i = 0; i < expansion.runs; i++)
             canonical_run_id(&expansion.run[i], expansion.run[i].id);
         check_ids(&expansion);

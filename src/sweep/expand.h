@@ -8,6 +8,6 @@
 /* Sets *run [*runs] to the resolved runs of all combinations that are not excluded, with their ids. Records
  * an error for unused settings, for exclusions that match nothing and for equal runs. The caller frees *run.
  */
-void expand_grid(struct grid *grid, struct diagnostics *diagnostics, struct run_spec **run, int64_t *runs);
+void expand_grid(struct grid *grid, struct run_spec **run, int64_t *runs);
 
 #endif

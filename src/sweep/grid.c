@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void grid_init(struct grid *grid)
+void grid_init(struct grid *grid, struct diagnostics *diagnostics)
 {
-    memset(grid, 0, sizeof *grid);
+    *grid = (struct grid){.diagnostics = diagnostics};
     for (enum setting_id id = 0; id < SETTINGS; id++)
         value_default(id, &grid->fixed[id]);
 }
@@ -158,22 +158,22 @@ static bool has_task_of(const struct grid *grid, unsigned tasks)
     return (1u << (int)grid->fixed[SETTING_TASK].element[0] & tasks) != 0;
 }
 
-void grid_check_required(const struct grid *grid, struct diagnostics *diagnostics)
+void grid_check_required(const struct grid *grid)
 {
     bool unknowns = is_set_or_invalid(grid, SETTING_UNKNOWNS),
          inputs = is_set_or_invalid(grid, SETTING_GENERATOR_INPUTS),
          hidden = is_set_or_invalid(grid, SETTING_GENERATOR_HIDDEN);
     if (!grid->name)
-        diagnostics_add(diagnostics, grid->location, "name",
+        diagnostics_add(grid->diagnostics, grid->location, "name",
                         "is missing; expected a short text, such as `name: my-sweep`");
     if (!unknowns && !inputs && !hidden)
         diagnostics_add(
-            diagnostics, grid->location, "unknowns",
+            grid->diagnostics, grid->location, "unknowns",
             "is missing; expected the number of weights to infer, or `generator:` with its shape");
     if (inputs != hidden && has_task_of(grid, TASKS_OF_NETWORKS))
-        diagnostics_add(diagnostics, grid->location, inputs ? "generator.hidden" : "generator.inputs",
+        diagnostics_add(grid->diagnostics, grid->location, inputs ? "generator.hidden" : "generator.inputs",
                         "is missing; expected both `inputs` and `hidden`, or `unknowns` instead of them");
     if (!is_set_or_invalid(grid, SETTING_EQUATION_RATIO) && has_task_of(grid, TASKS_OF_PAIRS))
-        diagnostics_add(diagnostics, grid->location, "equation_ratio",
+        diagnostics_add(grid->diagnostics, grid->location, "equation_ratio",
                         "is missing; expected the number of equations per unknown");
 }

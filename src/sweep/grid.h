@@ -25,6 +25,7 @@ struct exclusion {
 };
 
 struct grid {
+    struct diagnostics *diagnostics; // for the errors of the sweep; not owned
     char *name;
     struct source_location location; // start of the file, for errors about missing settings
     struct value fixed[SETTINGS];    // the value in the file, or the default
@@ -38,7 +39,7 @@ struct grid {
 };
 
 /* Initialises a grid without axes, every setting at its default. The caller frees it with grid_free. */
-void grid_init(struct grid *grid);
+void grid_init(struct grid *grid, struct diagnostics *diagnostics);
 void grid_free(struct grid *grid);
 
 /* Sets a setting to one value. */
@@ -68,6 +69,6 @@ void grid_choose(const struct grid *grid, int64_t index, const struct value *cho
 bool grid_excludes(struct grid *grid, const struct value *const chosen[SETTINGS]);
 
 /* Records an error for each setting that is required and not set. Call after all --set options. */
-void grid_check_required(const struct grid *grid, struct diagnostics *diagnostics);
+void grid_check_required(const struct grid *grid);
 
 #endif

@@ -44,10 +44,9 @@ static void refuse_anywhere(const char *key, const char *bare, struct source_loc
         nearest_try(&nearest, bare);
     }
     for (enum setting_id id = 0; id < SETTINGS; id++) {
-        char full[64];
         if (settings_sharing(settings[id].key, &home) == 1)
             nearest_try(&nearest, settings[id].key);
-        nearest_try(&nearest, settings_name(id, full));
+        nearest_try(&nearest, settings_name(id));
     }
     struct text hint = {0};
     if (nearest.name[0])

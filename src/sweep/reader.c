@@ -10,11 +10,10 @@
 enum { MAX_NAME_CHARACTERS = 80 };
 
 // Records an error "KEY: <description of the node>; expected ...".
-static void refuse(struct diagnostics *diagnostics, const struct node *node, const char *key,
-                   const char *expected)
+static void refuse(const struct grid *grid, const struct node *node, const char *key, const char *expected)
 {
     char words[64];
-    diagnostics_add(diagnostics, node->location, key, "%s; expected %s", document_words(node, words),
+    diagnostics_add(grid->diagnostics, node->location, key, "%s; expected %s", document_words(node, words),
                     expected);
 }
 
@@ -26,13 +25,11 @@ static bool is_empty(const struct node *node)
 
 // ---- one setting ----
 
-static bool is_set_already(const struct grid *grid, enum setting_id id, struct source_location location,
-                           struct diagnostics *diagnostics)
+static bool is_set_already(const struct grid *grid, enum setting_id id, struct source_location location)
 {
     if (!grid->is_set[id])
         return false;
-    char name[64];
-    diagnostics_add(diagnostics, location, settings_name(id, name),
+    diagnostics_add(grid->diagnostics, location, settings_name(id),
                     "is given a second time; line %d has it first", grid_location(grid, id).line);
     return true;
 }
@@ -49,28 +46,24 @@ static bool looks_like_axis(enum setting_id id, const struct node *node)
     return !settings_is_list(id) || (node->count > 0 && node->items[0].type == NODE_LIST);
 }
 
-static bool parse(struct grid *grid, enum setting_id id, const struct node *node,
-                  struct diagnostics *diagnostics, struct value *value)
+static bool parse(struct grid *grid, enum setting_id id, const struct node *node, struct value *value)
 {
-    int before = diagnostics->count;
-    bool valid = value_parse(id, node, diagnostics, value);
-    if (diagnostics->count > before)
+    int before = grid->diagnostics->count;
+    bool valid = value_parse(id, node, grid->diagnostics, value);
+    if (grid->diagnostics->count > before)
         grid->has_error[id] = true;
     return valid;
 }
 
-static void read_fixed(struct grid *grid, enum setting_id id, const struct node *node,
-                       struct diagnostics *diagnostics)
+static void read_fixed(struct grid *grid, enum setting_id id, const struct node *node)
 {
     struct value value;
-    if (is_set_already(grid, id, node->location, diagnostics))
+    if (is_set_already(grid, id, node->location))
         return;
     if (looks_like_axis(id, node)) {
-        char name[64];
-        refuse(diagnostics, node, settings_name(id, name),
-               "one value here; several make an axis, under `axes:`");
+        refuse(grid, node, settings_name(id), "one value here; several make an axis, under `axes:`");
         grid->has_error[id] = true;
-    } else if (parse(grid, id, node, diagnostics, &value)) {
+    } else if (parse(grid, id, node, &value)) {
         grid_fix(grid, id, &value);
     }
 }
@@ -97,7 +90,7 @@ static bool equal_rows(const struct axis *axis, const struct value *x, const str
     return true;
 }
 
-static void refuse_duplicates(struct axis *axis, const char *key, struct diagnostics *diagnostics)
+static void refuse_duplicates(const struct grid *grid, struct axis *axis, const char *key)
 {
     const struct value **rows = memory_small((size_t)axis->count * sizeof *rows);
     for (int64_t i = 0; i < axis->count; i++)
@@ -111,7 +104,7 @@ static void refuse_duplicates(struct axis *axis, const char *key, struct diagnos
             text_add(&value, j > 0 ? ", " : "");
             value_print_yaml(axis->ids[j], &rows[i][j], &value);
         }
-        diagnostics_add(diagnostics, rows[i]->location, key,
+        diagnostics_add(grid->diagnostics, rows[i]->location, key,
                         "`%s` is in the axis twice; expected different values", value.chars);
         text_free(&value);
     }
@@ -119,11 +112,11 @@ static void refuse_duplicates(struct axis *axis, const char *key, struct diagnos
 }
 
 // Adds the axis to the grid, which takes ownership of its values.
-static void add_axis(struct grid *grid, struct axis *axis, const char *key, struct diagnostics *diagnostics)
+static void add_axis(struct grid *grid, struct axis *axis, const char *key)
 {
-    int before = diagnostics->count;
-    refuse_duplicates(axis, key, diagnostics);
-    for (int i = 0; i < axis->width && diagnostics->count > before; i++)
+    int before = grid->diagnostics->count;
+    refuse_duplicates(grid, axis, key);
+    for (int i = 0; i < axis->width && grid->diagnostics->count > before; i++)
         grid->has_error[axis->ids[i]] = true;
     if (axis->count > 0)
         grid_add_axis(grid, axis);
@@ -131,46 +124,45 @@ static void add_axis(struct grid *grid, struct axis *axis, const char *key, stru
         free(axis->values);
 }
 
-static bool is_axis_list(const struct node *node, const char *key, const char *example,
-                         struct diagnostics *diagnostics)
+static bool is_axis_list(const struct grid *grid, const struct node *node, const char *key,
+                         const char *example)
 {
     char expected[80];
     snprintf(expected, sizeof expected, "a list of values%s", example);
     if (node->type != NODE_LIST) {
-        refuse(diagnostics, node, key, expected);
+        refuse(grid, node, key, expected);
         return false;
     }
     if (node->count == 0) {
-        diagnostics_add(diagnostics, node->location, key, "an empty axis; expected %s", expected);
+        diagnostics_add(grid->diagnostics, node->location, key, "an empty axis; expected %s", expected);
         return false;
     }
     return true;
 }
 
-static void read_axis(struct grid *grid, enum setting_id id, const struct node *node,
-                      struct diagnostics *diagnostics)
+static void read_axis(struct grid *grid, enum setting_id id, const struct node *node)
 {
-    char buffer[64];
-    const char *name = settings_name(id, buffer);
+    const char *name = settings_name(id);
     bool lists = settings_is_list(id);
     const char *example = lists ? ", each of them a list: [[128, 256], [256]]" : "";
-    if (is_set_already(grid, id, node->location, diagnostics))
+    if (is_set_already(grid, id, node->location))
         return;
-    if (!is_axis_list(node, name, example, diagnostics)) {
+    if (!is_axis_list(grid, node, name, example)) {
         grid->has_error[id] = true;
         return;
     }
     if (lists && !looks_like_axis(id, node)) {
-        diagnostics_add(diagnostics, node->location, name, "one list; expected a list of values%s", example);
+        diagnostics_add(grid->diagnostics, node->location, name, "one list; expected a list of values%s",
+                        example);
         grid->has_error[id] = true;
         return;
     }
     struct axis axis = {.width = 1, .ids = {id}};
     axis.values = memory_small((size_t)node->count * sizeof *axis.values);
     for (int i = 0; i < node->count; i++)
-        if (parse(grid, id, &node->items[i], diagnostics, &axis.values[axis.count]))
+        if (parse(grid, id, &node->items[i], &axis.values[axis.count]))
             axis.count++;
-    add_axis(grid, &axis, name, diagnostics);
+    add_axis(grid, &axis, name);
 }
 
 // ---- generators ----
@@ -179,27 +171,27 @@ static const char generator_example[] = "a mapping such as {inputs: 2, hidden: [
 
 // Reads one mapping of the axis `generator` into row [axis->width]. Settings without a key get their default.
 static bool read_generator(struct grid *grid, const struct axis *axis, const struct node *node,
-                           struct diagnostics *diagnostics, struct value *row)
+                           struct value *row)
 {
     bool is_set[SETTINGS] = {false}, valid = node->type == NODE_MAPPING;
     if (!valid)
-        refuse(diagnostics, node, "generator", generator_example);
+        refuse(grid, node, "generator", generator_example);
     for (int j = 0; j < axis->width; j++) {
         value_default(axis->ids[j], &row[j]);
         row[j].location = node->location;
     }
     for (int i = 0; i < node->count && valid; i++) {
         const struct node *item = &node->items[i];
-        enum setting_id id = keys_in_group(GROUP_GENERATOR, item->key, item->location, diagnostics);
+        enum setting_id id = keys_in_group(GROUP_GENERATOR, item->key, item->location, grid->diagnostics);
         valid = id != SETTINGS && valid;
         for (int j = 0; j < axis->width; j++)
             if (axis->ids[j] == id)
-                valid = parse(grid, id, item, diagnostics, &row[j]) && valid;
+                valid = parse(grid, id, item, &row[j]) && valid;
         if (id != SETTINGS)
             is_set[id] = true;
     }
     if (valid && !(is_set[SETTING_GENERATOR_INPUTS] && is_set[SETTING_GENERATOR_HIDDEN])) {
-        diagnostics_add(diagnostics, node->location, "generator", "a shape is missing; expected %s",
+        diagnostics_add(grid->diagnostics, node->location, "generator", "a shape is missing; expected %s",
                         generator_example);
         valid = false;
     }
@@ -215,102 +207,101 @@ static bool any_has_key(const struct node *list, const char *key)
     return false;
 }
 
-static void read_generator_axis(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
+static void read_generator_axis(struct grid *grid, const struct node *node)
 {
     struct axis axis = {.width = 2, .ids = {SETTING_GENERATOR_INPUTS, SETTING_GENERATOR_HIDDEN}};
     for (enum setting_id id = SETTING_GENERATOR_INIT; id <= SETTING_GENERATOR_OUTPUTS; id++)
         if (any_has_key(node, settings[id].key))
             axis.ids[axis.width++] = id;
     for (int j = 0; j < axis.width; j++) {
-        if (is_set_already(grid, axis.ids[j], node->location, diagnostics))
+        if (is_set_already(grid, axis.ids[j], node->location))
             return;
         grid->has_error[axis.ids[j]] = true; // cleared below once the axis is read
     }
-    if (!is_axis_list(node, "generator", ": [{inputs: 2, hidden: [5]}]", diagnostics))
+    if (!is_axis_list(grid, node, "generator", ": [{inputs: 2, hidden: [5]}]"))
         return;
-    int before = diagnostics->count;
+    int before = grid->diagnostics->count;
     axis.values = memory_small((size_t)node->count * (size_t)axis.width * sizeof *axis.values);
     for (int i = 0; i < node->count; i++)
-        if (read_generator(grid, &axis, &node->items[i], diagnostics, &axis.values[axis.count * axis.width]))
+        if (read_generator(grid, &axis, &node->items[i], &axis.values[axis.count * axis.width]))
             axis.count++;
     for (int j = 0; j < axis.width; j++)
-        grid->has_error[axis.ids[j]] = diagnostics->count > before;
-    add_axis(grid, &axis, "generator", diagnostics);
+        grid->has_error[axis.ids[j]] = grid->diagnostics->count > before;
+    add_axis(grid, &axis, "generator");
 }
 
 // ---- the file ----
 
-static void read_group(struct grid *grid, enum setting_group group, const struct node *node,
-                       struct diagnostics *diagnostics)
+static void read_group(struct grid *grid, enum setting_group group, const struct node *node)
 {
     if (group == GROUP_GENERATOR && node->type == NODE_LIST) {
-        refuse(diagnostics, node, "generator", "one mapping here; several make an axis, under `axes:`");
+        refuse(grid, node, "generator", "one mapping here; several make an axis, under `axes:`");
         grid->has_error[SETTING_GENERATOR_INPUTS] = grid->has_error[SETTING_GENERATOR_HIDDEN] = true;
         return;
     }
     if (node->type != NODE_MAPPING && !is_empty(node)) {
-        refuse(diagnostics, node, setting_groups[group], "a mapping of settings");
+        refuse(grid, node, setting_groups[group], "a mapping of settings");
         return;
     }
     for (int i = 0; i < node->count; i++) {
         const struct node *item = &node->items[i];
-        enum setting_id id = keys_in_group(group, item->key, item->location, diagnostics);
+        enum setting_id id = keys_in_group(group, item->key, item->location, grid->diagnostics);
         if (id != SETTINGS)
-            read_fixed(grid, id, item, diagnostics);
+            read_fixed(grid, id, item);
     }
 }
 
-static void read_axes(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
+static void read_axes(struct grid *grid, const struct node *node)
 {
     if (node->type != NODE_MAPPING && !is_empty(node)) {
-        refuse(diagnostics, node, "axes", "a mapping from settings to lists of values");
+        refuse(grid, node, "axes", "a mapping from settings to lists of values");
         return;
     }
     for (int i = 0; i < node->count; i++) {
         const struct node *item = &node->items[i];
         if (strcmp(item->key, "generator") == 0) {
-            read_generator_axis(grid, item, diagnostics);
+            read_generator_axis(grid, item);
             continue;
         }
-        enum setting_id id = keys_anywhere(item->key, item->location, diagnostics);
+        enum setting_id id = keys_anywhere(item->key, item->location, grid->diagnostics);
         if (id != SETTINGS)
-            read_axis(grid, id, item, diagnostics);
+            read_axis(grid, id, item);
     }
 }
 
-static void read_exclusion(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
+static void read_exclusion(struct grid *grid, const struct node *node)
 {
     if (node->type != NODE_MAPPING || node->count == 0) {
-        refuse(diagnostics, node, "exclude", "a mapping such as {unknowns: 15, seed: 2}");
+        refuse(grid, node, "exclude", "a mapping such as {unknowns: 15, seed: 2}");
         return;
     }
     struct exclusion exclusion = {.location = node->location};
-    int before = diagnostics->count;
+    int before = grid->diagnostics->count;
     for (int i = 0; i < node->count; i++) {
         const struct node *item = &node->items[i];
-        enum setting_id id = keys_anywhere(item->key, item->location, diagnostics);
-        if (id == SETTINGS || !value_parse(id, item, diagnostics, &exclusion.values[exclusion.count]))
+        enum setting_id id = keys_anywhere(item->key, item->location, grid->diagnostics);
+        if (id == SETTINGS || !value_parse(id, item, grid->diagnostics, &exclusion.values[exclusion.count]))
             continue;
         exclusion.ids[exclusion.count++] = id;
         if (exclusion.count == SETTINGS)
             break;
     }
-    if (diagnostics->count > before)
+    if (grid->diagnostics->count > before)
         return;
     size_t bytes = (size_t)(grid->exclusions + 1) * sizeof *grid->exclusion;
     grid->exclusion = memory_grow(grid->exclusion, bytes);
     grid->exclusion[grid->exclusions++] = exclusion;
 }
 
-static void read_exclude(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
+static void read_exclude(struct grid *grid, const struct node *node)
 {
     if (node->type != NODE_LIST && !is_empty(node))
-        refuse(diagnostics, node, "exclude", "a list of mappings such as {unknowns: 15, seed: 2}");
+        refuse(grid, node, "exclude", "a list of mappings such as {unknowns: 15, seed: 2}");
     for (int i = 0; node->type == NODE_LIST && i < node->count; i++)
-        read_exclusion(grid, &node->items[i], diagnostics);
+        read_exclusion(grid, &node->items[i]);
 }
 
-static void read_name(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
+static void read_name(struct grid *grid, const struct node *node)
 {
     int characters = 0;
     bool valid = node->type == NODE_SCALAR;
@@ -319,33 +310,33 @@ static void read_name(struct grid *grid, const struct node *node, struct diagnos
         valid = valid && (unsigned char)*c >= ' ' && *c != 0x7f;
     }
     if (!valid || characters == 0 || characters > MAX_NAME_CHARACTERS)
-        refuse(diagnostics, node, "name", "a text of 1 to 80 characters on one line");
+        refuse(grid, node, "name", "a text of 1 to 80 characters on one line");
     free(grid->name);
     grid->name = memory_text(node->scalar);
 }
 
-bool reader_file(const struct node *root, struct grid *grid, struct diagnostics *diagnostics)
+bool reader_file(const struct node *root, struct grid *grid)
 {
     grid->location = root->location;
     if (root->type != NODE_MAPPING) {
-        refuse(diagnostics, root, NULL, "a sweep: a mapping with `name:`, `axes:` and settings");
+        refuse(grid, root, NULL, "a sweep: a mapping with `name:`, `axes:` and settings");
         return false;
     }
     for (int i = 0; i < root->count; i++) {
         const struct node *item = &root->items[i];
         enum setting_group group = keys_group(item->key);
         if (strcmp(item->key, "name") == 0) {
-            read_name(grid, item, diagnostics);
+            read_name(grid, item);
         } else if (strcmp(item->key, "axes") == 0) {
-            read_axes(grid, item, diagnostics);
+            read_axes(grid, item);
         } else if (strcmp(item->key, "exclude") == 0) {
-            read_exclude(grid, item, diagnostics);
+            read_exclude(grid, item);
         } else if (group != GROUPS) {
-            read_group(grid, group, item, diagnostics);
+            read_group(grid, group, item);
         } else {
-            enum setting_id id = keys_in_group(GROUP_TOP, item->key, item->location, diagnostics);
+            enum setting_id id = keys_in_group(GROUP_TOP, item->key, item->location, grid->diagnostics);
             if (id != SETTINGS)
-                read_fixed(grid, id, item, diagnostics);
+                read_fixed(grid, id, item);
         }
     }
     return true;
@@ -353,7 +344,7 @@ bool reader_file(const struct node *root, struct grid *grid, struct diagnostics 
 
 // ---- --set ----
 
-static void set_generator(struct grid *grid, const struct node *node, struct diagnostics *diagnostics)
+static void set_generator(struct grid *grid, const struct node *node)
 {
     for (enum setting_id id = 0; id < SETTINGS; id++)
         if (settings[id].group == GROUP_GENERATOR) {
@@ -361,35 +352,34 @@ static void set_generator(struct grid *grid, const struct node *node, struct dia
             grid->is_overridden[id] = true;
         }
     if (node->type == NODE_LIST)
-        read_generator_axis(grid, node, diagnostics);
+        read_generator_axis(grid, node);
     else
-        read_group(grid, GROUP_GENERATOR, node, diagnostics);
+        read_group(grid, GROUP_GENERATOR, node);
 }
 
-static void set_setting(struct grid *grid, enum setting_id id, const struct node *node,
-                        struct diagnostics *diagnostics)
+static void set_setting(struct grid *grid, enum setting_id id, const struct node *node)
 {
     grid->is_overridden[id] = true;
     if (!looks_like_axis(id, node)) {
         grid_drop(grid, id);
-        read_fixed(grid, id, node, diagnostics);
+        read_fixed(grid, id, node);
         return;
     }
     grid->is_set[id] = false; // grid_add_axis replaces an existing axis at its position
-    read_axis(grid, id, node, diagnostics);
+    read_axis(grid, id, node);
 }
 
-void reader_set(const char *key, const char *value, struct grid *grid, struct diagnostics *diagnostics)
+void reader_set(const char *key, const char *value, struct grid *grid)
 {
     struct node node;
     struct source_location location = {.set = key};
-    if (document_read(value, key, diagnostics, &node)) {
+    if (document_read(value, key, grid->diagnostics, &node)) {
         if (strcmp(key, "generator") == 0) {
-            set_generator(grid, &node, diagnostics);
+            set_generator(grid, &node);
         } else {
-            enum setting_id id = keys_anywhere(key, location, diagnostics);
+            enum setting_id id = keys_anywhere(key, location, grid->diagnostics);
             if (id != SETTINGS)
-                set_setting(grid, id, &node, diagnostics);
+                set_setting(grid, id, &node);
         }
     }
     document_free(&node);

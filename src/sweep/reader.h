@@ -6,9 +6,9 @@
 #include "sweep/grid.h"
 
 /* Reads a sweep file. Returns false, with an error recorded, if the root of the tree is not a mapping. */
-bool reader_file(const struct node *root, struct grid *grid, struct diagnostics *diagnostics);
+bool reader_file(const struct node *root, struct grid *grid);
 
 /* Applies --set KEY=VALUE. The grid's source locations point to `key`: it must outlive the grid. */
-void reader_set(const char *key, const char *value, struct grid *grid, struct diagnostics *diagnostics);
+void reader_set(const char *key, const char *value, struct grid *grid);
 
 #endif

@@ -14,16 +14,10 @@ static const double max_elements = 2147483647;
 struct check {
     const struct grid *grid;
     const struct value *const *chosen;
-    struct diagnostics *diagnostics;
     struct run_spec *run;
 };
 
 // ---- source location of an error ----
-
-struct attribution {
-    struct source_location location;
-    const char *name; // of the setting
-};
 
 static bool is_written(const struct check *check, enum setting_id id)
 {
@@ -32,20 +26,22 @@ static bool is_written(const struct check *check, enum setting_id id)
 }
 
 // Attributes an error to `first`, or to `second` if the sweep sets only that one.
-static struct attribution attribute(const struct check *check, enum setting_id first, enum setting_id second,
-                                    char name[64])
+static enum setting_id attribute(const struct check *check, enum setting_id first, enum setting_id second)
 {
-    enum setting_id id = !is_written(check, first) && is_written(check, second) ? second : first;
-    return (struct attribution){is_written(check, id) ? check->chosen[id]->location : check->grid->location,
-                                settings_name(id, name)};
+    return !is_written(check, first) && is_written(check, second) ? second : first;
+}
+
+static struct source_location location_of(const struct check *check, enum setting_id id)
+{
+    return is_written(check, id) ? check->chosen[id]->location : check->grid->location;
 }
 
 // Records an error that is attributed to one of two settings.
 #define ADD(check, first, second, ...)                                                                       \
     do {                                                                                                     \
-        char name_[64];                                                                                      \
-        struct attribution at_ = attribute((check), (first), (second), name_);                               \
-        diagnostics_add((check)->diagnostics, at_.location, at_.name, __VA_ARGS__);                          \
+        enum setting_id id_ = attribute((check), (first), (second));                                         \
+        diagnostics_add((check)->grid->diagnostics, location_of((check), id_), settings_name(id_),           \
+                        __VA_ARGS__);                                                                        \
     } while (0)
 
 static bool is_valid(const struct check *check, enum setting_id id)
@@ -254,12 +250,11 @@ static void check_points(const struct check *check)
 static void note_warmup(const struct check *check)
 {
     const struct training *training = &check->run->training;
-    struct diagnostics *notes = check->diagnostics->notes;
+    struct diagnostics *notes = check->grid->diagnostics->notes;
     if (!notes || training->warmup_steps <= training->steps)
         return;
-    char name[64];
-    struct attribution at = attribute(check, SETTING_WARMUP_STEPS, SETTING_STEPS, name);
-    diagnostics_add(notes, at.location, at.name,
+    enum setting_id id = attribute(check, SETTING_WARMUP_STEPS, SETTING_STEPS);
+    diagnostics_add(notes, location_of(check, id), settings_name(id),
                     "%lld warm-up steps in a training of %lld: the learning rate reaches %.3g of %g",
                     (long long)training->warmup_steps, (long long)training->steps,
                     training->learning_rate * (double)training->steps / (double)training->warmup_steps,
@@ -368,10 +363,9 @@ static void check_sizes(const struct check *check, const struct tensor_table *ta
                (double)run->training.evaluation_generators * model->outputs);
 }
 
-void resolve_run(const struct grid *grid, const struct value *const chosen[SETTINGS],
-                 struct diagnostics *diagnostics, struct run_spec *run)
+void resolve_run(const struct grid *grid, const struct value *const chosen[SETTINGS], struct run_spec *run)
 {
-    struct check check = {grid, chosen, diagnostics, run};
+    struct check check = {grid, chosen, run};
     memset(run, 0, sizeof *run);
     for (enum setting_id id = 0; id < SETTINGS; id++)
         if (chosen[id])

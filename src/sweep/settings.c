@@ -194,13 +194,14 @@ const struct setting settings[SETTINGS] = {
 
 const char *const setting_groups[GROUPS] = {NULL, "generator", "training", "network", "evaluation"};
 
-const char *settings_name(enum setting_id id, char name[64])
+const char *settings_name(enum setting_id id)
 {
+    static char names[SETTINGS][64]; // filled at first use
     const char *group = setting_groups[settings[id].group];
     if (!group)
         return settings[id].key;
-    snprintf(name, 64, "%s.%s", group, settings[id].key);
-    return name;
+    snprintf(names[id], sizeof names[id], "%s.%s", group, settings[id].key);
+    return names[id];
 }
 
 enum setting_id settings_find(enum setting_group group, const char *key)

@@ -109,9 +109,8 @@ extern const char *const setting_groups[GROUPS]; // NULL for the top level
 /* Prints the choices of a setting whose bits are set in `which`: "`a`, `b` or `c`". */
 void settings_print_choices(enum setting_id id, unsigned which, struct text *text);
 
-/* Full name for messages: "steps" at top level, "training.steps" in a group. The result may point into
- * `name`. */
-const char *settings_name(enum setting_id id, char name[64]);
+/* Full name for messages: "unknowns" at top level, "training.steps" in a group. */
+const char *settings_name(enum setting_id id);
 
 /* Returns the setting with `key` in `group`, or SETTINGS. */
 enum setting_id settings_find(enum setting_group group, const char *key);

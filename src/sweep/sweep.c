@@ -39,16 +39,16 @@ done:
 }
 
 // Splits KEY=VALUE in place and applies it. `argument` must outlive the grid.
-static void apply_set(char *argument, struct grid *grid, struct diagnostics *diagnostics)
+static void apply_set(char *argument, struct grid *grid)
 {
     char *equals = strchr(argument, '=');
     if (!equals) {
-        diagnostics_add(diagnostics, (struct source_location){.set = argument}, NULL,
+        diagnostics_add(grid->diagnostics, (struct source_location){.set = argument}, NULL,
                         "a value is missing; expected KEY=VALUE");
         return;
     }
     *equals = '\0';
-    reader_set(argument, equals + 1, grid, diagnostics);
+    reader_set(argument, equals + 1, grid);
 }
 
 static void finish(const struct grid *grid, const char *text, struct diagnostics *notes, struct sweep *sweep)
@@ -73,14 +73,14 @@ enum status sweep_create(const char *path, const char *text, int sets, const cha
     char **arguments = memory_small((size_t)sets * sizeof *arguments);
     struct grid grid;
     struct node root;
-    grid_init(&grid);
+    grid_init(&grid, &diagnostics);
     for (int i = 0; i < sets; i++)
         arguments[i] = memory_text(set[i]);
-    if (document_read(text, NULL, &diagnostics, &root) && reader_file(&root, &grid, &diagnostics)) {
+    if (document_read(text, NULL, &diagnostics, &root) && reader_file(&root, &grid)) {
         for (int i = 0; i < sets; i++)
-            apply_set(arguments[i], &grid, &diagnostics);
-        grid_check_required(&grid, &diagnostics);
-        expand_grid(&grid, &diagnostics, &sweep->run, &sweep->runs);
+            apply_set(arguments[i], &grid);
+        grid_check_required(&grid);
+        expand_grid(&grid, &sweep->run, &sweep->runs);
     }
     enum status status = diagnostics_status(&diagnostics);
     if (status == STATUS_OK)

@@ -91,10 +91,9 @@ void sweep_settings(struct column_table *table)
     char **values = column_add(table, "values", COLUMN_TEXT, "1", "valid values")->texts;
     char **meanings = column_add(table, "meaning", COLUMN_TEXT, "1", "meaning")->texts;
     for (enum setting_id id = 0; id < SETTINGS; id++) {
-        char name[64];
         struct text expected = {0};
         value_expected(id, &expected);
-        names[id] = memory_text(settings_name(id, name));
+        names[id] = memory_text(settings_name(id));
         defaults[id] = memory_text(settings[id].default_text ? settings[id].default_text : "-");
         values[id] = text_take(&expected);
         meanings[id] = memory_text(settings[id].long_name);

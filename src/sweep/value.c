@@ -58,10 +58,10 @@ void value_expected(enum setting_id id, struct text *text)
 static bool refuse(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                    const char *what)
 {
-    char name[64], words[64];
+    char words[64];
     struct text expected = {0};
     value_expected(id, &expected);
-    diagnostics_add(diagnostics, node->location, settings_name(id, name), "%s %s; expected %s",
+    diagnostics_add(diagnostics, node->location, settings_name(id), "%s %s; expected %s",
                     document_words(node, words), what, expected.chars);
     text_free(&expected);
     return false;
@@ -127,8 +127,7 @@ static bool parse_choice(enum setting_id id, const struct node *node, struct dia
     value_expected(id, &expected);
     if (nearest.name[0])
         text_format(&expected, "; did you mean `%s`?", nearest.name);
-    char name[64];
-    diagnostics_add(diagnostics, node->location, settings_name(id, name), "unknown value `%s`; expected %s",
+    diagnostics_add(diagnostics, node->location, settings_name(id), "unknown value `%s`; expected %s",
                     node->scalar, expected.chars);
     text_free(&expected);
     return false;
