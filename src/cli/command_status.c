@@ -55,9 +55,7 @@ static void run_work(const struct store_view *view, const struct sweep *sweep, i
                      double *final)
 {
     if (sweep) {
-        const struct run_spec *spec = &sweep->run[run];
-        *final = throughput_seconds_left(spec, &sweep->cost[run], spec->training.steps);
-        *training = throughput_seconds_left(spec, &sweep->cost[run], 0) - *final;
+        throughput_parts(&sweep->run[run], &sweep->cost[run], training, final);
     } else {
         *final = 0;
         *training = column_number(column_find(&view->columns, "steps"), run) *

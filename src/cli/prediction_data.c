@@ -1,4 +1,3 @@
-#include "base/memory.h"
 #include "base/text.h"
 #include "cli/prediction.h"
 
@@ -16,88 +15,71 @@ static double short_float(float value)
     return strtod(digits, NULL);
 }
 
-// Table of the CSV output: one value per row, with its kind and position.
-struct rows {
-    struct column_table table;
-    int64_t next;
-    const char *set; // of the current set; NULL: the file has one set
-};
-
-static void add_row(struct rows *rows, const char *what, int layer, int row, int column, double value)
+// Appends a CSV row: set (NULL: the file has one set), kind of value, position (0: none), value.
+static void add_row(struct text *csv, const char *set, const char *what, const int position[3], double value)
 {
-    struct column *columns = rows->table.columns;
-    const int position[] = {layer, row, column}; // 0: none
-    if (rows->set)
-        (columns++)->texts[rows->next] = memory_text(rows->set);
-    columns[0].texts[rows->next] = memory_text(what);
+    if (set) {
+        table_add_csv_text(csv, set);
+        text_add(csv, ",");
+    }
+    text_format(csv, "%s,", what);
     for (int i = 0; i < 3; i++)
-        columns[1 + i].texts[rows->next] = position[i] ? memory_format("%d", position[i]) : memory_text("");
-    columns[4].reals[rows->next++] = value;
+        text_format(csv, position[i] ? "%d," : ",", position[i]);
+    text_add_real(csv, value, "");
+    text_add(csv, "\n");
 }
 
-static void add_weights(struct rows *rows, const struct generator_shape *shape, const char *what,
-                        const float *weights, const double *errors)
+static void add_score(struct text *csv, const char *set, const char *what, double value)
+{
+    add_row(csv, set, what, (const int[3]){0}, value);
+}
+
+static void add_weights(struct text *csv, const char *set, const struct generator_shape *shape,
+                        const char *what, const float *weights, const double *errors)
 {
     for (int layer = 0, k = 0; layer < prediction_layers_of(shape); layer++)
         for (int row = 0; row < prediction_fan_in(shape, layer); row++)
             for (int column = 0; column < prediction_fan_out(shape, layer); column++, k++)
-                add_row(rows, what, layer + 1, row + 1, column + 1,
+                add_row(csv, set, what, (const int[]){layer + 1, row + 1, column + 1},
                         errors ? errors[k] : short_float(weights[k]));
 }
 
-enum { REFINED_VALUES = 4 }; // rows of a refined set besides weights and errors
-
-static int64_t rows_of(const struct predictions *predictions, const struct prediction *prediction)
-{
-    int64_t unknowns = prediction_unknowns_of(predictions),
-            values = prediction->pairs->count * prediction->pairs->outputs;
-    int64_t refined = predictions->refine > 0 ? unknowns + REFINED_VALUES : 0;
-    return unknowns + 2 + 2 * values + refined + (prediction->has_errors ? unknowns : 0);
-}
-
-static void add_set(struct rows *rows, const struct predictions *predictions,
+static void add_set(struct text *csv, const struct predictions *predictions,
                     const struct prediction *prediction)
 {
     const struct generator_shape *shape = &predictions->run->task.generator;
     const struct pairs *pairs = prediction->pairs;
-    rows->set = pairs->name;
-    add_weights(rows, shape, "weight", prediction->fit.weights, NULL);
+    const char *set = pairs->name;
+    add_weights(csv, set, shape, "weight", prediction->fit.weights, NULL);
     if (prediction->has_errors)
-        add_weights(rows, shape, "standard_error", NULL, prediction->errors.errors);
-    add_row(rows, "r2", 0, 0, 0, prediction->fit.r2);
-    add_row(rows, "rms_residual", 0, 0, 0, prediction->fit.rms);
+        add_weights(csv, set, shape, "standard_error", NULL, prediction->errors.errors);
+    add_score(csv, set, "r2", prediction->fit.r2);
+    add_score(csv, set, "rms_residual", prediction->fit.rms);
     if (predictions->refine > 0) {
-        add_weights(rows, shape, "weight_before", prediction->before.weights, NULL);
-        add_row(rows, "r2_before", 0, 0, 0, prediction->before.r2);
-        add_row(rows, "rms_residual_before", 0, 0, 0, prediction->before.rms);
-        add_row(rows, "sigma", 0, 0, 0, prediction->sigma);
-        add_row(rows, "prior_directions", 0, 0, 0, prediction_directions(prediction));
+        add_weights(csv, set, shape, "weight_before", prediction->before.weights, NULL);
+        add_score(csv, set, "r2_before", prediction->before.r2);
+        add_score(csv, set, "rms_residual_before", prediction->before.rms);
+        add_score(csv, set, "sigma", prediction->sigma);
+        add_score(csv, set, "prior_directions", prediction_directions(prediction));
     }
-    for (int row = 0; row < pairs->count; row++)
-        for (int k = 0; k < pairs->outputs; k++) {
-            int at = row * pairs->outputs + k;
-            add_row(rows, "predicted", 0, row + 1, k + 1, short_float(prediction->fit.y[at]));
-            add_row(rows, "residual", 0, row + 1, k + 1, prediction_residual(prediction, at));
-        }
+    for (int k = 0; k < pairs->count * pairs->outputs; k++) {
+        const int position[] = {0, k / pairs->outputs + 1, k % pairs->outputs + 1};
+        add_row(csv, set, "predicted", position, short_float(prediction->fit.y[k]));
+        add_row(csv, set, "residual", position, prediction_residual(prediction, k));
+    }
 }
 
 void prediction_print_csv(const struct predictions *predictions, FILE *out)
 {
-    struct rows rows = {.table.rows = predictions->names_sets};
-    static const char *const names[] = {"set", "what", "layer", "row", "column"};
+    struct text csv = {0};
+    text_add(&csv,
+             predictions->names_sets ? "set,what,layer,row,column,value\n" : "what,layer,row,column,value\n");
     for (int i = 0; i < predictions->count; i++)
-        rows.table.rows += rows_of(predictions, &predictions->prediction[i]);
-    for (int i = predictions->names_sets ? 0 : 1; i < 5; i++)
-        column_add(&rows.table, names[i], COLUMN_TEXT, "1", names[i]);
-    column_add(&rows.table, "value", COLUMN_REAL, "1", "value");
-    for (int i = 0; i < predictions->count; i++)
-        add_set(&rows, predictions, &predictions->prediction[i]);
-    if (predictions->names_sets) {
-        rows.set = "";
-        add_row(&rows, "sets_per_second", 0, 0, 0, predictions->count / predictions->seconds);
-    }
-    table_print_csv(&rows.table, out);
-    column_table_free(&rows.table);
+        add_set(&csv, predictions, &predictions->prediction[i]);
+    if (predictions->names_sets)
+        add_score(&csv, "", "sets_per_second", predictions->count / predictions->seconds);
+    fputs(csv.chars, out);
+    text_free(&csv);
 }
 
 static void add_json_real(struct text *text, const char *name, double value)

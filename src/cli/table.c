@@ -98,7 +98,7 @@ static void add_real(struct text *row, double value, struct last_real *last)
     text_add_bytes(row, last->text.chars, last->text.length);
 }
 
-static void add_csv_text(struct text *row, const char *text)
+void table_add_csv_text(struct text *row, const char *text)
 {
     bool quoted = strpbrk(text, ",\"\n\r") != NULL;
     text_add(row, quoted ? "\"" : "");
@@ -123,7 +123,7 @@ static void add_csv_row(struct text *line, const struct column_table *table, int
         else if (column->type == COLUMN_REAL)
             add_real(line, column->reals[row], &last[i]);
         else if (column->texts[row])
-            add_csv_text(line, column->texts[row]);
+            table_add_csv_text(line, column->texts[row]);
     }
     text_add(line, "\n");
 }

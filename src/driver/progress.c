@@ -77,9 +77,8 @@ void progress_create(enum progress_kind kind, const struct sweep *sweep, FILE *e
     progress->training = memory_small(runs * sizeof *progress->training);
     progress->final = memory_small(runs * sizeof *progress->final);
     for (size_t run = 0; run < runs; run++) {
-        const struct run_spec *spec = &sweep->run[run];
-        progress->final[run] = throughput_seconds_left(spec, &sweep->cost[run], spec->training.steps);
-        progress->training[run] = throughput_seconds_left(spec, &sweep->cost[run], 0) - progress->final[run];
+        throughput_parts(&sweep->run[run], &sweep->cost[run], &progress->training[run],
+                         &progress->final[run]);
         progress->run[run].loss = NAN;
     }
     progress->label = kind == PROGRESS_NONE ? NULL : make_labels(sweep);
@@ -191,24 +190,31 @@ static void add_run(const struct progress *progress, int64_t run, struct text *t
         text_add(text, ", last evaluation");
 }
 
+// Appends at most `max` running runs, each after `separator`.
+static void add_running(const struct progress *progress, const char *separator, int max, struct text *text)
+{
+    int running = 0;
+    for (int64_t run = 0; run < progress->sweep->runs; run++) {
+        if (progress->run[run].ranks == 0 || ++running > max)
+            continue;
+        text_add(text, separator);
+        add_run(progress, run, text);
+    }
+    if (running > max)
+        text_format(text, "%sand %d more", separator, running - max);
+    text_add(text, "\n");
+}
+
 static void draw_live(struct progress *progress)
 {
     struct text text = {0};
-    int filled = (int)(BAR_WIDTH * percent_done(progress) / 100), running = 0;
+    int filled = (int)(BAR_WIDTH * percent_done(progress) / 100);
     text_add(&text, "[");
     for (int i = 0; i < BAR_WIDTH; i++)
         text_add(&text, i < filled ? "#" : ".");
     text_add(&text, "] ");
     add_overall(progress, &text);
-    for (int64_t run = 0; run < progress->sweep->runs; run++) {
-        if (progress->run[run].ranks == 0 || ++running > LIVE_RUNS)
-            continue;
-        text_add(&text, "\n");
-        add_run(progress, run, &text);
-    }
-    if (running > LIVE_RUNS)
-        text_format(&text, "\nand %d more", running - LIVE_RUNS);
-    text_add(&text, "\n");
+    add_running(progress, "\n", LIVE_RUNS, &text);
     display_draw(&progress->display, text.chars);
     text_free(&text);
 }
@@ -216,17 +222,9 @@ static void draw_live(struct progress *progress)
 static void draw_line(const struct progress *progress)
 {
     struct text text = {0};
-    int running = 0;
     add_overall(progress, &text);
-    for (int64_t run = 0; run < progress->sweep->runs; run++) {
-        if (progress->run[run].ranks == 0 || ++running > LINE_RUNS)
-            continue;
-        text_add(&text, "; ");
-        add_run(progress, run, &text);
-    }
-    if (running > LINE_RUNS)
-        text_format(&text, "; and %d more", running - LINE_RUNS);
-    fprintf(progress->err, "%s\n", text.chars);
+    add_running(progress, "; ", LINE_RUNS, &text);
+    fputs(text.chars, progress->err);
     fflush(progress->err);
     text_free(&text);
 }

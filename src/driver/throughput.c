@@ -239,3 +239,10 @@ double throughput_seconds_left(const struct run_spec *run, const struct run_cost
     struct policy_run left = throughput_estimate(&unknown, run, cost, steps_done);
     return left.steps * left.step_seconds;
 }
+
+void throughput_parts(const struct run_spec *run, const struct run_cost *cost, double *training,
+                      double *final)
+{
+    *final = throughput_seconds_left(run, cost, run->training.steps);
+    *training = throughput_seconds_left(run, cost, 0) - *final;
+}

@@ -35,6 +35,10 @@ struct policy_run throughput_estimate(const struct throughputs *throughputs, con
  * rank with the assumed throughput. */
 double throughput_seconds_left(const struct run_spec *run, const struct run_cost *cost, int64_t steps_done);
 
+/* The same for a run that begins, as two parts: seconds of the training and of the final evaluation. */
+void throughput_parts(const struct run_spec *run, const struct run_cost *cost, double *training,
+                      double *final);
+
 /* FLOP/s per rank if nothing was measured. */
 extern const double throughput_assumed;
 
