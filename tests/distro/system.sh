@@ -20,7 +20,8 @@ inside() {
   mapfile -t network < <(env | grep -E '^((http|https|no|HTTP|HTTPS|NO)_?(proxy|PROXY)|PIP_[A-Z_]*)=' || true)
   cp /etc/resolv.conf /etc/hosts "$root/etc/"
   if [ -f /etc/pip.conf ]; then cp /etc/pip.conf "$root/etc/"; fi
-  for each in proc sys dev dev/pts dev/shm; do
+  for each in proc sys dev/pts dev/shm; do # the other devices are the system's own: the host may restrict /dev/null to root
+    mkdir -p "$root/$each"
     if ! mountpoint -q "$root/$each"; then mount --bind "/$each" "$root/$each"; fi
   done
   env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
