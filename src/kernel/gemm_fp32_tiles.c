@@ -274,15 +274,15 @@ static void next_tile(struct tile *t, size_t rows)
 static void multiply_strip(const struct gemm_fp32 *g, const struct strip *s, int row, int end)
 {
     struct tile t = first_tile(g, s, row);
-    for (int tiles = (end - row + ROWS - 1) / ROWS; tiles > 0; tiles--) {
-        int rows = (end - row + tiles - 1) / tiles;
-        tile_function *function = tile_functions[(s->columns - 1) / PANEL][rows - 1][g->a_transposed];
+    int tiles = (end - row + ROWS - 1) / ROWS, rows = (end - row) / tiles, higher = (end - row) % tiles;
+    for (int i = 0; i < tiles; i++) {
+        int height = rows + (i < higher);
+        tile_function *function = tile_functions[(s->columns - 1) / PANEL][height - 1][g->a_transposed];
         if (s->columns % PANEL == 0)
             function(&t);
         else
-            multiply_beside(t, function, rows, s->columns);
-        next_tile(&t, (size_t)rows);
-        row += rows;
+            multiply_beside(t, function, height, s->columns);
+        next_tile(&t, (size_t)height);
     }
 }
 

@@ -170,8 +170,10 @@ static void test_shards_per_pass(void **state)
     assert_int_equal(shards_together(&training, &sets, &task, 2), 2);
     assert_int_equal(shards_together(&training, &every, &task, 16), 1);
     task.equations = 30;
-    assert_int_equal(shards_together(&training, &flat, &task, 16), 8);
-    assert_int_equal(shards_together(&training, &flat, &task, 4), 4);
+    assert_int_equal(shards_together(&training, &flat, &task, 16), 1);
+    training.batch /= 2;
+    assert_int_equal(shards_together(&training, &flat, &task, 16), 2);
+    assert_int_equal(shards_together(&training, &flat, &task, 1), 1);
     task.eval_points = 16384; // the batch counts as well
     assert_int_equal(shards_together(&training, &flat, &task, 16), 1);
     task.eval_points = 1;
