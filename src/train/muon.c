@@ -14,6 +14,37 @@ enum { ITERATIONS = 5 };
 static const float a = 3.4445f, b = -4.7750f, c = 2.0315f;
 static const float momentum = 0.95f;
 
+// Copies the upper triangle to the lower one, in blocks whose rows stay in the first-level cache.
+static void mirror(float *matrix, size_t n)
+{
+    enum { BLOCK = 16 };
+    for (size_t row = 0; row < n; row += BLOCK)
+        for (size_t column = 0; column <= row; column += BLOCK)
+            for (size_t i = row; i < n && i < row + BLOCK; i++)
+                for (size_t j = column; j < i && j < column + BLOCK; j++)
+                    matrix[i * n + j] = matrix[j * n + i];
+}
+
+// GEMM with a symmetric result. In fp32 it computes the blocks above the diagonal and on it: elements (i, j)
+// and (j, i) are chains of the same products, so they have the same bits.
+static void multiply_symmetric(const struct gemm *g)
+{
+    enum { COLUMNS = 32 };
+    if (g->types != GEMM_FP32) {
+        gemm_multiply(g);
+        return;
+    }
+    for (int column = 0; column < g->n; column += COLUMNS) {
+        struct gemm part = *g;
+        part.n = g->n - column < COLUMNS ? g->n - column : COLUMNS;
+        part.m = column + part.n;
+        part.b = (const float *)g->b + (size_t)column * (g->b_transposed ? (size_t)g->ldb : 1);
+        part.c = (float *)g->c + column;
+        gemm_multiply(&part);
+    }
+    mirror(g->c, (size_t)g->n);
+}
+
 void muon_momentum(float *m, const float *g, size_t count)
 {
     updates_combine(m, momentum, m, 1 - momentum, g, count);
@@ -37,29 +68,29 @@ void muon_step(const struct tensor *tensor, enum precision precision, double rat
     updates_scale(u, (float)(1 / (length > 1e-7 ? length : 1e-7)), u, size);
     for (int i = 0; i < ITERATIONS; i++) {
         const void *ru = operand_rounded(u, buffer, size, precision);
-        gemm_multiply(&(struct gemm){.types = types,
-                                     .m = side,
-                                     .n = side,
-                                     .k = longer,
-                                     .lda = columns,
-                                     .ldb = columns,
-                                     .ldc = side,
-                                     .a_transposed = tall,
-                                     .b_transposed = !tall,
-                                     .a = ru,
-                                     .b = ru,
-                                     .c = gram});
+        multiply_symmetric(&(struct gemm){.types = types,
+                                          .m = side,
+                                          .n = side,
+                                          .k = longer,
+                                          .lda = columns,
+                                          .ldb = columns,
+                                          .ldc = side,
+                                          .a_transposed = tall,
+                                          .b_transposed = !tall,
+                                          .a = ru,
+                                          .b = ru,
+                                          .c = gram});
         const void *rgram = operand_rounded(gram, square_buffer, square_size, precision);
-        gemm_multiply(&(struct gemm){.types = types,
-                                     .m = side,
-                                     .n = side,
-                                     .k = side,
-                                     .lda = side,
-                                     .ldb = side,
-                                     .ldc = side,
-                                     .a = rgram,
-                                     .b = rgram,
-                                     .c = square});
+        multiply_symmetric(&(struct gemm){.types = types,
+                                          .m = side,
+                                          .n = side,
+                                          .k = side,
+                                          .lda = side,
+                                          .ldb = side,
+                                          .ldc = side,
+                                          .a = rgram,
+                                          .b = rgram,
+                                          .c = square});
         updates_combine(gram, b, gram, c, square, square_size);
         updates_scale(next, a, u, size);
         rgram = operand_rounded(gram, square_buffer, square_size, precision);
