@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from weightsweep.comparison import compare
     from weightsweep.effects import effect
     from weightsweep.exports import to_latex, to_mlflow, to_parquet, to_tensorboard, to_wandb
+    from weightsweep.figures import figure
     from weightsweep.grids import open_sweep, to_pandas
     from weightsweep.models import load_model
     from weightsweep.results import ResultsError, open_runs
@@ -22,10 +23,11 @@ _MODULES = {
     **dict.fromkeys(("to_latex", "to_mlflow", "to_parquet", "to_tensorboard", "to_wandb"), "exports"),
     "compare": "comparison",
     "effect": "effects",
+    "figure": "figures",
     "load_model": "models",
 }
 
-__all__ = ["ResultsError", "__version__", "best", "by_setting", "compare", "effect", "load_model", "open_runs", "open_sweep",
+__all__ = ["ResultsError", "__version__", "best", "by_setting", "compare", "effect", "figure", "load_model", "open_runs", "open_sweep",
            "to_latex", "to_mlflow", "to_pandas", "to_parquet", "to_tensorboard", "to_wandb"]  # fmt: skip
 
 

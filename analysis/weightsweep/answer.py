@@ -43,7 +43,7 @@ def sentence(case: Case) -> str:
     if others and best.seeds == 1:
         words += " With one seed no difference is called real."
     elif others and close:
-        words += f" Not separable from{'' if len(close) <= _NAMED else f' {len(close)} of {others} others'}: {_listed(close)}."
+        words += f" Not separable from any of the {others} others." if len(close) == others > _NAMED else f" Not separable from{'' if len(close) <= _NAMED else f' {len(close)} of {others} others'}: {_listed(close)}."
     elif others:
         words += f" Separable from {'the other setting' if others == 1 else f'all {others} others'}."
     return f"{words} {_incomplete(case)}".rstrip()

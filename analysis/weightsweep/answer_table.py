@@ -18,6 +18,7 @@ from weightsweep.values import exact, is_list
 BLOCK: Block = ("<!-- quick-table:begin -->", "<!-- quick-table:end -->")
 FORMATS = ("table", "csv", "json", "markdown", "latex")
 _FLOORS = {"r2_affine_fit": "affine fit", "r2_quadratic_fit": "quadratic fit", "r2_direct_fit": "fit of the network"}
+_TEXTS = ("file", "run_id", "status", "message", "sentence")  # never a list of numbers, though a run_id of an older file may have only digits
 _EMPTY = ("95 % interval", "published %", "difference")  # columns that are left out where no row has a value
 
 
@@ -53,7 +54,7 @@ def _settings(dataset: xr.Dataset, form: str, view: View) -> str:
     single = all(len(case.settings) == 1 for case in found)
     left = _unfinished(dataset)
     if form == "latex":
-        return write(*_without(*setting_rows(found, view.published), "seconds"))
+        return write(*without(*setting_rows(found, view.published), "seconds"))
     if single and form == "markdown":
         return write(*setting_rows(found, view.published))
     if single:
@@ -67,7 +68,7 @@ def _settings(dataset: xr.Dataset, form: str, view: View) -> str:
     return "\n".join([*sections, *(f"{line}\n" for line in left)])
 
 
-def _without(head: table.Head, cells: table.Cells, name: str) -> tuple[table.Head, table.Cells]:
+def without(head: table.Head, cells: table.Cells, name: str) -> tuple[table.Head, table.Cells]:
     kept = [column for column, each in enumerate(head) if each != name]
     return [head[column] for column in kept], [[row[column] for column in kept] for row in cells]
 
@@ -79,7 +80,8 @@ def _paragraphs(lines: list[str], form: str) -> list[str]:
 def in_words(case: Case) -> list[str]:
     """The answer, the floors and the importance of the axes, each a line."""
     found = importance.importance(case)
-    return [line for line in (answer.sentence(case), _floors_in_words(case).strip(), importance.sentence(found) if found else "") if line]
+    matter = importance.sentence(found) if found and (len(found.shares) > 1 or found.confounded) else ""  # one axis has all of the variance
+    return [line for line in (answer.sentence(case), _floors_in_words(case).strip(), matter) if line]
 
 
 def floors(case: Case) -> dict[str, float]:
@@ -257,13 +259,13 @@ def _run_records(dataset: xr.Dataset, view: View, with_file: bool) -> list[dict[
 
 def plain(values: dict[str, object]) -> dict[str, object]:
     """Values for JSON: a list of numbers as a list, an unknown number as None."""
-    return {name: _plain(value) for name, value in values.items()}
+    return {name: _plain(value, name in _TEXTS) for name, value in values.items()}
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, is_text: bool) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return json.loads(f"[{value}]") if isinstance(value, str) and value and is_list(value) else value
+    return json.loads(f"[{value}]") if isinstance(value, str) and value and not is_text and is_list(value) else value
 
 
 def _comma_separated(files: list[xr.Dataset], view: View) -> str:

@@ -112,12 +112,14 @@ def differences(a: xr.Dataset, b: xr.Dataset, by: str = "r2") -> Comparison:
         present = {name: [list(dict.fromkeys(_value(row, name) for row in rows)) for rows in every] for name in [*names, "seed"]}
         differ = ", ".join(f"{name} ({', '.join(one)} in A; {', '.join(other)} in B)" for name, (one, other) in present.items() if not {*one} & {*other})
         raise AnswerError(f"{a.attrs['source']} (A) and {b.attrs['source']} (B) share no setting with finished runs of the same seed{f'; they differ in {differ}' if differ else ''}")
-    shown = [place for place in range(len(names)) if len({key[place] for key in shared}) > 1]
+    differ = sorted(dict.fromkeys([*results.varied(a), *results.varied(b)]), key=lambda name: not is_case_setting(name))
+    shown = [names.index(name) for name in differ if name in names and len({key[names.index(name)] for key in shared}) > 1]
     grouped: dict[Key, list[Key]] = {}
     for key in shared:
         grouped.setdefault(tuple(value for name, value in zip(names, key, strict=True) if is_case_setting(name)), []).append(key)
     found: list[Difference] = []
     for keys in grouped.values():
+        keys.sort(key=lambda key: (-len(of_a[key][0]), sum(of_a[key][0].values()) / len(of_a[key][0])))  # the order of `table A`
         values = [{names[place]: of_a[key][1][names[place]].item() for place in shown} for key in keys]
         found += _of_case(values, [(of_a[key][0], of_b[key][0]) for key in keys])
     return Comparison(found, apart)

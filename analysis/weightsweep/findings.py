@@ -71,7 +71,8 @@ def _text(name: str, runs: xr.Dataset | None) -> str:
     head, cells, constant = rows(runs)
     lines = answers(cases(runs))
     shown = "".join(f"- {line}\n" for line in lines) if len(lines) > 1 else f"{lines[0]}\n"
-    note = f"\nIn every row: {', '.join(f'{name} {value}' for name, value in constant.items())}.\n" if constant else ""
+    of_case = " of a case" if any(value.endswith(")") for value in constant.values()) else ""
+    note = f"\nIn every row{of_case}: {'; '.join(f'{name} {value}' for name, value in constant.items())}.\n" if constant else ""
     return f"{trained(runs)}\n\n{shown}\n{table.markdown(head, cells)}{note}"
 
 
@@ -143,7 +144,7 @@ def _plain(value: np.generic) -> object:
 
 def rows(runs: xr.Dataset) -> tuple[list[str], list[list[str]], dict[str, str]]:
     """Head and cells of the table, one row per setting in the order of the answer, and the columns that are left out since they have one value,
-    by name. R² has the 95 % interval of its mean over seeds in parentheses; other columns have means over seeds."""
+    or one per case, by name. R² has the 95 % interval of its mean over seeds in parentheses; other columns have means over seeds."""
     found = cases(runs)
     case_names, choices = list(found[0].values), list(found[0].settings[0].values)
     extra = [str(name) for name in runs.data_vars if _EXTRA.fullmatch(str(name)) and np.isfinite(runs[name].values).any()]
@@ -156,9 +157,23 @@ def rows(runs: xr.Dataset) -> tuple[list[str], list[list[str]], dict[str, str]]:
             mean, low, high = answer.percent(setting.r2, *case.interval(setting))
             shown = f"{mean} ({low} to {high})" if low != "-" else mean
             cells.append([*settings, shown, str(len(setting.scores)), f"{np.mean([run['loss_ema'] for run in setting.runs]):.4f}", *others])
-    constant = {name: cells[0][column] for column, name in enumerate(head) if column > head.index("R² %") and len({row[column] for row in cells}) == 1 and (len(cells) > 1 or name == "seeds")}
+    constant = {name: _constant(found, [row[column] for row in cells]) for column, name in enumerate(head) if column > head.index("R² %")}
+    constant = {name: value for name, value in constant.items() if value and (len(cells) > 1 or name == "seeds")}
     kept = [column for column, name in enumerate(head) if name not in constant]
     return [head[column] for column in kept], [[row[column] for column in kept] for row in cells], constant
+
+
+def _constant(found: list[Case], values: list[str]) -> str:
+    """The value of a column that is the same in all rows, or in all rows of each case: "0.34 (unknowns 15), 0.35 (unknowns 50)". Else empty."""
+    if len(set(values)) == 1:
+        return values[0]
+    each, of_case = iter(values), []
+    for case in found:
+        own = {next(each) for _ in case.settings}
+        of_case.append(f"{min(own)} ({case.label})")
+        if len(own) > 1:
+            return ""
+    return "" if all(len(case.settings) == 1 for case in found) else ", ".join(of_case)
 
 
 def _mean(setting: Setting, name: str, scale: float) -> str:

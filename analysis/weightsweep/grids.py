@@ -1,6 +1,5 @@
 """A sweep as a dense grid over its axes, and back to one row per run."""
 
-import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +26,7 @@ def open_sweep(path: str | Path) -> xr.Dataset:
 
 def as_grid(runs: xr.Dataset) -> xr.Dataset:
     """The dataset of open_sweep, from that of open_runs."""
-    names = _file_axes(runs) or results.grid_axes(runs)
+    names = results.file_axes(runs) or results.grid_axes(runs)
     values = [np.array(sorted(set(runs[name].values), key=order), dtype=runs[name].dtype) for name in names]
     if not names or any(value != value for each in values for value in each):
         return runs
@@ -48,16 +47,6 @@ def as_grid(runs: xr.Dataset) -> xr.Dataset:
         kept, data, filled = _reduced(data, present, names) if name in follows else (names, data, present)
         variables[name] = xr.Variable([*kept, *variable.dims[1:]], _with_holes(data, filled), variable.attrs)
     return xr.Dataset(variables, attrs=runs.attrs).set_coords([name for name in runs.coords if name in variables])
-
-
-def _file_axes(runs: xr.Dataset) -> list[str]:
-    """The columns of the axes in the resolved sweep file, in its order; none if the file has no axes."""
-    block = re.search(r"^axes:\n((?:  .*\n)+)", str(runs.attrs.get("resolved", "")), re.MULTILINE)
-    columns = []
-    for key in re.findall(r"^  ([\w.]+):", block.group(1), re.MULTILINE) if block else []:
-        found = [name for name in (key.replace(".", "_"), key.rpartition(".")[2]) if name in results.setting_names(runs)]
-        columns += found[:1]
-    return columns
 
 
 def _reduced(data: np.ndarray, present: np.ndarray, names: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -37,22 +37,22 @@ def read_model(path: str | Path, run: Run = None, **settings: object) -> tuple[S
     """The run's settings (the scalar columns of its row) and its parameters by name."""
     runs = results.open_runs(path)
     ids = [str(value) for value in runs["run_id"].values]
-    run = _find(path, runs, run.item() if isinstance(run, xr.DataArray | np.ndarray | np.generic) else run, settings)
-    row = runs.isel(run=run)
+    index = _find(path, runs, run.item() if isinstance(run, xr.DataArray) else run, settings)
+    row = runs.isel(run=index)
     if row["status"].item() != "done":
-        raise results.ResultsError(f"{path}: run {ids[run]} is {row['status'].item()}; expected done: only finished runs have a model")
+        raise results.ResultsError(f"{path}: run {ids[index]} is {row['status'].item()}; expected done: only finished runs have a model")
     with results.open_file(path) as file:
-        group = file.get(f"models/{ids[run]}")
+        group = file.get(f"models/{ids[index]}")
         if group is None:
             raise results.ResultsError(f"{path}: has no models; archives made with --no-models have none. Use the original results file")
-        tensors: dict[str, np.ndarray] = {}
+        tensors: Tensors = {}
         left = int(row["parameters"].item()) if "parameters" in row.variables else None
         for name in group:  # in the order of the flat vector; datasets after the last tensor were added by other programs
             if left == 0:
                 break
             tensors[name] = group[name][()].astype(np.float32)
             left = None if left is None else left - tensors[name].size
-    return {str(name): variable.item() for name, variable in row.variables.items() if variable.dims == ()}, tensors
+    return {str(name): variable.values.item() for name, variable in row.variables.items() if variable.dims == ()}, tensors
 
 
 def _find(path: str | Path, runs: xr.Dataset, run: str | int | None, settings: Settings) -> int:
@@ -68,7 +68,9 @@ def _find(path: str | Path, runs: xr.Dataset, run: str | int | None, settings: S
     elif isinstance(run, str):
         chosen = [index for index in chosen if ids[index].startswith(run)]
     elif run is not None:
-        return range(len(ids))[run]
+        if not -len(ids) <= run < len(ids):
+            raise results.ResultsError(f"{path}: no run of index {run}; it has {len(ids)} run{'' if len(ids) == 1 else 's'}")
+        return run % len(ids)
     if len(chosen) != 1:
         named = f" begin{'' if chosen else 's'} with '{run}'" if run not in (None, "best") else " match" if chosen else " matches"
         held = f" ({', '.join(f'{name} {value}' for name, value in settings.items())})" if settings else ""
@@ -81,5 +83,5 @@ def _holds(path: str | Path, runs: xr.Dataset, name: str, value: object, index: 
         raise results.ResultsError(f"{path}: no setting '{name}'; expected one of {', '.join(results.setting_names(runs))}")
     here = runs[name].values[index]
     if isinstance(value, list | tuple):
-        return here == ",".join(map(str, value))
-    return text(here.item() if isinstance(here, np.generic) else here) == text(value) or here == value
+        return bool(here == ",".join(map(str, value)))
+    return bool(text(here.item() if isinstance(here, np.generic) else here) == text(value) or here == value)

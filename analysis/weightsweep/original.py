@@ -64,7 +64,7 @@ def _setting(case: Case, row: Row) -> tuple[str, ...]:
 
 def rows(archives: dict[str, list[Row]]) -> tuple[list[str], list[list[str]]]:
     """Head and cells of the table: one row per published value and setting, in the published order. A case without an archive has a row, too."""
-    head = ["task", "model", "unknowns", "equations", "steps", "measure", "published", "ours", "difference", "runs", "setting", "archive"]
+    head = ["task", "model", "unknowns", "equations", "steps", "measure", "published", "ours (lowest to highest seed)", "difference", "seeds", "setting", "archive"]
     cells = []
     for case in published.cases():
         percent = case.measure == "r2"

@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -164,6 +165,16 @@ def _one_nan(value: object) -> object:
     return math.nan if isinstance(value, float) and math.isnan(value) else value
 
 
+def file_axes(runs: xr.Dataset) -> list[str]:
+    """The columns of the axes in the resolved sweep file, in its order; none if the file has no axes."""
+    block = re.search(r"^axes:\n((?:  .*\n)+)", str(runs.attrs.get("resolved", "")), re.MULTILINE)
+    columns = []
+    for key in re.findall(r"^  ([\w.]+):", block.group(1), re.MULTILINE) if block else []:
+        found = [name for name in (key.replace(".", "_"), key.rpartition(".")[2]) if name in setting_names(runs)]
+        columns += found[:1]
+    return columns
+
+
 def grid_axes(runs: xr.Dataset) -> list[str]:
     """The settings that vary and do not follow from another one, with equation_ratio rather than equations."""
     kept = [name for name in _by_preference(runs) if len(set(_numbered(runs, name))) > 1]
@@ -188,11 +199,13 @@ def axes(dataset: xr.Dataset) -> list[str]:
 
 
 def varied(dataset: xr.Dataset) -> list[str]:
-    """The settings that differ between runs, without those that follow from the unknowns."""
+    """The settings that differ between runs, without those that follow from the unknowns; without the unknowns if these follow from axes of the file."""
     differ = [name for name in _by_preference(dataset) if len(set(_numbered(dataset, name))) > 1]
     if "equations" in differ and "equation_ratio" in differ:
         differ.remove("equation_ratio")
-    return [name for name in differ if name == "unknowns" or not _follows(_numbered(dataset, name), _numbered(dataset, "unknowns"))]
+    own = file_axes(dataset)
+    kept = [name for name in differ if name == "unknowns" or name in own or not _follows(_numbered(dataset, name), _numbered(dataset, "unknowns"))]
+    return [name for name in kept if name != "unknowns" or not _derived(name, own)]
 
 
 def setting(run: Row, name: str) -> str:
@@ -210,7 +223,14 @@ def setting_names(dataset: xr.Dataset) -> list[str]:
 
 
 def _by_preference(dataset: xr.Dataset) -> list[str]:
-    return sorted(setting_names(dataset), key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+    """The settings in the order of the file, but unknowns and equations first, or last where they follow from other axes of the file."""
+    own = file_axes(dataset)
+    return sorted(setting_names(dataset), key=lambda name: len(_FIRST) if name not in _FIRST else _FIRST.index(name) + (_derived(name, own) * 2 * len(_FIRST)))
+
+
+def _derived(name: str, axes: list[str]) -> bool:
+    """True if the unknowns or the equations follow from axes of the file such as generator_hidden."""
+    return bool(axes) and name not in axes and any(each.startswith("generator_") for each in axes) and not (name == "equations" and "equation_ratio" in axes)
 
 
 def _numbered(dataset: xr.Dataset, name: str) -> np.ndarray:

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis"))
 
 from make_results import grid, make_results  # noqa: E402
 
+import weightsweep  # noqa: E402
 from weightsweep import ResultsError, figures, open_runs, open_sweep, original, published, to_pandas  # noqa: E402
 from weightsweep.answer_table import BLOCK, View, render, run_rows, setting_rows  # noqa: E402
 from weightsweep.cases import cases  # noqa: E402
@@ -187,7 +188,7 @@ def test_lists_are_ordered_by_their_numbers(tmp_path: Path) -> None:
     assert list(sweep["encoder"].values) == expected and sweep["r2"].dims == ("embed_dim", "encoder")
     assert sweep["run_id"].sel(encoder="64,8", embed_dim=64) == runs["run_id"].values[2]
     with figures.drawn([runs], "heatmap") as figure:
-        assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == expected
+        assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["none", *expected[1:]]
     with figures.drawn([runs], "embed_dim") as figure:
         assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["R²", *(f"encoder {widths}" for widths in expected[1:])]
     with figures.drawn([runs], "encoder") as figure:
@@ -319,12 +320,17 @@ def test_to_pandas(seed_table: Path) -> None:
     assert len(curves) == 6 * 60 and set(curves.columns) >= {"run_id", "unknowns", "equations", "curve_step", "curve_loss"}
 
 
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("every") / "everything.h5"
+    make_results(path, grid(unknowns=[15, 50], equation_ratio=[1.33, 2.0], embed_dim=[64, 128], seed=[1, 2]), ranks=4)
+    return path
+
+
 @pytest.mark.parametrize("name", [*figures.FIGURES, "unknowns", "embed_dim"])
-def test_figures(seed_table: Path, unfinished: Path, tmp_path: Path, name: str) -> None:
+def test_figures(seed_table: Path, unfinished: Path, everything: Path, tmp_path: Path, name: str) -> None:
     nothing = tmp_path / "nothing.h5"
     make_results(nothing, [run | {"status": "pending"} for run in grid(equation_ratio=[1.7])])
-    everything = tmp_path / "everything.h5"
-    make_results(everything, grid(unknowns=[15, 50], equation_ratio=[1.33, 2.0], embed_dim=[64, 128], seed=[1, 2]), ranks=4)
     for path in (seed_table, unfinished, nothing):
         runs = open_runs(path)
         if name != "heatmap" or len(figures.heatmap.axes_of(runs)) > 1:  # a map needs two axes
@@ -335,11 +341,37 @@ def test_figures(seed_table: Path, unfinished: Path, tmp_path: Path, name: str) 
     assert all(file.stat().st_size > 5000 for file in written)
 
 
+def test_figures_of_texts_seeds_and_many_settings(tmp_path: Path) -> None:
+    """The axis of R^2 ends near the means also where the axis is text; ranges of many settings stand beside the curves; every setting is in `weights`."""
+    path = tmp_path / "r.h5"
+    runs = grid(pooling=["max", "mean"], learning_rate=[1e-3, 2e-3, 4e-3, 8e-3, 16e-3], embed_dim=[64, 128], seed=[1, 2])
+    runs[3] |= {"status": "failed"}
+    make_results(path, runs, ranks=2)
+    with h5py.File(path, "r+") as file:
+        file["curve_loss"][:] *= np.linspace(1, 2, len(runs))[:, None]
+    best = cases(open_runs(path))[0].best
+    axes = weightsweep.figure(path, "pooling").axes[0]
+    assert axes.get_ylim()[0] < 0.1  # 1 - R^2 of the lowest R^2
+    axes = weightsweep.figure(open_sweep(path), "loss").axes[0]
+    assert len(axes.containers) == 8 and "bars at the end: lowest to highest seed" in axes.get_title(loc="left").replace("\n", " ")
+    axes = weightsweep.figure(path, "weights").axes[0]
+    assert sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == ".") == 19
+    figure = weightsweep.figure(path, "heatmap")
+    frames = [(patch.get_xy(), axes.get_title(loc="left")) for axes in figure.axes for patch in axes.patches if not patch.get_fill()]
+    rates, widths = sorted({run["learning_rate"] for run in runs}), [64, 128]
+    place = (rates.index(best.values["learning_rate"]) - 0.48, widths.index(best.values["embed_dim"]) - 0.48)
+    assert frames == [(pytest.approx(place), best.values["pooling"])]
+    assert sum(text.get_text().endswith("\n1 of 2") for axes in figure.axes for text in axes.texts) == 1
+    with pytest.raises(ResultsError, match="no figure 'seed'; expected one of loss, heatmap"):
+        weightsweep.figure(path, "seed")
+
+
 def test_legends_cover_nothing(tmp_path: Path) -> None:
     path = tmp_path / "full.h5"
     make_results(path, grid(unknowns=[15, 50], equation_ratio=[1.33, 2.0, 3.0], embed_dim=[32, 64, 128, 256], seed=[1, 2, 3]), ranks=2)
     for name in ("loss", "unknowns", "equation_ratio", "embed_dim", "weights", "shift"):
         with figures.drawn([open_runs(path)], name) as figure:
+            figure.set_dpi(figures.style.STYLE["savefig.dpi"])  # as saved
             figure.draw_without_rendering()
             legends = [axes for axes in figure.axes if axes.get_legend()]
             assert legends and not any(figures.style.covers(axes.get_legend(), axes) for axes in legends), name
@@ -409,10 +441,10 @@ def test_compare_seed(tmp_path: Path) -> None:
     make_results(archives / "seed-table.h5", runs)
     head, rows = original.rows(original.read(archives))
     assert [row[head.index("published")] for row in rows[-6:]] == ["98.3", "98.6", "99.0", "91.7", "93.6", "93.8"]
-    assert [row[head.index("runs")] for row in rows] == ["0"] * 7 + ["2"] * 5
-    assert all("no archive" in row[head.index("ours")] for row in rows[:7])
+    assert [row[head.index("seeds")] for row in rows] == ["0"] * 7 + ["2"] * 5
+    assert all("no archive" in row[head.index("ours (lowest to highest seed)")] for row in rows[:7])
     for row in rows[7:]:
-        mean, known, difference = (float(row[head.index(name)].split()[0]) for name in ("ours", "published", "difference"))
+        mean, known, difference = (float(row[head.index(name)].split()[0]) for name in ("ours (lowest to highest seed)", "published", "difference"))
         assert difference == pytest.approx(mean - known, abs=0.0051) and row[head.index("archive")] == "seed-table"
     make_results(archives / "half.h5", grid(equation_ratio=[3.0], precision=["bf16"]))
     panel = figures.seed.side_by_side(original.read(archives)).axes[3]

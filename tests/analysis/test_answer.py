@@ -19,6 +19,7 @@ from make_results import grid, make_results  # noqa: E402
 import weightsweep  # noqa: E402
 from weightsweep import answer, answer_table, open_runs, open_sweep, table  # noqa: E402
 from weightsweep.cases import AnswerError, Case, cases  # noqa: E402
+from weightsweep.report import data  # noqa: E402
 
 
 def planted(path: Path, runs: list[dict[str, Any]], scores: list[float]) -> Path:
@@ -81,6 +82,8 @@ def test_cases_differ_in_what_r2_is_measured_on(tmp_path: Path) -> None:
     assert all(len(case.settings) == 4 and set(case.choices) == {"steps", "encoder"} for case in found)
     assert found[0].best.label == "encoder [128,256], steps 2000"
     assert answer.sentence(found[0]).endswith("(1 seed). With one seed no difference is called real.")
+    assert not any(each["real"] or each["p_value"] for each in answer_table.case_document(found[0])["differences"])
+    assert [row["cells"][-1] for row in data.content(open_runs(path))["answer"][0]["rows"]] == ["best", "-", "-", "-"]  # the page's table is that of `table`
 
 
 def test_datasets_of_the_answer(lucky: Path) -> None:
@@ -174,6 +177,14 @@ def test_many_settings_that_are_not_separable_are_counted_first(tmp_path: Path) 
     noise = np.random.default_rng(1).standard_normal(14).tolist()
     words = answer.sentence(one(planted(tmp_path / "r.h5", grid(learning_rate=rates, seed=[1, 2]), [-1 + 0.01 * each for each in noise] + [0.0, 0.0])))
     assert re.search(r"Not separable from 6 of 7 others: (learning_rate 0\.00\d; ){4}and 2 more\.$", words)
+    words = answer_table.in_words(one(planted(tmp_path / "r.h5", grid(learning_rate=rates[:7], seed=[1, 2]), [-1 + 0.01 * each for each in noise])))
+    assert len(words) == 1 and words[0].endswith("Not separable from any of the 6 others.")  # one axis: its share is all of the variance
+
+
+def test_an_id_of_digits_is_text_in_json(lucky: Path) -> None:
+    with h5py.File(lucky, "r+") as file:
+        file["run_id"][0] = "012345678901"
+    assert json.loads(rendered(lucky, "json", runs=True))["runs"][0]["run_id"] == "012345678901"
 
 
 def test_several_files_have_their_names(lucky: Path, two_seeds: Path) -> None:

@@ -160,6 +160,8 @@ def test_load_model(trained: dict[str, Path]) -> None:
     assert all(np.array_equal(load_model(results, key)["decoder.0.weight"], tensors["decoder.0.weight"]) for key in (0, run[:8]))
     with pytest.raises(ResultsError, match="no run begins with 'xyz'"):
         load_model(results, "xyz")
+    with pytest.raises(ResultsError, match="no run of index 99; it has"):
+        load_model(results, 99)
 
 
 def test_load_model_by_settings(trained: dict[str, Path]) -> None:

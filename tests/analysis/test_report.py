@@ -339,7 +339,12 @@ def test_values_below_the_axis_of_an_effect_are_written(browser: Any, tmp_path: 
 def test_curves_are_means_of_settings(browser: Any, planted: Path) -> None:
     opened(browser, planted)
     assert len(legend(browser)) == 6 and browser.execute_script("return document.querySelectorAll('#plot .band').length") == 6
-    assert "Bands: lowest to highest seed" in browser.find_element("id", "drawn").text
+    assert "Band of the line under the pointer: lowest to highest seed" in browser.find_element("id", "drawn").text
+    visible = "return [...document.querySelectorAll('#plot .band')].filter((band) => getComputedStyle(band).visibility === 'visible').length"
+    assert browser.execute_script(visible) == 0
+    show(browser, "unknowns=15")
+    assert browser.execute_script(visible) == 3
+    show(browser, "")
     choose(browser, "best", "5")
     assert len(legend(browser)) == 5 and "The best 5 of 6 settings" in browser.find_element("id", "drawn").text
     choose(browser, "lines", "runs")
@@ -362,7 +367,8 @@ def test_cases_of_one_setting_share_a_table(browser: Any, tmp_path: Path) -> Non
     path = tmp_path / "r.h5"
     make_results(path, grid(equation_ratio=[1.33, 2.0, 3.0], seed=[1, 2]))
     opened(browser, save(path))
-    assert texts(browser, "#cases th") == ["equations", "R² %", "95 % interval", "seeds"] and texts(browser, "#cases tbody td:first-child") == ["20", "30", "45"]
+    assert texts(browser, "#cases th") == ["unknowns", "equations", "R² %", "95 % interval", "seeds", "published %", "difference"]  # as `table`
+    assert texts(browser, "#cases tbody td:nth-child(2)") == ["20", "30", "45"]
     assert texts(browser, "#effect-by option") == ["one line"]
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from weightsweep import effects, outputs, results
+from weightsweep.answer import Sweep, runs_of
 from weightsweep.figures import effect, evaluation, heatmap, loss, scaling, seed, style, timeline
 from weightsweep.outputs import Output
 from weightsweep.results import Row
@@ -57,6 +58,20 @@ def drawn(files: list[xr.Dataset], name: str, with_published: bool = False) -> I
         figure = _draw(files, name, with_published)
         yield figure
         style.plt.close(figure)
+
+
+def figure(sweep: Sweep, name: str, with_published: bool = False) -> Figure:
+    """The figure `name` of a sweep: one of FIGURES, or an axis of the sweep for R^2 against the axis.
+
+    `sweep`: a dataset of open_sweep or open_runs, or the path of a results file. `figure("a.h5", "pooling").savefig("pooling.pdf")` writes it as
+    wide as a column or a page of a paper. Raises ResultsError if the sweep has no such figure.
+    """
+    runs = runs_of(sweep)
+    known = [*FIGURES, *effects.axes(runs)]
+    if name not in known:
+        raise results.ResultsError(f"no figure '{name}'; expected one of {', '.join(known)}")
+    with style.plt.rc_context(style.STYLE):
+        return _draw([runs], name, with_published)
 
 
 @dataclass(frozen=True)

@@ -149,9 +149,10 @@ def _categories(axes: Axes, names: list[str]) -> None:
         for label in axes.get_xticklabels():
             label.set_horizontalalignment("right")
             label.set_rotation_mode("anchor")
-    for edge in np.arange(0.5, len(names) - 1):
-        axes.axvline(edge, color="0.85", linewidth=0.6)
+    axes.xaxis.set_minor_locator(FixedLocator(np.arange(0.5, len(names) - 1)))
+    axes.tick_params(axis="x", which="minor", length=0)
     axes.grid(False, axis="x")
+    axes.grid(True, axis="x", which="minor", color="0.85", linewidth=0.6)  # between the values
 
 
 def _end_before_failures(axes: Axes, found: list[Line]) -> None:

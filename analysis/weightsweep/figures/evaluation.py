@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from weightsweep import effects, results, statistics
-from weightsweep.cases import cases
+from weightsweep.cases import Setting, cases
 from weightsweep.figures import style
 from weightsweep.results import Row
 
@@ -29,21 +29,24 @@ def shifts(runs: xr.Dataset) -> list[str]:
 
 def weight_match(runs: xr.Dataset) -> Figure:
     """Similarity of predicted and true weights, up to the symmetries of a generator, against R^2 of the outputs: one marker per setting, the mean
-    over its seeds, with bars from the lowest to the highest seed. Of more than MAX_SERIES settings: the best of each case."""
+    over its seeds, with bars from the lowest to the highest seed. Of more than MAX_SERIES settings: the best of each case, and the
+    others as grey dots."""
     kept = style.others(runs)
     figure, (axes,) = style.panels(1)
     found = cases(runs)
     many = sum(len(case.settings) for case in found) > style.MAX_SERIES
     settings = [setting for case in found for setting in (case.settings[:1] if many else case.settings)]
-    matched = [[run for run in setting.runs if run["status"].item() == "done" and np.isfinite(run.get("weight_match", np.nan))] for setting in settings]
-    groups = [group for group in matched if group]  # weight_match is defined only for some generators
+    groups = _matched(settings)
+    rest = _matched([setting for case in found for setting in case.settings[1:]]) if many else []
     for index, group in enumerate(groups):
         looks = style.series(index) | {"linestyle": "none"}
         x, y = style.unexplained([run["r2"] for run in group]), np.array([float(run["weight_match"]) for run in group])
         at = 10 ** float(np.mean(np.log10(x)))
-        across, up = np.abs([[at - x.min()], [x.max() - at]]), np.abs([[y.mean() - y.min()], [y.max() - y.mean()]])
+        across, up = (np.abs([[middle - each.min()], [each.max() - middle]]) if len(group) > 1 else None for middle, each in ((at, x), (y.mean(), y)))
         axes.errorbar([at], [y.mean()], up, across, **looks | {"markersize": 7, "markerfacecolor": "none", "markeredgewidth": 1.2}, capsize=2, clip_on=False, label=style.label(group[0], kept) or "runs", zorder=3)
-    chance = _chance(runs, axes)
+    grey = {"color": style.GREY, "marker": ".", "linestyle": "none"}
+    axes.plot([10 ** np.mean(np.log10(style.unexplained([run["r2"] for run in group]))) for group in rest], [np.mean([run["weight_match"] for run in group]) for group in rest], **grey, zorder=1)
+    chance = [*([Line2D([], [], **grey, label="other settings")] if rest else []), *_chance(runs, axes)]
     axes.set_ylabel("cosine to the true weights")
     axes.margins(0.1)
     style.r2_scale(axes, "x")
@@ -52,6 +55,12 @@ def weight_match(runs: xr.Dataset) -> Figure:
     style.note(axes, of + ("mean over seeds, bars: lowest to highest seed" if several else "one seed") + style.left_out(runs, "; "))
     style.legend(axes, chance)
     return figure
+
+
+def _matched(settings: list[Setting]) -> list[list[Row]]:
+    """The finished runs of each setting that have a weight_match, which is defined only for some generators."""
+    found = [[run for run in setting.runs if run["status"].item() == "done" and np.isfinite(run.get("weight_match", np.nan))] for setting in settings]
+    return [group for group in found if group]
 
 
 def _chance(runs: xr.Dataset, axes: Axes) -> list[Line2D]:

@@ -1,4 +1,4 @@
-"""Training loss against the step: mean and band of each setting."""
+"""Training loss against the step: mean of each setting, with the range of its seeds."""
 
 import numpy as np
 import xarray as xr
@@ -12,13 +12,15 @@ from weightsweep.results import Row
 
 MAX_PANELS = 4
 MAX_LINES = 8  # settings per panel
+_BAR_STEP = 1.035  # ratio of the places of neighbouring bars
+MAX_BANDS = 4  # settings of a panel up to which bands can be told apart
 
 
 def loss_curves(runs: xr.Dataset, with_published: bool = False) -> Figure:
     """Training loss (moving average) against the step, one panel per number of unknowns.
 
-    A line is the geometric mean over the seeds of a setting, its band reaches from the lowest to the highest seed. A panel with more than
-    MAX_LINES settings shows the best ones and says so. Thin dotted lines: published curves, if a run repeats the published training, or
+    A line is the geometric mean over the seeds of a setting; a band reaches from the lowest to the highest seed, or a bar at the last step if the
+    panel has more than MAX_BANDS settings. A panel with more than MAX_LINES settings shows the best ones and says so. Thin dotted lines: published curves, if a run repeats the published training, or
     with `with_published`.
     """
     found = cases(runs)
@@ -47,19 +49,22 @@ def _panel(axes: Axes, found: list[Case], title: str, varied: list[str], with_pu
         label = style.label(first, names) or "loss"
         same = twins.get(id(setting), [])
         if len(same) == 1:
-            label += f" (= {style.label(same[0].runs[0], [name for name in names if same[0].runs[0][name].item() != first[name].item()])})"
+            twin = same[0].runs[0]
+            label += f" (= {', '.join(style.short(results.setting(twin, name)) for name in names if twin[name].item() != first[name].item())})"
         elif same:
             label += f" (= {len(same)} other settings)"
         step, mean, low, high = _mean(setting.runs)
         axes.plot(step, mean, **looks | {"marker": None}, label=label, zorder=2)
-        if len(setting.runs) > 1:
+        if len(setting.runs) > 1 and len(shown) <= MAX_BANDS:
             axes.fill_between(step, low, high, color=looks["color"], alpha=0.2, linewidth=0, zorder=2)
+        elif len(setting.runs) > 1 and len(step):
+            axes.errorbar(step[-1] * _BAR_STEP ** (index + 1), mean[-1], [[mean[-1] - low[-1]], [high[-1] - mean[-1]]], color=looks["color"], marker="_", capsize=1.5, linewidth=1, zorder=3)
         cell = (int(first["unknowns"]), int(first["equations"]))
         curve = published.loss_curves(first["task"].item(), first["model"].item()).get(cell)
         if curve and (with_published or cell in repeated):
             axes.plot(curve.step, curve.loss_ema, color=looks["color"], linestyle=":", linewidth=0.8, label=None if grey else "published (thin, dotted)", zorder=1)
             grey += 1
-    told = [title, f"the best {len(shown)} of {len(drawn)} settings" if len(shown) < len(drawn) else "", "bands: lowest to highest seed" if any(len(setting.runs) > 1 for _, setting in shown) else ""]
+    told = [title, f"the best {len(shown)} of {len(drawn)} settings" if len(shown) < len(drawn) else "", f"{'bands' if len(shown) <= MAX_BANDS else 'bars at the end'}: lowest to highest seed" if any(len(setting.runs) > 1 for _, setting in shown) else ""]
     hidden = sum(run["status"].item() == "diverged" for _, setting in drawn for run in setting.runs) - sum(run["status"].item() == "diverged" for _, setting in shown for run in setting.runs)
     told += [f"{hidden} diverged run{'' if hidden == 1 else 's'} left out"] if hidden else []
     axes.set(xlabel="training step", ylabel="training loss")

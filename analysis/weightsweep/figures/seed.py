@@ -43,7 +43,7 @@ def side_by_side(archives: dict[str, list[Row]]) -> Figure:
 
 
 def r2(archives: dict[str, list[Row]]) -> Figure:
-    """Published and our R^2, one row per case: mean over seeds, with minimum and maximum."""
+    """Published and our R^2, one row per case: mean over seeds, with bars from the lowest to the highest seed."""
     cases = [case for case in published.cases() if case.measure == "r2"]
     figure, (axes,) = style.panels(1, height=2.8)
     named: set[str] = set()
@@ -61,7 +61,7 @@ def r2(archives: dict[str, list[Row]]) -> Figure:
     missing = [not original.ours(case, archives) for case in cases]
     axes.set_yticks(range(len(cases)), [f"{case.unknowns} / {case.equations}" + ("\n(not computed yet)" if lost else "") for case, lost in zip(cases, missing)])
     axes.invert_yaxis()
-    axes.set(xlabel=style.R2_LABEL, ylabel="unknowns / equations", title="mean over seeds, bars: minimum to maximum")
+    axes.set(xlabel=style.R2_LABEL, ylabel="unknowns / equations", title="mean; bars: lowest to highest seed")
     axes.margins(x=0.08, y=0.08)
     style.legend(axes)
     return figure

@@ -146,6 +146,9 @@ def legend(axes: Axes, extra: list[Line2D] | None = None, rows: int = LEGEND_ROW
         inside = axes.legend(handles=handles, loc="best")
         if len(handles) > rows or covers(inside, axes):
             _below(axes, handles, inside)
+        else:  # stays where it was checked: "best" may be another corner at another resolution
+            corner = axes.transAxes.inverted().transform(inside.get_window_extent().p0)
+            axes.legend(handles=handles, loc="lower left", bbox_to_anchor=tuple(corner), borderaxespad=0)
     if not axes.lines and not axes.containers:
         nothing(axes)
 

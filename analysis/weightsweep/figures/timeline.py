@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from weightsweep.figures import style
 
@@ -44,6 +44,10 @@ def rank_timeline(runs: xr.Dataset) -> Figure:
     if len(rows) and cost.max() > cost.min():
         bar = figure.colorbar(plt.cm.ScalarMappable(norm, map_), ax=axes, label="cost of the run (TFLOP)", pad=0.01)
         style.log_scale(bar.ax.yaxis)
+        if cost.max() < 10 * cost.min():  # less than a decade: the extreme costs
+            bar.ax.yaxis.set_major_locator(FixedLocator([cost.min(), cost.max()]))
+            bar.ax.yaxis.set_minor_locator(NullLocator())
+            bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
     if not len(rows):
         style.nothing(axes)
     return figure

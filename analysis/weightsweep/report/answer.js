@@ -29,10 +29,13 @@ const answer = (() => {
     head.replaceChildren(line);
   }
 
+  // A paragraph; its best setting is bold.
   function sentence(text) {
-    const made = document.createElement("p");
+    const made = document.createElement("p"), told = text.replaceAll("R^2", "R²"), [, best] = /^(Best: .*?\)\.)/.exec(told) || ["", ""];
     made.className = "hint";
-    made.textContent = text.replaceAll("R^2", "R²");
+    if (best) made.append(document.createElement("strong"));
+    if (best) made.firstChild.textContent = best;
+    made.append(told.slice(best.length));
     return made;
   }
 
@@ -61,7 +64,7 @@ const answer = (() => {
     const all = opened.has(number), body = table.createTBody();
     for (const own of all ? each.rows : each.rows.slice(0, ROWS)) {
       const line = row(body, own.cells, numeric), place = content.places.get(own.run);
-      if (own.cells[own.cells.length - 1] === "best") line.className = "best";
+      if (own.best) line.className = "best";
       line.addEventListener("pointerenter", () => lit(place));
       line.addEventListener("pointerleave", () => lit(null));
     }
@@ -87,7 +90,7 @@ const answer = (() => {
       made.append(...(each.label ? [title] : []), words[0]);
     }
     holder.append(table);
-    made.append(holder, tools, ...(each.shares.length > 1 ? [bars(each.shares)] : []), ...words.slice(1));
+    made.append(holder, tools, ...words.slice(1), ...(each.matter ? [sentence(`${each.matter}:`), bars(each.shares)] : []));
     return made;
   }
 

@@ -4,6 +4,7 @@
 const chart = (() => {
   const NS = "http://www.w3.org/2000/svg";
   const COLOURS = 7, DASHES = ["", "7 4", "2 3", "9 3 2 3", "14 4", "5 2 1 2 1 2"];
+  const BANDS = 4; // bands that can be told apart; of more, only that of the line under the pointer is shown
   const REACH = 40; // pixels from the pointer to the nearest point of a tooltip
   const states = new WeakMap();
 
@@ -96,7 +97,8 @@ const chart = (() => {
 
   function plot(state, frame, series) {
     const { class: colour, dash } = look(series.place);
-    const group = node(state.inside, "g", { class: `series ${series.grey ? "grey" : colour}` });
+    const few = state.spec.series.filter((each) => each.band).length <= BANDS;
+    const group = node(state.inside, "g", { class: `series ${series.grey ? "grey" : colour}${few ? " few" : ""}` });
     const across = (value) => frame.x(frame.tox(value)), up = (value) => frame.y(frame.toy(value));
     const at = series.points.map((point) => [across(point.x), up(point.y), point]).filter(([x, y]) => !Number.isNaN(x + y));
     const banded = at.filter(([, , point]) => point.low !== undefined && point.low !== null);
@@ -289,7 +291,7 @@ const chart = (() => {
   }
 
   return {
-    SCALES, limits, node, onResize, ticks,
+    BANDS, SCALES, limits, node, onResize, ticks,
     // Draws `spec`: {key, x, y: {kind, label, percent, range, values, marks}, series: [{name, place, points: [{x, y, low, high, text, run}],
     // runs, band, marks, line, grey, text}], pick}. A zoom stays while `key` stays.
     draw(holder, spec) {

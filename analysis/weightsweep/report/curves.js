@@ -105,7 +105,7 @@ const curves = (() => {
     const count = `${all.length.toLocaleString("en")} ${element("lines").value}`, turns = new Set(content.cases).size > 1 ? ", cases in turn" : "";
     element("drawn").textContent = [
       groups.length < all.length ? `The best ${groups.length} of ${count} are drawn${turns}.` : `${count}.`,
-      groups.some((group) => group.length > 1) ? "Bands: lowest to highest seed." : "",
+      groups.some((group) => group.length > 1) ? `Band${groups.length > chart.BANDS ? " of the line under the pointer" : "s"}: lowest to highest seed.` : "",
       cut ? `Values ${vertical === "r2" ? `below ${LOWEST}` : "of diverged runs above the axis"} are cut off.` : "",
       negative && vertical === "r2" && !linear ? "R² below 0 is drawn at 0." : "",
     ].filter(Boolean).join(" ");

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from weightsweep import answer, answer_table, cases, effects, importance, published, results
+from weightsweep import answer_table, cases, effects, importance, published, results
 from weightsweep.values import geometric, is_list
 
 POINTS = 200  # maximum points per curve, evenly spaced
@@ -61,32 +61,27 @@ def _settings(runs: xr.Dataset, found: list[cases.Case]) -> dict[str, list[Any]]
 
 
 def _answer(found: list[cases.Case]) -> list[dict[str, object]]:
-    """A block per case; one block for all cases if each has one setting."""
-    blocks = [_case(case) for case in found]
-    if len(blocks) < 2 or any(len(case.settings) > 1 for case in found):
-        return blocks
-    rows = [{**block["rows"][0], "cells": [*map(cases.text, case.values.values()), *block["rows"][0]["cells"][:-1]]} for case, block in zip(found, blocks)]
-    floors = [f"{case.label}: {line}" for case, block in zip(found, blocks) for line in block["words"][1:]]
-    words = ["Each case has one setting. Mean over its seeds:", *floors]
-    return [{"label": "", "words": words, "shares": [], "head": [*found[0].values, *blocks[0]["head"][:-1]], "rows": rows}]
+    """A block per case; one block for all cases if each has one setting. A block: the answer in words, the shares of the axes, and the table of
+    `weightsweep table`, one row per setting, best first."""
+    if len(found) > 1 and all(len(case.settings) == 1 for case in found):
+        floors = [f"{case.label}: {line}" for case in found for line in answer_table.in_words(case)[1:]]
+        return [{"label": "", "words": ["Each case has one setting. Mean over its seeds:", *floors], "shares": [], "matter": "", **_rows(found)}]
+    return [_case(case) for case in found]
 
 
-def _case(case: cases.Case) -> dict[str, Any]:
-    """The answer of a case: in words, the shares of the axes, and one row per setting, best first."""
+def _case(case: cases.Case) -> dict[str, object]:
     weights = importance.importance(case)
     shares = [[" x ".join(names), round(share, 4)] for names, share in weights.shares.items() if share >= 0.005] if weights else []
-    rows = []
-    for setting in case.settings:
-        record = answer.setting_record(case, setting)
-        mean, low, high = answer.percent(setting.r2, *case.interval(setting))
-        verdict = "best" if record["best"] else "incomplete" if not setting.complete else "equal" if case.equal else "separable" if record["separable"] else "not separable"
-        values = [cases.text(setting.values[name]) for name in case.choices]
-        rows.append({
-            "cells": [*values, mean, "-" if low == "-" else f"{low} to {high}", setting.seeds_text, verdict],
-            "run": str(setting.runs[0]["run_id"]),
-        })  # fmt: skip
-    head = [*case.choices, "R² %", "95 % interval", "seeds", "against the best"]
-    return {"label": case.label, "words": answer_table.in_words(case), "shares": shares, "head": head, "rows": rows}
+    words = answer_table.in_words(case)
+    matter = words.pop().rpartition(": ")[0] if len(shares) > 1 else ""  # the page draws the shares
+    return {"label": case.label, "words": words, "shares": shares if matter else [], "matter": matter, **_rows([case])}
+
+
+def _rows(found: list[cases.Case]) -> dict[str, object]:
+    head, cells = answer_table.without(*answer_table.setting_rows(found), "seconds")
+    settings = [(case, setting) for case in found for setting in case.settings]
+    best = [len(case.settings) > 1 and setting.complete and not case.equal and setting is case.best for case, setting in settings]
+    return {"head": head, "rows": [{"cells": row, "run": str(setting.runs[0]["run_id"]), "best": first} for row, (_, setting), first in zip(cells, settings, best)]}
 
 
 def _effects(runs: xr.Dataset) -> list[dict[str, object]]:

@@ -144,12 +144,13 @@ const explore = (() => {
 
   function offer() {
     const names = content.columns.filter((head) => head.values && head.name !== "message").map((head) => head.name);
-    const choice = content.axes.find((name) => names.includes(name) && !["unknowns", "equations", "seed"].includes(name));
-    for (const [id, first] of [["scatter-x", choice || names[0]], ["scatter-y", "r2"], ["scatter-colour", content.axes[0] || ""]]) {
+    const values = (name) => new Set(table.find(name).values).size, axes = content.axes.filter((name) => names.includes(name) && name !== "seed");
+    const [first, second] = axes.sort((a, b) => values(b) - values(a)); // the sort is stable
+    for (const [id, start] of [["scatter-x", first || names[0]], ["scatter-y", "r2"], ["scatter-colour", second || ""]]) {
       const select = element(id), value = select.value, options = id === "scatter-colour" ? ["", ...names] : names;
       if ([...select.options].map((option) => option.value).join() === options.join()) continue;
       select.replaceChildren(...options.map((name) => new Option(name || "no colour", name)));
-      select.value = options.includes(value) && value ? value : first;
+      select.value = options.includes(value) && value ? value : start;
       if (select.selectedIndex < 0) select.selectedIndex = 0;
     }
   }
