@@ -127,6 +127,8 @@ static int run_subcommand(const struct subcommand *subcommand, int argc, char **
                                     .start_mpi = start_mpi,
                                     .comm = MPI_COMM_NULL};
     enum status status = subcommand->run(&command, argc, argv);
+    if (status == STATUS_HELP)
+        status = STATUS_OK;
     if (fflush(stdout) != 0 && status == STATUS_OK)
         status = FAILED(STATUS_MACHINE, "cannot write to standard output");
     if (status != STATUS_OK && rank == 0)

@@ -1,5 +1,6 @@
-/* A list of one or more choices, none of them twice, as one integer: a single choice as itself, several as
- * digits choice + 1 of four bits each, the first lowest. */
+/* A list of one or more different choices as one integer. The code of a single choice is the choice itself.
+ * The code of several choices has four bits per choice, the first choice lowest, each with the value choice
+ * + 1. */
 #ifndef BASE_JOINED_H
 #define BASE_JOINED_H
 

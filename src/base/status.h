@@ -14,6 +14,7 @@ enum status {
     STATUS_MACHINE = 4,      // failure of the machine: disk full, I/O error, out of memory at start
     STATUS_RUNS = 5,         // finished, but some runs diverged or failed
     STATUS_MEMORY = 6,       // out of memory; a run with this error becomes a `failed` row
+    STATUS_HELP = 7,         // --help was printed; main.c turns it into STATUS_OK
     STATUS_INTERRUPTED = 75, // stopped by a signal or the time limit, everything saved
 };
 

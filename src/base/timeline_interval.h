@@ -13,4 +13,13 @@ struct timeline_interval {
     double start_seconds, end_seconds;
 };
 
+/* Number of consecutive ranks from ranks[first] on.  ranks [size], ascending */
+static inline int timeline_consecutive(const int *ranks, int size, int first)
+{
+    int count = 1;
+    while (first + count < size && ranks[first + count] == ranks[first] + count)
+        count++;
+    return count;
+}
+
 #endif

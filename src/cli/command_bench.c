@@ -221,7 +221,7 @@ static enum status measure_checkpoint(struct bench *bench, const struct sweep *s
     enum status status = bench->rank == 0 ? bench_checkpoint(sweep, &seconds) : STATUS_OK;
     TRY(agree(status, bench->comm));
     line_begin(&bench->line, "checkpoint");
-    line_int(&bench->line, "bytes", sweep->cost[0].checkpoint_bytes / 2);
+    line_int(&bench->line, "bytes", sweep->run[0].cost.checkpoint_bytes / 2);
     line_real(&bench->line, "ms", 1e3 * seconds);
     line_end(&bench->line);
     return STATUS_OK;
@@ -329,10 +329,7 @@ done:
 enum status command_bench(const struct command *command, int argc, char **argv)
 {
     struct options asked = {0};
-    bool help;
-    TRY(options_parse(command, &bench_usage, argc, argv, &asked, &help));
-    if (help)
-        return STATUS_OK;
+    TRY(options_parse(command, &bench_usage, argc, argv, &asked));
     store_begin();
     struct bench bench = {.comm = command->start_mpi(),
                           .line = {.out = command->out, .as_json = asked.json},

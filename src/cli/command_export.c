@@ -145,10 +145,7 @@ enum status command_export(const struct command *command, int argc, char **argv)
 {
     struct options asked = {.format = FORMAT_DEFAULT};
     struct store_view *view = NULL;
-    bool help;
-    TRY(options_parse(command, &export_usage, argc, argv, &asked, &help));
-    if (help)
-        return STATUS_OK;
+    TRY(options_parse(command, &export_usage, argc, argv, &asked));
     TRY(check(&asked));
     bool live = store_lock_held(asked.results); // tested before the file is read: a run may end in between
     TRY(probe_file_open(asked.results, asked.model || asked.archive ? PROBE_ALL : PROBE_COLUMNS, &view));

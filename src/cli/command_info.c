@@ -13,10 +13,7 @@ const struct usage info_usage = {.name = "info",
 
 enum status command_info(const struct command *command, int argc, char **argv)
 {
-    bool help;
-    TRY(options_parse(command, &info_usage, argc, argv, NULL, &help));
-    if (help)
-        return STATUS_OK;
+    TRY(options_parse(command, &info_usage, argc, argv, NULL));
     gemm_setup();
     struct text text = {0};
     versions_print(&text);

@@ -121,8 +121,7 @@ const struct usage plan_usage = {
 
 static double flops_left(const struct plan *plan, int64_t run)
 {
-    return run_flops_left(&plan->sweep->run[run], &plan->sweep->cost[run],
-                          plan->steps_done ? plan->steps_done[run] : 0);
+    return run_flops_left(&plan->sweep->run[run], plan->steps_done ? plan->steps_done[run] : 0);
 }
 
 static void add_costs(struct plan *plan)
@@ -131,7 +130,7 @@ static void add_costs(struct plan *plan)
     struct totals *totals = &plan->totals;
     totals->runs = sweep->runs;
     for (int64_t i = 0; i < sweep->runs; i++) {
-        const struct run_cost *cost = &sweep->cost[i];
+        const struct run_cost *cost = &sweep->run[i].cost;
         totals->parameters += cost->parameters;
         totals->steps += sweep->run[i].training.steps - (plan->steps_done ? plan->steps_done[i] : 0);
         totals->flops += flops_left(plan, i);
@@ -140,30 +139,6 @@ static void add_costs(struct plan *plan)
         if (cost->memory_bytes > totals->memory_bytes)
             totals->memory_bytes = cost->memory_bytes;
     }
-}
-
-// Sets *left to the runs of the sweep that are new in the extended file or continue there, and
-// steps [sweep->runs] to the steps that they have. The caller frees the arrays of *left.
-static enum status subtract_done(const char *extended, const struct sweep *sweep, int64_t *steps,
-                                 struct sweep *left)
-{
-    enum status status = STATUS_OK;
-    bool *ended = memory_small((size_t)sweep->runs * sizeof *ended);
-    TRY_DONE(extend_steps_done(extended, sweep, steps, ended));
-    *left = *sweep;
-    left->run = memory_small((size_t)sweep->runs * sizeof *left->run);
-    left->cost = memory_small((size_t)sweep->runs * sizeof *left->cost);
-    left->runs = 0;
-    for (int64_t run = 0; run < sweep->runs; run++) {
-        if (ended[run])
-            continue;
-        left->run[left->runs] = sweep->run[run];
-        left->cost[left->runs] = sweep->cost[run];
-        steps[left->runs++] = steps[run];
-    }
-done:
-    free(ended);
-    return status;
 }
 
 // ---- printing ----
@@ -184,7 +159,7 @@ static void make_view(const struct plan *plan, struct column_table *view)
     double *total = column_add(view, "TFLOP", COLUMN_REAL, "TFLOP", "TFLOP of the run")->reals;
     double *memory = column_add(view, "MB/rank", COLUMN_REAL, "MB", "memory per rank")->reals;
     for (int64_t row = 0; row < view->rows; row++) {
-        const struct run_cost *cost = &plan->sweep->cost[row];
+        const struct run_cost *cost = &plan->sweep->run[row].cost;
         parameters[row] = cost->parameters;
         step[row] = cost->flops_per_step / 1e9;
         total[row] = flops_left(plan, row) / 1e12;
@@ -327,7 +302,7 @@ static enum status print_plan(const struct command *command, const struct option
     TRY_DONE(throughput_read(options->throughputs, &throughputs));
     if (options->extended) {
         steps = memory_small((size_t)sweep->runs * sizeof *steps);
-        TRY_DONE(subtract_done(options->extended, sweep, steps, &left));
+        TRY_DONE(extend_remaining(options->extended, sweep, &left, steps));
         plan.sweep = &left;
         plan.steps_done = steps;
         plan.ended = sweep->runs - left.runs;
@@ -353,7 +328,6 @@ done:
     column_table_free(&plan.columns);
     throughput_free(&throughputs);
     free(left.run);
-    free(left.cost);
     free(steps);
     return status;
 }
@@ -364,10 +338,7 @@ enum status command_plan(const struct command *command, int argc, char **argv)
     struct options asked = {.format = TABLE_TEXT};
     struct sweep *sweep = NULL;
     char *text = NULL;
-    bool help;
-    TRY_DONE(options_parse(command, &plan_usage, argc, argv, &asked, &help));
-    if (help)
-        goto done;
+    TRY_DONE(options_parse(command, &plan_usage, argc, argv, &asked));
     if (asked.timeline && asked.ranks.count != 1)
         FAIL_DONE(STATUS_USAGE, "plan --timeline: expected --ranks with one number of ranks");
     TRY_DONE(sweep_read(asked.path, &text));

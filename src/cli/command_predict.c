@@ -220,13 +220,10 @@ done:
 enum status command_predict(const struct command *command, int argc, char **argv)
 {
     struct options asked = {.format = TABLE_TEXT};
-    bool help;
     struct store_view *view = NULL;
     struct sweep *sweep = NULL;
     enum status status = STATUS_OK;
-    TRY(options_parse(command, &predict_usage, argc, argv, &asked, &help));
-    if (help)
-        return STATUS_OK;
+    TRY(options_parse(command, &predict_usage, argc, argv, &asked));
     if (!asked.run || !asked.pairs)
         FAIL(STATUS_USAGE, "predict: expected --%s; see `weightsweep predict --help`",
              asked.run ? "pairs PAIRS.csv" : "run RUN");

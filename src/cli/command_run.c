@@ -150,7 +150,7 @@ static enum status prepare_file(const struct run_options *options, const struct 
     bool work = false; // a finished file may have been computed with other numerics
     for (int64_t run = 0; run < view->runs; run++)
         work |= needs_work(options, (enum run_state)view->status[run]);
-    enum status status = results_check(view, sweep, work && !options->other_numerics);
+    enum status status = results_check(view, sweep, false, work && !options->other_numerics);
     if (status == STATUS_OK)
         status = timeline_past(view, &past->timeline);
     if (status == STATUS_OK)
@@ -278,7 +278,7 @@ static enum status work(const struct command *command, const struct run_options 
     while (job.group > ranks) // --group 4 on two ranks: groups of two
         job.group /= 2;
     for (int64_t i = 0; i < sweep->runs; i++) {
-        estimate[i] = throughput_estimate(&unknown, &sweep->run[i], &sweep->cost[i], steps_done[i]);
+        estimate[i] = throughput_estimate(&unknown, &sweep->run[i], steps_done[i]);
         if (to_do(options, run_state[i], i))
             todo[job.todo_count++] = i;
     }
@@ -367,9 +367,8 @@ enum status command_run(const struct command *command, int argc, char **argv)
     struct run_options options;
     struct sweep *sweep = NULL;
     struct command parallel = *command;
-    bool help;
-    enum status status = run_options_parse(command, argc, argv, &options, &help);
-    if (status != STATUS_OK || help)
+    enum status status = run_options_parse(command, argc, argv, &options);
+    if (status != STATUS_OK)
         goto done;
     stop_catch_signals(time_left(options.time_limit));
     if (command->rank == 0)

@@ -55,7 +55,7 @@ static void run_work(const struct store_view *view, const struct sweep *sweep, i
                      double *final)
 {
     if (sweep) {
-        throughput_parts(&sweep->run[run], &sweep->cost[run], training, final);
+        throughput_parts(&sweep->run[run], training, final);
     } else {
         *final = 0;
         *training = column_number(column_find(&view->columns, "steps"), run) *
@@ -226,10 +226,8 @@ static enum status show(const struct command *command, const struct options *ask
 enum status command_status(const struct command *command, int argc, char **argv)
 {
     struct options asked = {0};
-    bool help, live = false;
-    TRY(options_parse(command, &status_usage, argc, argv, &asked, &help));
-    if (help)
-        return STATUS_OK;
+    bool live = false;
+    TRY(options_parse(command, &status_usage, argc, argv, &asked));
     if (asked.follow && !asked.json && isatty(fileno(command->out)))
         fputs("\033[2J", command->out);
     TRY(show(command, &asked, &live));

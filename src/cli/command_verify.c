@@ -119,10 +119,7 @@ done:
 enum status command_verify(const struct command *command, int argc, char **argv)
 {
     struct options asked = {0};
-    bool help;
-    TRY(options_parse(command, &verify_usage, argc, argv, &asked, &help));
-    if (help)
-        return STATUS_OK;
+    TRY(options_parse(command, &verify_usage, argc, argv, &asked));
     if (asked.steps > 0 && !asked.reproduce)
         FAIL(STATUS_USAGE, "verify: --steps needs --reproduce RUN; see `weightsweep verify --help`");
     struct store_verified verified;

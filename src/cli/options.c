@@ -235,28 +235,27 @@ static enum status check_files(const struct usage *usage, int count, const char 
 }
 
 enum status options_parse(const struct command *command, const struct usage *usage, int argc, char **argv,
-                          void *target, bool *help)
+                          void *target)
 {
     struct reader reader = {.usage = usage, .argc = argc, .next = 1, .argv = argv, .target = target};
     const char *file = NULL;
     int files = 0;
-    bool options_ended = false;
-    *help = false;
-    while (reader.next < argc && !*help) {
+    bool options_ended = false, help = false;
+    while (reader.next < argc && !help) {
         const char *word = argv[reader.next++];
         if (options_ended || word[0] != '-' || word[1] == '\0')
             file = files++ == 0 ? word : file;
         else if (strcmp(word, "--") == 0)
             options_ended = true;
         else if (word[1] == '-')
-            TRY(read_long(&reader, word + 2, help));
+            TRY(read_long(&reader, word + 2, &help));
         else
-            TRY(read_short(&reader, word + 1, help));
+            TRY(read_short(&reader, word + 1, &help));
     }
-    if (*help) {
+    if (help) {
         if (command->rank == 0)
             print_help(usage, command->out);
-        return STATUS_OK;
+        return STATUS_HELP;
     }
     TRY(check_files(usage, files, file));
     if (usage->file)

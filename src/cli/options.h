@@ -27,13 +27,13 @@ struct option_texts {
     const char **values;
 };
 
-/* Parsers for struct option. The comment is the type of *target. */
-enum status option_flag(const struct option *option, const char *value, void *target); // bool
-enum status option_text(const struct option *option, const char *value,
-                        void *target); // const char *, of argv
-enum status option_texts(const struct option *option, const char *value, void *target); // struct option_texts
-enum status option_seconds(const struct option *option, const char *value, void *target); // double, above 0
-/* int, or an enum: the number of the choice in `argument`, from 0. */
+/* Parsers for struct option, and the type of *target: bool for a flag; const char * and struct option_texts,
+ * whose texts are those of argv; double for a number of seconds above 0; int, or an enum, for a choice: its
+ * number in `argument`, from 0. */
+enum status option_flag(const struct option *option, const char *value, void *target);
+enum status option_text(const struct option *option, const char *value, void *target);
+enum status option_texts(const struct option *option, const char *value, void *target);
+enum status option_seconds(const struct option *option, const char *value, void *target);
 enum status option_choice(const struct option *option, const char *value, void *target);
 
 struct usage {
@@ -50,9 +50,9 @@ struct usage {
 };
 
 /* Parses the command line (argv[0] is the subcommand's name) into *target, which holds the defaults. Long
- * names must be exact; options may stand before or after the file. For --help, rank 0 prints the help and
- * *help is set to true: the subcommand then returns. STATUS_USAGE with a message that names the option. */
+ * names must be exact; options may stand before or after the file. STATUS_HELP for --help, which
+ * rank 0 prints; STATUS_USAGE with a message that names the option. */
 enum status options_parse(const struct command *command, const struct usage *usage, int argc, char **argv,
-                          void *target, bool *help);
+                          void *target);
 
 #endif

@@ -80,12 +80,11 @@ const struct usage run_usage = {
     .file = "sweep file",
     .file_target = TARGET(sweep)};
 
-enum status run_options_parse(const struct command *command, int argc, char **argv, struct run_options *out,
-                              bool *help)
+enum status run_options_parse(const struct command *command, int argc, char **argv, struct run_options *out)
 {
     *out = (struct run_options){.checkpoint_every = 60, .time_limit = INFINITY};
-    TRY(options_parse(command, &run_usage, argc, argv, out, help));
-    if (!*help && !out->output)
+    TRY(options_parse(command, &run_usage, argc, argv, out));
+    if (!out->output)
         FAIL(STATUS_USAGE, "run: -o RESULTS.h5 is missing; see `weightsweep run --help`");
     return STATUS_OK;
 }

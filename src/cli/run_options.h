@@ -24,6 +24,6 @@ struct run_options {
 
 /* options_parse for `run`. The caller frees the values of `set` and `only`, also after a failure. */
 enum status run_options_parse(const struct command *command, int argc, char **argv,
-                              struct run_options *options, bool *help);
+                              struct run_options *options);
 
 #endif

@@ -15,7 +15,7 @@ void table_print_text(const struct column_table *table, FILE *out);
 /* Prints a line of names, then one line per row; unknown values are empty. */
 void table_print_csv(const struct column_table *table, FILE *out);
 
-/* Appends a text as a CSV cell, in quotes where it needs them. */
+/* Appends a text as a CSV cell, in quotes where CSV requires quotes. */
 void table_add_csv_text(struct text *row, const char *text);
 
 /* Prints an array with one object per row, without a newline at its end; unknown values are null. */

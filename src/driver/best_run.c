@@ -94,7 +94,8 @@ static double mean_score(const struct store_view *view, const struct candidate *
     return count == seeds ? sum / (double)count : INFINITY;
 }
 
-// First row of the file among the runs of a setting; settles ties.
+// First row of the file among the runs of a setting: of two settings with equal scores the earlier one is
+// best.
 static int64_t first_row(const struct candidate *setting, int64_t count)
 {
     int64_t first = setting[0].run;

@@ -18,19 +18,14 @@
 
 enum { NONE = -1 };
 
-struct known_id {
-    const char *id;
-    int64_t run;
-};
-
 /* Copy from the old file to the new one. */
 struct extension {
     const char *option;        // for messages: --grow or --extend
-    const char *otherwise;     // the end of a refusal: what to do with another sweep
+    const char *otherwise;     // advice for a sweep that the file cannot be extended to, for messages
     const struct sweep *sweep; // the new sweep
     struct store_view *view;   // the old file
     struct store *from, *to;   // the old and the new file
-    struct known_id *known;    // [view->runs], the old runs sorted by id
+    struct known_id *known;    // results_known_ids of the old file
     int64_t *source;           // [sweep->runs], the old run that the run copies or continues; NONE: new run
     bool *longer;              // [sweep->runs], the run continues the old run with more steps
     int lengths;
@@ -39,19 +34,6 @@ struct extension {
 };
 
 // ---- matching old and new runs ----
-
-static int by_id(const void *a, const void *b)
-{
-    return strcmp(((const struct known_id *)a)->id, ((const struct known_id *)b)->id);
-}
-
-static int64_t find(const struct extension *extension, const char *id)
-{
-    const struct known_id wanted = {.id = id},
-                          *found = bsearch(&wanted, extension->known, (size_t)extension->view->runs,
-                                           sizeof *extension->known, by_id);
-    return found ? found->run : NONE;
-}
 
 static const struct column *old_column(const struct extension *extension, const char *name)
 {
@@ -65,7 +47,9 @@ static int64_t find_shorter(const struct extension *extension, const struct run_
         struct run_spec shorter = *spec;
         shorter.training.steps = extension->length[i];
         canonical_run_id(&shorter, shorter.id);
-        int64_t found = extension->length[i] < spec->training.steps ? find(extension, shorter.id) : NONE;
+        int64_t found = extension->length[i] < spec->training.steps
+                            ? results_find_id(extension->view, extension->known, shorter.id)
+                            : NONE;
         if (found != NONE)
             return found;
     }
@@ -95,7 +79,7 @@ static enum status match(struct extension *extension)
     const struct sweep *sweep = extension->sweep;
     bool *kept = memory_small((size_t)extension->view->runs * sizeof *kept);
     for (int64_t run = 0; run < sweep->runs; run++) {
-        extension->source[run] = find(extension, sweep->run[run].id);
+        extension->source[run] = results_find_id(extension->view, extension->known, sweep->run[run].id);
         if (extension->source[run] != NONE)
             kept[extension->source[run]] = true;
     }
@@ -147,7 +131,7 @@ static enum status copy_checkpoint(struct extension *extension, int64_t run)
     const struct training *training = &extension->sweep->run[run].training;
     struct store_point *curve = memory_small((size_t)extension->view->points * sizeof *curve);
     bool found = false;
-    TRY_DONE(train_state_alloc((size_t)extension->sweep->cost[run].parameters, &state));
+    TRY_DONE(train_state_alloc((size_t)extension->sweep->run[run].cost.parameters, &state));
     TRY_DONE(results_load(extension->from, extension->source[run], &state, curve, &found));
     if (!found)
         goto done;
@@ -214,8 +198,9 @@ static enum status copy_timeline(struct extension *extension)
     int64_t count, kept = 0;
     TRY(store_view_timeline(extension->view, &intervals, &count));
     int64_t *new_run = memory_small((size_t)extension->view->runs * sizeof *new_run);
-    for (int64_t run = extension->sweep->runs - 1; run >= 0;
-         run--) // a run itself, rather than what goes on from it
+    // An unchanged run takes the intervals of its old run; else the first of the longer runs that continue
+    // it.
+    for (int64_t run = extension->sweep->runs - 1; run >= 0; run--)
         if (extension->source[run] != NONE && extension->longer[run])
             new_run[extension->source[run]] = run;
     for (int64_t run = 0; run < extension->sweep->runs; run++)
@@ -265,13 +250,10 @@ done:
 
 static void extension_alloc(struct extension *extension)
 {
-    size_t old_runs = (size_t)extension->view->runs, runs = (size_t)extension->sweep->runs;
-    extension->known = memory_small(old_runs * sizeof *extension->known);
+    size_t runs = (size_t)extension->sweep->runs;
+    extension->known = results_known_ids(extension->view);
     extension->source = memory_small(runs * sizeof *extension->source);
     extension->longer = memory_small(runs * sizeof *extension->longer);
-    for (size_t i = 0; i < old_runs; i++)
-        extension->known[i] = (struct known_id){old_column(extension, "run_id")->texts[i], (int64_t)i};
-    qsort(extension->known, old_runs, sizeof *extension->known, by_id);
     list_lengths(extension);
     results_outcomes(extension->sweep, &extension->outcomes);
 }
@@ -312,7 +294,7 @@ enum status extend_file(const char *path, const struct sweep *sweep, bool other_
     TRY_DONE(probe_file_view(real ? real : path, &extension.view));
     if (results_same_sweep(extension.view, sweep))
         goto done;
-    TRY_DONE(results_check_extension(extension.view, sweep, !other_numerics));
+    TRY_DONE(results_check(extension.view, sweep, true, !other_numerics));
     TRY_DONE(write_extended(&extension));
 done:
     store_view_close(&extension.view);
@@ -334,18 +316,22 @@ static bool has_ended(const struct extension *extension, int64_t run, int64_t *s
     return !extension->longer[run] && state >= RUN_DONE;
 }
 
-enum status extend_steps_done(const char *path, const struct sweep *sweep, int64_t *steps, bool *ended)
+enum status extend_remaining(const char *path, const struct sweep *sweep, struct sweep *left, int64_t *steps)
 {
     struct extension extension = {
         .option = "--extend", .otherwise = "plan this sweep without --extend", .sweep = sweep};
     enum status status = STATUS_OK;
+    *left = *sweep;
+    left->run = memory_small((size_t)sweep->runs * sizeof *left->run);
+    left->runs = 0;
     TRY(probe_file_view(path, &extension.view));
     extension_alloc(&extension);
     if (!results_same_sweep(extension.view, sweep))
-        TRY_DONE(results_check_extension(extension.view, sweep, false));
+        TRY_DONE(results_check(extension.view, sweep, true, false));
     TRY_DONE(match(&extension));
     for (int64_t run = 0; run < sweep->runs; run++)
-        ended[run] = has_ended(&extension, run, &steps[run]);
+        if (!has_ended(&extension, run, &steps[left->runs]))
+            left->run[left->runs++] = sweep->run[run];
 done:
     extension_free(&extension);
     store_view_close(&extension.view);

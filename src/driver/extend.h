@@ -14,9 +14,9 @@
  * Does nothing if the file already holds the sweep. Not collective; the caller holds the file's lock. */
 enum status extend_file(const char *path, const struct sweep *sweep, bool other_numerics);
 
-/* Sets steps[run] to the steps that the results file already has of each run of the larger sweep, and
- * ended[run] to true for a run that has ended there. steps, ended [sweep->runs]. STATUS_RESULTS if `run
- * --grow` would refuse the sweep. */
-enum status extend_steps_done(const char *path, const struct sweep *sweep, int64_t *steps, bool *ended);
+/* Sets *left to the part of the larger sweep that the results file lacks: the runs that have not ended there.
+ * steps [sweep->runs]: steps that the file has of each run of *left. STATUS_RESULTS if `run --grow` would
+ * refuse the sweep. The caller frees left->run, also after a failure. */
+enum status extend_remaining(const char *path, const struct sweep *sweep, struct sweep *left, int64_t *steps);
 
 #endif

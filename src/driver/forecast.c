@@ -19,8 +19,7 @@ void forecast_make(const struct sweep *sweep, const int64_t *steps_done,
 {
     struct policy_run *run = memory_small((size_t)sweep->runs * sizeof *run);
     for (int64_t i = 0; i < sweep->runs; i++)
-        run[i] =
-            throughput_estimate(throughputs, &sweep->run[i], &sweep->cost[i], steps_done ? steps_done[i] : 0);
+        run[i] = throughput_estimate(throughputs, &sweep->run[i], steps_done ? steps_done[i] : 0);
     struct simulation simulation;
     simulate(run, sweep->runs, &throughputs->network, ranks, 0, with_timeline, &simulation);
     *forecast = (struct forecast){

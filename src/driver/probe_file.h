@@ -7,7 +7,7 @@
  * heartbeat;
  *   - STATUS_MACHINE: the child meets EIO, or waits for 60 s without a heartbeat (the file system does not
  *     respond).
- * A fork would not do: it is unsafe once MPI has started. */
+ * The child is a new process, since fork alone is unsafe once MPI has started. */
 #ifndef DRIVER_PROBE_FILE_H
 #define DRIVER_PROBE_FILE_H
 

@@ -77,8 +77,7 @@ void progress_create(enum progress_kind kind, const struct sweep *sweep, FILE *e
     progress->training = memory_small(runs * sizeof *progress->training);
     progress->final = memory_small(runs * sizeof *progress->final);
     for (size_t run = 0; run < runs; run++) {
-        throughput_parts(&sweep->run[run], &sweep->cost[run], &progress->training[run],
-                         &progress->final[run]);
+        throughput_parts(&sweep->run[run], &progress->training[run], &progress->final[run]);
         progress->run[run].loss = NAN;
     }
     progress->label = kind == PROGRESS_NONE ? NULL : make_labels(sweep);

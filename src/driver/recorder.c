@@ -97,8 +97,7 @@ static void note_stopped(struct recorder *recorder, int64_t run, int64_t step)
     if (step < spec->training.steps)
         return;
     recorder->final_stopped++;
-    recorder->final_seconds =
-        fmax(recorder->final_seconds, throughput_seconds_left(spec, &recorder->sweep->cost[run], step));
+    recorder->final_seconds = fmax(recorder->final_seconds, throughput_seconds_left(spec, step));
 }
 
 static enum status on_finished(void *context, int64_t run, enum train_end end,

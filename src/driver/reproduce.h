@@ -1,4 +1,4 @@
-/* Trains a finished run of a results file again and compares what was stored with what is computed. */
+/* Trains a finished run of a results file again and compares the stored values with the computed ones. */
 #ifndef DRIVER_REPRODUCE_H
 #define DRIVER_REPRODUCE_H
 

@@ -111,24 +111,36 @@ static char *name_in(const char *resolved)
     return memory_format("%.*s", (int)strcspn(line, "\n"), line);
 }
 
-static int by_text(const void *a, const void *b)
+static int by_id(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return strcmp(((const struct known_id *)a)->id, ((const struct known_id *)b)->id);
+}
+
+struct known_id *results_known_ids(const struct store_view *view)
+{
+    struct known_id *known = memory_small((size_t)view->runs * sizeof *known);
+    char *const *ids = column_find(&view->columns, "run_id")->texts;
+    for (int64_t run = 0; run < view->runs; run++)
+        known[run] = (struct known_id){ids[run], run};
+    qsort(known, (size_t)view->runs, sizeof *known, by_id);
+    return known;
+}
+
+int64_t results_find_id(const struct store_view *view, const struct known_id *known, const char *id)
+{
+    const struct known_id wanted = {.id = id},
+                          *found = bsearch(&wanted, known, (size_t)view->runs, sizeof *known, by_id);
+    return found ? found->run : -1;
 }
 
 // Number of the sweep's runs that are in the file.
 static int64_t count_common(const struct store_view *view, const struct sweep *sweep)
 {
-    size_t count = (size_t)view->runs;
-    const char **ids = memory_small(count * sizeof *ids);
-    memcpy(ids, column_find(&view->columns, "run_id")->texts, count * sizeof *ids);
-    qsort(ids, count, sizeof *ids, by_text);
+    struct known_id *known = results_known_ids(view);
     int64_t common = 0;
-    for (int64_t run = 0; run < sweep->runs; run++) {
-        const char *id = sweep->run[run].id;
-        common += bsearch(&id, ids, count, sizeof *ids, by_text) != NULL;
-    }
-    free(ids);
+    for (int64_t run = 0; run < sweep->runs; run++)
+        common += results_find_id(view, known, sweep->run[run].id) >= 0;
+    free(known);
     return common;
 }
 
@@ -215,19 +227,11 @@ static enum status check_numerics(const struct store_view *view, const struct sw
     return status;
 }
 
-enum status results_check(const struct store_view *view, const struct sweep *sweep, bool same_numerics)
+enum status results_check(const struct store_view *view, const struct sweep *sweep, bool extend,
+                          bool same_numerics)
 {
     TRY(check_continuable(view));
-    if (!results_same_sweep(view, sweep))
-        return refuse_sweep(view, sweep);
-    return same_numerics ? check_numerics(view, sweep) : STATUS_OK;
-}
-
-enum status results_check_extension(const struct store_view *view, const struct sweep *sweep,
-                                    bool same_numerics)
-{
-    TRY(check_continuable(view));
-    if (!same_name(view, sweep))
+    if (extend ? !same_name(view, sweep) : !results_same_sweep(view, sweep))
         return refuse_sweep(view, sweep);
     return same_numerics ? check_numerics(view, sweep) : STATUS_OK;
 }
@@ -313,7 +317,7 @@ static enum status write_model(struct store *store, const struct sweep *sweep, i
 {
     enum status status = STATUS_OK;
     struct train_scalars scalars;
-    size_t length = (size_t)sweep->cost[run].parameters * sizeof(float);
+    size_t length = (size_t)sweep->run[run].cost.parameters * sizeof(float);
     struct store_segment segments[SEGMENTS] = {
         {&scalars, sizeof scalars}, {NULL, length}, {NULL, length}, {NULL, length}};
     int64_t step;

@@ -28,15 +28,25 @@ void results_outcomes(const struct sweep *sweep, struct column_table *outcomes);
 enum status results_create(const char *path, const struct sweep *sweep);
 
 /* STATUS_RESULTS if the file belongs to another sweep or cannot be continued. With `same_numerics` also if
- * the numerics of the file differ from those of this process. */
-enum status results_check(const struct store_view *view, const struct sweep *sweep, bool same_numerics);
+ * the numerics of the file differ from those of this process. `extend`: only the name of the sweep must be
+ * the file's, not the runs. */
+enum status results_check(const struct store_view *view, const struct sweep *sweep, bool extend,
+                          bool same_numerics);
 
 /* True if the file has the name and the runs of the sweep, in the same order. */
 bool results_same_sweep(const struct store_view *view, const struct sweep *sweep);
 
-/* results_check for an extension: the sweep must have the same name and may have other runs. */
-enum status results_check_extension(const struct store_view *view, const struct sweep *sweep,
-                                    bool same_numerics);
+/* An id of a results file, and its row. */
+struct known_id {
+    const char *id;
+    int64_t run;
+};
+
+/* Returns the ids of the file's runs [view->runs], sorted for results_find_id; the caller frees the array. */
+struct known_id *results_known_ids(const struct store_view *view);
+
+/* Returns the row with this id; -1: the file has no such run. */
+int64_t results_find_id(const struct store_view *view, const struct known_id *known, const char *id);
 
 /* Whether any run of the sweep computes in `precision`. */
 bool results_has_precision(const struct sweep *sweep, enum precision precision);

@@ -196,10 +196,9 @@ static double model_flops(const struct run_spec *run)
 
 // Dissimilarity of a measured step and a step of the run. A property has a larger weight if the throughput
 // depends on it more; the smallest weight has the ratio of the FLOPs per step.
-static double dissimilarity(const struct throughput *step, const struct run_spec *run,
-                            const struct run_cost *cost)
+static double dissimilarity(const struct throughput *step, const struct run_spec *run)
 {
-    double size = step->all ? cost->flops_per_step : model_flops(run);
+    double size = step->all ? run->cost.flops_per_step : model_flops(run);
     char pooling[SETTINGS_WORD];
     return 100 *
                (strcmp(step->precision, settings_choice(SETTING_PRECISION, (int)run->model.precision)) != 0) +
@@ -212,20 +211,20 @@ static double dissimilarity(const struct throughput *step, const struct run_spec
 }
 
 struct policy_run throughput_estimate(const struct throughputs *throughputs, const struct run_spec *run,
-                                      const struct run_cost *cost, int64_t steps_done)
+                                      int64_t steps_done)
 {
     const struct throughput *best = NULL;
     for (int i = 0; i < throughputs->count; i++)
-        if (!best || dissimilarity(&throughputs->step[i], run, cost) < dissimilarity(best, run, cost))
+        if (!best || dissimilarity(&throughputs->step[i], run) < dissimilarity(best, run))
             best = &throughputs->step[i];
     double steps = (double)(run->training.steps - steps_done);
-    double flops = run_flops_left(run, cost, steps_done) - cost->fit_flops;
+    double flops = run_flops_left(run, steps_done) - run->cost.fit_flops;
     // A throughput measured with the same optimizer includes the optimizer's time, also without its FLOPs.
     if (best && !best->all &&
         strcmp(best->optimizer, settings_choice(SETTING_OPTIMIZER, (int)run->training.optimizer)) == 0)
-        flops -= steps * (cost->flops_per_step - model_flops(run));
+        flops -= steps * (run->cost.flops_per_step - model_flops(run));
     double seconds =
-        flops / (best ? best->flops_per_second : throughput_assumed) + cost->fit_flops / fit_throughput;
+        flops / (best ? best->flops_per_second : throughput_assumed) + run->cost.fit_flops / fit_throughput;
     steps = fmax(steps, 1); // a final evaluation alone counts as one step
     return (struct policy_run){.steps = steps,
                                .step_seconds = seconds / steps,
@@ -233,16 +232,15 @@ struct policy_run throughput_estimate(const struct throughputs *throughputs, con
                                .max_ranks = run->training.shards};
 }
 
-double throughput_seconds_left(const struct run_spec *run, const struct run_cost *cost, int64_t steps_done)
+double throughput_seconds_left(const struct run_spec *run, int64_t steps_done)
 {
     const struct throughputs unknown = {0};
-    struct policy_run left = throughput_estimate(&unknown, run, cost, steps_done);
+    struct policy_run left = throughput_estimate(&unknown, run, steps_done);
     return left.steps * left.step_seconds;
 }
 
-void throughput_parts(const struct run_spec *run, const struct run_cost *cost, double *training,
-                      double *final)
+void throughput_parts(const struct run_spec *run, double *training, double *final)
 {
-    *final = throughput_seconds_left(run, cost, run->training.steps);
-    *training = throughput_seconds_left(run, cost, 0) - *final;
+    *final = throughput_seconds_left(run, run->training.steps);
+    *training = throughput_seconds_left(run, 0) - *final;
 }

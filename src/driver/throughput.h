@@ -29,15 +29,14 @@ void throughput_free(struct throughputs *throughputs);
 /* Estimates the remaining work of a run after `steps_done` steps, evaluations included, by the throughput of
  * the most similar measured steps. */
 struct policy_run throughput_estimate(const struct throughputs *throughputs, const struct run_spec *run,
-                                      const struct run_cost *cost, int64_t steps_done);
+                                      int64_t steps_done);
 
 /* Predicted seconds that are left of a run after `steps_done` steps, its final evaluation included, on one
  * rank with the assumed throughput. */
-double throughput_seconds_left(const struct run_spec *run, const struct run_cost *cost, int64_t steps_done);
+double throughput_seconds_left(const struct run_spec *run, int64_t steps_done);
 
 /* The same for a run that begins, as two parts: seconds of the training and of the final evaluation. */
-void throughput_parts(const struct run_spec *run, const struct run_cost *cost, double *training,
-                      double *final);
+void throughput_parts(const struct run_spec *run, double *training, double *final);
 
 /* FLOP/s per rank if nothing was measured. */
 extern const double throughput_assumed;

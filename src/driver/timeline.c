@@ -73,21 +73,12 @@ void timeline_group(struct timeline *timeline, int64_t run, const int *ranks, in
     qsort(group->ranks, (size_t)size, sizeof *ranks, ascending);
 }
 
-// Number of consecutive ranks from ranks[first] on.
-static int consecutive_ranks(const struct group *group, int first)
-{
-    int count = 1;
-    while (first + count < group->size && group->ranks[first + count] == group->ranks[first] + count)
-        count++;
-    return count;
-}
-
 static enum status begin_rows(struct timeline *timeline, int64_t run, int64_t step)
 {
     struct group *group = &timeline->group[run];
     group->first_row = timeline->rows;
     for (int first = 0, count; first < group->size; first += count) {
-        count = consecutive_ranks(group, first);
+        count = timeline_consecutive(group->ranks, group->size, first);
         const struct timeline_interval interval = {run,  group->ranks[first], count,        step,
                                                    step, group->start,        now(timeline)};
         TRY(store_timeline_begin(timeline->store, timeline->rows++, &interval));
@@ -103,7 +94,7 @@ enum status timeline_at(struct timeline *timeline, int64_t run, int64_t step)
     if (group->first_row < 0)
         return begin_rows(timeline, run, step);
     int64_t row = group->first_row;
-    for (int first = 0; first < group->size; first += consecutive_ranks(group, first))
+    for (int first = 0; first < group->size; first += timeline_consecutive(group->ranks, group->size, first))
         TRY(store_timeline_extend(timeline->store, row++, step, now(timeline)));
     return STATUS_OK;
 }

@@ -11,8 +11,9 @@
 /* Bytes of the `work` of assignment_solve. */
 size_t assignment_work_bytes(int n);
 
-/* Row i gets column column_of[i]. Ties are broken in fixed order. The costs must be finite.
- * cost [n, n], column_of [n], work [assignment_work_bytes], aligned for double */
+/* Finds the permutation with the minimum sum of costs: row i gets column column_of[i]. Ties are broken in
+ * fixed order. The costs must be finite. cost [n, n], column_of [n], work [assignment_work_bytes], aligned
+ * for double */
 void assignment_solve(const double *cost, int n, int *column_of, void *work);
 
 #endif

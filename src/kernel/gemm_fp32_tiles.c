@@ -1,6 +1,6 @@
 /* The loops of gemm_fp32, compiled once per instruction set. A tile of C stays in registers over a block
- * of k. Tiles and blocks change no bit: a chain that ends with a block is stored in C, and the next block
- * goes on from there. */
+ * of k. Tiles and blocks change no bit: at the end of a block the chain of each element is stored in C, and
+ * the next block continues the chain from that value. */
 #include "kernel/gemm_fp32_pack.h"
 #include "kernel/simd.h"
 
@@ -36,7 +36,7 @@ enum {
     PANEL_VECTORS = PANEL / SIMD_FLOATS,
     DEPTH = 640,            // k per block: a tile's columns of B stay in the L2 cache
     BLOCK_ROWS = 480,       // rows per block of A, which stays in the L2 cache
-    DIRECT_ROWS = 2 * ROWS, // max m at which B is not packed: it is read too few times
+    DIRECT_ROWS = 2 * ROWS, // max m at which B is not packed: few rows read B too rarely
     DIRECT_STRIDE = 768,    // max ldb at which B is not packed: the caches hold its strips
 };
 

@@ -1,9 +1,9 @@
 /* Elementary functions of one double: the same bits on every processor and with every compiler and C
  * library.
  *
- * They use additions, multiplications and divisions in fixed order, and libm's functions only where IEEE
- * 754 fixes the result (fma). The largest errors that tests/unit/test_math.c finds are stated in units in
- * the last place. Vectors of floats: simd_math.h. */
+ * The functions use additions, multiplications and divisions in fixed order, and libm's functions only where
+ * IEEE 754 fixes the result (fma). The largest errors that tests/unit/test_math.c finds are stated in units
+ * in the last place. Vectors of floats: simd_math.h. */
 #ifndef KERNEL_MATH_H
 #define KERNEL_MATH_H
 

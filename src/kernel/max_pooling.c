@@ -19,7 +19,7 @@ SIMD_INLINE void set_forward(float *restrict pooled, int32_t *restrict argmax, c
         for (int l = 0; l < block; l++) {
             simd_float value =
                 simd_load_as(z, (size_t)p * stride + column + (size_t)l * SIMD_FLOATS, precision);
-            simd_int stays = value <= best[l]; // two statements: as one, GCC 12 compares element by element
+            simd_int stays = value <= best[l]; // two statements, since GCC 12 compiles a single one to a loop
             nan[l] |= value != value;
             best[l] = (simd_float)(((simd_int)value & ~stays) | ((simd_int)best[l] & stays));
             first[l] = (~stays & p) | (first[l] & stays);

@@ -43,7 +43,7 @@ SIMD_INLINE simd_float simd_exp(simd_float x)
     simd_float r = simd_fma(count, simd_broadcast(-0x1.62e43p-1f), x); // x - n ln 2, in two parts
     r = simd_fma(count, simd_broadcast(0x1.05c61p-29f), r);
     simd_float y = 1 + simd_fma(SIMD_POLYNOMIAL(q, r), r * r, r);
-    simd_int half = n >> 1; // 2^n may be no float, its two factors are
+    simd_int half = n >> 1; // 2^n may be out of range, so y is multiplied by two factors of it
     return y * (simd_float)((simd_word)(half + 127) << 23) * (simd_float)((simd_word)(n - half + 127) << 23);
 }
 

@@ -142,8 +142,8 @@ SIMD_INLINE void columns_store_with(float *row, size_t at, const simd_float *val
 }
 
 #if defined(SIMD_AVX512)
-/* Rounds and stores bf16 vectors that are in column order, by the instruction of AVX512_BF16. It rounds as
- * columns_store does, except that values below 2^-126 become 0. */
+/* Rounds and stores bf16 vectors that are in column order, by the instruction of AVX512_BF16. That
+ * instruction rounds as columns_store does, except that values below 2^-126 become 0. */
 SIMD_INLINE void columns_round_store(uint16_t *row, size_t at, const simd_float *value, const int block)
 {
     for (int l = 0; l < block; l += 2) {

@@ -1,9 +1,9 @@
 /* The SIMD instruction set of this process, and functions that are compiled once per set.
  *
  * CMake compiles each file of the list simd_sources once per instruction set, with its compiler flags and
- * with SIMD_AVX512, SIMD_AVX2, SIMD_NEON or SIMD_PLAIN defined. simd.h gives such a file its vectors and
- * the suffix of its functions' names. All sets compute the same bits, so the choice is a matter of speed
- * alone. */
+ * with SIMD_AVX512, SIMD_AVX2, SIMD_NEON or SIMD_PLAIN defined. simd.h defines the vectors and the
+ * suffix of the function names for such a file. All sets compute the same bits, so the choice is a matter of
+ * speed alone. */
 #ifndef KERNEL_SIMD_SET_H
 #define KERNEL_SIMD_SET_H
 

@@ -24,8 +24,8 @@ struct pooling {
     /* Whether encode reads h instead of z. */
     bool reads_activation;
 
-    /* Pools a tile: reads z or h, which it may overwrite, and writes set_input[0] and what the backward pass
-     * needs. */
+    /* Pools a tile: reads z or h, which it may overwrite, and writes set_input[0] and the buffers
+     * of the backward pass. */
     void (*encode)(struct model *model, int set, int sets);
 
     /* Writes the decoder's input, set_input[1], of all sets. */

@@ -54,8 +54,8 @@ static void embed(struct model *model, int sets)
         }
 }
 
-// Splits the gradient at the results of a set: that at the mean, and that at the maxima, which takes the
-// place of the gradients of earlier sets.
+// Splits the gradient at the results of a set into dmean and dmaxima. dmaxima overwrites the gradients of
+// earlier sets.
 static void split_gradient(struct model *model, int set, const float *dresults, float *dmean, float *dmaxima)
 {
     int list[JOINED_MAX], count = joined_list((int)model->spec.pooling, list), width = model->spec.embed_dim;

@@ -29,7 +29,7 @@ static void encode(struct model *model, int set, int sets)
                         d->precision);
 }
 
-// The bias is added after pooling: it shifts all pairs equally.
+// The bias, which shifts all pairs equally, is added after pooling.
 static void embed(struct model *model, int sets)
 {
     int width = model->spec.embed_dim, stride = lanes_stride(width);

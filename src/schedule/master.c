@@ -192,26 +192,18 @@ void master_report(struct master *master, enum tag tag, const struct report *rep
     fail(master, status, status_message());
 }
 
-// Receives the message by which a leader calls rank 0 into its group.
-static void receive_join(struct master *master, const MPI_Status *message)
-{
-    int length;
-    MPI_Get_count(message, MPI_INT, &length);
-    int *ranks = memory_small((size_t)length * sizeof *ranks);
-    MPI_Recv(ranks, length, MPI_INT, message->MPI_SOURCE, TAG_JOIN, master->world, MPI_STATUS_IGNORE);
-    enqueue_self(master, TAG_JOIN, ranks, length);
-}
-
 static void receive(struct master *master, const MPI_Status *message)
 {
     struct report report = {0};
+    int *ranks, length;
     switch ((enum tag)message->MPI_TAG) {
     case TAG_STOP:
         MPI_Recv(NULL, 0, MPI_BYTE, message->MPI_SOURCE, TAG_STOP, master->world, MPI_STATUS_IGNORE);
         stop_request();
         break;
-    case TAG_JOIN:
-        receive_join(master, message);
+    case TAG_JOIN: // a leader calls rank 0 into its group
+        ranks = outbox_receive_ranks(master->world, message, &length);
+        enqueue_self(master, TAG_JOIN, ranks, length);
         break;
     default:
         MPI_Recv(&report, sizeof report, MPI_BYTE, message->MPI_SOURCE, message->MPI_TAG, master->world,

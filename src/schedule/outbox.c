@@ -54,6 +54,14 @@ void outbox_send(struct outbox *outbox, const void *elements, int count, MPI_Dat
     outbox->message[outbox->count++] = copy;
 }
 
+int *outbox_receive_ranks(MPI_Comm comm, const MPI_Status *message, int *length)
+{
+    MPI_Get_count(message, MPI_INT, length);
+    int *ranks = memory_small((size_t)*length * sizeof *ranks);
+    MPI_Recv(ranks, *length, MPI_INT, message->MPI_SOURCE, message->MPI_TAG, comm, MPI_STATUS_IGNORE);
+    return ranks;
+}
+
 // Receives and discards one message. Returns false if none waits.
 static bool drop_message(MPI_Comm comm)
 {

@@ -24,6 +24,10 @@ void outbox_init(struct outbox *outbox, MPI_Comm comm);
 void outbox_send(struct outbox *outbox, const void *elements, int count, MPI_Datatype type, int rank,
                  enum tag tag);
 
+/* Receives a list of ranks, the message that a probe of `comm` has found. The caller frees it.
+ * Returns [*length] */
+int *outbox_receive_ranks(MPI_Comm comm, const MPI_Status *message, int *length);
+
 /* Receives and drops the messages that still arrive, and returns when every message of every rank was
  * received. Collective on the outbox's communicator, after the last message that any rank needs. `barrier`: a
  * communicator of the same ranks that carries no messages. */

@@ -63,15 +63,6 @@ static void exchange_stop(struct worker *worker)
     }
 }
 
-static int *receive_ranks(struct worker *worker, const MPI_Status *message, int *length)
-{
-    MPI_Get_count(message, MPI_INT, length);
-    int *ranks = memory_small((size_t)*length * sizeof *ranks);
-    MPI_Recv(ranks, *length, MPI_INT, message->MPI_SOURCE, message->MPI_TAG, worker->world,
-             MPI_STATUS_IGNORE);
-    return ranks;
-}
-
 // Takes ownership of `ranks`. Drops the order if its run has ended since the master sent it: TAG_FINISHED is
 // then on its way to the master.
 static void keep_extension(struct worker *worker, int *ranks, int length)
@@ -92,7 +83,7 @@ static void receive_extension(struct worker *worker)
     MPI_Iprobe(0, TAG_EXTEND, worker->world, &waiting, &message);
     if (!waiting)
         return;
-    int *ranks = receive_ranks(worker, &message, &length);
+    int *ranks = outbox_receive_ranks(worker->world, &message, &length);
     keep_extension(worker, ranks, length);
 }
 
@@ -268,7 +259,7 @@ static enum status run_worker(struct worker *worker)
             MPI_Recv(&code, 1, MPI_INT, 0, TAG_QUIT, worker->world, MPI_STATUS_IGNORE);
             return (enum status)code;
         } else if (message.MPI_TAG != TAG_STOP) {
-            int *ranks = receive_ranks(worker, &message, &length);
+            int *ranks = outbox_receive_ranks(worker->world, &message, &length);
             if (message.MPI_TAG != TAG_EXTEND) // the run of a TAG_EXTEND has ended
                 do_run(worker, (enum tag)message.MPI_TAG, ranks, length);
             free(ranks);

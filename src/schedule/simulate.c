@@ -92,8 +92,7 @@ static void record(struct simulator *simulator, int64_t run, double now, double 
     memcpy(ranks, group, (size_t)mark->size * sizeof *ranks);
     qsort(ranks, (size_t)mark->size, sizeof *ranks, compare_ranks);
     for (int first = 0, count; first < mark->size; first += count) {
-        for (count = 1; first + count < mark->size && ranks[first + count] == ranks[first] + count;)
-            count++;
+        count = timeline_consecutive(ranks, mark->size, first);
         add_interval(simulator->result,
                      (struct timeline_interval){run, ranks[first], count, llround(mark->steps),
                                                 llround(steps), mark->start, now});

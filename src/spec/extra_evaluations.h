@@ -23,7 +23,7 @@ enum extra_variant { VARIANT_NONE, VARIANT_INPUTS, VARIANT_SET_SIZE, VARIANT_NOI
 struct extra_evaluation {
     enum extra_evaluation_kind kind;
     enum extra_variant variant;
-    bool defined; // false: the run's task has no such scores; they are NaN
+    bool defined; // false: the run's task has no such scores, and their columns are NaN
     int scores;   // number of scores
     struct task_spec task;
     struct model_spec model;

@@ -91,7 +91,7 @@ static const struct {
     enum pooling_method method;
     int embeddings; // in the result
 } poolings[POOLING_KINDS] = {
-#define POOLING_ROW(NAME, word, code, method, embeddings) [POOLING_##NAME] = {method, embeddings},
+#define POOLING_ROW(NAME, word, code, method, embeddings, joins) [POOLING_##NAME] = {method, embeddings},
     POOLINGS(POOLING_ROW)};
 
 enum pooling_method model_pooling_method(const struct model_spec *model)
@@ -199,8 +199,8 @@ size_t model_gradient_elements(const struct model_spec *model)
                                   (size_t)widths_last(&model->encoder);
 }
 
-// From the encoder's last weight of the first stage to the value weight of the last one. The value bias,
-// merged too, has a gradient of its own.
+// The range begins at the encoder's last weight of the first stage and ends after the value weight of the
+// last stage. The merged value bias has a gradient of its own, in place of that of the value bias.
 size_t model_expanded_parameters(const struct model_spec *model, size_t *begin)
 {
     struct tensor_table table;

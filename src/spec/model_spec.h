@@ -33,15 +33,16 @@ enum pooling_method {
     POOLS_ATTENTION,  // the last hidden layer, weighted per query and head
 };
 
-/* The poolings: NAME in enum pooling_kind, word in sweep files, arithmetic, method, embeddings in the result.
- * The arithmetic A is `pooling_A` in src/model/pooling_A.c. With attention the result has one embedding per
- * query. */
+/* The poolings: NAME in enum pooling_kind, word in sweep files, arithmetic, method, embeddings in the result,
+ * whether + may join the pooling with others. The arithmetic A is `pooling_A` in src/model/pooling_A.c. With
+ * attention the result has one embedding per query. pooling_joined.c and pooling_moments.c compute the joined
+ * poolings. */
 #define POOLINGS(POOLING)                                                                                    \
-    POOLING(MEAN, "mean", mean, POOLS_HIDDEN, 1)                                                             \
-    POOLING(SUM, "sum", mean, POOLS_HIDDEN, 1)                                                               \
-    POOLING(MAX, "max", max, POOLS_SELECTED, 1)                                                              \
-    POOLING(MOMENTS, "moments", moments, POOLS_EMBEDDINGS, 2)                                                \
-    POOLING(ATTENTION, "attention", attention, POOLS_ATTENTION, 0)
+    POOLING(MEAN, "mean", mean, POOLS_HIDDEN, 1, true)                                                       \
+    POOLING(SUM, "sum", mean, POOLS_HIDDEN, 1, true)                                                         \
+    POOLING(MAX, "max", max, POOLS_SELECTED, 1, true)                                                        \
+    POOLING(MOMENTS, "moments", moments, POOLS_EMBEDDINGS, 2, true)                                          \
+    POOLING(ATTENTION, "attention", attention, POOLS_ATTENTION, 0, false)
 
 #define MODEL_KIND(NAME, ...)   MODEL_##NAME,
 #define POOLING_KIND(NAME, ...) POOLING_##NAME,
@@ -50,12 +51,14 @@ enum pooling_kind { POOLINGS(POOLING_KIND) POOLING_KINDS };
 
 /* Bits of enum model_kind and enum pooling_kind. */
 #define MODEL_BIT(NAME, word, network, reads_sets, tensors) | (unsigned)(reads_sets) << MODEL_##NAME
-#define ATTENTION_BIT(NAME, word, code, method, embeddings)                                                  \
+#define ATTENTION_BIT(NAME, word, code, method, ...)                                                         \
     | (unsigned)((method) == POOLS_ATTENTION) << POOLING_##NAME
+#define JOIN_BIT(NAME, word, code, method, embeddings, joins) | (unsigned)(joins) << POOLING_##NAME
 enum {
     MODELS_OF_SETS = 0 MODELS(MODEL_BIT),
     MODELS_OF_ROWS = (1u << MODEL_KINDS) - 1 - MODELS_OF_SETS,
     POOLINGS_WITH_QUERIES = 0 POOLINGS(ATTENTION_BIT),
+    POOLINGS_TO_JOIN = 0 POOLINGS(JOIN_BIT),
 };
 
 struct model_spec {

@@ -2,7 +2,8 @@
 
 #include "spec/extra_evaluations.h"
 
-// Mean FLOPs per step. They are linear in the number of equations, which is uniform over equation_range.
+// Mean FLOPs per step. FLOPs are linear in the number of equations, whose distribution over equation_range is
+// uniform.
 static double step_flops(const struct run_spec *run)
 {
     const struct widths *range = &run->task.equation_range;
@@ -48,8 +49,8 @@ struct run_cost run_cost(const struct run_spec *run)
     return cost;
 }
 
-double run_flops_left(const struct run_spec *run, const struct run_cost *cost, int64_t steps_done)
+double run_flops_left(const struct run_spec *run, int64_t steps_done)
 {
     double share = (double)steps_done / (double)run->training.steps;
-    return cost->flops - share * (cost->flops - cost->final_flops);
+    return run->cost.flops - share * (run->cost.flops - run->cost.final_flops);
 }

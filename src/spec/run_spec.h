@@ -6,16 +6,7 @@
 #include "spec/task_spec.h"
 #include "spec/training_spec.h"
 
-struct run_spec {
-    char id[13]; // a letter from a to f and 11 hex digits: hash of the canonical text of all settings that
-                 // differ from their defaults
-    int unknowns;
-    double equation_ratio;
-    struct task_spec task;
-    struct model_spec model;
-    struct training training;
-};
-
+/* Predicted cost of a run. */
 struct run_cost {
     int64_t parameters;
     double flops_per_step; // model and optimizer
@@ -27,10 +18,21 @@ struct run_cost {
     int64_t memory_bytes;     // per rank
 };
 
+struct run_spec {
+    char id[13]; // a letter from a to f and 11 hex digits: hash of the canonical text of all settings that
+                 // differ from their defaults
+    int unknowns;
+    double equation_ratio;
+    struct task_spec task;
+    struct model_spec model;
+    struct training training;
+    struct run_cost cost; // in a sweep
+};
+
 /* Predicted cost of a run, from its settings alone. */
 struct run_cost run_cost(const struct run_spec *run);
 
 /* FLOPs that are left of a run after `steps_done` steps, its final evaluation included. */
-double run_flops_left(const struct run_spec *run, const struct run_cost *cost, int64_t steps_done);
+double run_flops_left(const struct run_spec *run, int64_t steps_done);
 
 #endif

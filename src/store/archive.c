@@ -158,9 +158,9 @@ static bool is_left_out(const struct archive *archive, const char *name)
            (strcmp(name, LAYOUT_MODELS) == 0 && !archive->models);
 }
 
-// Copies a dataset or a group. Not a group with several names: it may contain itself. The order of creation
-// matters: `status` is read before the columns that a live writer writes before it, and dimensions exist
-// before their columns.
+// Copies a dataset or a group. Skips a group with several names, which may contain itself. The order of
+// creation matters: `status` is read before the columns that a live writer writes before it, and dimensions
+// exist before their columns.
 static enum status copy_member(hid_t member, const char *name, void *context)
 {
     const struct copied *group = context;

@@ -1,8 +1,8 @@
 /* The two checkpoint slots of a run.
  *
- * A slot is a header block of 4096 bytes and the payload, padded to whole blocks. It starts on a 4 KiB
- * boundary. The payload is the state of the run and the points of its curves. The writer overwrites the older
- * slot in the order payload, fdatasync, header, fdatasync. Hence, whenever the process is killed,
+ * A slot is a header block of 4096 bytes and the payload, padded to whole blocks. A slot starts on a
+ * 4 KiB boundary. The payload is the state of the run and the points of its curves. The writer overwrites the
+ * older slot in the order payload, fdatasync, header, fdatasync. Hence, whenever the process is killed,
  *   - a header is either all zero (never written) or whole;
  *   - the slot with the newer header is whole; the other one may be torn. */
 #ifndef STORE_CHECKPOINT_H

@@ -1,10 +1,11 @@
-/* The checksums that writer and readers share. All are CRC-32 (zlib's), stored as int64.
+/* The checksums that writer and readers share. All checksums are CRC-32 (zlib's), stored
+ * as int64.
  *
- * One of them is over the immutable content of a results file: the texts of the root; the name, type, shape,
- * dimensions and attributes of each column; the values of the settings. It is over the content that HDF5
- * returns, not over bytes of the file: another program may add attributes, datasets and groups, and HDF5 may
- * move metadata when it does so. Such additions are called foreign: they come after the datasets of this
- * program, and no reader of this program uses them (foreign.c lists them). */
+ * One checksum covers the immutable content of a results file: the texts of the root; the name, type, shape,
+ * dimensions and attributes of each column; the values of the settings. The checksum covers the content that
+ * HDF5 returns, not bytes of the file: another program may add attributes, datasets and groups, and HDF5 may
+ * then move metadata. Such additions are called foreign. Foreign datasets come after the datasets of this
+ * program, and no reader of this program uses foreign objects (foreign.c lists them). */
 #ifndef STORE_CHECKSUM_H
 #define STORE_CHECKSUM_H
 
@@ -12,8 +13,8 @@
 
 #include <hdf5.h>
 
-/* The content of the dataset /internal/immutable. It also identifies a file, because the checksum covers the
- * time of creation. */
+/* The content of the dataset /internal/immutable. The checksum also identifies a file, because it covers
+ * the time of creation. */
 struct immutable {
     int64_t datasets; // number of datasets of the root, in the order of creation, that belong to this program
     int64_t checksum;

@@ -67,7 +67,7 @@ static void create_runs(struct creation *creation)
     struct store_model *model = memory_small(sizeof *model);
     hid_t models, group = h5_links(H5P_GROUP_CREATE, STORE_MAX_TENSORS), dataset = h5_contiguous();
     H5Pset_fill_time(dataset,
-                     H5D_FILL_TIME_NEVER); // tensors and slots are holes of the file: they read as zeros
+                     H5D_FILL_TIME_NEVER); // tensors and slots are holes of the file, which read as zeros
     WRITE(models = H5Gcreate2(creation->file, LAYOUT_MODELS, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     for (int64_t run = 0; run < plan->settings->rows && creation->status == STATUS_OK; run++) {
         *model = (struct store_model){0};
@@ -136,7 +136,7 @@ static enum status write_first_values(const struct creation_column *column, int 
     return status;
 }
 
-// Copies the file in memory to `part`. Holes stay holes. Only what lies between two holes is mapped: the
+// Copies the file in memory to `part`. Holes stay holes. Only the extents between holes are mapped: the
 // address space of a whole file of many models may be limited (RLIMIT_AS).
 static enum status write_file(const struct creation *creation, int memory, int64_t bytes)
 {

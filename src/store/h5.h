@@ -101,8 +101,8 @@ int64_t h5_attribute_int(hid_t object, const char *name);
 int64_t h5_dimension(hid_t file, const char *name);
 
 /* Calls visit(member, name, context) for each member of a group or of a file's root, in the order of
- * creation, or alphabetically if the group does not track it, as long as it returns STATUS_OK. `member` is
- * open; it is negative for a soft or external link, and if it cannot be opened. */
+ * creation, or alphabetically if the group does not track that order, until a call fails. `member`:
+ * the open object, or negative for a soft or external link and for an object that cannot be opened. */
 enum status h5_visit(hid_t group, const char *path, enum status (*visit)(hid_t, const char *, void *),
                      void *context);
 /* The same for the attributes of an object, alphabetically. */

@@ -105,7 +105,8 @@ static enum status refuse(const char *path, const struct holder *holder)
          holder->since);
 }
 
-// Locks the open file. STATUS_RESULTS if another process holds the lock; *dying: it has lost its parent.
+// Locks the open file. STATUS_RESULTS if another process holds the lock; *dying: that process has lost its
+// parent.
 static enum status try_lock(int fd, const char *path, bool *dying)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -162,7 +163,8 @@ void store_lock_release(const char *path, int *lock)
     if (*lock < 0)
         return;
     char *name = lock_path(path);
-    if (file_is_at(*lock, name)) // removed before the lock ends, so that a process that has opened it sees it
+    if (file_is_at(*lock,
+                   name)) // removed before the lock ends: a process that has opened the name can see that
         unlink(name);
     close(*lock);
     free(name);

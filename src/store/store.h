@@ -103,7 +103,7 @@ enum status store_read_checkpoint(struct store *store, int64_t run, int64_t *ste
 /* Number of points of a curve in this file. */
 int64_t store_points(const struct store *store);
 
-/* Writes one point of all curves; not synced. */
+/* Writes point `point` of each of the run's curves; not synced. */
 enum status store_write_curve_point(struct store *store, int64_t run, int64_t point,
                                     const struct store_point *values);
 /* Sets the run's curves to those of its newest whole checkpoint. Call before the run continues: a kill may

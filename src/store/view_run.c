@@ -20,8 +20,8 @@ static int64_t stored_checksum(const struct store_view *view, const char *column
     return column_find(&view->columns, column)->ints[run];
 }
 
-// Whether the run is still as the view shows it. `run --retry` may have set it back to pending since the view
-// was opened: then its checksums are stale.
+// Whether the state of the run is still the one that the view shows. `run --retry` may have reset the run to
+// pending since the view was opened: the run's checksums are then stale.
 static bool is_still_finished(const struct store_view *view, int64_t run)
 {
     uint8_t now;

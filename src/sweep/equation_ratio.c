@@ -29,7 +29,7 @@ static uint64_t decimal_digits(double ratio, int *decimals)
 
 int64_t equation_ratio_count(double ratio, int unknowns)
 {
-    enum { MAX_DECIMALS = 30 }; // a ratio with more decimals gives 0 equations for any number of unknowns
+    enum { MAX_DECIMALS = 30 }; // with more decimals the number of equations is 0 for any number of unknowns
     int decimals;
     unsigned __int128 product = (unsigned __int128)decimal_digits(ratio, &decimals) * (unsigned)unknowns;
     if (decimals > MAX_DECIMALS)

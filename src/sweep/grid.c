@@ -25,24 +25,22 @@ void grid_fix(struct grid *grid, enum setting_id id, const struct value *value)
     grid->is_set[id] = true;
 }
 
-static struct axis *axis_of(struct grid *grid, enum setting_id id, int *column)
+// Index of the axis of a setting, and the setting's place in a row of its values; -1: no axis.
+static int axis_of(const struct grid *grid, enum setting_id id, int *column)
 {
     for (int i = 0; i < grid->axes; i++)
-        for (int j = 0; j < grid->axis[i].width; j++)
-            if (grid->axis[i].ids[j] == id) {
-                *column = j;
-                return &grid->axis[i];
-            }
-    return NULL;
+        for (*column = 0; *column < grid->axis[i].width; ++*column)
+            if (grid->axis[i].ids[*column] == id)
+                return i;
+    return -1;
 }
 
 void grid_add_axis(struct grid *grid, const struct axis *axis)
 {
-    int column;
-    struct axis *old = axis->width == 1 ? axis_of(grid, axis->ids[0], &column) : NULL;
-    if (old && old->width == 1) {
-        free(old->values);
-        *old = *axis;
+    int column, old = axis->width == 1 ? axis_of(grid, axis->ids[0], &column) : -1;
+    if (old >= 0 && grid->axis[old].width == 1) {
+        free(grid->axis[old].values);
+        grid->axis[old] = *axis;
     } else {
         for (int i = 0; i < axis->width; i++)
             grid_drop(grid, axis->ids[i]);
@@ -68,10 +66,10 @@ void grid_drop(struct grid *grid, enum setting_id id)
 {
     value_default(id, &grid->fixed[id]);
     grid->is_set[id] = false;
-    int column;
-    struct axis *axis = axis_of(grid, id, &column);
-    if (!axis)
+    int column, index = axis_of(grid, id, &column);
+    if (index < 0)
         return;
+    struct axis *axis = &grid->axis[index];
     if (axis->width > 1) {
         remove_column(axis, column);
         return;
@@ -83,11 +81,8 @@ void grid_drop(struct grid *grid, enum setting_id id)
 
 struct source_location grid_location(const struct grid *grid, enum setting_id id)
 {
-    for (int i = 0; i < grid->axes; i++)
-        for (int j = 0; j < grid->axis[i].width; j++)
-            if (grid->axis[i].ids[j] == id)
-                return grid->axis[i].values[j].location;
-    return grid->fixed[id].location;
+    int column, axis = axis_of(grid, id, &column);
+    return axis >= 0 ? grid->axis[axis].values[column].location : grid->fixed[id].location;
 }
 
 bool grid_has_valid_value(const struct grid *grid, enum setting_id id)
@@ -148,14 +143,13 @@ static bool is_set_or_invalid(const struct grid *grid, enum setting_id id)
 // True if any run of the grid may have one of `tasks`, bits of enum task_kind.
 static bool has_task_of(const struct grid *grid, unsigned tasks)
 {
-    for (int i = 0; i < grid->axes; i++)
-        if (grid->axis[i].ids[0] == SETTING_TASK) {
-            for (int64_t j = 0; j < grid->axis[i].count; j++)
-                if (1u << (int)grid->axis[i].values[j].element[0] & tasks)
-                    return true;
-            return false;
-        }
-    return (1u << (int)grid->fixed[SETTING_TASK].element[0] & tasks) != 0;
+    int column, axis = axis_of(grid, SETTING_TASK, &column);
+    if (axis < 0)
+        return (1u << (int)grid->fixed[SETTING_TASK].element[0] & tasks) != 0;
+    for (int64_t i = 0; i < grid->axis[axis].count; i++)
+        if (1u << (int)grid->axis[axis].values[i].element[0] & tasks)
+            return true;
+    return false;
 }
 
 void grid_check_required(const struct grid *grid)

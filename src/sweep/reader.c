@@ -17,7 +17,7 @@ static void refuse(const struct grid *grid, const struct node *node, const char 
                     expected);
 }
 
-// True for a key without a value (all lines below it may be comments): it reads as an empty list or mapping.
+// True for a key without a value, such as one before commented lines. Counts as an empty list or mapping.
 static bool is_empty(const struct node *node)
 {
     return node->type == NODE_SCALAR && node->scalar[0] == '\0' && !node->quoted;
@@ -70,24 +70,19 @@ static void read_fixed(struct grid *grid, enum setting_id id, const struct node 
 
 // ---- axes ----
 
-static int compare_rows(const void *a, const void *b, void *context)
+static int compare_rows(const struct axis *axis, const struct value *x, const struct value *y)
 {
-    const struct axis *axis = context;
-    const struct value *x = *(const struct value *const *)a, *y = *(const struct value *const *)b;
-    for (int i = 0; i < axis->width; i++) {
-        int order = value_compare(&x[i], &y[i]);
-        if (order != 0)
-            return order;
-    }
-    return (x > y) - (x < y); // equal values in the order of the file
+    int order = 0;
+    for (int i = 0; i < axis->width && order == 0; i++)
+        order = value_compare(&x[i], &y[i]);
+    return order;
 }
 
-static bool equal_rows(const struct axis *axis, const struct value *x, const struct value *y)
+static int by_value(const void *a, const void *b, void *axis)
 {
-    for (int i = 0; i < axis->width; i++)
-        if (value_compare(&x[i], &y[i]) != 0)
-            return false;
-    return true;
+    const struct value *x = *(const struct value *const *)a, *y = *(const struct value *const *)b;
+    int order = compare_rows(axis, x, y);
+    return order ? order : (x > y) - (x < y); // equal values in the order of the file
 }
 
 static void refuse_duplicates(const struct grid *grid, struct axis *axis, const char *key)
@@ -95,9 +90,9 @@ static void refuse_duplicates(const struct grid *grid, struct axis *axis, const 
     const struct value **rows = memory_small((size_t)axis->count * sizeof *rows);
     for (int64_t i = 0; i < axis->count; i++)
         rows[i] = &axis->values[i * axis->width];
-    qsort_r(rows, (size_t)axis->count, sizeof *rows, compare_rows, axis);
+    qsort_r(rows, (size_t)axis->count, sizeof *rows, by_value, axis);
     for (int64_t i = 1; i < axis->count; i++) {
-        if (!equal_rows(axis, rows[i - 1], rows[i]))
+        if (compare_rows(axis, rows[i - 1], rows[i]) != 0)
             continue;
         struct text value = {0};
         for (int j = 0; j < axis->width; j++) {

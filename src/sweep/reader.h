@@ -8,7 +8,7 @@
 /* Reads a sweep file. Returns false, with an error recorded, if the root of the tree is not a mapping. */
 bool reader_file(const struct node *root, struct grid *grid);
 
-/* Applies --set KEY=VALUE. The grid's source locations point to `key`: it must outlive the grid. */
+/* Applies --set KEY=VALUE. `key` must outlive the grid, whose source locations point to it. */
 void reader_set(const char *key, const char *value, struct grid *grid);
 
 #endif

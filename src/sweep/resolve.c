@@ -8,7 +8,7 @@
 
 enum { MAX_UNKNOWNS = 1000000, MAX_EQUATIONS = 1000000, MAX_POINTS = 1000000 };
 
-// Maximum number of elements of any array of a run: an int holds it.
+// Maximum number of elements of any array of a run: the largest int.
 static const double max_elements = 2147483647;
 
 struct check {
@@ -279,14 +279,16 @@ static void check_heads(const struct check *check)
 static void check_poolings(const struct check *check)
 {
     const struct model_spec *model = &check->run->model;
-    struct text others = {0};
-    unsigned all = (1u << POOLING_KINDS) - 1;
-    if (!model_joins_poolings(model) || !(joined_bits((int)model->pooling) & POOLINGS_WITH_QUERIES))
+    unsigned refused = joined_bits((int)model->pooling) & ~(unsigned)POOLINGS_TO_JOIN;
+    if (!model_joins_poolings(model) || refused == 0)
         return;
-    settings_print_choices(SETTING_POOLING, all & ~(unsigned)POOLINGS_WITH_QUERIES, &others);
+    struct text names = {0}, others = {0};
+    settings_print_choices(SETTING_POOLING, refused, &names);
+    settings_print_choices(SETTING_POOLING, POOLINGS_TO_JOIN, &others);
     ADD(check, SETTING_POOLING, SETTING_MODEL,
-        "`attention` cannot be joined with another pooling; expected it alone, or %s joined by +",
+        "%s cannot be joined with another pooling; expected it alone, or %s joined by +", names.chars,
         others.chars);
+    text_free(&names);
     text_free(&others);
 }
 
@@ -323,7 +325,7 @@ static double attention_elements(const struct model_spec *model, double shard, d
                : 0;
 }
 
-// Floats per pair that a model reads: those of its last stage.
+// Floats per pair of the input of the model's last stage, the widest.
 static double pair_width(const struct model_spec *model)
 {
     const struct model_spec last = model_stage(model, model->refinements);

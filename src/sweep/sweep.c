@@ -54,9 +54,8 @@ static void apply_set(char *argument, struct grid *grid)
 static void finish(const struct grid *grid, const char *text, struct diagnostics *notes, struct sweep *sweep)
 {
     struct text resolved = {0}, remarks = {0};
-    sweep->cost = memory_small((size_t)sweep->runs * sizeof *sweep->cost);
     for (int64_t i = 0; i < sweep->runs; i++)
-        sweep->cost[i] = run_cost(&sweep->run[i]);
+        sweep->run[i].cost = run_cost(&sweep->run[i]);
     canonical_sweep(grid, &resolved);
     sweep->name = memory_text(grid->name);
     sweep->text = memory_text(text);
@@ -107,7 +106,6 @@ void sweep_destroy(struct sweep **sweep)
     free((*sweep)->resolved);
     free((*sweep)->notes);
     free((*sweep)->run);
-    free((*sweep)->cost);
     free(*sweep);
     *sweep = NULL;
 }

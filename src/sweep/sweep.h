@@ -12,8 +12,7 @@ struct sweep {
     char *resolved; // canonical YAML with every default; equal for equal sweeps
     char *notes;    // lines "note: FILE:LINE: ..." about valid but unusual settings; "": none
     int64_t runs;
-    struct run_spec *run;  // [runs], in the order of the axes; the last axis varies fastest
-    struct run_cost *cost; // [runs]
+    struct run_spec *run; // [runs], in the order of the axes; the last axis varies fastest
 };
 
 /* Reads a whole file into *text; the caller frees it. STATUS_USAGE if the file cannot be read, is too large

@@ -68,8 +68,8 @@ void sweep_columns(const struct sweep *sweep, struct column_table *table)
     double *flops =
         column_add(table, "flops_per_step", COLUMN_REAL, "FLOP", "FLOPs of a training step")->reals;
     for (int64_t row = 0; row < table->rows; row++) {
-        parameters[row] = sweep->cost[row].parameters;
-        flops[row] = sweep->cost[row].flops_per_step;
+        parameters[row] = sweep->run[row].cost.parameters;
+        flops[row] = sweep->run[row].cost.flops_per_step;
     }
 }
 

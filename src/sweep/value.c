@@ -54,15 +54,15 @@ void value_expected(enum setting_id id, struct text *text)
     }
 }
 
-// Records an error "KEY: <description of the node> <what>; expected ...". Returns false.
+// Records an error "KEY: <description of the node> <fault>; expected ...". Returns false.
 static bool refuse(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
-                   const char *what)
+                   const char *fault)
 {
     char words[64];
     struct text expected = {0};
     value_expected(id, &expected);
     diagnostics_add(diagnostics, node->location, settings_name(id), "%s %s; expected %s",
-                    document_words(node, words), what, expected.chars);
+                    document_words(node, words), fault, expected.chars);
     text_free(&expected);
     return false;
 }

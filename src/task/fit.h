@@ -34,7 +34,7 @@ struct fit_starts {
 enum status fit_create(const struct task_spec *task, struct fit **fit);
 void fit_destroy(struct fit **fit);
 
-/* Fits each set from its random starts, and returns the end with the smallest objective.
+/* Fits each set from its random starts. `weights`: of each set's fit with the smallest objective.
  * weights [count, unknowns] */
 void fit_random_starts(struct fit *fit, const struct fit_sets *sets, const struct fit_starts *starts,
                        float *weights);

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FIT_CHUNK = 8 }; // sets per chunk of fits: they take long, so that the ranks share small chunks
+enum { FIT_CHUNK = 8 }; // sets per chunk of fits: small, since fits are slow and the ranks share the chunks
 
 /* Buffers of one rank for one extra evaluation. */
 struct evaluator {

@@ -1,4 +1,4 @@
-/* Optimizers: they work on the flat parameter vector and its table of tensors, whatever the model.
+/* Optimizers. An optimizer works on the flat parameter vector and its table of tensors, for any model.
  *
  * adam: Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, as torch.optim.Adam (betas 0.9
  * and 0.999, eps 1e-8). muon: Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024,

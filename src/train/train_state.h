@@ -1,4 +1,4 @@
-/* The state of a run: what a checkpoint holds. */
+/* The state of a run, as a checkpoint holds it. */
 #ifndef TRAIN_TRAIN_STATE_H
 #define TRAIN_TRAIN_STATE_H
 

@@ -15,7 +15,7 @@ MAX_STEPS = 5
 Edits = list[tuple[str, str, str]]  # file, text in it, text inserted before that text
 
 POOLING: Edits = [  # root: the sum divided by the square root of the number of pairs
-    ("src/spec/model_spec.h", '    POOLING(MAX, "max",', '    POOLING(ROOT, "root", root, POOLS_HIDDEN, 1) \\\n'),
+    ("src/spec/model_spec.h", '    POOLING(MAX, "max",', '    POOLING(ROOT, "root", root, POOLS_HIDDEN, 1, false) \\\n'),
     ("CMakeLists.txt", "model/pooling_mean.c", "model/pooling_root.c "),
     ("tests/unit/reference.c", "case POOLING_MAX:", "case POOLING_ROOT:\n            pooled[j] = sum / sqrt(n);\n            break;\n"),
     ("analysis/weightsweep/torch_models.py", '    "max": lambda', '    "root": lambda embeddings: embeddings.sum(1) / embeddings.shape[1] ** 0.5,\n'),
@@ -111,3 +111,10 @@ def test_it_trains(build: Path, tmp_path: Path, settings: str) -> None:
     sweep = tmp_path / "new.yaml"
     sweep.write_text(SWEEP + settings, encoding="utf-8")
     assert output(build / "training_trace", sweep).count(b"loss") == 20
+
+
+def test_new_pooling_cannot_be_joined(build: Path, tmp_path: Path) -> None:
+    sweep = tmp_path / "joined.yaml"
+    sweep.write_text(SWEEP + "pooling: root+mean\n", encoding="utf-8")
+    result = subprocess.run([build / "training_trace", sweep], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=ENVIRONMENT)
+    assert result.returncode == 2 and b"`root` cannot be joined with another pooling" in result.stdout, result.stdout

@@ -122,7 +122,7 @@ static void test_help(void **state)
 {
     (void)state;
     struct printed printed;
-    assert_int_equal(PLAN(&printed, "--help"), STATUS_OK);
+    assert_int_equal(PLAN(&printed, "--help"), STATUS_HELP);
     expect_part(printed.out, "example: weightsweep plan sweeps/quick.yaml");
     expect_part(printed.out, "training.steps             30000            an integer from 1 to");
     free_printed(&printed);

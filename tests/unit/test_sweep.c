@@ -362,10 +362,10 @@ static void test_equation_range(void **state)
         assert_int_equal(model.pairs, largest[i]);
         assert_int_equal(sweep->run[i].task.equations, 30);
         model.pairs = (int)mean[i];
-        assert_true(sweep->cost[i].flops_per_step == 1024 * model_step_flops(&model));
+        assert_true(sweep->run[i].cost.flops_per_step == 1024 * model_step_flops(&model));
     }
-    assert_true(sweep->cost[1].memory_bytes > sweep->cost[0].memory_bytes);
-    assert_int_equal(sweep->cost[2].memory_bytes, sweep->cost[0].memory_bytes);
+    assert_true(sweep->run[1].cost.memory_bytes > sweep->run[0].cost.memory_bytes);
+    assert_int_equal(sweep->run[2].cost.memory_bytes, sweep->run[0].cost.memory_bytes);
     sweep_destroy(&sweep);
 }
 
@@ -710,7 +710,7 @@ static void test_costs(void **state)
 {
     (void)state;
     struct sweep *sweep = create("name: t\nunknowns: 15\nequation_ratio: 3\n");
-    const struct run_cost *cost = &sweep->cost[0];
+    const struct run_cost *cost = &sweep->run[0].cost;
     double pairs = 2.0 * 99072 * 45 * 1024,
            after = 2.0 * 3 * (256 * 128 + 128 * 256 + 256 * 128 + 128 * 15) * 1024;
     assert_true(pairs > 9.12e9 && pairs < 9.14e9);
@@ -727,7 +727,7 @@ static void test_costs(void **state)
     sweep_destroy(&sweep);
 
     sweep = create("name: t\nunknowns: 15\nequation_ratio: 3\ntraining: {optimizer: muon}\n");
-    double newton_schulz = sweep->cost[0].flops_per_step - (pairs + after);
+    double newton_schulz = sweep->run[0].cost.flops_per_step - (pairs + after);
     assert_true(newton_schulz > 0.41e9 && newton_schulz < 0.44e9);
     sweep_destroy(&sweep);
 }
