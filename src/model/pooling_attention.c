@@ -10,7 +10,11 @@
  *   head = sum over pairs of weight (v_i e + c_i) = v_i L (sum over pairs of weight h) + v_i l + c_i
  *
  * Merged are the queries, L^T k_i^T q_i / s, one vector per query and head; the value weight, V L; and the
- * value bias, V l + c. The constant is the same for all pairs of a set, and softmax ignores it. */
+ * value bias, V l + c. The constant is the same for all pairs of a set, and softmax ignores it.
+ *
+ * Gain, measured with 15 unknowns, 45 equations and batch 1024 in fp32: a step takes 120 ms of processor
+ * time. A step of `moments`, which embeds every pair as attention without merged weights would, but computes
+ * neither keys nor values, takes 206 ms. */
 #include "kernel/attention_pooling.h"
 #include "kernel/bias_relu.h"
 #include "kernel/operand.h"
