@@ -281,6 +281,13 @@ def test_nothing_is_lost_on_paper(browser: Any, results: Path, page: Path) -> No
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
+def test_all_settings_are_on_paper(browser: Any, tmp_path: Path) -> None:
+    make_results(tmp_path / "r.h5", grid(batch=[64 * place for place in range(1, 13)]))
+    opened(browser, save(tmp_path / "r.h5"))
+    count = "window.dispatchEvent(new Event(arguments[0])); return document.querySelectorAll('#cases tbody tr').length"
+    assert [browser.execute_script(count, name) for name in ("beforeprint", "afterprint")] == [12, 10]
+
+
 # ---- the answer, and what a reader does with a page ----
 
 

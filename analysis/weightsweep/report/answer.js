@@ -4,7 +4,7 @@ const answer = (() => {
   const FLOORS = ["quadratic fit", "affine fit", "least squares"]; // in the order of the chart's dashes: as in the figures
   const ROWS = 10, OPEN = 3; // settings shown at first; cases up to which all are open
   const element = (id) => document.getElementById(id);
-  let content, opened = new Set(), lit = () => {};
+  let content, opened = new Set(), whole = false, lit = () => {};
 
   function row(body, texts, numeric, exact = []) {
     const line = body.insertRow();
@@ -61,7 +61,7 @@ const answer = (() => {
     holder.className = "scroll";
     tools.className = "copy";
     heading(table.createTHead(), each.head, numeric);
-    const all = opened.has(number), body = table.createTBody();
+    const all = whole || opened.has(number), body = table.createTBody();
     for (const own of all ? each.rows : each.rows.slice(0, ROWS)) {
       const line = row(body, own.cells, numeric), place = content.places.get(own.run);
       if (own.best) line.className = "best";
@@ -194,6 +194,11 @@ const answer = (() => {
     show(data) {
       content = data;
       draw();
+    },
+    // Shows all settings of all cases, as on paper, or those that the reader opened.
+    all(wanted) {
+      whole = wanted;
+      cases();
     },
   };
 })();

@@ -1,6 +1,6 @@
 "use strict";
 // On paper the table of runs is cut into parts as wide as a page, each with the runs' ids. Charts scale with the paper; all cases
-// are open.
+// are open, with all their settings.
 (() => {
   const PAGE = 700; // CSS pixels of a part's columns on A4
   const element = (id) => document.getElementById(id);
@@ -35,6 +35,7 @@
   }
 
   function before() {
+    answer.all(true);
     for (const details of document.querySelectorAll("#cases details")) details.open = true;
     const paper = element("paper"), whole = part(table.columns().map((_, column) => column));
     paper.className = "measured"; // as narrow as its text
@@ -45,5 +46,8 @@
   }
 
   window.addEventListener("beforeprint", before);
-  window.addEventListener("afterprint", () => element("paper").replaceChildren());
+  window.addEventListener("afterprint", () => {
+    answer.all(false);
+    element("paper").replaceChildren();
+  });
 })();
