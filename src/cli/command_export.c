@@ -149,7 +149,10 @@ enum status command_export(const struct command *command, int argc, char **argv)
     TRY(check(&asked));
     bool live = store_lock_held(asked.results); // tested before the file is read: a run may end in between
     TRY(probe_file_open(asked.results, asked.model || asked.archive ? PROBE_ALL : PROBE_COLUMNS, &view));
-    enum status status;
+    enum status status = STATUS_OK;
+    int lock = -1;
+    if (asked.output)
+        TRY_DONE(store_lock_acquire(asked.output, &lock));
     if (asked.model)
         status = write_model(view, &asked);
     else if (asked.archive)
@@ -158,6 +161,8 @@ enum status command_export(const struct command *command, int argc, char **argv)
         status = print_table(command, view, &asked, live);
     if (status == STATUS_OK && asked.runs)
         status = check_damaged(view);
+done:
+    store_lock_release(asked.output, &lock);
     store_view_close(&view);
     return status;
 }

@@ -322,6 +322,8 @@ static enum status with_file(const struct command *command, const struct run_opt
         status = store_lock_acquire(options->output, &lock);
     if (rank == 0 && status == STATUS_OK)
         status = prepare_file(options, sweep, &past);
+    if (rank == 0 && status == STATUS_OK)
+        status = store_lock_created(options->output, lock);
     TRY_DONE(agree(status, command->comm));
     MPI_Bcast(past.status, (int)sweep->runs, MPI_UINT8_T, 0, command->comm);
     TRY_DONE(store_open(options->output, command->comm, &store));

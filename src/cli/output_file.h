@@ -16,8 +16,8 @@ struct output {
 };
 
 /* STATUS_OK if no file has the output's name, or an earlier output of the same kind. STATUS_USAGE for any
- * other file, for the input file under any name, for a folder, and for a symbolic link (renaming the new file
- * would replace the link). */
+ * other file, for the input file under any name, for a folder, for a symbolic link (renaming the new file
+ * would replace the link), and for a name in which no file can be created. */
 enum status output_check(const struct output *output);
 
 #endif

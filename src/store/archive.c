@@ -72,7 +72,7 @@ static hid_t dataset_properties(const struct h5_values *values)
     hid_t properties = h5_contiguous();
     hsize_t shape[H5S_MAX_RANK], row = values->size;
     int rank = H5Sget_simple_extent_dims(values->space, shape, NULL);
-    if (values->count * values->size < COMPRESSED_BYTES || h5_values_are_texts(values) ||
+    if (values->count * values->size < COMPRESSED_BYTES || H5Tis_variable_str(values->type) > 0 ||
         H5Tdetect_class(values->type, H5T_VLEN) > 0 || rank <= 0)
         return properties;
     for (int i = rank - 1; i >= 0; i--) {
@@ -188,7 +188,6 @@ static enum status copy_file(struct archive *archive, int64_t *offset)
     root.from = H5Gopen2(archive->view->file, "/", H5P_DEFAULT);
     COPY(root.to = H5Gopen2(archive->file, "/", H5P_DEFAULT));
     TRY_DONE(copy_attributes(root));
-    COPY(H5Fflush(archive->file, H5F_SCOPE_GLOBAL)); // file_remove_leftover recognises the file from now on
     TRY_DONE(h5_visit(root.from, archive->view->path, copy_member, &root));
     TRY_DONE(checksum_create(archive->file, archive->path, "an archive", archive->view->datasets));
     TRY_DONE(

@@ -97,7 +97,7 @@ static enum status add_values(hid_t dataset, const char *path, const char *name,
 {
     struct h5_values values;
     enum status status = h5_values_read(dataset, path, name, &values);
-    if (status == STATUS_OK && h5_values_are_texts(&values))
+    if (status == STATUS_OK && H5Tis_variable_str(values.type) > 0)
         for (size_t i = 0; i < values.count; i++)
             *crc = add_text(*crc, ((char **)values.bytes)[i]);
     else if (status == STATUS_OK)

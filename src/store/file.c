@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "store/checkpoint.h"
 #include "store/file_layout.h"
 #include "store/h5.h"
 
@@ -18,16 +19,14 @@ enum { BLOCK = 1 << 20, PAGE = 4096 }; // bytes read at a time
 
 enum status file_write_failure(const char *path, const char *what, int error)
 {
+    const char *reason = error == ENOSPC ? "disk full" : strerror(error);
+    const char *advice = "wait until the disk can be written";
     if (error == ENOSPC || error == EDQUOT)
-        FAIL(STATUS_MACHINE, "%s: %s while writing %s; free space and run the same command again", path,
-             error == ENOSPC ? "disk full" : "quota exceeded", what);
-    if (error == EFBIG)
-        FAIL(STATUS_MACHINE,
-             "%s: cannot write %s: %s; raise the limit of file sizes (`ulimit -f`, or the file system's) and "
-             "run the same command again",
-             path, what, strerror(error));
-    FAIL(STATUS_MACHINE, "%s: cannot write %s: %s; once the disk can be written, run the same command again",
-         path, what, strerror(error));
+        advice = "free space";
+    else if (error == EFBIG)
+        advice = "raise the limit of file sizes (`ulimit -f`, or the file system's)";
+    FAIL(STATUS_MACHINE, "%s: %s while writing %s; %s and run the same command again", path, reason, what,
+         advice);
 }
 
 enum status file_read(int fd, const char *path, const char *what, void *bytes, size_t length, off_t offset)
@@ -89,24 +88,37 @@ static bool is_of_path(int error)
            error == EROFS;
 }
 
-static enum status refuse_open(const char *path, int error)
-{
-    if (error == ENOENT)
-        FAIL(STATUS_RESULTS, "%s: no such file; `weightsweep run SWEEP.yaml -o %s` creates it", path, path);
-    if (is_of_path(error))
-        FAIL(STATUS_RESULTS, "%s cannot be opened: %s", path, strerror(error));
-    FAIL(STATUS_MACHINE, "cannot open %s: %s; run the same command again when the file system responds", path,
-         strerror(error));
-}
-
 enum status file_open(const char *path, int flags, int *fd)
 {
     struct stat file;
     *fd = open(path, flags | O_CLOEXEC);
+    if (*fd < 0 && errno == ENOENT)
+        FAIL(STATUS_RESULTS, "%s: no such file; `weightsweep run SWEEP.yaml -o %s` creates it", path, path);
+    if (*fd < 0 && is_of_path(errno))
+        FAIL(STATUS_RESULTS, "%s cannot be opened: %s", path, strerror(errno));
     if (*fd < 0 || fstat(*fd, &file) != 0)
-        return refuse_open(path, errno);
+        FAIL(STATUS_MACHINE, "cannot open %s: %s; run the same command again when the file system responds",
+             path, strerror(errno));
     if (S_ISDIR(file.st_mode))
         FAIL(STATUS_RESULTS, "%s is a folder; expected a results file", path);
+    return STATUS_OK;
+}
+
+// STATUS_USAGE unless the path can be the name of a new file.
+static enum status check_new(const char *path)
+{
+    char *folder = memory_text(path), *part = memory_format("%s.part", path);
+    struct stat file;
+    bool missing = stat(dirname(folder), &file) != 0 && errno == ENOENT;
+    bool too_long = lstat(part, &file) != 0 && errno == ENAMETOOLONG;
+    free(part);
+    free(folder);
+    if (missing)
+        FAIL(STATUS_USAGE, "%s: its folder is not there; create it, or give another name with -o", path);
+    if (too_long)
+        FAIL(STATUS_USAGE,
+             "%s: the name is too long: the file is written as NAME.part first; give a shorter name with -o",
+             path);
     return STATUS_OK;
 }
 
@@ -117,8 +129,10 @@ enum status file_exists(const char *path, bool *exists)
     int error = errno;
     if (*exists && S_ISDIR(file.st_mode))
         FAIL(STATUS_USAGE, "%s is a folder; expected the name of a file", path);
-    if (*exists || (error == ENOENT && lstat(path, &file) != 0))
+    if (*exists)
         return STATUS_OK;
+    if (error == ENOENT && lstat(path, &file) != 0)
+        return check_new(path);
     if (error == ENOENT)
         FAIL(STATUS_RESULTS, "%s is a link to a file that is not there; remove it, or name that file", path);
     if (is_of_path(error))
@@ -150,36 +164,49 @@ static enum status sync_path(const char *path, int flags, const char *file, cons
 
 enum status file_rename(const char *part, const char *path, const char *what)
 {
-    enum status status = STATUS_OK;
     char *copy = memory_text(path);
-    TRY_DONE(sync_path(part, 0, part, what));
-    if (rename(part, path) != 0)
-        TRY_DONE(file_write_failure(path, what, errno));
-    TRY_DONE(sync_path(dirname(copy), O_DIRECTORY, path, what));
-done:
+    enum status status = sync_path(part, 0, part, what);
+    if (status == STATUS_OK && rename(part, path) != 0)
+        status = file_write_failure(path, what, errno);
+    if (status == STATUS_OK)
+        status = sync_path(dirname(copy), O_DIRECTORY, path, what);
     free(copy);
     return status;
 }
 
-// Whether the file may be the unfinished results file of a killed command: its first page is not written yet,
-// or has HDF5's signature and the name of our root attribute.
+// Whether the file may be the new results file of a killed command: its first page is not written yet, or has
+// HDF5's signature and our root attributes, not an archive's, and no run has written a checkpoint. errno is
+// 0, or the error of a read.
 static bool is_leftover(int fd)
 {
-    static const char signature[] = "\211HDF\r\n\032\n", marker[] = LAYOUT_SCHEMA_VERSION, no_bytes[PAGE];
+    static const char signature[] = "\211HDF\r\n\032\n", marker[] = LAYOUT_SCHEMA_VERSION,
+                      archive[] = LAYOUT_ARCHIVE, no_bytes[PAGE];
     char page[PAGE] = "";
-    return pread(fd, page, sizeof page, 0) >= 0 &&
-           (memcmp(page, no_bytes, sizeof page) == 0 || (memcmp(page, signature, sizeof signature - 1) == 0 &&
-                                                         memmem(page, PAGE, marker, strlen(marker))));
+    errno = 0;
+    ssize_t length = pread(fd, page, PAGE, 0);
+    bool leftover =
+        memcmp(page, no_bytes, PAGE) == 0 ||
+        (memcmp(page, signature, sizeof signature - 1) == 0 && memmem(page, PAGE, marker, sizeof marker) &&
+         !memmem(page, PAGE, archive, sizeof archive));
+    for (off_t at = PAGE; leftover && length > 0; at += PAGE) {
+        length = pread(fd, page, sizeof SLOT_MAGIC, at);
+        leftover = memcmp(page, SLOT_MAGIC, sizeof SLOT_MAGIC - 1) != 0;
+    }
+    return leftover && length == 0;
 }
 
 enum status file_remove_leftover(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC); // a FIFO has no writer to wait for
+    if (fd < 0 && (errno == ENOENT || errno == ENAMETOOLONG))
         return STATUS_OK;
     bool removed = fd >= 0 && is_leftover(fd) && unlink(path) == 0;
+    int error = errno;
     if (fd >= 0)
         close(fd);
+    if (!removed && error == EIO)
+        FAIL(STATUS_MACHINE, "cannot read %s: %s; run the same command again when the file system responds",
+             path, strerror(error));
     if (!removed)
         FAIL(STATUS_USAGE,
              "%s exists already and is not an unfinished results file of weightsweep; move it away, or give "
@@ -191,24 +218,15 @@ enum status file_remove_leftover(const char *path)
 enum status file_create(const char *path, const char *what,
                         enum status (*make)(const char *part, const void *context), const void *context)
 {
-    char *copy = memory_text(path), *part = memory_format("%s.part", path);
-    struct stat file;
-    enum status status = STATUS_OK;
-    if (stat(dirname(copy), &file) != 0 && (errno == ENOENT || errno == ENOTDIR))
-        FAIL_DONE(STATUS_USAGE, "%s: its folder is not there; create it, or give another name with -o", path);
-    if (lstat(part, &file) != 0 && errno == ENAMETOOLONG)
-        FAIL_DONE(STATUS_USAGE,
-                  "%s: the name is too long: the file is written as NAME.part first; give a shorter "
-                  "name with -o",
-                  path);
-    TRY_DONE(file_remove_leftover(part));
-    status = make(part, context);
-    if (status == STATUS_OK)
-        status = file_rename(part, path, what);
-    if (status != STATUS_OK)
-        unlink(part);
-done:
+    char *part = memory_format("%s.part", path);
+    enum status status = file_remove_leftover(part);
+    if (status == STATUS_OK) {
+        status = make(part, context);
+        if (status == STATUS_OK)
+            status = file_rename(part, path, what);
+        if (status != STATUS_OK)
+            unlink(part);
+    }
     free(part);
-    free(copy);
     return status;
 }

@@ -27,7 +27,8 @@ enum status file_open(const char *path, int flags, int *fd);
 enum status file_sync(int fd, const char *path, const char *what);
 
 /* Whether a file of that name exists. STATUS_MACHINE if the file system does not respond, STATUS_RESULTS for
- * an invalid path or a link to a missing file, STATUS_USAGE for a folder. */
+ * an invalid path or a link to a missing file, STATUS_USAGE for a folder, or if no file of that name can be
+ * created: its folder does not exist, or the name is too long for NAME.part. */
 enum status file_exists(const char *path, bool *exists);
 
 /* Whether `path` names this open file. If not, errno is the error of the lookup, or 0 if `path` names another
@@ -38,12 +39,12 @@ bool file_is_at(int fd, const char *path);
  * file or the complete new file. */
 enum status file_rename(const char *part, const char *path, const char *what);
 
-/* Removes the unfinished results file that a killed command has left at `path`, if any. STATUS_USAGE if there
- * is another file. */
+/* Removes the new results file of a killed command at `path`, if any. STATUS_USAGE if there is another file,
+ * also a results file in which a run has begun. */
 enum status file_remove_leftover(const char *path);
 
-/* Calls `make` to write the new file PATH.part and renames it to PATH. Replaces a leftover PATH.part; removes
- * it after a failure. STATUS_USAGE if the folder does not exist, or if PATH.part is another file. */
+/* Calls `make` to write the new file PATH.part and renames it to PATH. Removes PATH.part after a failure.
+ * STATUS_USAGE as file_remove_leftover. */
 enum status file_create(const char *path, const char *what,
                         enum status (*make)(const char *part, const void *context), const void *context);
 

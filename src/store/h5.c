@@ -266,11 +266,6 @@ enum status h5_array_read(hid_t parent, const char *path, const struct h5_array 
     return status;
 }
 
-bool h5_values_are_texts(const struct h5_values *values)
-{
-    return H5Tis_variable_str(values->type) > 0;
-}
-
 enum status h5_values_read(hid_t object, const char *path, const char *name, struct h5_values *values)
 {
     bool attribute = H5Iget_type(object) == H5I_ATTR;
@@ -289,7 +284,8 @@ enum status h5_values_read(hid_t object, const char *path, const char *name, str
 
 void h5_values_free(struct h5_values *values)
 {
-    if (values->bytes && (h5_values_are_texts(values) || H5Tdetect_class(values->type, H5T_VLEN) > 0))
+    if (values->bytes &&
+        (H5Tis_variable_str(values->type) > 0 || H5Tdetect_class(values->type, H5T_VLEN) > 0))
         H5Dvlen_reclaim(values->type, values->space, H5P_DEFAULT, values->bytes);
     memory_free(&values->bytes);
     h5_close(&values->space);

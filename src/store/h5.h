@@ -89,9 +89,6 @@ struct h5_values {
 enum status h5_values_read(hid_t object, const char *path, const char *name, struct h5_values *values);
 void h5_values_free(struct h5_values *values);
 
-/* Whether the elements are variable-length texts. */
-bool h5_values_are_texts(const struct h5_values *values);
-
 /* The text of an attribute, which the caller frees; NULL if the attribute is missing or is not a text. */
 char *h5_attribute_text(hid_t object, const char *name);
 /* The value of an integer attribute; -1 if the attribute is missing or is not an integer. */

@@ -7,6 +7,9 @@
 //
 // A rank whose mpirun was killed ends by itself within seconds. The next job waits for such a rank instead of
 // being refused. Such a rank has another parent process than the one in its lock.
+//
+// While the holder creates files under temporary names, the lock lists those names that were free when it was
+// acquired. After a kill, files of these names are the holder's, and the next holder removes them.
 #include "base/clock.h"
 #include "base/memory.h"
 #include "store/file.h"
@@ -18,12 +21,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct holder {
     char host[256], job[64], since[32];
     long pid, parent;
+    unsigned free_names; // bit i: endings[i]
 };
+
+static const char *const endings[] = {".part", ".grown", ".grown.part"};
 
 static const double dying_seconds = 10; // maximum wait for a rank that has lost its mpirun
 
@@ -42,8 +49,10 @@ static enum status read_holder(int fd, const char *path, struct holder *holder, 
     char text[512] = "";
     ssize_t length = pread(fd, text, sizeof text - 1, 0);
     *holder = (struct holder){0};
-    *found = length > 0 && sscanf(text, "host %255s\npid %ld\njob %63s\nsince %31s\nparent %ld", holder->host,
-                                  &holder->pid, holder->job, holder->since, &holder->parent) >= 4;
+    *found =
+        length > 0 &&
+        sscanf(text, "host %255s\npid %ld\njob %63s\nsince %31s\nparent %ld\nfree names %x", holder->host,
+               &holder->pid, holder->job, holder->since, &holder->parent, &holder->free_names) >= 4;
     if (!*found && *text)
         FAIL(STATUS_USAGE,
              "%s.lock exists already and is not a lock of weightsweep; move it away, or give another name "
@@ -52,47 +61,40 @@ static enum status read_holder(int fd, const char *path, struct holder *holder, 
     return STATUS_OK;
 }
 
-static enum status write_holder(int fd, const char *path)
+static enum status write_holder(int fd, const char *path, unsigned free_names)
 {
-    char host[256] = "", since[32];
+    char host[256] = "", since[32], text[512];
     const char *job = getenv("SLURM_JOB_ID");
     gethostname(host, sizeof host - 1);
     clock_date(since);
-    char *text = memory_format("host %s\npid %ld\njob %s\nsince %s\nparent %ld\n", host, (long)getpid(),
-                               job && *job ? job : "-", since, (long)getppid());
-    enum status status = STATUS_OK;
+    snprintf(text, sizeof text, "host %s\npid %ld\njob %.63s\nsince %s\nparent %ld\nfree names %x\n", host,
+             (long)getpid(), job && *job ? job : "-", since, (long)getppid(), free_names);
     if (ftruncate(fd, 0) != 0)
-        status = file_write_failure(path, "its lock", errno);
-    else
-        status = file_write(fd, path, "its lock", text, strlen(text), 0);
-    free(text);
-    return status;
-}
-
-static bool is_alive(long pid)
-{
-    return kill((pid_t)pid, 0) == 0 || errno == EPERM;
+        return file_write_failure(path, "its lock", errno);
+    TRY(file_write(fd, path, "its lock", text, strlen(text), 0));
+    return file_sync(fd, path, "its lock");
 }
 
 static bool is_alive_here(const struct holder *holder)
 {
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    return strcmp(holder->host, host) == 0 && holder->pid != (long)getpid() && is_alive(holder->pid);
+    return strcmp(holder->host, host) == 0 && holder->pid != (long)getpid() &&
+           (kill((pid_t)holder->pid, 0) == 0 || errno == EPERM);
 }
 
 // The parent of a process; 0 if unknown.
 static long parent_of(long pid)
 {
-    char name[64], text[512] = "";
+    char name[64];
     long parent = 0;
     snprintf(name, sizeof name, "/proc/%ld/stat", pid);
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    const char *end = read(fd, text, sizeof text - 1) > 0 ? strrchr(text, ')') : NULL; // of its name
-    close(fd);
-    return end && sscanf(end, ") %*c %ld", &parent) == 1 ? parent : 0;
+    FILE *file = fopen(name, "re");
+    if (!file || fscanf(file, "%*d (%*[^)]) %*c %ld", &parent) != 1)
+        parent = 0;
+    if (file)
+        fclose(file);
+    return parent;
 }
 
 static enum status refuse(const char *path, const struct holder *holder)
@@ -105,20 +107,34 @@ static enum status refuse(const char *path, const struct holder *holder)
          holder->since);
 }
 
-// Locks the open file. STATUS_RESULTS if another process holds the lock; *dying: that process has lost its
-// parent.
-static enum status try_lock(int fd, const char *path, bool *dying)
+// Locks the open file and reads its previous holder. STATUS_RESULTS if another process holds the lock;
+// *dying: that process has lost its parent.
+static enum status try_lock(int fd, const char *path, struct holder *holder, bool *dying)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    struct holder holder;
     bool found, free = fcntl(fd, F_OFD_SETLK, &whole) == 0;
     bool held = !free && (errno == EAGAIN || errno == EACCES);
     if (!free && !held && errno != ENOSYS && errno != ENOLCK && errno != EOPNOTSUPP)
         FAIL(STATUS_MACHINE, "%s.lock cannot be locked: %s", path, strerror(errno));
-    TRY(read_holder(fd, path, &holder, &found));
-    bool alive = found && !free && is_alive_here(&holder);
-    *dying = alive && holder.parent > 0 && parent_of(holder.pid) != holder.parent;
-    return held || alive ? refuse(path, &holder) : STATUS_OK;
+    TRY(read_holder(fd, path, holder, &found));
+    bool alive = found && !free && is_alive_here(holder);
+    *dying = alive && holder->parent > 0 && parent_of(holder->pid) != holder->parent;
+    return held || alive ? refuse(path, holder) : STATUS_OK;
+}
+
+// Removes the unfinished files of the previous holder and lists the free names in the lock.
+static enum status begin(int fd, const char *path, unsigned unfinished)
+{
+    struct stat file;
+    unsigned free_names = 0;
+    for (unsigned i = 0; i < sizeof endings / sizeof *endings; i++) {
+        char *name = memory_format("%s%s", path, endings[i]);
+        if (unfinished >> i & 1)
+            unlink(name);
+        free_names |= lstat(name, &file) != 0 && errno == ENOENT ? 1U << i : 0;
+        free(name);
+    }
+    return write_holder(fd, path, free_names);
 }
 
 // Errors of the path are permanent: STATUS_USAGE or STATUS_RESULTS. All others are STATUS_MACHINE.
@@ -138,12 +154,13 @@ static enum status refuse_path(const char *path, const char *name, int error)
 enum status store_lock_acquire(const char *path, int *lock)
 {
     enum status status;
+    struct holder previous;
     char *name = lock_path(path);
     double begun = clock_seconds();
     for (;;) {
         bool dying = false;
         *lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        status = *lock < 0 ? refuse_path(path, name, errno) : try_lock(*lock, path, &dying);
+        status = *lock < 0 ? refuse_path(path, name, errno) : try_lock(*lock, path, &previous, &dying);
         if (*lock < 0 || (status == STATUS_OK && file_is_at(*lock, name))) // the previous holder removes it
             break;
         close(*lock);
@@ -152,10 +169,16 @@ enum status store_lock_acquire(const char *path, int *lock)
             break;
         usleep(dying ? 50000 : 0);
     }
-    if (status == STATUS_OK && (status = write_holder(*lock, path)) != STATUS_OK)
+    name[strlen(name) - strlen(".lock")] = '\0';
+    if (status == STATUS_OK && (status = begin(*lock, name, previous.free_names)) != STATUS_OK)
         store_lock_release(path, lock);
     free(name);
     return status;
+}
+
+enum status store_lock_created(const char *path, int lock)
+{
+    return write_holder(lock, path, 0);
 }
 
 void store_lock_release(const char *path, int *lock)

@@ -54,10 +54,13 @@ enum status store_create(const char *path, const struct store_plan *plan);
  * file. */
 enum status store_plan_bytes(const struct store_plan *plan, int64_t *bytes);
 
-/* Acquires the writer's lock, RESULTS.h5.lock beside the file, until store_lock_release or the end of the
- * process. Rank 0 only. STATUS_RESULTS if another live process holds the lock; the message names its host,
- * pid, job and start. */
+/* Acquires the lock of the file's writer, PATH.lock beside the file, until store_lock_release or the end of
+ * the process. Rank 0 only. STATUS_RESULTS if another live process holds the lock; the message names its
+ * host, pid, job and start. Removes the unfinished files PATH.part and PATH.grown of a holder that was
+ * killed. */
 enum status store_lock_acquire(const char *path, int *lock);
+/* Call once the file is created or extended: from then on a kill leaves no unfinished file. */
+enum status store_lock_created(const char *path, int lock);
 void store_lock_release(const char *path, int *lock);
 /* Whether a live process holds the lock. */
 bool store_lock_held(const char *path);

@@ -115,16 +115,15 @@ static enum status check_run(struct verification *verification, int64_t run)
     return view->models ? note(verification, view_check_model(view, run)) : STATUS_OK;
 }
 
-static enum status verdict(const struct verification *verification)
+static enum status verdict(struct verification *verification)
 {
     int64_t faults = verification->faults, more = faults - MAX_FAULTS_SHOWN;
     if (faults == 0)
         return STATUS_OK;
-    char *rest = more > 0 ? memory_format("\n  and %lld more", (long long)more) : memory_text("");
-    enum status status = FAILED(STATUS_RESULTS, "%s is damaged, %lld fault%s:%s%s", verification->view->path,
-                                (long long)faults, faults == 1 ? "" : "s", verification->report.chars, rest);
-    free(rest);
-    return status;
+    if (more > 0)
+        text_format(&verification->report, "\n  and %lld more", (long long)more);
+    FAIL(STATUS_RESULTS, "%s is damaged, %lld fault%s:%s", verification->view->path, (long long)faults,
+         faults == 1 ? "" : "s", verification->report.chars);
 }
 
 // Foreign additions also change bytes of this program, for example HDF5 metadata.

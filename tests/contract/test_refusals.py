@@ -71,6 +71,23 @@ def test_user_file_under_a_name_that_run_needs(finished: Sweep, tmp_path: Path, 
     assert mine.read_text() == "my notes\n" and sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("kind", ["results", "archive", "folder", "fifo", "dangling"])
+def test_finished_file_of_the_user_named_part(finished: Sweep, tmp_path: Path, kind: str) -> None:
+    """`run` and `export` remove only what a killed command has left."""
+    results = tmp_path / "x.h5"
+    mine = tmp_path / "x.h5.part"
+    if kind == "results":
+        shutil.copy(finished.results, mine)
+    elif kind == "archive":
+        assert weightsweep("export", finished.results, "--archive", "-o", mine).code == 0
+    else:
+        {"folder": mine.mkdir, "fifo": lambda: os.mkfifo(mine), "dangling": lambda: mine.symlink_to("missing")}[kind]()
+    before = mine.read_bytes() if mine.is_file() else mine.lstat().st_ino
+    for result in (weightsweep("run", finished.yaml, "-o", results), weightsweep("export", finished.results, "--archive", "-o", results)):
+        assert result.code == 2 and result.says(mine.name, "exists already", "move it away", "-o"), result
+        assert list(tmp_path.iterdir()) == [mine] and before == (mine.read_bytes() if mine.is_file() else mine.lstat().st_ino)
+
+
 def test_not_ours(finished: Sweep, tmp_path: Path) -> None:
     results = tmp_path / "x.h5"
     with h5py.File(results, "w") as file:

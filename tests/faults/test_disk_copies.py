@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from disk import bad_disk
-from harness import Result, columns, differences, place, promised_bits, run, weightsweep, write_sweep
+from harness import PROGRAM, Job, Result, columns, differences, place, promised_bits, run, wait_until, weightsweep, write_sweep
 
 ERRORS = {"ENOSPC": "disk full", "EROFS": "Read-only file system", "EIO": "Input/output error"}
 NETWORK = {"encoder": [16, 64], "decoder": [32]}  # models of several kilobytes, which an archive compresses
@@ -128,3 +128,38 @@ def test_growth(files: Files, tmp_path: Path, site: str) -> None:
         assert list(tmp_path.iterdir()) == [results], "nothing else is left"
         assert weightsweep(*command).code == 0
         assert differences(promised_bits(files.grown), promised_bits(results)) == []
+
+
+# ---- kills ----
+
+
+@pytest.mark.parametrize("what", ["model", "archive", "grow"])
+def test_same_command_after_a_kill(files: Files, tmp_path: Path, what: str) -> None:
+    """Meanwhile a second one is refused. Afterwards nothing else is left."""
+    out = tmp_path / {"model": "model.npz", "archive": "archive.h5", "grow": "results.h5"}[what]
+    commands = {
+        "model": ["export", files.results, "--model", files.runs[0], "-o", out],
+        "archive": ["export", files.results, "--archive", "-o", out],
+        "grow": ["run", files.larger, "-o", out, "--quiet", "--grow"],
+    }
+    unfinished = out.with_name(out.name + (".grown" if what == "grow" else ".part"))
+    site = {"model": {}, "archive": {"nth": 5}, "grow": {"calls": "sync", "nth": 3}}[what]
+    if what == "grow":
+        out.write_bytes(files.results.read_bytes())
+    with Job(PROGRAM, *commands[what], env=bad_disk(out, error="HANG", on=unfinished.suffix[1:], **site)) as job:
+        wait_until(unfinished.exists, "the unfinished file")
+        second = weightsweep(*commands[what])
+        assert second.code == 3 and second.says(out.name, "being written by pid", "wait for it, or end it"), second
+        job.end()
+    assert unfinished.exists()
+    assert weightsweep(*commands[what]).code == 0
+    assert list(tmp_path.iterdir()) == [out], "nothing else is left"
+
+
+def test_unreadable_leftover(files: Files, tmp_path: Path) -> None:
+    """A failing disk is not taken for a file of the user."""
+    out, part = tmp_path / "results.h5", tmp_path / "results.h5.part"
+    part.write_bytes(files.results.read_bytes())
+    result = weightsweep("run", files.small, "-o", out, "--quiet", env=bad_disk(out, error="EIO", calls="read", on="part"))
+    assert result.code == 4 and result.says(part.name, "Input/output error", "run the same command again"), result
+    assert part.exists() and not out.exists()

@@ -33,7 +33,7 @@ int fixture_teardown(void **state)
     if (H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL) != 0)
         return -1; // the store left an HDF5 id open
     struct fixture *fixture = *state;
-    static const char *const leftovers[] = {"", ".part", ".lock", ".other"};
+    static const char *const leftovers[] = {"", ".part", ".grown", ".lock", ".other"};
     for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++) {
         char *path = memory_format("%s%s", fixture->path, leftovers[i]);
         unlink(path);

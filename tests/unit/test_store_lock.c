@@ -19,12 +19,17 @@ static const char *path_of(void **state)
     return ((struct fixture *)*state)->path;
 }
 
-static bool lock_file_exists(const char *path)
+static bool has(const char *path, const char *ending)
 {
-    char *name = memory_format("%s.lock", path);
+    char *name = memory_format("%s%s", path, ending);
     bool exists = access(name, F_OK) == 0;
     free(name);
     return exists;
+}
+
+static bool lock_file_exists(const char *path)
+{
+    return has(path, ".lock");
 }
 
 // Starts a process that holds the lock until it is killed.
@@ -81,6 +86,39 @@ static void another_process_is_refused_until_the_holder_dies(void **state)
     assert_status(store_lock_acquire(path_of(state), &lock), STATUS_OK);
     store_lock_release(path_of(state), &lock);
     assert_false(lock_file_exists(path_of(state)));
+}
+
+static void touch(const char *path, const char *ending)
+{
+    char *name = memory_format("%s%s", path, ending);
+    int fd = open(name, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    free(name);
+}
+
+// Only files that a killed holder has made are removed: not one that was there before, and none that came
+// after store_lock_created.
+static void unfinished_files_of_a_killed_holder_are_removed(void **state)
+{
+    int lock;
+    const char *path = path_of(state);
+    touch(path, ".grown");
+    pid_t holder = start_holder(path);
+    touch(path, ".part");
+    kill(holder, SIGKILL);
+    waitpid(holder, NULL, 0);
+    assert_status(store_lock_acquire(path, &lock), STATUS_OK);
+    assert_false(has(path, ".part"));
+    assert_true(has(path, ".grown"));
+
+    touch(path, ".part");
+    assert_status(store_lock_created(path, lock), STATUS_OK);
+    close(lock); // as after a kill
+    assert_true(lock_file_exists(path));
+    assert_status(store_lock_acquire(path, &lock), STATUS_OK);
+    assert_true(has(path, ".part") && has(path, ".grown"));
+    store_lock_release(path, &lock);
 }
 
 // A rank may outlive its launcher for a moment: here a child of the holder inherits the lock, and its parent
@@ -172,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LOCK_TEST(it_is_held_until_released),
         LOCK_TEST(another_process_is_refused_until_the_holder_dies),
+        LOCK_TEST(unfinished_files_of_a_killed_holder_are_removed),
         LOCK_TEST(a_dying_rank_is_waited_for),
         LOCK_TEST(many_take_turns),
         LOCK_TEST(a_directory_that_is_not_there_is_said),
