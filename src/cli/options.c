@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "sweep/diagnostics.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,18 +184,27 @@ static enum status unknown_option(const struct usage *usage, const char *name, s
     return status;
 }
 
+// Whether a word looks like an option: not `-`, nor a negative number.
+static bool is_option(const char *word)
+{
+    return word[0] == '-' && (word[1] == '-' || (isalpha((unsigned char)word[1]) && !word[2]));
+}
+
 static enum status store(struct reader *reader, const struct option *option, const char *value)
 {
     const struct usage *usage = reader->usage;
     if (!option->argument && value)
         FAIL(STATUS_USAGE, "%s: --%s takes no value; see `weightsweep %s --help`", usage->name, option->name,
              usage->name);
-    if (option->argument && !value) {
-        if (reader->next == reader->argc)
-            FAIL(STATUS_USAGE, "%s: --%s needs a value (%s); see `weightsweep %s --help`", usage->name,
-                 option->name, option->argument, usage->name);
+    if (option->argument && !value && reader->next < reader->argc) {
         value = reader->argv[reader->next++];
+        if (is_option(value))
+            FAIL(STATUS_USAGE, "%s: --%s needs a value (%s) before %s; a value that begins so: --%s=%s",
+                 usage->name, option->name, option->argument, value, option->name, value);
     }
+    if (option->argument && (!value || !*value))
+        FAIL(STATUS_USAGE, "%s: --%s needs a value (%s); see `weightsweep %s --help`", usage->name,
+             option->name, option->argument, usage->name);
     return option->parse(option, value, (char *)reader->target + option->target);
 }
 
@@ -228,6 +238,9 @@ static enum status check_files(const struct usage *usage, int count, const char 
     if (usage->file && count != 1)
         FAIL(STATUS_USAGE, "%s: expected one %s, got %d; see `weightsweep %s --help`", usage->name,
              usage->file, count, usage->name);
+    if (usage->file && !*first)
+        FAIL(STATUS_USAGE, "%s: the name of the %s is empty; see `weightsweep %s --help`", usage->name,
+             usage->file, usage->name);
     if (!usage->file && count > 0)
         FAIL(STATUS_USAGE, "%s: unexpected argument %s; see `weightsweep %s --help`", usage->name, first,
              usage->name);

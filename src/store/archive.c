@@ -6,7 +6,6 @@
 #include "store/h5.h"
 #include "store/view.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <hdf5_hl.h>
 #include <string.h>
@@ -230,11 +229,10 @@ static enum status make_archive(const char *part, const void *context)
 {
     struct archive archive = *(const struct archive *)context;
     int64_t offset, bytes[2];
+    int fd;
     archive.path = part;
     TRY(copy_file(&archive, &offset));
-    int fd = open(part, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return file_write_failure(part, "an archive", errno);
+    TRY(file_open(part, O_RDWR, &fd));
     enum status status = sum_bytes(fd, part, offset, bytes);
     if (status == STATUS_OK)
         status = file_write(fd, part, "an archive", bytes, sizeof bytes, offset);

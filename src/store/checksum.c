@@ -186,10 +186,9 @@ enum status checksum_check(hid_t file, const char *path, int64_t *datasets)
 enum status checksum_check_older(const struct store_view *view)
 {
     uint32_t crc = hash_crc32(0, &view->schema, sizeof view->schema);
-    crc = add_text(crc, view->sweep);
-    crc = add_text(crc, view->resolved);
-    crc = add_text(crc, view->versions);
-    crc = add_text(crc, view->created);
+    const char *const texts[] = {view->sweep, view->resolved, view->versions, view->created};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        crc = add_text(crc, texts[i]);
     for (int i = 0; i < view->settings; i++) {
         const struct column *column = &view->columns.columns[i];
         crc = add_text(crc, column->name);

@@ -91,16 +91,18 @@ static bool is_of_path(int error)
 enum status file_open(const char *path, int flags, int *fd)
 {
     struct stat file;
+    *fd = -1;
+    if (stat(path, &file) == 0 && !S_ISREG(file.st_mode))
+        FAIL(STATUS_RESULTS, "%s is %s; expected a results file", path,
+             S_ISDIR(file.st_mode) ? "a folder" : "not a regular file");
     *fd = open(path, flags | O_CLOEXEC);
     if (*fd < 0 && errno == ENOENT)
         FAIL(STATUS_RESULTS, "%s: no such file; `weightsweep run SWEEP.yaml -o %s` creates it", path, path);
     if (*fd < 0 && is_of_path(errno))
         FAIL(STATUS_RESULTS, "%s cannot be opened: %s", path, strerror(errno));
-    if (*fd < 0 || fstat(*fd, &file) != 0)
+    if (*fd < 0)
         FAIL(STATUS_MACHINE, "cannot open %s: %s; run the same command again when the file system responds",
              path, strerror(errno));
-    if (S_ISDIR(file.st_mode))
-        FAIL(STATUS_RESULTS, "%s is a folder; expected a results file", path);
     return STATUS_OK;
 }
 
@@ -127,8 +129,9 @@ enum status file_exists(const char *path, bool *exists)
     struct stat file;
     *exists = stat(path, &file) == 0;
     int error = errno;
-    if (*exists && S_ISDIR(file.st_mode))
-        FAIL(STATUS_USAGE, "%s is a folder; expected the name of a file", path);
+    if (*exists && !S_ISREG(file.st_mode))
+        FAIL(STATUS_USAGE, "%s is %s; expected the name of a file", path,
+             S_ISDIR(file.st_mode) ? "a folder" : "not a regular file");
     if (*exists)
         return STATUS_OK;
     if (error == ENOENT && lstat(path, &file) != 0)

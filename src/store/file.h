@@ -18,8 +18,8 @@ enum status file_write(int fd, const char *path, const char *what, const void *b
 /* Extends `crc` by the bytes of the file from offset `from` (inclusive) to `to` (exclusive). */
 enum status file_checksum(int fd, const char *path, const char *what, off_t from, off_t to, uint32_t *crc);
 
-/* Opens the file with `flags` (O_RDONLY, O_RDWR); the caller closes `fd` if it is not negative, also after a
- * failure. STATUS_RESULTS if the path does not name a file that may be opened, STATUS_MACHINE if the file
+/* Opens the file with `flags` (O_RDONLY, O_RDWR); the caller closes *fd, which is -1 after a failure.
+ * STATUS_RESULTS if the path does not name a regular file that may be opened, STATUS_MACHINE if the file
  * system fails. */
 enum status file_open(const char *path, int flags, int *fd);
 
@@ -27,8 +27,8 @@ enum status file_open(const char *path, int flags, int *fd);
 enum status file_sync(int fd, const char *path, const char *what);
 
 /* Whether a file of that name exists. STATUS_MACHINE if the file system does not respond, STATUS_RESULTS for
- * an invalid path or a link to a missing file, STATUS_USAGE for a folder, or if no file of that name can be
- * created: its folder does not exist, or the name is too long for NAME.part. */
+ * an invalid path or a link to a missing file, STATUS_USAGE for a folder or a device, or if no file of that
+ * name can be created: its folder does not exist, or the name is too long for NAME.part. */
 enum status file_exists(const char *path, bool *exists);
 
 /* Whether `path` names this open file. If not, errno is the error of the lookup, or 0 if `path` names another

@@ -47,10 +47,9 @@ static char *lock_path(const char *path)
 static enum status read_holder(int fd, const char *path, struct holder *holder, bool *found)
 {
     char text[512] = "";
-    ssize_t length = pread(fd, text, sizeof text - 1, 0);
     *holder = (struct holder){0};
     *found =
-        length > 0 &&
+        pread(fd, text, sizeof text - 1, 0) > 0 &&
         sscanf(text, "host %255s\npid %ld\njob %63s\nsince %31s\nparent %ld\nfree names %x", holder->host,
                &holder->pid, holder->job, holder->since, &holder->parent, &holder->free_names) >= 4;
     if (!*found && *text)
@@ -147,8 +146,10 @@ static enum status refuse_path(const char *path, const char *name, int error)
              "%s: the name is too long: its lock is NAME.lock, beside it; give a shorter name with -o", path);
     if (error == ENOENT)
         FAIL(STATUS_RESULTS, "%s: its folder is not there; create it, or give another name with -o", path);
-    FAIL(permanent ? STATUS_RESULTS : STATUS_MACHINE, "%s: its lock %s cannot be made: %s", path, name,
-         strerror(error));
+    if (!permanent)
+        return file_write_failure(path, "its lock", error);
+    FAIL(STATUS_RESULTS, "%s: cannot create %s: %s; make the folder writable, or give another name with -o",
+         path, name, strerror(error));
 }
 
 enum status store_lock_acquire(const char *path, int *lock)
@@ -201,12 +202,12 @@ bool store_lock_held(const char *path)
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct holder holder;
     bool found, held = false;
-    if (fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0)
-        held = whole.l_type != F_UNLCK;
-    else if (fd >= 0)
-        held = read_holder(fd, path, &holder, &found) == STATUS_OK && found && is_alive_here(&holder);
-    if (fd >= 0)
+    if (fd >= 0) {
+        held = fcntl(fd, F_OFD_GETLK, &whole) == 0
+                   ? whole.l_type != F_UNLCK
+                   : read_holder(fd, path, &holder, &found) == STATUS_OK && found && is_alive_here(&holder);
         close(fd);
+    }
     free(name);
     return held;
 }

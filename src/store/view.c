@@ -25,11 +25,8 @@ static enum status refuse_foreign(const char *path, bool output, const char *rea
 static enum status open_file(struct store_view *view, bool output)
 {
     int fd;
-    enum status readable =
-        file_open(view->path, O_RDONLY, &fd); // HDF5 does not tell why it cannot open a file
-    if (fd >= 0)
-        close(fd);
-    TRY(readable);
+    TRY(file_open(view->path, O_RDONLY, &fd)); // HDF5 does not tell why it cannot open a file
+    close(fd);
     htri_t is_hdf5 = H5Fis_hdf5(view->path);
     if (is_hdf5 < 0)
         return h5_read_failure(view->path, "its signature");

@@ -37,6 +37,11 @@ def test_forms_of_an_option(finished: Sweep) -> None:
     expected = weightsweep("export", finished.results, "--runs", "--format", "json").out
     for arguments in (["--format=json", "--runs", finished.results], ["--runs", "--format", "csv", "--format=json", "--", finished.results]):
         assert weightsweep("export", *arguments).out == expected
+    needs = "--output needs a value (FILE)"
+    for arguments, words in ((["-o", ""], needs), (["--output="], needs), (["-o", "--runs"], f"{needs} before --runs"), (["-o", "-h"], needs)):
+        result = weightsweep("export", finished.results, *arguments)
+        assert result.code == 2 and result.says(words), result.err
+    assert weightsweep("export", "", "--runs").says("the name of the results file is empty")
     for arguments, words in ((["--runs=1"], "--runs takes no value"), (["--format"], "--format needs a value (csv|json)"), (["-x"], "unknown option -x"), (["--runs", "other.h5"], "expected one results file, got 2")):
         result = weightsweep("export", finished.results, *arguments)
         assert result.code == 2 and result.says(words, "weightsweep export --help"), result.err
