@@ -2,6 +2,7 @@
 opens, stats and locks do not depend on the number of columns. From the recorded calls of a sweep on four ranks (disk.c)."""
 
 import os
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -57,12 +58,15 @@ def test_page_has_one_writer(tmp_path: Path) -> None:
 
 
 def test_opens_stats_and_locks_do_not_grow_with_columns(tmp_path: Path) -> None:
-    most, widths = [], []
+    most, widths, seconds = [], [], 0.0
     for name, axes in (("few", FEW["axes"]), ("many", {"evaluation.noise": NOISES})):
         sweep, results = write_sweep(tmp_path / f"{name}.yaml", **FEW | {"axes": axes}), tmp_path / f"{name}.h5"
+        begun = time.monotonic()
         counts = Counter(call.process for call in record(sweep, results, 1) if call.kind in "oik")
+        seconds = time.monotonic() - begun
         most.append(max(counts.values()))
         widths.append(len(columns(results)))
     assert widths[1] >= widths[0] + 48
-    # A rank opens the file once for each run that it leads, and the clock decides how often rank 0 looks at its name.
-    assert most[1] < most[0] + 20, (most, widths)
+    # A rank opens the file once for each run that it leads; rank 0 checks its name every 5 s for each of three runs, by two stats.
+    assert most[1] < most[0] + 20 + 6 * seconds / 5, (most, widths, seconds)
+    print(f"calls of the busiest rank: {most} with {widths} columns, the second job took {seconds:.0f} s")
