@@ -79,7 +79,8 @@ def open_file(path: str | Path) -> Iterator[h5py.File]:
     """Opens the file in h5py for reading. Raises ResultsError if it is not a results file."""
     try:
         if not Path(path).is_file():
-            raise ResultsError(f"{path}: " + ("a folder; expected a results file" if Path(path).is_dir() else "no such file"))
+            kind = "a folder" if Path(path).is_dir() else "not a regular file"
+            raise ResultsError(f"{path}: {kind}; expected a results file" if Path(path).exists() else f"{path}: no such file")
         with open(path, "rb"):  # raises an OSError with the reason, which HDF5 does not report
             file = h5py.File(path, "r")
     except PermissionError as error:

@@ -12,6 +12,11 @@
 
 enum { MAX_FILE_BYTES = 16 << 20 };
 
+static bool is_utf16(const char *bytes)
+{
+    return memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0;
+}
+
 enum status sweep_read(const char *path, char **text)
 {
     enum status status = STATUS_OK;
@@ -28,7 +33,8 @@ enum status sweep_read(const char *path, char **text)
         FAIL_DONE(STATUS_USAGE, "%s: more than %d MiB; expected a sweep file", path, MAX_FILE_BYTES >> 20);
     if (memchr(bytes, '\0', length))
         FAIL_DONE(STATUS_USAGE,
-                  "%s: holds NUL bytes, so it is not text; expected a sweep file in YAML and UTF-8", path);
+                  "%s: holds NUL bytes, so it is not text; expected a sweep file in YAML and UTF-8%s", path,
+                  is_utf16(bytes) ? " (from UTF-16: iconv -f utf-16 -t utf-8)" : "");
     bytes[length] = '\0';
     *text = memory_text(bytes);
 done:

@@ -1,5 +1,6 @@
 """The analysis package on made-up results files: reading, tables, figures, the command line."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,9 @@ def test_open_sweep_refuses(tmp_path: Path) -> None:
         open_runs(other)
     with pytest.raises(ResultsError, match="a folder"):
         open_runs(tmp_path)
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(ResultsError, match="not a regular file"):
+        open_runs(tmp_path / "fifo")
     newer = tmp_path / "newer.h5"
     make_results(newer, grid(seed=[1]))
     damaged = tmp_path / "damaged.h5"

@@ -88,6 +88,15 @@ def test_finished_file_of_the_user_named_part(finished: Sweep, tmp_path: Path, k
         assert list(tmp_path.iterdir()) == [mine] and before == (mine.read_bytes() if mine.is_file() else mine.lstat().st_ino)
 
 
+def test_results_file_that_is_a_fifo(tmp_path: Path) -> None:
+    """No command waits for a writer."""
+    os.mkfifo(tmp_path / "x.h5")
+    sweep = write_sweep(tmp_path / "sweep.yaml")
+    assert refused(weightsweep("status", tmp_path / "x.h5"), "x.h5", "not a regular file")
+    result = weightsweep("run", sweep, "-o", tmp_path / "x.h5")
+    assert result.code == 2 and result.says("x.h5", "not a regular file"), result
+
+
 def test_not_ours(finished: Sweep, tmp_path: Path) -> None:
     results = tmp_path / "x.h5"
     with h5py.File(results, "w") as file:

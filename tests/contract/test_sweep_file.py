@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import HOME, plan, run_ids, weightsweep, write_sweep
+from harness import HOME, plan, run_ids, sweep_text, weightsweep, write_sweep
 
 SMALLEST = {"name": "smallest", "unknowns": 15, "equation_ratio": 2}
 
@@ -292,6 +292,12 @@ def test_all_errors_are_reported_together(tmp_path: Path) -> None:
     sweep = smallest(tmp_path, unknowns=7, training={"steps": 0, "stps": 1}, seed="one")
     result = weightsweep("plan", sweep)
     assert result.code == 2 and result.says(":2: unknowns", ":4: training.steps", ":4: training.stps", ":5: seed")
+
+
+def test_utf16_is_named(tmp_path: Path) -> None:
+    sweep = tmp_path / "utf16.yaml"
+    sweep.write_text(sweep_text(), encoding="utf-16")
+    assert weightsweep("plan", sweep).says("utf16.yaml", "UTF-8", "iconv -f utf-16")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\0\1\2", b"[1, 2]\n"], ids=["missing", "empty", "binary", "list"])
