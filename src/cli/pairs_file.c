@@ -150,10 +150,8 @@ static enum status read_names(struct reader *reader)
 {
     bool there;
     TRY(next_line(reader, &there));
-    if (!there) {
-        reader->line = 1;
+    if (!there)
         return refuse_names(reader, "the file is empty", NULL);
-    }
     static const char mark[] = "\xef\xbb\xbf"; // byte order mark in UTF-8, written by spreadsheets
     char *rest = reader->text + (strncmp(reader->text, mark, 3) == 0 ? 3 : 0);
     if (!strchr(rest, ',') && strpbrk(rest, ";\t"))

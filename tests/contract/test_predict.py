@@ -318,7 +318,6 @@ def test_equivalent_csv_files(good: Sweep, tmp_path: Path, text: str) -> None:
     [
         ("", ["pairs.csv:0", "empty", "x1,x2,y"]),
         ("x1,x2,y\n", ["pairs.csv:", "no pairs"]),
-        ("", ["pairs.csv:1:", "the file is empty", "x1,x2,y"]),
         ("x1,y\n1,2\n", ["pairs.csv:1:", "`x2`", "x1,x2,y"]),
         ("x1,x2,x3,y\n1,2,3,4\n", ["pairs.csv:1:", "unknown column `x3`", "x1,x2,y"]),
         ("x1,x2,x2,y\n1,2,3,4\n", ["pairs.csv:1:", "second column `x2`"]),
