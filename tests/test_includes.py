@@ -14,7 +14,7 @@ DEPENDENCIES: dict[str, set[str]] = {
     "spec": {"base"},
     "kernel": {"spec", "base"},
     "store": {"base"},
-    "model": {"kernel", "spec", "base"},
+    "model": {"task", "kernel", "spec", "base"},
     "task": {"kernel", "spec", "base"},
     "train": {"task", "model", "kernel", "spec", "base"},
     "schedule": {"train", "spec", "base"},

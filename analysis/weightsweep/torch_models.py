@@ -134,6 +134,8 @@ class Generators:
         self.inputs = int(settings["generator_inputs"])
         self.layers = list(pairwise([self.inputs, *widths, int(settings.get("generator_outputs", 1))]))
         self.activation = ACTIVATIONS[str(settings.get("generator_activation", "relu"))]
+        lecun = str(settings.get("generator_init", "lecun")) == "lecun"
+        self.precision = torch.cat([torch.full((a * b,), float(a if lecun else 1), dtype=torch.float64) for a, b in self.layers])
 
     def __call__(self, weights: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         units: list[Tensor] = []
@@ -151,6 +153,7 @@ class Refined(DeepSets):
     def __init__(self, shapes: Shapes, settings: Settings) -> None:
         super().__init__(shapes, settings)
         self.generators = Generators(settings)
+        self.steps = settings.get("refine_from") == "least-squares"
         prefixes = {str(stage): f"stages.{stage}." for stage in range(1, int(settings["refinements"]) + 1)}
         parts = {stage: {name.removeprefix(prefix): shapes[name] for name in shapes if name.startswith(prefix)} for stage, prefix in prefixes.items()}
         self.stages = nn.ModuleDict({stage: DeepSets(part, settings) for stage, part in parts.items()})
@@ -165,11 +168,27 @@ class Refined(DeepSets):
             (gradient,) = torch.autograd.grad(residual.square().sum() / 2 / pairs.shape[1], at)
         return torch.cat([pairs, 4 * residual, units], 2).detach(), gradient
 
+    def least_squares_step(self, pairs: Tensor, weights: Tensor) -> Tensor:
+        """The weights after a step that solves (J^T J / s^2 + P) step = -J^T r / s^2, with s^2 the mean of the squared residuals r, J their
+        derivatives by the weights, and P the precision of the weights' prior. In double."""
+        x, y = pairs.double().split([self.generators.inputs, pairs.shape[2] - self.generators.inputs], 2)
+        with torch.enable_grad():
+            at = weights.detach().double().requires_grad_()
+            residual = (self.generators(at, x)[1] - y).flatten(1)
+            rows = [torch.autograd.grad(column.sum(), at, retain_graph=True)[0] for column in residual.unbind(1)]
+        jacobian = torch.stack(rows, 1)
+        variance = residual.detach().square().mean(1).clamp(min=1e-6)
+        normal = jacobian.mT @ jacobian + variance[:, None, None] * torch.diag(self.generators.precision.to(at.device))
+        step = torch.linalg.solve(normal, jacobian.mT @ residual.detach()[:, :, None])[:, :, 0]
+        return (at.detach() - step).to(weights.dtype)
+
     def predictions(self, pairs: Tensor) -> list[Tensor]:
         """The prediction of each stage; the last one is the model's."""
         found = [super().forward(pairs)]
         for stage in self.stages.values():
             weights = found[-1].detach()
+            if self.steps:
+                weights = self.least_squares_step(pairs, weights)
             features, gradient = self.features(pairs, weights)
             found.append(weights + stage(features, weights, gradient))
         return found

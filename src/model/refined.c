@@ -1,6 +1,7 @@
 /* Learned refinement: stages of deep sets after the first network. Each reads the pairs with their residuals
  * under the current prediction, and its output is added to that prediction. */
 #include "base/stop.h"
+#include "model/least_squares_step.h"
 #include "model/network.h"
 #include "model/residuals.h"
 
@@ -66,6 +67,9 @@ static void forward_stage(struct model *model, int stage, int sets, const float 
     if (stage == 0) {
         model_forward(model->stage[0], sets, pairs, output);
     } else if (!stop_requested()) { // else the prediction may be undefined
+        if (model->spec.refine_from == REFINE_FROM_LEAST_SQUARES)
+            least_squares_step(&model->spec.generator, model->spec.pairs, sets, pairs, output,
+                               model->plan.refined.doubles);
         compute_features(model, sets, pairs, output);
         correct(model, model->stage[stage], sets, output);
     }

@@ -43,3 +43,15 @@ size_t fit_bytes(const struct task_spec *task)
     return (n * (d + o) + 4 * unknowns + rows * (unknowns + 1) + size * (size + 1) / 2) * SIDE_BY_SIDE *
            sizeof(double);
 }
+
+void fit_precision(const struct generator_shape *shape, double *precision)
+{
+    bool lecun = shape->init == INIT_LECUN && shape->hidden.count > 0;
+    int fan_in = shape->inputs;
+    for (int layer = 0; layer <= shape->hidden.count; layer++) {
+        int width = layer < shape->hidden.count ? shape->hidden.width[layer] : shape->outputs;
+        for (int k = 0; k < fan_in * width; k++)
+            *precision++ = lecun ? fan_in : 1;
+        fan_in = width;
+    }
+}

@@ -25,4 +25,7 @@ double fit_iteration_flops(const struct task_spec *task);
 /* Bytes of the buffers of fits of the task. */
 size_t fit_bytes(const struct task_spec *task);
 
+/* Inverse of the prior variance of each weight of a generator.  precision [unknowns] */
+void fit_precision(const struct generator_shape *shape, double *precision);
+
 #endif

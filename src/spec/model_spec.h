@@ -61,6 +61,10 @@ enum {
     POOLINGS_TO_JOIN = 0 POOLINGS(JOIN_BIT),
 };
 
+/* Where a refinement begins: at the prediction, or after a least-squares step from it
+ * (model/least_squares_step.h). */
+enum refine_from { REFINE_FROM_PREDICTION, REFINE_FROM_LEAST_SQUARES };
+
 struct model_spec {
     enum model_kind kind;
     enum pooling_kind pooling; // several, whose results are concatenated: joined.h
@@ -76,6 +80,7 @@ struct model_spec {
     // Learned refinement: T stages after the first network correct its prediction, the weights of a
     // generator.
     int refinements;                  // T
+    enum refine_from refine_from;     // of every refinement
     struct generator_shape generator; // with refinements
     int context;                      // of a stage (model_stage): floats per set that only the decoder reads
 };

@@ -10,10 +10,14 @@ struct refined_workspace {
     float *context;    // [S, 2 outputs]: current prediction, J^T r / n
     float *correction; // [S, outputs], output of a stage
     float *scratch;    // [refined_workspace_scratch]
+    double *doubles;   // [refined_workspace_doubles]; none without least-squares steps
 };
 
 /* Floats of residuals_compute's scratch. */
 size_t refined_workspace_scratch(const struct generator_shape *shape);
+
+/* Doubles of least_squares_step's scratch. */
+size_t refined_workspace_doubles(const struct model_spec *model);
 
 /* Plans a workspace for at most `shards` shards of at most `sets` sets in `memory` (arena.h). Returns its
  * length in floats. */

@@ -14,7 +14,6 @@ struct expansion {
     int64_t *index;       // [runs], the index of a run's combination in the grid
     int64_t runs;
     unsigned tasks, models, poolings; // bit k is set if the kind k occurs in a run
-    bool direct_fit;                  // a run has direct fits
 };
 
 static void resolve_all(struct expansion *expansion, int64_t size)
@@ -29,7 +28,6 @@ static void resolve_all(struct expansion *expansion, int64_t size)
         expansion->tasks |= 1u << run->task.kind;
         expansion->models |= 1u << run->model.kind;
         expansion->poolings |= joined_bits((int)run->model.pooling);
-        expansion->direct_fit |= run->training.extra.direct_fit > 0;
         expansion->index[expansion->runs++] = i;
     }
 }
@@ -83,11 +81,15 @@ static void refuse_unused(const struct expansion *expansion, enum setting_id id,
     text_free(&names);
 }
 
-static void refuse_without_fits(const struct grid *grid, enum setting_id id)
+static void refuse_alone(const struct expansion *expansion, enum setting_id id)
 {
+    const struct grid *grid = expansion->grid;
+    for (int64_t i = 0; i < expansion->runs; i++)
+        if (settings_enabled(id, &expansion->run[i]))
+            return;
     diagnostics_add(grid->diagnostics, grid_location(grid, id), settings_name(id),
                     "is used only with %s above 0; expected both or neither",
-                    settings_name(SETTING_EVALUATION_DIRECT_FIT));
+                    settings_name(settings[id].with));
 }
 
 static void check_unused(const struct expansion *expansion)
@@ -103,8 +105,8 @@ static void check_unused(const struct expansion *expansion)
             refuse_unused(expansion, id, SETTING_MODEL, models, (int)run->model.kind);
         else if (poolings != 0 && (poolings & expansion->poolings) == 0)
             refuse_unused(expansion, id, SETTING_POOLING, poolings, (int)run->model.pooling);
-        else if (settings[id].with_direct_fit && !expansion->direct_fit)
-            refuse_without_fits(expansion->grid, id);
+        else if (settings[id].with != SETTING_TASK)
+            refuse_alone(expansion, id);
     }
 }
 

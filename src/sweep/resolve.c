@@ -118,6 +118,8 @@ static void reset_unused(struct run_spec *run)
     }
     if (!settings_used(SETTING_REFINEMENTS, run))
         run->model.refinements = 0;
+    if (!settings_used(SETTING_REFINE_FROM, run))
+        run->model.refine_from = REFINE_FROM_PREDICTION;
 }
 
 // Derives the shape from the unknowns, or the unknowns from the shape. False if neither is known.

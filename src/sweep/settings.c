@@ -16,6 +16,7 @@ static const char *const objectives[] = {"functional", "weights", NULL};
 static const char *const optimizers[] = {"adam", "muon", NULL};
 static const char *const schedules[] = {"constant", "cosine", NULL};
 static const char *const distributions[] = {"normal", "uniform", "wide", "shifted", NULL};
+static const char *const refine_from[] = {"prediction", "least-squares", NULL};
 static const char *const precisions[] = {"fp32", "bf16", NULL};
 
 #define FIELD(member)                                                                                        \
@@ -149,6 +150,11 @@ const struct setting settings[SETTINGS] = {
         "networks after the first that correct its prediction from the residuals of the pairs",
         INTEGER(model.refinements, "0", 0, REFINEMENTS_MAX), .tasks = FUNCTIONAL_TASKS,
         .models = MODELS_OF_SETS},
+    [SETTING_REFINE_FROM] = {
+        GROUP_NETWORK, "refine_from", "refine_from", "1",
+        "where a refinement begins: at the prediction, or after a least-squares step from it",
+        CHOICE(model.refine_from, "prediction", refine_from), .tasks = FUNCTIONAL_TASKS,
+        .models = MODELS_OF_SETS, .with = SETTING_REFINEMENTS},
 
     [SETTING_EVALUATION_EVERY] = {
         GROUP_EVALUATION, "every", "evaluation_every", "steps", "steps between two evaluations",
@@ -178,12 +184,12 @@ const struct setting settings[SETTINGS] = {
         GROUP_EVALUATION, "fit_starts", "evaluation_fit_starts", "1",
         "random starts per direct fit; the best by its objective counts",
         INTEGER(training.extra.fit_starts, "8", 1, 65536), .tasks = FUNCTIONAL_TASKS,
-        .with_direct_fit = true},
+        .with = SETTING_EVALUATION_DIRECT_FIT},
     [SETTING_EVALUATION_FIT_ITERATIONS] = {
         GROUP_EVALUATION, "fit_iterations", "evaluation_fit_iterations", "1",
         "Levenberg-Marquardt iterations per start of a direct fit",
         INTEGER(training.extra.fit_iterations, "40", 1, 65536), .tasks = FUNCTIONAL_TASKS,
-        .with_direct_fit = true},
+        .with = SETTING_EVALUATION_DIRECT_FIT},
     [SETTING_EVALUATION_REFINE] = {
         GROUP_EVALUATION, "refine", "evaluation_refine", "1",
         "numbers of Levenberg-Marquardt iterations from the model's predictions in the final evaluation",
@@ -249,11 +255,17 @@ void settings_print_choices(enum setting_id id, unsigned which, struct text *tex
     }
 }
 
+bool settings_enabled(enum setting_id id, const struct run_spec *run)
+{
+    enum setting_id with = settings[id].with;
+    return with == SETTING_TASK || *(const int *)((const char *)run + settings[with].offset) > 0;
+}
+
 bool settings_used(enum setting_id id, const struct run_spec *run)
 {
     const struct setting *setting = &settings[id];
     return (setting->tasks == 0 || (setting->tasks & 1u << run->task.kind) != 0) &&
            (setting->models == 0 || (setting->models & 1u << run->model.kind) != 0) &&
            (setting->poolings == 0 || (setting->poolings & joined_bits((int)run->model.pooling)) != 0) &&
-           (!setting->with_direct_fit || run->training.extra.direct_fit > 0);
+           settings_enabled(id, run);
 }

@@ -45,6 +45,7 @@ enum setting_id {
     SETTING_HEADS,
     SETTING_QUERIES,
     SETTING_REFINEMENTS,
+    SETTING_REFINE_FROM,
     SETTING_EVALUATION_EVERY,
     SETTING_EVALUATION_GENERATORS,
     SETTING_EVALUATION_INPUTS,
@@ -88,7 +89,7 @@ struct setting {
     size_t offset, size;        // field in struct run_spec, bytes
     unsigned tasks;             // bit per task that uses the setting; 0: all tasks
     unsigned models, poolings;  // bit per model and per pooling that uses the setting; 0: all
-    bool with_direct_fit;       // used only with evaluation.direct_fit above 0
+    enum setting_id with;       // used only with this setting, an int, above 0; SETTING_TASK: always
     bool outside_id;            // not part of a run's id, which has values derived from the setting instead
 };
 
@@ -121,7 +122,10 @@ int settings_sharing(const char *key, enum setting_group *group);
 /* True if a value of the setting is a list. */
 bool settings_is_list(enum setting_id id);
 
-/* True if the run's task, model, pooling and direct fits use the setting. */
+/* True if the setting `with` of a setting is above 0, or there is none. */
+bool settings_enabled(enum setting_id id, const struct run_spec *run);
+
+/* True if the run's task, model and pooling use the setting, and it is enabled. */
 bool settings_used(enum setting_id id, const struct run_spec *run);
 
 #endif

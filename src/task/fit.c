@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "kernel/batched.h"
 #include "kernel/random.h"
+#include "spec/fit_spec.h"
 #include "task/generator_jacobian.h"
 #include "task/levenberg.h"
 
@@ -79,18 +80,6 @@ void fit_destroy(struct fit **fit)
     memory_free((void **)&(*fit)->normals);
     free(*fit);
     *fit = NULL;
-}
-
-void fit_precision(const struct generator_shape *shape, double *precision)
-{
-    bool lecun = shape->init == INIT_LECUN && shape->hidden.count > 0;
-    int fan_in = shape->inputs;
-    for (int layer = 0; layer <= shape->hidden.count; layer++) {
-        int width = layer < shape->hidden.count ? shape->hidden.width[layer] : shape->outputs;
-        for (int k = 0; k < fan_in * width; k++)
-            *precision++ = lecun ? fan_in : 1;
-        fan_in = width;
-    }
 }
 
 double fit_sigma(const struct task_spec *task, const float *pairs)

@@ -50,7 +50,4 @@ void fit_refine(struct fit *fit, const struct fit_sets *sets, const float *start
 /* sigma of a set.  pairs [n, pair width] */
 double fit_sigma(const struct task_spec *task, const float *pairs);
 
-/* Inverse of the prior variance of each weight.  precision [unknowns] */
-void fit_precision(const struct generator_shape *shape, double *precision);
-
 #endif

@@ -4,6 +4,7 @@
 #include "kernel/batched.h"
 #include "kernel/symmetric.h"
 #include "spec/batch_workspace.h"
+#include "spec/fit_spec.h"
 #include "task/fit.h"
 #include "task/generator_jacobian.h"
 

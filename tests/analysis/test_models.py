@@ -27,7 +27,7 @@ evaluation: {every: 400}
 SWEEPS = {
     "sets": "name: sets\naxes: {pooling: [mean, sum, max, moments, attention, max+moments]}\nunknowns: 15\nequation_ratio: 1.33\n"
     "embed_dim: 32\nnetwork: {encoder: [32, 64], decoder: [64, 32]}" + TRAINED,
-    "refined": "name: refined\naxes: {pooling: [max+mean, attention]}\nunknowns: 15\nequation_ratio: 1.33\n"
+    "refined": "name: refined\naxes: {pooling: [max+mean, attention], refine_from: [prediction, least-squares]}\nunknowns: 15\nequation_ratio: 1.33\n"
     "embed_dim: 32\nnetwork: {encoder: [32, 64], decoder: [64, 32], refinements: 2}" + TRAINED,
     "flat": "name: flat\naxes: {task: [mlp-forward, linear-inverse, mlp-inverse], model: [linear, x-linear, res-linear]}\n"
     "unknowns: 6\nequation_ratio: 2\nnetwork: {hidden: [64, 64]}" + TRAINED,
@@ -64,6 +64,8 @@ def refined(settings: dict, t: Tensors, pairs: np.ndarray) -> np.ndarray:
     x, y = pairs[:, :-1], pairs[:, -1]
     weights = deep_sets(pooling, heads, t, pairs)
     for stage in range(1, settings["refinements"] + 1):
+        if settings["refine_from"] == "least-squares":
+            weights = least_squares_step(pairs, weights)
         first, second = np.split(weights, [len(weights) - len(weights) // (x.shape[1] + 1)])
         units = relu(x @ first.reshape(x.shape[1], -1))
         residual = units @ second - y
@@ -73,6 +75,18 @@ def refined(settings: dict, t: Tensors, pairs: np.ndarray) -> np.ndarray:
         features = np.hstack([pairs, 4 * residual[:, None], units])
         weights = weights + deep_sets(pooling, heads, own, features, np.concatenate([weights, gradient]))
     return weights
+
+
+def least_squares_step(pairs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """For generators with one hidden ReLU layer, one output and weights of variance 1 / inputs."""
+    x, y = pairs[:, :-1], pairs[:, -1]
+    first, second = np.split(weights, [len(weights) - len(weights) // (x.shape[1] + 1)])
+    units = relu(x @ first.reshape(x.shape[1], -1))
+    residual = units @ second - y
+    by_first = x[:, :, None] * ((units > 0) * second)[:, None, :]
+    jacobian = np.hstack([by_first.reshape(len(x), -1), units])
+    precision = np.repeat([x.shape[1], len(second)], [len(first), len(second)])
+    return weights - np.linalg.solve(jacobian.T @ jacobian + np.mean(residual**2) * np.diag(precision), jacobian.T @ residual)
 
 
 def relu(x: np.ndarray) -> np.ndarray:

@@ -47,6 +47,7 @@ SETTINGS = {
     "heads": (INT, "1"),
     "queries": (INT, "1"),
     "refinements": (INT, "1"),
+    "refine_from": (TEXT, "1"),
     "evaluation_every": (INT, "steps"),
     "evaluation_generators": (INT, "1"),
     "evaluation_inputs": (TEXT, "1"),

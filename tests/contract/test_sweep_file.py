@@ -36,6 +36,7 @@ SETTINGS: list[tuple[str, str, Any, Any]] = [
     ("network.heads", "heads", 4, None),
     ("network.queries", "queries", 1, None),
     ("network.refinements", "refinements", 0, 2),
+    ("network.refine_from", "refine_from", "prediction", "least-squares"),
     ("evaluation.every", "evaluation_every", 500, 1000),
     ("evaluation.generators", "evaluation_generators", 16384, 1000),
     ("evaluation.inputs", "evaluation_inputs", [], ["uniform", "wide"]),
@@ -46,7 +47,8 @@ SETTINGS: list[tuple[str, str, Any, Any]] = [
     ("evaluation.fit_iterations", "evaluation_fit_iterations", 40, 7),
     ("evaluation.refine", "evaluation_refine", [], [1, 5]),
 ]
-WITH_DIRECT_FIT = ("evaluation.fit_starts", "evaluation.fit_iterations")
+# a setting -> the one that must be above 0 with it
+WITH = {"evaluation.fit_starts": "evaluation.direct_fit", "evaluation.fit_iterations": "evaluation.direct_fit", "network.refine_from": "network.refinements"}
 VARIED = [each for each in SETTINGS if each[3] is not None]
 
 
@@ -82,7 +84,7 @@ def test_every_combination_is_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("setting", VARIED, ids=name_of)
 def test_any_setting_is_an_axis(tmp_path: Path, setting: tuple[str, str, Any, Any]) -> None:
     key, column, default, other = setting
-    needed = {"evaluation": {"direct_fit": 1}} if key in WITH_DIRECT_FIT else {}
+    needed = fixed(WITH[key], 1) if key in WITH else {}
     full = plan(smallest(tmp_path, axes={key: [default, other]}, **needed))["runs"]
     assert [run[column] for run in full] == [default, other]
     if key not in ("generator.init", "training.noise", "training.inputs", "evaluation.inputs", "evaluation.noise"):  # a bare key, unless two groups share it
@@ -196,7 +198,7 @@ def test_ids_hold_equations_and_shape_instead_of_ratio_and_rule(tmp_path: Path) 
 
 
 def test_ids_tell_all_settings_apart(tmp_path: Path) -> None:
-    ids = [only_run(smallest(tmp_path, **fixed(key, other)), *(["--set", "direct_fit=1"] if key in WITH_DIRECT_FIT else []))["run_id"] for key, _, _, other in VARIED]
+    ids = [only_run(smallest(tmp_path, **fixed(key, other)), *(["--set", f"{WITH[key]}=1"] if key in WITH else []))["run_id"] for key, _, _, other in VARIED]
     assert len({*ids, only_run(smallest(tmp_path))["run_id"]}) == len(VARIED) + 1
 
 

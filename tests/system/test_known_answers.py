@@ -39,7 +39,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "evaluation": {"generators": 101, "inputs": ["uniform", "wide", "shifted"], "set_sizes": [5, 12], "noise": [0.1], "direct_fit": 9, "fit_starts": 3, "refine": [1, 4]},
         "axes": {"task": ["mlp-inverse", "linear-inverse"]},
     },
-    "refinements": SMALL | {"network": {"encoder": [13, 21], "decoder": [19], "refinements": 1}, "axes": {"pooling": ["mean", "max", "max+mean", "moments+sum+max"]}},
+    "refinements": SMALL | {"network": {"encoder": [13, 21], "decoder": [19], "refinements": 1}, "axes": {"refine_from": ["prediction", "least-squares"], "pooling": ["mean", "max", "max+mean", "moments+sum+max"]}},
     "wide": {"network": {"encoder": [128, 256], "decoder": [256, 128]}, "embed_dim": 128, "unknowns": 15, "training": {"steps": 3, "batch": 64, "shards": 4}},
 }
 ROW = re.compile(r"status|steps_done|loss|loss_ema|r2|r2_stderr|r2_\w+|weight_match\w*")

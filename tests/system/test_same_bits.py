@@ -25,7 +25,7 @@ REFINEMENTS: dict[str, Any] = {
     "network": {"encoder": [13, 21], "decoder": [19], "heads": 3, "queries": 2, "refinements": 2},
     "embed_dim": 12,
     "training": {"optimizer": "muon"},
-    "axes": {"pooling": ["mean", "max+mean", "attention"], "precision": ["fp32", "bf16"]},
+    "axes": {"pooling": ["mean", "max+mean", "attention"], "precision": ["fp32", "bf16"], "refine_from": ["prediction", "least-squares"]},
 }
 FURTHER: dict[str, Any] = {
     "evaluation": {"generators": 101, "inputs": ["uniform", "wide", "shifted"], "set_sizes": [5, 12, 20], "noise": [0.1, 0.5], "direct_fit": 21, "fit_starts": 3, "refine": [1, 4]},

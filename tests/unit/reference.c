@@ -235,6 +235,8 @@ static void refine(const struct model_spec *model, const double *parameters, con
         model_tensors(&before, &table);
         parameters += table.parameters;
         model_tensors(&stage, &table);
+        if (model->refine_from == REFINE_FROM_LEAST_SQUARES)
+            reference_least_squares_step(&model->generator, model->pairs, pairs, prediction);
         memcpy(context, prediction, (size_t)outputs * sizeof *context);
         reference_residuals(&model->generator, model->pairs, prediction, pairs, features, context + outputs);
         deep_sets(&stage, &table, parameters, features, context, correction);
@@ -439,6 +441,73 @@ static void scale_weights(const struct generator_shape *shape, double *weights)
             *weights++ /= sqrt(fan_in);
         fan_in = width;
     }
+}
+
+// y of the weights minus that of one pair.  r [o]
+static void residual_of(const struct generator_shape *shape, const double *weights, const double *pair,
+                        double *r)
+{
+    generator_output(shape, weights, pair, r);
+    for (int k = 0; k < shape->outputs; k++)
+        r[k] -= pair[shape->inputs + k];
+}
+
+// Gaussian elimination.  a [n, WIDEST] is positive definite, b [n] becomes the solution.
+static void eliminate(double (*a)[WIDEST], double *b, int n)
+{
+    for (int i = 0; i < n; i++)
+        for (int row = i + 1; row < n; row++) {
+            double factor = a[row][i] / a[i][i];
+            b[row] -= factor * b[i];
+            for (int k = i; k < n; k++)
+                a[row][k] -= factor * a[i][k];
+        }
+    for (int i = n - 1; i >= 0; i--) {
+        for (int k = i + 1; k < n; k++)
+            b[i] -= a[i][k] * b[k];
+        b[i] /= a[i][i];
+    }
+}
+
+void reference_least_squares_step(const struct generator_shape *shape, int n, const double *pairs,
+                                  double *weights)
+{
+    static double a[WIDEST][WIDEST];
+    const double difference = 1e-5;
+    double b[WIDEST] = {0}, at[WIDEST], r[WIDEST], above[WIDEST], below[WIDEST], variance = 0;
+    double j[WIDEST][WIDEST]; // [o, unknowns] of one pair
+    int unknowns = generator_unknowns(shape), d = shape->inputs, o = shape->outputs;
+    memset(a, 0, sizeof a);
+    memcpy(at, weights, (size_t)unknowns * sizeof *at);
+    for (const double *pair = pairs; pair < pairs + n * (d + o); pair += d + o) {
+        residual_of(shape, weights, pair, r);
+        for (int i = 0; i < unknowns; i++) {
+            at[i] = weights[i] + difference;
+            residual_of(shape, at, pair, above);
+            at[i] = weights[i] - difference;
+            residual_of(shape, at, pair, below);
+            at[i] = weights[i];
+            for (int k = 0; k < o; k++)
+                j[k][i] = (above[k] - below[k]) / (2 * difference);
+        }
+        for (int k = 0; k < o; k++)
+            for (int i = 0; i < unknowns; i++) {
+                b[i] -= j[k][i] * r[k];
+                for (int m = 0; m < unknowns; m++)
+                    a[i][m] += j[k][i] * j[k][m];
+            }
+        for (int k = 0; k < o; k++)
+            variance += r[k] * r[k] / (n * o);
+    }
+    double deviation[WIDEST]; // of the prior
+    for (int i = 0; i < unknowns; i++)
+        deviation[i] = 1;
+    scale_weights(shape, deviation);
+    for (int i = 0; i < unknowns; i++)
+        a[i][i] += variance / (deviation[i] * deviation[i]);
+    eliminate(a, b, unknowns);
+    for (int i = 0; i < unknowns; i++)
+        weights[i] += b[i];
 }
 
 void reference_batch_init(struct reference_batch *batch, const struct task_spec *task, enum task_part part,

@@ -36,6 +36,12 @@ const struct tensor *reference_tensor(const struct tensor_table *table, const ch
 void reference_deep_sets(const struct model_spec *model, const double *parameters, int sets,
                          const float *pairs, double *output);
 
+/* Adds to the weights of one set the solution of (J^T J / s^2 + P) step = -J^T r / s^2, with s^2 the mean of
+ * the squared residuals and P the precision of the weights' prior; J by differences. weights [unknowns],
+ * pairs [n, d + o] */
+void reference_least_squares_step(const struct generator_shape *shape, int n, const double *pairs,
+                                  double *weights);
+
 /* Features [x, y, 4 r, hidden units] of the pairs of one set under predicted weights, and J^T r / n by
  * differences.  pairs [n, d + o], features [n, d + 2 o + hidden units], gradient [unknowns] */
 void reference_residuals(const struct generator_shape *shape, int n, const double *weights,

@@ -6,6 +6,7 @@
 #include "kernel/batched.h"
 #include "kernel/gemm.h"
 #include "kernel/simd_set.h"
+#include "spec/fit_spec.h"
 #include "task/generator_jacobian.h"
 #include "task/levenberg.h"
 

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "kernel/gemm.h"
+#include "model/least_squares_step.h"
 #include "model/model.h"
 #include "model/residuals.h"
 #include "spec/refined_workspace.h"
@@ -29,6 +30,7 @@ static const struct generator_shape shapes[] = {
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
+// Refinements begin after a least-squares step if their number is odd.
 static struct model_spec refined(const struct generator_shape *shape, enum pooling_kind pooling,
                                  int refinements)
 {
@@ -43,6 +45,8 @@ static struct model_spec refined(const struct generator_shape *shape, enum pooli
                                .heads = 4,
                                .queries = 2,
                                .refinements = refinements,
+                               .refine_from =
+                                   refinements % 2 ? REFINE_FROM_LEAST_SQUARES : REFINE_FROM_PREDICTION,
                                .generator = *shape};
 }
 
@@ -73,6 +77,57 @@ static void test_features(void **state)
                  array++)
                 memory_free((void **)array);
         }
+}
+
+// Fewer pairs than unknowns, and more; sets that do not fill the last group of systems.
+static void test_least_squares_step(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SHAPES; i++)
+        for (int n = 3; n <= 45; n += 42) {
+            struct model_spec model = refined(&shapes[i], POOLING_MEAN, 1);
+            model.pairs = n;
+            size_t unknowns = (size_t)model.outputs, elements = (size_t)(n * model.pair_width);
+            float *weights = reference_floats(SETS * unknowns), *pairs = reference_floats(SETS * elements);
+            double *scratch = memory_small(refined_workspace_doubles(&model) * sizeof *scratch);
+            double wide_weights[SETS * 64], wide_pairs[45 * 8];
+            reference_fill(weights, SETS * unknowns, 1);
+            reference_fill(pairs, SETS * elements, 2);
+            for (size_t k = 0; k < SETS * unknowns; k++)
+                wide_weights[k] = (double)weights[k];
+            for (size_t set = 0; set < SETS; set++) {
+                for (size_t k = 0; k < elements; k++)
+                    wide_pairs[k] = (double)pairs[set * elements + k];
+                reference_least_squares_step(&shapes[i], n, wide_pairs, wide_weights + set * unknowns);
+            }
+            least_squares_step(&shapes[i], n, SETS, pairs, weights, scratch);
+            assert_close(weights, wide_weights, SETS * unknowns, forward_threshold);
+            free(scratch);
+            memory_free((void **)&weights);
+            memory_free((void **)&pairs);
+        }
+}
+
+// A step that is not finite leaves its set as it is, and does not affect the others.
+static void test_step_that_is_not_finite(void **state)
+{
+    (void)state;
+    struct model_spec model = refined(&shapes[0], POOLING_MEAN, 1);
+    size_t unknowns = (size_t)model.outputs, elements = (size_t)(model.pairs * model.pair_width);
+    float *weights = reference_floats(2 * unknowns), *pairs = reference_floats(2 * elements);
+    float *before = reference_floats(2 * unknowns);
+    double *scratch = memory_small(refined_workspace_doubles(&model) * sizeof *scratch);
+    reference_fill(weights, 2 * unknowns, 1);
+    reference_fill(pairs, 2 * elements, 2);
+    pairs[2] = INFINITY;
+    memcpy(before, weights, 2 * unknowns * sizeof *before);
+    least_squares_step(&shapes[0], model.pairs, 2, pairs, weights, scratch);
+    assert_memory_equal(weights, before, unknowns * sizeof *before);
+    for (size_t k = unknowns; k < 2 * unknowns; k++)
+        assert_true(isfinite(weights[k]) && weights[k] != before[k]);
+    free(scratch);
+    for (float **array = (float *[]){weights, before, pairs, NULL}; *array; array++)
+        memory_free((void **)array);
 }
 
 static void expect_weight(const struct tensor_table *table, const char *name, int rows, int columns,
@@ -318,6 +373,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_features),
+        cmocka_unit_test(test_least_squares_step),
+        cmocka_unit_test(test_step_that_is_not_finite),
         cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_flops),
         cmocka_unit_test(test_forward_and_gradient),

@@ -554,6 +554,7 @@ static void test_resolved_has_every_setting(void **state)
                                          "  heads: 4\n"
                                          "  queries: 1\n"
                                          "  refinements: 0\n"
+                                         "  refine_from: prediction\n"
                                          "evaluation:\n"
                                          "  every: 500\n"
                                          "  generators: 16384\n"
@@ -671,6 +672,7 @@ static void test_columns(void **state)
         {"heads", COLUMN_INT, "1"},
         {"queries", COLUMN_INT, "1"},
         {"refinements", COLUMN_INT, "1"},
+        {"refine_from", COLUMN_TEXT, "1"},
         {"evaluation_every", COLUMN_INT, "steps"},
         {"evaluation_generators", COLUMN_INT, "1"},
         {"evaluation_inputs", COLUMN_LIST, "1"},

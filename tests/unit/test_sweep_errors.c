@@ -218,6 +218,8 @@ static void test_values(void **state)
          "f.yaml:4: evaluation.fit_starts: is used only with evaluation.direct_fit above 0; expected"},
         {BASE "evaluation: {fit_iterations: 4}\n", NULL,
          "f.yaml:4: evaluation.fit_iterations: is used only with evaluation.direct_fit above 0; expected"},
+        {BASE "network: {refine_from: least-squares}\n", NULL,
+         "f.yaml:4: network.refine_from: is used only with network.refinements above 0; expected"},
         {BASE "training: {optimizer: sgd}\n", NULL,
          "f.yaml:4: training.optimizer: unknown value `sgd`; expected `adam` or `muon`"},
         {BASE "training: {optimizer: [adam]}\n", NULL,

@@ -18,6 +18,7 @@ from programs import BenchError, torch_python  # noqa: E402
 
 STEPS = 20
 MOVEMENT_TOLERANCE = 2e-3  # of the movement, root mean square: Adam's first steps turn on the sign of gradients that are nearly zero
+STEP_TOLERANCE = 2e-2  # with least-squares steps, which amplify the rounding of the prediction in directions that the pairs hardly determine
 LOSS_TOLERANCE = 5e-6
 
 BASE = f"""
@@ -32,7 +33,7 @@ MODELS = choices("model")
 SWEEPS = {
     "poolings": "unknowns: 15\nequation_ratio: 1.33\n" + POOLINGS + SETS,
     "ranges": "unknowns: 15\nequation_ratio: 1.33\nequation_range: [3, 30]\n" + POOLINGS + SETS,
-    "refinements": "equation_ratio: 1.33\naxes:\n  refinements: [1, 2]\n  pooling: [mean, max+mean, attention]\n  generator:\n"
+    "refinements": "equation_ratio: 1.33\naxes:\n  refinements: [1, 2]\n  refine_from: [prediction, least-squares]\n  pooling: [mean, max+mean, attention]\n  generator:\n"
     "    - {inputs: 2, hidden: [5]}\n    - {inputs: 2, hidden: [4, 3], activation: tanh, outputs: 2}\n" + SETS,
     "flat": f"""
 unknowns: 8
@@ -129,11 +130,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
 def test_twenty_steps(trained: dict[str, list[Path]], name: str) -> None:
     for folder in trained[name]:
         settings = json.loads((folder / "settings.json").read_text())
-        which = {key: settings[key] for key in ("task", "model", "pooling", "objective", "generator_activation", "equation_range", "refinements")}
+        which = {key: settings[key] for key in ("task", "model", "pooling", "objective", "generator_activation", "equation_range", "refinements", "refine_from")}
+        tolerance = STEP_TOLERANCE if settings["refine_from"] == "least-squares" else MOVEMENT_TOLERANCE
         ours, theirs = (dict(np.load(folder / f"{whose}.npz")) for whose in ("ours", "theirs"))
         np.testing.assert_allclose(ours.pop("loss").ravel(), theirs.pop("loss"), rtol=LOSS_TOLERANCE, err_msg=str(which))
         for tensor, path in theirs.items():
             start = ours[tensor][0]
             for step, (here, there) in enumerate(zip(ours[tensor][1:], path, strict=True), 1):
                 moved, error = there - start, here - there
-                assert np.sqrt((error**2).mean()) <= MOVEMENT_TOLERANCE * np.sqrt((moved**2).mean()), (which, tensor, step)
+                assert np.sqrt((error**2).mean()) <= tolerance * np.sqrt((moved**2).mean()), (which, tensor, step)
