@@ -78,27 +78,15 @@ static double processor_seconds(pid_t child)
     return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec;
 }
 
-struct gap {
-    double seconds;   // since the last heartbeat
-    double processor; // seconds of processor time that the child has used meanwhile
-};
-
-static void gap_begin(struct gap *gap, pid_t child)
+// Receives the child's message until the child closes the pipe. Returns false after `max_processor` without a
+// heartbeat (*endless is true: damaged metadata caused an endless loop), or after `timeout` without a
+// heartbeat and without use of the processor (the child waits for the file system). On a busy machine a child
+// that computes is slow. The function counts polls instead of reading the clock, because parent and child may
+// both have been stopped (Ctrl-Z, a suspended job).
+static bool receive_message(int fd, pid_t child, struct text *message, bool *endless)
 {
-    *gap = (struct gap){clock_seconds(), processor_seconds(child)};
-}
-
-static void gap_end(struct gap *gap, pid_t child)
-{
-    *gap = (struct gap){clock_seconds() - gap->seconds, processor_seconds(child) - gap->processor};
-}
-
-// Receives the child's message until the child closes the pipe. Returns false after `timeout` or
-// `max_processor` without a heartbeat. The function counts polls instead of reading the clock, because parent
-// and child may both have been stopped (Ctrl-Z, a suspended job).
-static bool receive_message(int fd, pid_t child, struct text *message, struct gap *gap)
-{
-    gap_begin(gap, child);
+    double at_heartbeat = processor_seconds(child), used = at_heartbeat;
+    *endless = false;
     for (double left = timeout; left > 0;) {
         char bytes[4096];
         struct pollfd pipe = {.fd = fd, .events = POLLIN};
@@ -106,9 +94,12 @@ static bool receive_message(int fd, pid_t child, struct text *message, struct ga
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready == 0) {
-            left -= poll_seconds;
-            if (processor_seconds(child) - gap->processor > max_processor)
-                break;
+            double before = used;
+            used = processor_seconds(child);
+            *endless = used - at_heartbeat > max_processor;
+            if (*endless)
+                return false;
+            left = used > before ? timeout : left - poll_seconds;
             continue;
         }
         ssize_t length = ready > 0 ? read(fd, bytes, sizeof bytes) : -1;
@@ -118,9 +109,8 @@ static bool receive_message(int fd, pid_t child, struct text *message, struct ga
             if (bytes[i]) // not a heartbeat
                 text_add_bytes(message, &bytes[i], 1);
         left = timeout;
-        gap_begin(gap, child);
+        at_heartbeat = processor_seconds(child);
     }
-    gap_end(gap, child);
     return false;
 }
 
@@ -134,13 +124,9 @@ static enum status fail_timeout(const char *path)
          path, timeout);
 }
 
-// A child that used processor time since its last heartbeat is in an endless loop, caused by damaged
-// metadata. A child that used none waits for the file system.
-static enum status classify_timeout(const char *path, const struct gap *gap)
+static enum status fail_endless(const char *path)
 {
-    if (gap->processor > max_processor || gap->processor > 0.1 * gap->seconds)
-        FAIL(STATUS_RESULTS, "%s: HDF5 computes without end while reading it: %s", path, advice);
-    return fail_timeout(path);
+    FAIL(STATUS_RESULTS, "%s: HDF5 computes without end while reading it: %s", path, advice);
 }
 
 // Turns the child's exit into a status of this process.
@@ -173,8 +159,7 @@ enum status probe_file(const char *path, enum probe what)
         close(ends[0]);
         FAIL(STATUS_MACHINE, "cannot probe %s: cannot start a process: %s", path, strerror(error));
     }
-    struct gap gap;
-    bool exited = receive_message(ends[0], child, &message, &gap);
+    bool endless, exited = receive_message(ends[0], child, &message, &endless);
     if (!exited)
         kill(child, SIGKILL);
     close(ends[0]);
@@ -184,7 +169,9 @@ enum status probe_file(const char *path, enum probe what)
     else // at most 1 s: a process that waits for a dead file system cannot be killed
         for (int tries = 0; tries < 100 && waitpid(child, &result, WNOHANG) == 0; tries++)
             usleep(10000);
-    status = exited ? classify_exit(path, result, &message) : classify_timeout(path, &gap);
+    status = exited    ? classify_exit(path, result, &message)
+             : endless ? fail_endless(path)
+                       : fail_timeout(path);
     text_free(&message);
     return status;
 }

@@ -3,10 +3,10 @@
  * libhdf5 does not validate all metadata: damaged metadata may crash it or send it into an endless loop.
  * Every command that opens an existing file therefore first starts the child `weightsweep look FILE`. The
  * child writes a heartbeat with each object that it reads. Results of the probe:
- *   - STATUS_RESULTS: the child reads wrong bytes, dies of a signal, or computes for 60 s without a
- * heartbeat;
- *   - STATUS_MACHINE: the child meets EIO, or waits for 60 s without a heartbeat (the file system does not
- *     respond).
+ *   - STATUS_RESULTS: the child reads wrong bytes, dies of a signal, or uses 5 s of processor time without a
+ *     heartbeat;
+ *   - STATUS_MACHINE: the child meets EIO, or waits for 60 s without a heartbeat and without use of the
+ *     processor (the file system does not respond).
  * The child is a new process, since fork alone is unsafe once MPI has started. */
 #ifndef DRIVER_PROBE_FILE_H
 #define DRIVER_PROBE_FILE_H
