@@ -201,7 +201,7 @@ bool store_lock_held(const char *path)
     int fd = open(name, O_RDONLY | O_CLOEXEC);
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct holder holder;
-    bool found, held = false;
+    bool found = false, held = false;
     if (fd >= 0) {
         held = fcntl(fd, F_OFD_GETLK, &whole) == 0
                    ? whole.l_type != F_UNLCK
