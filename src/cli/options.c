@@ -202,7 +202,8 @@ static enum status store(struct reader *reader, const struct option *option, con
             FAIL(STATUS_USAGE, "%s: --%s needs a value (%s) before %s; a value that begins so: --%s=%s",
                  usage->name, option->name, option->argument, value, option->name, value);
     }
-    if (option->argument && (!value || !*value))
+    bool is_file = option->argument && strcmp(option->argument, "FILE") == 0;
+    if (option->argument && (!value || (is_file && !*value))) // another empty value is named by its reader
         FAIL(STATUS_USAGE, "%s: --%s needs a value (%s); see `weightsweep %s --help`", usage->name,
              option->name, option->argument, usage->name);
     return option->parse(option, value, (char *)reader->target + option->target);
