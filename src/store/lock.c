@@ -187,8 +187,8 @@ void store_lock_release(const char *path, int *lock)
     if (*lock < 0)
         return;
     char *name = lock_path(path);
-    if (file_is_at(*lock,
-                   name)) // removed before the lock ends: a process that has opened the name can see that
+    // The name is removed before the lock ends, so that a process that has opened it sees the removal.
+    if (file_is_at(*lock, name))
         unlink(name);
     close(*lock);
     free(name);
