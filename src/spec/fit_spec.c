@@ -34,13 +34,18 @@ double fit_iteration_flops(const struct task_spec *task)
     return gram + cholesky + 2 * rows * unknowns + (4 + 2 * outputs) * task->equations * unknowns;
 }
 
+size_t normal_equations_doubles(int points, int outputs, int unknowns)
+{
+    int residuals = points * outputs, block = fit_block(points, outputs, unknowns) * outputs;
+    size_t columns = (size_t)unknowns, size = (size_t)(residuals < unknowns ? residuals : unknowns);
+    return SIDE_BY_SIDE * (columns + (size_t)block * (columns + 1) + size * (size + 1) / 2);
+}
+
 size_t fit_bytes(const struct task_spec *task)
 {
-    size_t n = (size_t)task->equations, o = (size_t)task->generator.outputs,
-           d = (size_t)task->generator.inputs, unknowns = (size_t)generator_unknowns(&task->generator);
-    size_t rows = (size_t)fit_block((int)n, (int)o, (int)unknowns) * o,
-           size = n * o < unknowns ? n * o : unknowns;
-    return (n * (d + o) + 4 * unknowns + rows * (unknowns + 1) + size * (size + 1) / 2) * SIDE_BY_SIDE *
+    int n = task->equations, o = task->generator.outputs, unknowns = generator_unknowns(&task->generator);
+    size_t pairs = (size_t)n * (size_t)(task->generator.inputs + o);
+    return (SIDE_BY_SIDE * (pairs + 3 * (size_t)unknowns) + normal_equations_doubles(n, o, unknowns)) *
            sizeof(double);
 }
 

@@ -19,6 +19,9 @@ double regression_flops(const struct task_spec *task, enum regression_terms term
  * space of the residuals, else a block whose Jacobian stays in the cache. */
 int fit_block(int points, int outputs, int unknowns);
 
+/* Doubles of the buffers of task/normal_equations.h. */
+size_t normal_equations_doubles(int points, int outputs, int unknowns);
+
 /* FLOPs per iteration of one fit. */
 double fit_iteration_flops(const struct task_spec *task);
 

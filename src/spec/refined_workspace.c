@@ -12,15 +12,18 @@ size_t refined_workspace_scratch(const struct generator_shape *shape)
     return (size_t)rows * LANES;
 }
 
-// Eight sets side by side, as in kernel/batched.h: pairs, four vectors, a block of the Jacobian with its
-// residuals, the lower triangle of the equations, the generator's scratch.
+// Eight sets side by side, as in kernel/batched.h: pairs, scale, weights, precisions, the generator's
+// scratch, and the equations of the set size that needs most: all pairs, or the most pairs that give fewer
+// residuals than unknowns.
 size_t refined_workspace_doubles(const struct model_spec *model)
 {
     const struct generator_shape *shape = &model->generator;
-    size_t unknowns = (size_t)model->outputs, o = (size_t)shape->outputs;
-    size_t rows = (size_t)fit_block(model->pairs, shape->outputs, model->outputs) * o;
-    return 8 * ((size_t)model->pairs * ((size_t)shape->inputs + o) + 1 + 3 * unknowns +
-                rows * (unknowns + 1) + unknowns * (unknowns + 1) / 2 + (size_t)generator_scratch(shape));
+    int n = model->pairs, o = shape->outputs, unknowns = model->outputs, dual = (unknowns - 1) / o;
+    size_t all = normal_equations_doubles(n, o, unknowns),
+           few = normal_equations_doubles(n < dual ? n : dual, o, unknowns);
+    size_t rows =
+        (size_t)n * (size_t)(shape->inputs + o) + 1 + 3 * (size_t)unknowns + (size_t)generator_scratch(shape);
+    return 8 * rows + (all > few ? all : few);
 }
 
 size_t refined_workspace_plan(const struct model_spec *model, int sets, int shards, float *memory,

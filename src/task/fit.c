@@ -50,12 +50,12 @@ static enum status alloc_buffers(struct fit *fit)
     fit->scratch = fit->scale + BATCHED;
     fit->precision = fit->scratch + scratch * BATCHED;
     fit_precision(&fit->task.generator, fit->precision);
-    const struct levenberg_problem problem = {.unknowns = fit->unknowns,
-                                              .points = fit->task.equations,
-                                              .outputs = fit->task.generator.outputs,
-                                              .precision = fit->precision,
-                                              .context = fit,
-                                              .evaluate = evaluate};
+    const struct least_squares_problem problem = {.unknowns = fit->unknowns,
+                                                  .points = fit->task.equations,
+                                                  .outputs = fit->task.generator.outputs,
+                                                  .precision = fit->precision,
+                                                  .context = fit,
+                                                  .evaluate = evaluate};
     return levenberg_create(&problem, &fit->solver);
 }
 

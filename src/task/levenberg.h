@@ -9,25 +9,12 @@
 #define TASK_LEVENBERG_H
 
 #include "base/status.h"
-
-#include <stdbool.h>
-
-/* A least-squares problem: `outputs` residuals per point. */
-struct levenberg_problem {
-    int unknowns, points, outputs;
-    const double *precision; // [unknowns], above 0: inverse of the prior variance of each unknown
-    void *context;           // argument of evaluate
-    /* Computes the residuals of points first to first + points - 1, and their derivatives unless `jacobian`
-     * is NULL.  weights [unknowns, BATCHED], residual [points outputs, BATCHED], jacobian [points outputs,
-     * unknowns, BATCHED] */
-    void (*evaluate)(void *context, const double *weights, int first, int points, double *residual,
-                     double *jacobian);
-};
+#include "task/normal_equations.h"
 
 struct levenberg;
 
 /* Allocates a solver for the problem, which must outlive it. STATUS_MEMORY. */
-enum status levenberg_create(const struct levenberg_problem *problem, struct levenberg **solver);
+enum status levenberg_create(const struct least_squares_problem *problem, struct levenberg **solver);
 void levenberg_destroy(struct levenberg **solver);
 
 /* The unknowns: set by the caller before levenberg_start, then the best found.  [unknowns, BATCHED] */

@@ -95,12 +95,12 @@ static void test_jacobian_is_that_of_finite_differences(void **state)
 // Fits the network from near its true weights, and returns the largest objective at the end.
 static double fit_near_truth(struct network *network, int points, double weights[UNKNOWNS * BATCHED])
 {
-    const struct levenberg_problem problem = {.unknowns = UNKNOWNS,
-                                              .points = points,
-                                              .outputs = OUTPUTS,
-                                              .precision = network->precision,
-                                              .context = network,
-                                              .evaluate = evaluate};
+    const struct least_squares_problem problem = {.unknowns = UNKNOWNS,
+                                                  .points = points,
+                                                  .outputs = OUTPUTS,
+                                                  .precision = network->precision,
+                                                  .context = network,
+                                                  .evaluate = evaluate};
     struct levenberg *solver;
     double before[BATCHED], largest = 0;
     assert_int_equal(levenberg_create(&problem, &solver), STATUS_OK);
@@ -163,12 +163,12 @@ static void evaluate_linear(void *context, const double *weights, int first, int
 static void iterate_linear(struct linear *linear, int points, double weights[10 * BATCHED])
 {
     static const double precision[] = {1, 2, 3, 4, 5, 1, 2, 3, 4, 5};
-    const struct levenberg_problem problem = {.unknowns = 10,
-                                              .points = points,
-                                              .outputs = 1,
-                                              .precision = precision,
-                                              .context = linear,
-                                              .evaluate = evaluate_linear};
+    const struct least_squares_problem problem = {.unknowns = 10,
+                                                  .points = points,
+                                                  .outputs = 1,
+                                                  .precision = precision,
+                                                  .context = linear,
+                                                  .evaluate = evaluate_linear};
     struct levenberg *solver;
     assert_int_equal(levenberg_create(&problem, &solver), STATUS_OK);
     for (int k = 0; k < 10 * BATCHED; k++)
