@@ -43,17 +43,28 @@ static void set_timer(void)
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+// nohup ignores SIGHUP. It is asked before the libraries start, since UCX, of Open MPI 5, sets a handler of
+// its own.
+static bool ignores_hangup;
+
+static void record_hangup(void)
+{
+    struct sigaction inherited;
+    ignores_hangup = sigaction(SIGHUP, NULL, &inherited) == 0 && inherited.sa_handler == SIG_IGN;
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const before_libraries)(void) = record_hangup;
+
 void stop_catch_signals(double time_left)
 {
     set_signal_stack();
-    struct sigaction inherited, action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
-    if (sigaction(SIGHUP, NULL, &inherited) == 0 && inherited.sa_handler != SIG_IGN) // nohup ignores SIGHUP
-        sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGHUP, ignores_hangup ? &(struct sigaction){.sa_handler = SIG_IGN} : &action, NULL);
     signal(SIGPIPE, SIG_IGN); // the end of a process that reads the output does not end the training
     end = clock_seconds() + time_left;
     margin = time_left / 5 < max_margin ? time_left / 5 : max_margin;

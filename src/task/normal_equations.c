@@ -70,9 +70,12 @@ void normal_equations_solve_dual(struct normal_equations *equations, const doubl
     int unknowns = equations->problem.unknowns, residuals = equations->size;
     struct batched_matrix x = jacobian_of(equations, equations->problem.points),
                           transposed = {x.x, x.columns, x.rows, x.column_stride, x.row_stride};
-    for (size_t p = 0; p < (size_t)residuals; p++)
-        for (size_t k = 0; k < (size_t)(unknowns * BATCHED); k++)
-            equations->jacobian[p * (size_t)(unknowns * BATCHED) + k] /= sqrt(m[k]);
+    double *jacobian = equations->jacobian, *root = equations->step;
+    for (int k = 0; k < unknowns * BATCHED; k++)
+        root[k] = sqrt(m[k]);
+    for (int p = 0; p < residuals; p++)
+        for (int k = 0; k < unknowns * BATCHED; k++, jacobian++)
+            *jacobian /= root[k];
     if (shift)
         batched_add_product(&transposed, shift, equations->residual);
     memset(equations->a, 0, batched_triangle(residuals) * BATCHED * sizeof(double));

@@ -148,6 +148,10 @@ class Job:
         code = self.process.returncode
         return Result(code if code >= 0 else 128 - code, self.text(self._out), self.text(self._err))
 
+    def printed(self) -> str:
+        """Its standard output so far."""
+        return os.pread(self._out.fileno(), 1 << 20, 0).decode()
+
     @staticmethod
     def text(stream: Any) -> str:
         stream.seek(0)
@@ -159,6 +163,11 @@ def command_of(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
+
+
+def own_mounts() -> bool:
+    """Whether a process can have mounts of its own: it needs root, and not the root of a chroot."""
+    return subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL).returncode == 0
 
 
 def send(pid: int, number: int) -> None:

@@ -364,12 +364,12 @@ def test_status_follows(long: Path, tmp_path: Path) -> None:
     with start(2, long, results, "--quiet") as job:
         wait_for_training(results, job)
         with Job(PROGRAM, "status", results, "--follow") as follower:
-            time.sleep(0.5)
+            wait_until(lambda: "2 running" in follower.printed(), "the runs in status --follow")
             assert follower.process.poll() is None
             send(job.process.pid, signal.SIGUSR1)
             assert job.wait().code == 75
             result = follower.wait(10)
-    assert result.code == 0 and "2 running" in result.out and result.out.rpartition(" runs, ")[2].splitlines()[0].endswith("done: 2 pending")
+    assert result.code == 0 and result.out.rpartition(" runs, ")[2].splitlines()[0].endswith("done: 2 pending")
 
 
 # ---- runs that do not reach their end ----
