@@ -33,8 +33,8 @@ PENDING, RUNNING, DONE, DIVERGED, FAILED = range(5)
 
 
 def environment() -> dict[str, str]:
-    """One thread per rank, also without jobs/mpirun."""
-    return os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    """One thread per rank and no search for networks, also without jobs/mpirun."""
+    return os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMPI_MCA_pml": "ob1"}
 
 
 # ---- processes ----
@@ -290,18 +290,20 @@ def write_sweep(path: Path, base: dict[str, Any] = TINY, **changes: Any) -> Path
 
 def columns(results: Path) -> dict[str, Any]:
     """Everything at the root of the file, texts as str."""
-    found = {}
     with h5py.File(results) as file:
-        for name, dataset in file.items():
-            if isinstance(dataset, h5py.Dataset) and not is_dimension(dataset):
-                text = h5py.check_string_dtype(dataset.dtype)
-                if text is None:
-                    found[name] = dataset[...]
-                elif dataset.ndim == 2:
-                    found[name] = [b"".join(row).rstrip(b"\0").decode() for row in dataset[...]]
-                else:
-                    found[name] = list(dataset.asstr()[...])
-    return found
+        return {name: content(dataset) for name, dataset in root_datasets(file)}
+
+
+def root_datasets(file: h5py.File) -> list[tuple[str, h5py.Dataset]]:
+    return [(name, item) for name, item in file.items() if isinstance(item, h5py.Dataset) and not is_dimension(item)]
+
+
+def content(dataset: h5py.Dataset) -> Any:
+    if h5py.check_string_dtype(dataset.dtype) is None:
+        return dataset[...]
+    if dataset.ndim == 2:
+        return [b"".join(row).rstrip(b"\0").decode() for row in dataset[...]]
+    return list(dataset.asstr()[...])
 
 
 def is_dimension(dataset: h5py.Dataset) -> bool:
@@ -319,12 +321,12 @@ NOT_PROMISED = {"row_checksum", "curve_checksum"}
 
 def promised_bits(results: Path) -> dict[str, bytes]:
     """The data that do not depend on ranks or interruptions: every column except times, every model."""
+    bits = {}
     with h5py.File(results) as file:
-        kept = [name for name, item in file.items() if isinstance(item, h5py.Dataset) and not is_dimension(item)]
-        kept = [name for name in kept if name not in NOT_PROMISED and not name.startswith("timeline_")]
-        kept = [name for name in kept if text_attribute(file[name], "units") != "s"]
-    everything = columns(results)
-    bits = {name: as_bytes(everything[name]) for name in kept}
+        for name, dataset in root_datasets(file):
+            promised = name not in NOT_PROMISED and not name.startswith("timeline_")
+            if promised and text_attribute(dataset, "units") != "s":
+                bits[name] = as_bytes(content(dataset))
     for run_id, tensors in models(results).items():
         bits |= {f"{run_id}/{name}": values.tobytes() for name, values in tensors.items()}
     return bits

@@ -22,6 +22,7 @@ from harness import (
     PENDING,
     PROGRAM,
     SANITIZED,
+    VERSION,
     Job,
     call,
     checkpoint,
@@ -333,6 +334,19 @@ def test_the_limit_of_file_sizes(tmp_path: Path) -> None:
         assert result.code == 4 and result.says(path.name, "limit of file sizes", "ulimit -f", "run the same command again"), result
     assert not list(tmp_path.glob("new.h5*"))
     assert run(1, sweep, results, "--quiet").code == 0
+
+
+@pytest.mark.skipif(not re.search(r"\(Open MPI\) 4", VERSION), reason="other MPI libraries write files of their own before the program does")
+def test_small_limit_of_file_sizes(tmp_path: Path) -> None:
+    """Without mpirun Open MPI 4 starts no daemon, which would hang and take all memory."""
+
+    def limits() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+
+    result = weightsweep("run", write_sweep(tmp_path / "sweep.yaml"), "-o", tmp_path / "x.h5", "--quiet", preexec_fn=limits)
+    assert result.code == 4 and result.says("x.h5", "limit of file sizes", "ulimit -f", "run the same command again"), result
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 
 
 def test_usr1_to_mpirun(long: Path, tmp_path: Path) -> None:

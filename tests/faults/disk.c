@@ -14,7 +14,8 @@
  * DISK_NTH     number of the first counted call per process that fails (default 1)
  * DISK_TIMES   number of calls that fail (default: all after the first)
  * DISK_RANK    rank in which calls fail (default: all ranks)
- * DISK_TRACE   file to which all processes append records (struct record) */
+ * DISK_TRACE   file to which all processes append records (struct record); without it syncs return at once,
+ *              since no test cuts the power of the machine itself */
 // clang-format on
 #include <errno.h>
 #include <fcntl.h>
@@ -289,7 +290,7 @@ static int sync_with(long call, int fd)
         return -1;
     if (changes(target))
         note('s', 0, 0, NULL, 0);
-    int result = (int)syscall(call, fd);
+    int result = setting("DISK_TRACE") ? (int)syscall(call, fd) : 0;
     if (changes(target) && result == 0)
         note('S', 0, 0, NULL, 0);
     return result;

@@ -15,7 +15,7 @@ RECORD = struct.Struct("=c3xi2q")  # struct record
 
 
 def bad_disk(results: Path, **settings: object) -> dict[str, str]:
-    """The environment; bad_disk(file, error="EIO", nth=3) sets DISK_ERROR and DISK_NTH."""
+    """The environment; bad_disk(file, error="EIO", nth=3) sets DISK_ERROR and DISK_NTH. bad_disk(file) has no fault, and syncs take no time."""
     named = {f"DISK_{name.upper()}": str(value) for name, value in settings.items() if value is not None}
     return {"LD_PRELOAD": LIBRARY, "DISK_FILE": str(results.parent.resolve() / results.name)} | named
 

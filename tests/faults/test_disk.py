@@ -49,7 +49,7 @@ def survive(sweep: Sweep, results: Path, error: str, ranks: int = 1, **settings:
     if results.exists():
         verified = weightsweep("verify", results)
         assert verified.code == 0, (result, verified)
-    result = job(ranks, sweep, results, {})
+    result = job(ranks, sweep, results, bad_disk(results))
     assert result.code == 0 and "no longer match" not in result.err, result
     assert weightsweep("verify", results).code == 0
     assert differences(sweep.bits, promised_bits(results)) == []

@@ -156,7 +156,7 @@ PLACES = {
 
 def go_on(sweep: Sweep, results: Path) -> None:
     assert weightsweep("verify", results).code == 0
-    result = weightsweep("run", sweep.yaml, "-o", results, "--quiet")
+    result = weightsweep("run", sweep.yaml, "-o", results, "--quiet", env=bad_disk(results))
     assert result.code == 0 and "no longer match" not in result.err, result
     assert differences(sweep.bits, promised_bits(results)) == []
     assert weightsweep("verify", results).code == 0

@@ -113,9 +113,9 @@ def go_on(job: Job, results: Path, ranks: int, what: str) -> None:
     verified = weightsweep("verify", results)
     assert verified.code == 0, (what, verified)
     if ranks > 1:
-        result = run(ranks, job.yaml, results, "--quiet")
+        result = run(ranks, job.yaml, results, "--quiet", env=bad_disk(results))
     else:
-        result = weightsweep("run", job.yaml, "-o", results, "--quiet")
+        result = weightsweep("run", job.yaml, "-o", results, "--quiet", env=bad_disk(results))
     assert result.code == 0 and "no longer match" not in result.err, (what, result)
     assert differences(job.bits, promised_bits(results)) == [], what
     assert weightsweep("verify", results).code == 0, what
