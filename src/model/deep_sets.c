@@ -69,7 +69,8 @@ static void set_parameters(struct model *model)
     const float *parameters = model->parameters;
     int last = d->encoder.count - 1;
     prepare_first_layer(model);
-    if (last > 0) // else the first layer adds its bias itself, and last_bias stays zero
+    if (last > 0 &&
+        !pooling_of(model)->reads_activation) // else last_bias stays zero: the layer adds its bias
         memcpy(plan_of(model)->last_bias, parameters + bias_offset(model, last),
                (size_t)d->encoder.width[last] * sizeof(float));
     for (int layer = 1; layer < model->table.count / 2; layer++)

@@ -35,9 +35,10 @@ struct pooling {
     void (*embed_backward)(struct model *model, int sets, float *dembedding,
                            const struct model_gradients *gradients);
 
-    /* Writes the gradient dz at a tile's z and adds its sum over rows to last_bias_gradient. Returns the
-     * number of rows of dz: all pairs, or only the pairs that *argmax lists as set * pairs + pair, if the
-     * gradient of all others is zero.  dz [rows, padded wk] in the model's precision */
+    /* Writes the gradient dz at a tile's z and adds its sum over rows to last_bias_gradient. `gradient`: all
+     * elements of the shard's gradient. Returns the number of rows of dz: all pairs, or only the pairs that
+     * *argmax lists as set * pairs + pair, if the gradient of all others is zero.
+     * dz [rows, padded wk] in the model's precision */
     int (*encode_backward)(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **argmax);
 
@@ -52,5 +53,15 @@ struct pooling {
 POOLINGS(DECLARE_POOLING)
 extern const struct pooling
     pooling_joined; // max with mean, sum or both; pooling_moments has all other joined ones
+
+/* The functions of every pooling that selects pairs, except encode, which writes plan->maxima and
+ * plan->argmax [sets, padded E]. */
+void pooling_selected_set_parameters(struct model *model);
+void pooling_selected_embed(struct model *model, int sets);
+void pooling_selected_embed_backward(struct model *model, int sets, float *dembedding,
+                                     const struct model_gradients *gradients);
+int pooling_selected_encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
+                                     const int32_t **argmax);
+void pooling_selected_finish(struct model *model, float *gradient);
 
 #endif

@@ -1,34 +1,18 @@
 /* Maximum joined with mean, sum or both. The maximum passes gradients to the argmax pairs alone, as in
- * pooling_max.c; mean and sum are linear, so their part of the encoder's last layer comes after pooling, as
- * in pooling_mean.c. */
+ * pooling_selected.c; mean and sum are linear, so their part of the encoder's last layer comes after pooling,
+ * as in pooling_mean.c. */
 #include "kernel/bias_relu.h"
 #include "kernel/operand.h"
-#include "kernel/sum_pooling.h"
 #include "model/deep_sets.h"
 #include "model/pooling.h"
 #include "model/set_layers.h"
 
 #include <string.h>
 
-static float mean_scale(const struct model *model)
-{
-    return 1.0f / (float)model->spec.pairs;
-}
-
-static void set_parameters(struct model *model)
-{
-    pooling_max.set_parameters(model);
-}
-
 static void encode(struct model *model, int set, int sets)
 {
-    const struct model_spec *d = &model->spec;
-    const struct deep_sets_workspace *plan = plan_of(model);
-    int stride = last_hidden_stride(model);
     pooling_max.encode(model, set, sets);
-    sum_pooling_forward(plan->set_input[0] + (size_t)set * (size_t)stride, deep_sets_signs(model, set),
-                        deep_sets_activation(model, d->encoder.count - 1, set), plan->zeros,
-                        mean_scale(model), sets, d->pairs, stride, d->precision);
+    pooling_mean.encode(model, set, sets);
 }
 
 // The sum is the mean times the number of pairs, the bias included.
@@ -69,7 +53,7 @@ static void split_gradient(struct model *model, int set, const float *dresults, 
             memmove(dmaxima, row + i * width, (size_t)width * sizeof *dmaxima);
 }
 
-// pooling_max.c still adds to the gradient of the encoder's last layer.
+// pooling_selected.c still adds to the gradient of the encoder's last layer.
 static void not_finished(void *context, int shard, size_t begin, size_t count)
 {
     (void)context, (void)shard, (void)begin, (void)count;
@@ -108,18 +92,12 @@ static void add_rows(const struct model *model, void *dz, const void *rows, cons
 static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
                            const int32_t **argmax)
 {
-    const struct model_spec *d = &model->spec;
-    const struct deep_sets_workspace *plan = plan_of(model);
-    int stride = last_hidden_stride(model);
-    void *rows = plan->gradient[1];
+    void *rows = plan_of(model)->gradient[1];
     const int32_t *row;
-    (void)argmax;
-    sum_pooling_backward(dz, plan->last_bias_gradient, plan->set_gradient[0] + (size_t)set * (size_t)stride,
-                         deep_sets_signs(model, set), mean_scale(model), sets, d->pairs, stride,
-                         d->precision);
+    int all = pooling_mean.encode_backward(model, set, sets, dz, gradient, argmax);
     int count = pooling_max.encode_backward(model, set, sets, rows, gradient, &row);
     add_rows(model, dz, rows, row, count);
-    return sets * d->pairs;
+    return all;
 }
 
 static void finish(struct model *model, float *gradient)
@@ -133,7 +111,7 @@ static void finish(struct model *model, float *gradient)
             to[row * columns + j] += from[row * stride + j];
 }
 
-const struct pooling pooling_joined = {.set_parameters = set_parameters,
+const struct pooling pooling_joined = {.set_parameters = pooling_selected_set_parameters,
                                        .reads_activation = true,
                                        .encode = encode,
                                        .embed = embed,

@@ -1,22 +1,7 @@
-/* Maximum over pairs. The forward pass computes every pair's embedding; in the backward pass only the argmax
- * pairs have a gradient. */
-#include "kernel/bias_relu.h"
+/* Maximum over pairs. */
 #include "kernel/max_pooling.h"
-#include "kernel/operand.h"
 #include "model/deep_sets.h"
 #include "model/pooling.h"
-
-#include <string.h>
-
-static void set_parameters(struct model *model)
-{
-    const struct model_spec *d = &model->spec;
-    const struct tensor *weight = layer_weight(model, encoder_last_layer(model));
-    size_t stride = (size_t)last_hidden_stride(model), columns = (size_t)weight->columns;
-    for (size_t row = 0; row < (size_t)weight->rows; row++)
-        operand_copy(element_at(model, plan_of(model)->last_weight, row * stride),
-                     model->parameters + weight->offset + row * columns, columns, d->precision);
-}
 
 static void encode(struct model *model, int set, int sets)
 {
@@ -29,61 +14,10 @@ static void encode(struct model *model, int set, int sets)
                         d->precision);
 }
 
-// The bias, which shifts all pairs equally, is added after pooling.
-static void embed(struct model *model, int sets)
-{
-    int width = model->spec.embed_dim, stride = lanes_stride(width);
-    const float *pooled = plan_of(model)->maxima;
-    float *embedding = plan_of(model)->set_input[1];
-    for (int set = 0; set < sets; set++)
-        memcpy(embedding + set * width, pooled + set * stride, (size_t)width * sizeof *pooled);
-    bias_add(embedding, model->parameters + bias_offset(model, encoder_last_layer(model)), sets, width, width,
-             PRECISION_FP32);
-}
-
-static void embed_backward(struct model *model, int sets, float *dembedding,
-                           const struct model_gradients *gradients)
-{
-    float *gradient = gradients->of(gradients->context, 0);
-    int width = model->spec.embed_dim;
-    float *db = gradient + bias_offset(model, encoder_last_layer(model));
-    memset(db, 0, (size_t)width * sizeof *db);
-    bias_gradient(db, dembedding, sets, width, width, PRECISION_FP32);
-    memset(plan_of(model)->last_weight_gradient, 0,
-           (size_t)width * (size_t)last_hidden_stride(model) * sizeof(float));
-}
-
-static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
-                           const int32_t **argmax)
-{
-    const struct model_spec *d = &model->spec;
-    const struct deep_sets_workspace *plan = plan_of(model);
-    int width = d->embed_dim, stride = lanes_stride(width);
-    struct max_pooling_argmax list = {.row = plan->row, .first = plan->first, .column = plan->column};
-    (void)gradient;
-    max_pooling_list_argmax(&list, plan->argmax + (size_t)set * (size_t)stride, sets, d->pairs, width, stride,
-                            plan->count);
-    max_pooling_backward(dz, plan->last_weight_gradient, plan->last_bias_gradient, &list,
-                         plan->set_gradient[1] + (size_t)set * (size_t)width, d->pairs, width,
-                         plan->last_weight, deep_sets_activation(model, d->encoder.count - 1, set),
-                         last_hidden_stride(model), d->precision);
-    *argmax = list.row;
-    return list.rows;
-}
-
-static void finish(struct model *model, float *gradient)
-{
-    const struct tensor *weight = layer_weight(model, encoder_last_layer(model));
-    size_t stride = (size_t)last_hidden_stride(model), columns = (size_t)weight->columns;
-    const float *dw = plan_of(model)->last_weight_gradient;
-    for (size_t row = 0; row < (size_t)weight->rows; row++)
-        memcpy(gradient + weight->offset + row * columns, dw + row * stride, columns * sizeof *dw);
-}
-
-const struct pooling pooling_max = {.set_parameters = set_parameters,
+const struct pooling pooling_max = {.set_parameters = pooling_selected_set_parameters,
                                     .reads_activation = true,
                                     .encode = encode,
-                                    .embed = embed,
-                                    .embed_backward = embed_backward,
-                                    .encode_backward = encode_backward,
-                                    .finish = finish};
+                                    .embed = pooling_selected_embed,
+                                    .embed_backward = pooling_selected_embed_backward,
+                                    .encode_backward = pooling_selected_encode_backward,
+                                    .finish = pooling_selected_finish};

@@ -81,7 +81,6 @@ static void take_max(const struct model_spec *model, size_t sets, struct deep_se
     if (model_joins_poolings(model)) {
         workspace->maxima = arena_floats(arena, sets, stride);
         workspace->signs = arena_floats(arena, sets * (size_t)sum_pooling_words(model->pairs), last);
-        workspace->zeros = arena_floats(arena, 1, last);
         workspace->mean = arena_floats(arena, sets, width);
     }
     workspace->argmax = arena_floats(arena, sets, stride);

@@ -16,7 +16,7 @@ struct deep_sets_workspace {
     void *staging;                // p, scratch: the weight that is being packed
     float *first_weight;          // [pair_width, w1], transposed and padded
     float *first_bias;            // [w1], padded
-    float *last_bias;             // [wk], padded
+    float *last_bias;             // [wk], padded; zeros if the layer has added its bias
     float *first_gradient;        // [pair_width + 1, w1], of the weight and, in the last row, the bias
     float *last_bias_gradient;    // [wk]
     void *activation[WIDTHS_MAX]; // p [R, wi]; [S n + R - T n, wi] if deep_sets_keeps
@@ -36,7 +36,6 @@ struct deep_sets_workspace {
     // [S, wk]. Other joined poolings: all moments, then, if max is one of them, all maxima.
     float *maxima;                 // [S, E]
     float *mean;                   // [S, E], of the embeddings, then its gradient; not padded
-    float *zeros;                  // [wk]
     void *embedding;               // p, without bias: max [T n, E], moments [S n, E]
     int32_t *argmax;               // [S, E], index of the max pair
     int32_t *row, *first, *column; // struct max_pooling_argmax of a tile

@@ -27,8 +27,8 @@ static const char *const precisions[] = {"fp32", "bf16", NULL};
     .type = SETTING_REAL, .default_text = default_, .min = above, .max = max_, FIELD(member)
 #define CHOICE(member, default_, choices_)                                                                   \
     .type = SETTING_CHOICE, .default_text = default_, .choices = choices_, FIELD(member)
-#define JOINED(member, default_, choices_)                                                                   \
-    .type = SETTING_JOINED, .default_text = default_, .choices = choices_, FIELD(member)
+#define JOINED(member, default_, choices_, joins_)                                                           \
+    .type = SETTING_JOINED, .default_text = default_, .choices = choices_, .joins = joins_, FIELD(member)
 #define WIDTHS(member, default_, longest, max_)                                                              \
     .type = SETTING_WIDTHS, .default_text = default_, .max_widths = longest, .min = 1, .max = max_,          \
     FIELD(member)
@@ -62,7 +62,7 @@ const struct setting settings[SETTINGS] = {
         INTEGER(model.embed_dim, "128", 1, 65536), .models = MODELS_OF_SETS},
     [SETTING_POOLING] = {
         GROUP_TOP, "pooling", "pooling", "1", "pooling over the pairs of a set",
-        JOINED(model.pooling, "mean", poolings), .models = MODELS_OF_SETS},
+        JOINED(model.pooling, "mean", poolings, POOLINGS_TO_JOIN), .models = MODELS_OF_SETS},
     [SETTING_SEED] = {
         GROUP_TOP, "seed", "seed", "1", "seed of all random numbers",
         INTEGER(training.seed, "1", 0, 9007199254740992)},

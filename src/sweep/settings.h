@@ -86,6 +86,7 @@ struct setting {
     bool range;                 // the list is [min, max], two widths in ascending order
     bool distinct;              // no value of the list may occur twice
     const char *const *choices; // names in the order of the enum, then NULL
+    unsigned joins;             // bit per choice that may be joined with others
     size_t offset, size;        // field in struct run_spec, bytes
     unsigned tasks;             // bit per task that uses the setting; 0: all tasks
     unsigned models, poolings;  // bit per model and per pooling that uses the setting; 0: all

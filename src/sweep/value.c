@@ -31,8 +31,10 @@ void value_expected(enum setting_id id, struct text *text)
         settings_print_choices(id, ~0u, text);
         break;
     case SETTING_JOINED:
-        settings_print_choices(id, ~0u, text);
-        text_add(text, ", or several of these joined by +");
+        settings_print_choices(id, ~setting->joins, text);
+        text_add(text, ", or one or several of ");
+        settings_print_choices(id, setting->joins, text);
+        text_add(text, " joined by +");
         break;
     case SETTING_WIDTHS:
         if (setting->range)
@@ -233,7 +235,7 @@ bool value_parse(enum setting_id id, const struct node *node, struct diagnostics
     if ((setting->range || amount) && valid && value->count == 2 && value->element[0] > value->element[1])
         return refuse(id, node, diagnostics, "starts above its end");
     if (amount && value->count == 2 && value->element[0] == value->element[1])
-        value->count = 1; // the same run, with the same id, as the number alone
+        value->count = 1; // [x, x] is stored as x, so both have the same run id
     return valid;
 }
 

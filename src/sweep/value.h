@@ -12,6 +12,8 @@
 
 enum { VALUE_MAX = 8 };
 static_assert((int)VALUE_MAX >= (int)WIDTHS_MAX && (int)VALUE_MAX >= (int)REALS_MAX, "lists of settings fit");
+static_assert((int)POOLING_KINDS <= (int)JOINED_MAX && (int)JOINED_MAX < (int)VALUE_MAX,
+              "all poolings joined, and a repeated one, fit");
 
 struct value {
     struct source_location location; // line 0: the default
@@ -23,7 +25,8 @@ struct value {
 bool value_parse(enum setting_id id, const struct node *node, struct diagnostics *diagnostics,
                  struct value *value);
 
-/* Sets *value to the setting's default. Returns false, and a value of zeros, if there is none. */
+/* Sets *value to the setting's default. Returns false and sets *value to zeros if the setting has no
+ * default. */
 bool value_default(enum setting_id id, struct value *value);
 
 /* Appends a description of the valid values, such as "an integer from 1 to 65536". */

@@ -14,17 +14,62 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 MAX_STEPS = 5
 Edits = list[tuple[str, str, str]]  # file, text in it, text inserted before that text
 
-POOLING: Edits = [  # root: the sum divided by the square root of the number of pairs
+ROOT: Edits = [  # root: the sum divided by the square root of the number of pairs
     ("src/spec/model_spec.h", '    POOLING(MAX, "max",', '    POOLING(ROOT, "root", root, POOLS_HIDDEN, 1, false) \\\n'),
     ("CMakeLists.txt", "model/pooling_mean.c", "model/pooling_root.c "),
     ("tests/unit/reference.c", "case POOLING_MAX:", "case POOLING_ROOT:\n            pooled[j] = sum / sqrt(n);\n            break;\n"),
     ("analysis/weightsweep/torch_models.py", '    "max": lambda', '    "root": lambda embeddings: embeddings.sum(1) / embeddings.shape[1] ** 0.5,\n'),
 ]
-POOLING_FILE = [  # changes of pooling_mean.c
+ROOT_FILE = [  # changes of pooling_mean.c
     ('#include "model/pooling.h"\n', '#include "model/pooling.h"\n\n#include <math.h>\n'),
     ("    if (d->pooling != POOLING_SUM)\n        return;\n", ""),
     ("embedding[i] *= (float)d->pairs;", "embedding[i] *= sqrtf((float)d->pairs);"),
     ("const struct pooling pooling_mean", "const struct pooling pooling_root"),
+]
+MIDDLE: Edits = [  # middle: the embedding in the middle of their order; rounding selects other pairs
+    ("src/spec/model_spec.h", '    POOLING(MAX, "max",', '    POOLING(MIDDLE, "middle", middle, POOLS_SELECTED, 1, false) \\\n'),
+    ("CMakeLists.txt", "model/pooling_mean.c", "model/pooling_middle.c "),
+    ("tests/unit/reference.c", "case POOLING_MAX:", """case POOLING_MIDDLE:
+        for (int p = 0; p < n; p++) {
+            int below = 0;
+            for (int q = 0; q < n; q++)
+                below += embedding[q][j] < embedding[p][j] || (q < p && embedding[q][j] == embedding[p][j]);
+            if (below == n / 2)
+                pooled[j] = embedding[p][j];
+        }
+        break;
+    """),
+    ("analysis/weightsweep/torch_models.py", '    "max": lambda', '    "middle": lambda embeddings: embeddings.sort(1).values[:, embeddings.shape[1] // 2],\n'),
+]
+SELECT = """static float element(const struct model *model, size_t index)
+{
+    const void *z = plan_of(model)->embedding;
+    return model->spec.precision == PRECISION_FP32 ? ((const float *)z)[index] : operand_widen_one(((const uint16_t *)z)[index]);
+}
+
+static void select_middle(const struct model *model, float *value, int32_t *argmax, int sets, size_t stride)
+{
+    size_t pairs = (size_t)model->spec.pairs;
+    for (size_t i = 0; i < (size_t)sets * stride; i++)
+        for (size_t p = 0, first = i / stride * pairs * stride + i % stride; p < pairs; p++) {
+            float z = element(model, first + p * stride);
+            size_t below = 0;
+            for (size_t q = 0; q < pairs; q++)
+                below += element(model, first + q * stride) < z || (q < p && element(model, first + q * stride) == z);
+            if (below == pairs / 2) {
+                value[i] = z;
+                argmax[i] = (int32_t)p;
+            }
+        }
+}
+
+"""
+MIDDLE_FILE = [  # changes of pooling_max.c
+    ('#include "kernel/max_pooling.h"', '#include "kernel/operand.h"'),
+    ("static void encode(", SELECT + "static void encode("),
+    ("    max_pooling_forward(plan->maxima + at, plan->argmax + at, plan->embedding, sets, d->pairs, stride,\n                        d->precision);\n",
+     "    select_middle(model, plan->maxima + at, plan->argmax + at, sets, (size_t)stride);\n"),
+    ("const struct pooling pooling_max", "const struct pooling pooling_middle"),
 ]
 MODEL: Edits = [  # straight: the linear model by another name
     ("src/spec/model_spec.h", '    MODEL(DEEP_SETS, "deep-sets",', '    MODEL(STRAIGHT, "straight", flat, false, linear_tensors) \\\n'),
@@ -83,30 +128,31 @@ def output(*command: object) -> bytes:
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("recipes") / "weightsweep"
     shutil.copytree(HOME, copy, ignore=lambda folder, names: [name for name in names if name in (".git", "results") or name.startswith("build")])
-    for edits in (POOLING, MODEL, TASK):
+    for edits in (ROOT, MIDDLE, MODEL, TASK):
         for path, place, text in edits:
             replace(copy / path, place, text + place)
-    new = copy / "src" / "model" / "pooling_root.c"
-    shutil.copy(copy / "src" / "model" / "pooling_mean.c", new)
-    for old, text in POOLING_FILE:
-        replace(new, old, text)
+    for source, name, changes in (("mean", "root", ROOT_FILE), ("max", "middle", MIDDLE_FILE)):
+        new = copy / "src" / "model" / f"pooling_{name}.c"
+        shutil.copy(copy / "src" / "model" / f"pooling_{source}.c", new)
+        for old, text in changes:
+            replace(new, old, text)
     output("cmake", "-S", copy, "-B", copy / "build", "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_C_FLAGS=-O1 -g0")
-    output("cmake", "--build", copy / "build", "-j2", "--target", "training_trace", "test_model", "test_task")
+    output("cmake", "--build", copy / "build", "-j2", "--target", "training_trace", "test_model", "test_task", "test_sweep_errors")
     return copy / "build" / "tests"
 
 
-@pytest.mark.parametrize("recipe, edits", [("A pooling", POOLING), ("A model", MODEL), ("A task", TASK)])
+@pytest.mark.parametrize("recipe, edits", [("A pooling", ROOT + MIDDLE), ("A model", MODEL), ("A task", TASK)])
 def test_recipe_is_short_and_complete(recipe: str, edits: Edits) -> None:
     assert 0 < len(steps(recipe)) <= MAX_STEPS
     assert {path for path, _, _ in edits} <= {path for step in steps(recipe) for path in step}
 
 
-@pytest.mark.parametrize("test", [("test_model", "root"), ("test_model", "straight"), ("test_task",)], ids=" ".join)
+@pytest.mark.parametrize("test", [("test_model", "root"), ("test_model", "middle"), ("test_model", "straight"), ("test_task",), ("test_sweep_errors",)], ids=" ".join)
 def test_unit_tests_include_it(build: Path, test: tuple[str, ...]) -> None:
     assert b"PASSED" in output(build / test[0], *test[1:])
 
 
-@pytest.mark.parametrize("settings", ["pooling: root\n", "model: straight\n", "task: mlp-double\n"])
+@pytest.mark.parametrize("settings", ["pooling: root\n", "pooling: middle\n", "model: straight\n", "task: mlp-double\n"])
 def test_it_trains(build: Path, tmp_path: Path, settings: str) -> None:
     sweep = tmp_path / "new.yaml"
     sweep.write_text(SWEEP + settings, encoding="utf-8")

@@ -578,6 +578,14 @@ static void test_shards_together(void **state)
         }
 }
 
+// Whether the gradient in bf16 may be that of other pairs, since rounding changes which are selected. The
+// maxima of these cases are far enough from other embeddings.
+static bool may_select_others(const struct model_spec *model)
+{
+    return model_pooling_method(model) == POOLS_SELECTED &&
+           !(joined_bits((int)model->pooling) & 1u << POOLING_MAX);
+}
+
 // Rounded operands and activations change results by a few of bfloat16's eight bits, and no more.
 static void test_bf16_is_near(void **state)
 {
@@ -591,7 +599,7 @@ static void test_bf16_is_near(void **state)
         run(&fp32);
         run(&bf16);
         expect_near(bf16.output, fp32.output, fp32.outputs, bf16_forward_threshold);
-        for (int t = 0; t < model_table(fp32.model)->count; t++) {
+        for (int t = 0; t < model_table(fp32.model)->count && !may_select_others(&rounded); t++) {
             const struct tensor *tensor = &model_table(fp32.model)->tensors[t];
             expect_near(bf16.gradient + tensor->offset, fp32.gradient + tensor->offset, tensor_size(tensor),
                         bf16_gradient_threshold);
