@@ -59,7 +59,7 @@ static enum status apply(const struct generator_shape *shape, const float *weigh
     TRY_DONE(spread(weights, (size_t)generator_unknowns(shape), &w));
     TRY_DONE(spread(pairs->x, (size_t)pairs->count * (size_t)pairs->inputs, &x));
     TRY_DONE(spread(NULL, outputs, &out));
-    TRY_DONE(spread(NULL, (size_t)generator_scratch(shape), &scratch));
+    TRY_DONE(spread(NULL, (size_t)generator_block_scratch(shape), &scratch));
     generator_apply(shape, w, x, pairs->count, LANES, scratch, out);
     for (size_t k = 0; k < outputs; k++)
         y[k] = out[k * LANES];

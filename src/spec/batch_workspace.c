@@ -18,6 +18,11 @@ int generator_scratch(const struct generator_shape *shape)
     return 2 * generator_units(shape) + 2 * generator_widest(shape);
 }
 
+int generator_block_scratch(const struct generator_shape *shape)
+{
+    return GENERATOR_POINTS * generator_scratch(shape) + 2 * generator_unknowns(shape);
+}
+
 size_t batch_workspace_plan(const struct task_spec *task, int sets, float *memory,
                             struct batch_workspace *workspace)
 {
@@ -37,7 +42,7 @@ size_t batch_workspace_plan(const struct task_spec *task, int sets, float *memor
     workspace->loss = arena_floats(&arena, 1, lanes);
     workspace->noise = arena_floats(&arena, task_max_noise(task) > 0 ? n * o : 0, lanes);
     workspace->pairs = arena_floats(&arena, n * (size_t)task_pair_width(task), lanes);
-    workspace->scratch = arena_floats(&arena, (size_t)generator_scratch(shape), LANES);
+    workspace->scratch = arena_floats(&arena, (size_t)generator_block_scratch(shape), LANES);
     return arena.floats;
 }
 

@@ -15,8 +15,15 @@ int generator_units(const struct generator_shape *shape);
 /* Width of a generator's widest layer, the output layer included. */
 int generator_widest(const struct generator_shape *shape);
 
-/* Rows of LANES floats of a generator's scratch: activations, their derivatives, gradients of two layers. */
+/* Points at which a generator's output and loss are computed together. */
+enum { GENERATOR_POINTS = 4 };
+
+/* Rows of a generator's scratch per point: activations, their derivatives, gradients of two layers. */
 int generator_scratch(const struct generator_shape *shape);
+
+/* Rows of LANES floats of the scratch of generator_apply and generator_loss: that of GENERATOR_POINTS points,
+ * the weights and their gradient. */
+int generator_block_scratch(const struct generator_shape *shape);
 
 /* `lanes` is the number of generators, padded to whole vectors. A smaller batch uses the same buffers with
  * fewer lanes. n: equations of the largest set; d, o: inputs and outputs of a generator. */
@@ -29,7 +36,7 @@ struct batch_workspace {
     float *predicted;     // [task_outputs, lanes]
     float *gradient;      // [task_outputs, lanes], at `predicted`
     float *loss;          // [lanes]
-    float *scratch;       // [generator_scratch, LANES]
+    float *scratch;       // [generator_block_scratch, LANES]
     float *noise;         // [n o, lanes]; empty without noise
     float *pairs;         // [sets, n, pair width], input of the model
 };

@@ -4,7 +4,7 @@
 #include "task/generator_activation.h"
 
 #include <math.h>
-#include <stddef.h>
+#include <string.h>
 
 void SIMD_NAME(generator_scale_weights)(const struct generator_shape *shape, float *weights, int lanes)
 {
@@ -21,116 +21,200 @@ void SIMD_NAME(generator_scale_weights)(const struct generator_shape *shape, flo
     }
 }
 
-// Operands of SIMD_FLOATS generators at one point.
+// Operands of SIMD_FLOATS generators at a block of points.
 struct operands {
     const struct generator_shape *shape;
-    const float *weights; // [unknowns, lanes]
-    const float *x;       // [d, lanes]
+    float *weights, *dweights; // [unknowns, SIMD_FLOATS], copies: rows `lanes` apart share few cache sets
+    const float *x;            // [points d, lanes]
     int lanes;
-    float *units, *slopes; // [hidden units of all layers, SIMD_FLOATS]
-    float *gradient[2];    // [widest, SIMD_FLOATS], at the units of a layer, used alternately
+    float *units, *slopes; // [hidden units of all layers, points, SIMD_FLOATS]
+    float *gradient[2];    // [widest, points, SIMD_FLOATS], at the units of a layer, used alternately
+};
+
+// Element k of point q is at + k * element + q * point.
+struct values {
+    float *at;
+    size_t element, point;
 };
 
 static struct operands operands_of(const struct generator_shape *shape, int lanes, float *scratch)
 {
-    int units = generator_units(shape), widest = generator_widest(shape);
-    float *gradient = scratch + 2 * units * SIMD_FLOATS;
+    size_t row = GENERATOR_POINTS * SIMD_FLOATS, units = (size_t)generator_units(shape) * row,
+           widest = (size_t)generator_widest(shape) * row;
+    float *gradient = scratch + 2 * units, *weights = gradient + 2 * widest;
     return (struct operands){.shape = shape,
                              .lanes = lanes,
                              .units = scratch,
-                             .slopes = scratch + units * SIMD_FLOATS,
-                             .gradient = {gradient, gradient + widest * SIMD_FLOATS}};
+                             .slopes = scratch + units,
+                             .gradient = {gradient, gradient + widest},
+                             .weights = weights,
+                             .dweights = weights + generator_unknowns(shape) * SIMD_FLOATS};
 }
 
-// Element k of SIMD_FLOATS generators, in an array with rows of `stride` floats.
-SIMD_INLINE simd_float element(const float *array, int k, int stride)
+// Copies SIMD_FLOATS columns of `rows` rows.
+SIMD_INLINE void copy_columns(float *to, size_t to_stride, const float *from, size_t from_stride, int rows)
 {
-    return simd_load(array + (size_t)k * (size_t)stride);
+    for (int k = 0; k < rows; k++)
+        simd_store(to + (size_t)k * to_stride, simd_load(from + (size_t)k * from_stride));
 }
 
-SIMD_INLINE void set_element(float *array, int k, int stride, simd_float value)
+SIMD_INLINE float *element_of(const struct values *values, int k, int q)
 {
-    simd_store(array + (size_t)k * (size_t)stride, value);
+    return values->at + (size_t)k * values->element + (size_t)q * values->point;
 }
 
-// Output j of a layer: sum over i of in[i] w[i, j].
-SIMD_INLINE simd_float layer_output(const float *in, int in_stride, const float *w, int lanes, int fan_in,
-                                    int width, int j)
+// Values at `points` points in a scratch array.
+SIMD_INLINE struct values in_scratch(float *at, const int points)
 {
-    simd_float sum = {0};
-    for (int i = 0; i < fan_in; i++)
-        sum = simd_fma(element(in, i, in_stride), element(w, i * width + j, lanes), sum);
-    return sum;
+    return (struct values){at, (size_t)points * SIMD_FLOATS, SIMD_FLOATS};
 }
 
-// Computes y [o, y_stride]; with `slopes` also stores the slopes of the activations for the backward pass.
+// `count` values per point in an array [points count, lanes].
+SIMD_INLINE struct values in_rows(const float *at, int count, int lanes)
+{
+    return (struct values){(float *)at, (size_t)lanes, (size_t)count * (size_t)lanes};
+}
+
+// Output j of a layer at each point: sum over i of in[i] w[i, j].
+SIMD_INLINE void layer_output(simd_float *sum, const struct values *in, const float *w, int fan_in, int width,
+                              int j, const int points)
+{
+    for (int q = 0; q < points; q++)
+        sum[q] = (simd_float){0};
+    for (int i = 0; i < fan_in; i++) {
+        simd_float weight = simd_load(w + (i * width + j) * SIMD_FLOATS);
+        SIMD_UNROLL
+        for (int q = 0; q < points; q++)
+            sum[q] = simd_fma(simd_load(element_of(in, i, q)), weight, sum[q]);
+    }
+}
+
+// Computes the outputs y; with `slopes` also stores the slopes of the activations for the backward pass.
 SIMD_INLINE void forward(const struct operands *op, const enum generator_activation activation,
-                         const bool slopes, float *y, int y_stride)
+                         const bool slopes, const int points, const struct values *y)
 {
     const struct generator_shape *shape = op->shape;
-    const float *in = op->x, *w = op->weights;
-    int fan_in = shape->inputs, stride = op->lanes, done = 0;
+    struct values in = in_rows(op->x, shape->inputs, op->lanes), units = in_scratch(op->units, points),
+                  slope = in_scratch(op->slopes, points);
+    const float *w = op->weights;
+    int fan_in = shape->inputs;
+    simd_float z[GENERATOR_POINTS];
     for (int layer = 0; layer < shape->hidden.count; layer++) {
         int width = shape->hidden.width[layer];
         for (int j = 0; j < width; j++) {
-            simd_float slope, z = layer_output(in, stride, w, op->lanes, fan_in, width, j);
-            set_element(op->units, done + j, SIMD_FLOATS, generator_activation_value(activation, z, &slope));
-            if (slopes)
-                set_element(op->slopes, done + j, SIMD_FLOATS, slope);
+            layer_output(z, &in, w, fan_in, width, j, points);
+            SIMD_UNROLL
+            for (int q = 0; q < points; q++) {
+                simd_float derivative;
+                simd_store(element_of(&units, j, q),
+                           generator_activation_value(activation, z[q], &derivative));
+                if (slopes)
+                    simd_store(element_of(&slope, j, q), derivative);
+            }
         }
-        in = op->units + done * SIMD_FLOATS;
-        stride = SIMD_FLOATS;
-        w += (size_t)(fan_in * width) * (size_t)op->lanes;
-        done += width;
+        in = units;
+        units.at += (size_t)width * units.element;
+        slope.at += (size_t)width * slope.element;
+        w += fan_in * width * SIMD_FLOATS;
         fan_in = width;
     }
-    for (int j = 0; j < shape->outputs; j++)
-        set_element(y, j, y_stride, layer_output(in, stride, w, op->lanes, fan_in, shape->outputs, j));
+    for (int j = 0; j < shape->outputs; j++) {
+        layer_output(z, &in, w, fan_in, shape->outputs, j, points);
+        for (int q = 0; q < points; q++)
+            simd_store(element_of(y, j, q), z[q]);
+    }
 }
 
-// Adds the gradient at the weights to dweights [unknowns, lanes]; gradient[0] holds the gradient at the
-// outputs.
-SIMD_INLINE void backward(const struct operands *op, float *dweights)
+// Adds the gradient at the weights of input i of a layer, from weight k on, point by point. sum: becomes the
+// gradient at the input; NULL: not needed.
+SIMD_INLINE void input_backward(const struct operands *op, const struct values *in, const struct values *dz,
+                                int i, int k, int width, simd_float *sum, const int points)
+{
+    simd_float input[GENERATOR_POINTS];
+    for (int q = 0; q < points; q++)
+        input[q] = simd_load(element_of(in, i, q));
+    for (int q = 0; q < points && sum; q++)
+        sum[q] = (simd_float){0};
+    for (int j = 0; j < width; j++, k++) {
+        simd_float total = simd_load(op->dweights + k * SIMD_FLOATS),
+                   weight = simd_load(op->weights + k * SIMD_FLOATS);
+        SIMD_UNROLL
+        for (int q = 0; q < points; q++) {
+            simd_float gradient = simd_load(element_of(dz, j, q));
+            total = simd_fma(input[q], gradient, total);
+            if (sum)
+                sum[q] = simd_fma(weight, gradient, sum[q]);
+        }
+        simd_store(op->dweights + k * SIMD_FLOATS, total);
+    }
+}
+
+// Adds the gradient at the weights to dweights; gradient[0] holds the gradient at the outputs.
+SIMD_INLINE void backward(const struct operands *op, const int points)
 {
     const struct generator_shape *shape = op->shape;
-    int width = shape->outputs, offset = generator_unknowns(shape), before = generator_units(shape);
-    const float *dz = op->gradient[0];
+    int width = shape->outputs, offset = generator_unknowns(shape), before = generator_units(shape), from = 0;
     for (int layer = shape->hidden.count; layer >= 0; layer--) {
         int fan_in = layer > 0 ? shape->hidden.width[layer - 1] : shape->inputs;
-        int stride = layer > 0 ? SIMD_FLOATS : op->lanes;
         before -= layer > 0 ? fan_in : 0;
-        const float *in = layer > 0 ? op->units + before * SIMD_FLOATS : op->x;
-        float *dh = op->gradient[dz == op->gradient[0]];
+        size_t at = (size_t)before * (size_t)points * SIMD_FLOATS;
+        const struct values slope = in_scratch(op->slopes + at, points),
+                            dz = in_scratch(op->gradient[from], points),
+                            dh = in_scratch(op->gradient[!from], points),
+                            in = layer > 0 ? in_scratch(op->units + at, points)
+                                           : in_rows(op->x, fan_in, op->lanes);
         offset -= fan_in * width;
         for (int i = 0; i < fan_in; i++) {
-            simd_float input = element(in, i, stride), sum = {0};
-            for (int j = 0; j < width; j++) {
-                int k = offset + i * width + j;
-                simd_float gradient = element(dz, j, SIMD_FLOATS);
-                set_element(dweights, k, op->lanes,
-                            simd_fma(input, gradient, element(dweights, k, op->lanes)));
-                if (layer > 0)
-                    sum = simd_fma(element(op->weights, k, op->lanes), gradient, sum);
-            }
-            if (layer > 0)
-                set_element(dh, i, SIMD_FLOATS, sum * element(op->slopes, before + i, SIMD_FLOATS));
+            simd_float sum[GENERATOR_POINTS];
+            input_backward(op, &in, &dz, i, offset + i * width, width, layer > 0 ? sum : NULL, points);
+            for (int q = 0; q < points && layer > 0; q++)
+                simd_store(element_of(&dh, i, q), sum[q] * simd_load(element_of(&slope, i, q)));
         }
-        dz = dh;
+        from = !from;
         width = fan_in;
     }
+}
+
+SIMD_INLINE void apply_block(struct operands *op, const enum generator_activation activation, const float *x,
+                             const int points, float *y)
+{
+    const struct values outputs = in_rows(y, op->shape->outputs, op->lanes);
+    op->x = x;
+    forward(op, activation, false, points, &outputs);
 }
 
 SIMD_INLINE void apply(const struct generator_shape *shape, const enum generator_activation activation,
                        const float *weights, const float *x, int points, int lanes, float *scratch, float *y)
 {
     struct operands op = operands_of(shape, lanes, scratch);
+    size_t d = (size_t)shape->inputs * (size_t)lanes, o = (size_t)shape->outputs * (size_t)lanes;
     for (int first = 0; first < lanes; first += SIMD_FLOATS) {
-        op.weights = weights + first;
-        for (int p = 0; p < points; p++) {
-            op.x = x + (size_t)(p * shape->inputs) * (size_t)lanes + first;
-            forward(&op, activation, false, y + (size_t)(p * shape->outputs) * (size_t)lanes + first, lanes);
-        }
+        size_t p = 0;
+        copy_columns(op.weights, SIMD_FLOATS, weights + first, (size_t)lanes, generator_unknowns(shape));
+        for (; p + GENERATOR_POINTS <= (size_t)points; p += GENERATOR_POINTS)
+            apply_block(&op, activation, x + p * d + first, GENERATOR_POINTS, y + p * o + first);
+        for (; p < (size_t)points; p++)
+            apply_block(&op, activation, x + p * d + first, 1, y + p * o + first);
     }
+}
+
+// Returns `total` plus the squared errors at a block of points, one by one, and adds their gradient.
+SIMD_INLINE simd_float loss_block(struct operands *op, const enum generator_activation activation,
+                                  const float *x, const float *target, const int points, float scale,
+                                  simd_float total)
+{
+    int outputs = op->shape->outputs;
+    const struct values y = in_scratch(op->gradient[0], points), truth = in_rows(target, outputs, op->lanes);
+    op->x = x;
+    forward(op, activation, true, points, &y);
+    for (int q = 0; q < points; q++)
+        for (int j = 0; j < outputs; j++) {
+            simd_float error = simd_load(element_of(&y, j, q)) - simd_load(element_of(&truth, j, q));
+            total = simd_fma(error, error, total);
+            simd_store(element_of(&y, j, q), scale * error);
+        }
+    backward(op, points);
+    return total;
 }
 
 SIMD_INLINE void loss_of(const struct generator_shape *shape, const enum generator_activation activation,
@@ -138,25 +222,22 @@ SIMD_INLINE void loss_of(const struct generator_shape *shape, const enum generat
                          float scale, float *scratch, float *loss, float *dweights)
 {
     struct operands op = operands_of(shape, lanes, scratch);
-    int unknowns = generator_unknowns(shape), outputs = shape->outputs;
-    float gradient_scale = 2 * scale / (float)(points * outputs);
+    size_t d = (size_t)shape->inputs * (size_t)lanes, o = (size_t)shape->outputs * (size_t)lanes;
+    int unknowns = generator_unknowns(shape);
+    float values = (float)(points * shape->outputs), gradient_scale = 2 * scale / values;
     for (int first = 0; first < lanes; first += SIMD_FLOATS) {
         simd_float total = {0};
-        op.weights = weights + first;
-        for (int k = 0; k < unknowns; k++)
-            set_element(dweights + first, k, lanes, (simd_float){0});
-        for (int p = 0; p < points; p++) {
-            op.x = x + (size_t)(p * shape->inputs) * (size_t)lanes + first;
-            forward(&op, activation, true, op.gradient[0], SIMD_FLOATS);
-            for (int j = 0; j < outputs; j++) {
-                simd_float error =
-                    element(op.gradient[0], j, SIMD_FLOATS) - element(target + first, p * outputs + j, lanes);
-                total = simd_fma(error, error, total);
-                set_element(op.gradient[0], j, SIMD_FLOATS, gradient_scale * error);
-            }
-            backward(&op, dweights + first);
-        }
-        simd_store(loss + first, total / (float)(points * outputs));
+        size_t p = 0;
+        copy_columns(op.weights, SIMD_FLOATS, weights + first, (size_t)lanes, unknowns);
+        memset(op.dweights, 0, (size_t)unknowns * SIMD_FLOATS * sizeof(float));
+        for (; p + GENERATOR_POINTS <= (size_t)points; p += GENERATOR_POINTS)
+            total = loss_block(&op, activation, x + p * d + first, target + p * o + first, GENERATOR_POINTS,
+                               gradient_scale, total);
+        for (; p < (size_t)points; p++)
+            total = loss_block(&op, activation, x + p * d + first, target + p * o + first, 1, gradient_scale,
+                               total);
+        copy_columns(dweights + first, (size_t)lanes, op.dweights, SIMD_FLOATS, unknowns);
+        simd_store(loss + first, total / values);
     }
 }
 

@@ -1,8 +1,8 @@
 /* Outputs and losses of many generators at once.
  *
  * Every array is [k, lanes], one lane per generator; `lanes` is a multiple of LANES. spec/task_spec.h defines
- * a generator and the order of its weights. `scratch` [generator_scratch(shape), LANES] is a temporary
- * buffer. */
+ * a generator and the order of its weights. `scratch` [generator_block_scratch(shape), LANES] is
+ * a temporary buffer. */
 #ifndef TASK_GENERATOR_H
 #define TASK_GENERATOR_H
 
