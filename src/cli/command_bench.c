@@ -140,7 +140,8 @@ static enum status measure_gemm(struct bench *bench, enum precision precision, c
 // activations, and gradient of the weights.
 static enum status measure_tile(struct bench *bench, enum precision precision, const struct model_spec *model)
 {
-    int pairs = model_tile_sets(model, 64) * model->pairs, rows = model_round_rows(pairs, precision);
+    int pairs = model_tile_sets(model, 64) * model->pairs,
+        rows = gemm_prefers_blocks() ? model_round_rows(pairs, precision) : pairs;
     int in = model->encoder.width[0], out = model->encoder.width[1];
     const struct bench_gemm shapes[] = {
         {BENCH_PACKED, pairs, out, in}, {BENCH_PACKED, rows, in, out}, {BENCH_GRADIENT, out, in, rows}};

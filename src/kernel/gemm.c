@@ -61,6 +61,11 @@ bool gemm_rounds_natively(void)
     return library[PRECISION_BF16] == GEMM_ONEDNN && has_bf16();
 }
 
+bool gemm_prefers_blocks(void)
+{
+    return library[PRECISION_BF16] == GEMM_ONEDNN && strstr(onednn_name, "amx");
+}
+
 const char *gemm_library_name(enum gemm_library of)
 {
     static const char *const names[] = {

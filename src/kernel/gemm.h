@@ -40,6 +40,9 @@ const char *gemm_bf16_fallback_reason(void);
  * if oneDNN, whose bits depend on the processor anyway, computes with bf16 instructions. */
 bool gemm_rounds_natively(void);
 
+/* Whether bf16 GEMMs are faster over rows of whole blocks (model_round_rows): with AMX. */
+bool gemm_prefers_blocks(void);
+
 /* "portable", "OpenBLAS" or "oneDNN" */
 const char *gemm_library_name(enum gemm_library library);
 

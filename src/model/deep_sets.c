@@ -147,8 +147,9 @@ static void middle_layer_backward(const struct model *model, int i, int rows, vo
     bias_gradient(db, dh, rows, width, stride, d->precision);
 }
 
-// Rows of a tile in the backward pass: all pairs, or the gathered pairs of `argmax`, followed by rows of
-// zeros up to model_round_rows, which also keeps the number of GEMM shapes small.
+// Rows of a tile in the backward pass: all pairs, or the gathered pairs of `argmax`. Rows of zeros up to
+// model_round_rows follow gathered pairs, whose number varies, which keeps the number of GEMM shapes small,
+// and all pairs if GEMMs are faster with them.
 struct rows {
     int count;
     const int32_t *argmax; // NULL: all pairs
@@ -194,7 +195,8 @@ static struct rows pooled_rows(struct model *model, int set, int sets, void *dz,
 {
     struct rows rows = {.argmax = NULL};
     rows.gathered = pooling_of(model)->encode_backward(model, set, sets, dz, gradient, &rows.argmax);
-    rows.count = model_round_rows(rows.gathered, model->spec.precision);
+    rows.count = rows.argmax || gemm_prefers_blocks() ? model_round_rows(rows.gathered, model->spec.precision)
+                                                      : rows.gathered;
     clear_rest(model, &rows, dz, last_hidden_stride(model));
     return rows;
 }

@@ -25,20 +25,17 @@ static void mirror(float *matrix, size_t n)
                     matrix[i * n + j] = matrix[j * n + i];
 }
 
-// GEMM with a symmetric result. In fp32 it computes the blocks above the diagonal and on it: elements (i, j)
-// and (j, i) are chains of the same products, so they have the same bits.
+// GEMM with a symmetric result, of which it computes the blocks above the diagonal and on it: elements (i, j)
+// and (j, i) are sums of the same products in the same order, so they have the same bits.
 static void multiply_symmetric(const struct gemm *g)
 {
     enum { COLUMNS = 32 };
-    if (g->types != GEMM_FP32) {
-        gemm_multiply(g);
-        return;
-    }
+    size_t bytes = g->types == GEMM_FP32 ? sizeof(float) : sizeof(uint16_t);
     for (int column = 0; column < g->n; column += COLUMNS) {
         struct gemm part = *g;
         part.n = g->n - column < COLUMNS ? g->n - column : COLUMNS;
         part.m = column + part.n;
-        part.b = (const float *)g->b + (size_t)column * (g->b_transposed ? (size_t)g->ldb : 1);
+        part.b = (const char *)g->b + (size_t)column * (g->b_transposed ? (size_t)g->ldb : 1) * bytes;
         part.c = (float *)g->c + column;
         gemm_multiply(&part);
     }
