@@ -37,6 +37,9 @@ def environment() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMPI_MCA_pml": "ob1"}
 
 
+NO_MPI = {"OMPI_MCA_pml": "none", "PMI_PORT": "nowhere:1"}  # Open MPI and MPICH cannot start
+
+
 # ---- processes ----
 
 

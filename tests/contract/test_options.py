@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 from conftest import Sweep
-from harness import HOME, PROGRAM, Result, call, environment, mpirun, status, weightsweep, write_sweep
+from harness import HOME, NO_MPI, PROGRAM, Result, call, environment, mpirun, status, weightsweep, write_sweep
 
 SUBCOMMANDS = ["plan", "run", "status", "export", "verify", "predict", "bench", "info"]
-NO_MPI = {"OMPI_MCA_pml": "none"}  # MPI_Init fails
 
 
 def options_of(subcommand: str) -> list[str]:
