@@ -21,7 +21,7 @@ if [ -n "${TMPDIR:-}" ] && { [ ! -d "$TMPDIR" ] || [ ! -w "$TMPDIR" ]; }; then
 fi
 
 # --help: the comment at the top of the calling script.
-usage() { sed -n '2,/^set -eu/{/^#SBATCH/d;/^#/s/^# \{0,1\}//p}' "$0"; }
+usage() { sed -n '2,/^set -eu/{/^#SBATCH/d;/^#/s/^# \{0,1\}//p}' "$0" || fail 4 'cannot write to standard output'; }
 
 # parse_arguments ARGUMENTS...: a command line SWEEP.yaml... [OPTION [VALUE]]... [-- OPTIONS OF weightsweep run...]. The caller lists
 # its options in takes_value and flags; the results are in sweeps, option[NAME] (1 for a flag) and run_options.

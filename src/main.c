@@ -4,6 +4,8 @@
 #include "cli/options.h"
 #include "driver/versions.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -119,6 +121,21 @@ static void print_failure(void)
         fprintf(stderr, "(recorded at %s)\n", status_source_location());
 }
 
+// Flushes standard output and prints the message of a failure. Returns the exit code.
+static int finish(enum status status)
+{
+    errno = 0;
+    fflush(stdout);
+    if (ferror(stdout) && status == STATUS_OK) // after an earlier write errno may be 0
+        status = FAILED(STATUS_MACHINE,
+                        "cannot write to standard output%s%s; redirect it to a file that can be written and "
+                        "run the same command again",
+                        errno ? ": " : "", errno ? strerror(errno) : "");
+    if (status != STATUS_OK && rank == 0)
+        print_failure();
+    return status_exit_code(status);
+}
+
 static int run_subcommand(const struct subcommand *subcommand, int argc, char **argv)
 {
     int launcher = subcommand->parallel ? launcher_rank() : -1, started;
@@ -132,28 +149,29 @@ static int run_subcommand(const struct subcommand *subcommand, int argc, char **
     enum status status = subcommand->run(&command, argc, argv);
     if (status == STATUS_HELP)
         status = STATUS_OK;
-    if (fflush(stdout) != 0 && status == STATUS_OK)
-        status = FAILED(STATUS_MACHINE, "cannot write to standard output");
-    if (status != STATUS_OK && rank == 0)
-        print_failure();
+    int code = finish(status);
     MPI_Initialized(&started);
     if (started)
         MPI_Finalize();
-    else if (status != STATUS_OK && rank != 0)
+    else if (code != 0 && rank != 0)
         sleep(1); // rank 0 prints first: a launcher may kill all ranks when the first one ends with a failure
-    return status_exit_code(status);
+    return code;
 }
 
 int main(int argc, char **argv)
 {
+    // Without these a results file could get the number of a closed stream.
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", O_RDONLY);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_help(argc < 2 ? stderr : stdout);
-        return argc < 2 ? STATUS_USAGE : STATUS_OK;
+        return argc < 2 ? STATUS_USAGE : finish(STATUS_OK);
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("weightsweep %s\n", versions_program());
-        return STATUS_OK;
+        return finish(STATUS_OK);
     }
     const struct subcommand *subcommand = find_subcommand(argv[1]);
     if (!subcommand && is_python(argv[1])) {

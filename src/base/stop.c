@@ -64,7 +64,10 @@ void stop_catch_signals(double time_left)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
-    sigaction(SIGHUP, ignores_hangup ? &(struct sigaction){.sa_handler = SIG_IGN} : &action, NULL);
+    struct sigaction hangup = action;
+    if (ignores_hangup)
+        hangup.sa_handler = SIG_IGN;
+    sigaction(SIGHUP, &hangup, NULL);
     signal(SIGPIPE, SIG_IGN); // the end of a process that reads the output does not end the training
     end = clock_seconds() + time_left;
     margin = time_left / 5 < max_margin ? time_left / 5 : max_margin;

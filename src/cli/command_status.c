@@ -218,8 +218,7 @@ static enum status show(const struct command *command, const struct options *ask
     else
         status = show_text(command, view, asked->follow, *live);
     store_view_close(&view);
-    if (fflush(command->out) != 0)
-        FAIL(STATUS_MACHINE, "cannot write to standard output"); // for example a closed pipe
+    fflush(command->out);
     return status;
 }
 
@@ -231,7 +230,7 @@ enum status command_status(const struct command *command, int argc, char **argv)
     if (asked.follow && !asked.json && isatty(fileno(command->out)))
         fputs("\033[2J", command->out);
     TRY(show(command, &asked, &live));
-    while (asked.follow && live) {
+    while (asked.follow && live && !ferror(command->out)) { // main.c reports what cannot be written
         sleep(FOLLOW_SECONDS);
         TRY(show(command, &asked, &live));
     }

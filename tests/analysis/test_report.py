@@ -390,6 +390,19 @@ def test_importance_of_the_axes(browser: Any, tmp_path: Path) -> None:
     assert "Share of the variance" in browser.find_element("id", "cases").text
 
 
+@pytest.mark.parametrize(("values", "least"), [([-0.7, -0.05], 3), ([-0.7, 0.6], 2)])
+def test_ticks_of_r2_below_0_do_not_overlap(browser: Any, tmp_path: Path, values: list[float], least: int) -> None:
+    path = tmp_path / "r.h5"
+    make_results(path, grid(embed_dim=[64, 256], seed=[1]))
+    with h5py.File(path, "r+") as file:
+        file["r2"][:] = values
+    opened(browser, save(path))
+    script = "return [...document.querySelectorAll(arguments[0])].map((text) => text.getBoundingClientRect().y)"
+    for texts_of_axis in ("#scatter .axes text[text-anchor=end]", "#parallel .axes:last-of-type text[text-anchor=end]"):
+        heights = sorted(browser.execute_script(script, texts_of_axis))
+        assert len(heights) >= least and all(high - low > 8 for low, high in zip(heights, heights[1:])), heights
+
+
 @pytest.mark.parametrize("runs", [grid(seed=[1]), [run | {"status": "pending"} for run in grid(embed_dim=[1, 2], seed=[1, 2])], [run | {"status": "diverged"} for run in grid(pooling=["max", "mean"])]], ids=["one", "pending", "diverged"])
 def test_pages_without_an_answer_have_no_errors(browser: Any, tmp_path: Path, runs: list[dict[str, Any]]) -> None:
     path = tmp_path / "r.h5"

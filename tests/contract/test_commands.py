@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Sweep
-from harness import HYDRA, NO_MPI, Result, columns, csv_rows, plan, run, status, weightsweep, write_sweep
+from harness import HOME, HYDRA, NO_MPI, PROGRAM, Result, call, columns, csv_rows, plan, run, status, weightsweep, write_sweep
 
 SUBCOMMANDS = ["plan", "run", "status", "export", "verify", "predict", "info"]
 SEED = {"name": "seed", "unknowns": 15, "equation_ratio": 2}
@@ -101,9 +101,24 @@ def test_bad_values(finished: Sweep, arguments: list[str]) -> None:
 
 
 def test_output_that_cannot_be_written(finished: Sweep) -> None:
+    results = finished.results
+    commands = [["--help"], ["--version"], ["plan", "--help"], ["plan", finished.yaml], ["export", results, "--runs"], ["export", results, "--curves"]]
+    commands += [["status", results], ["verify", results], ["info"], ["completion", "bash"]]
     with open("/dev/full", "w") as full:
-        assert weightsweep("plan", finished.yaml, stdout=full).code == 4
-        assert weightsweep("export", finished.results, "--runs", stdout=full).code == 4
+        for command in commands:
+            result = weightsweep(*command, stdout=full)
+            assert result.code == 4 and result.says("cannot write to standard output", "run the same command again"), (command, result)
+        for script in ("jobs/local", "jobs/submit"):
+            result = call(HOME / script, "--help", stdout=full)
+            assert result.code == 4 and result.says("cannot write to standard output"), result
+
+
+def test_closed_streams(finished: Sweep, tmp_path: Path) -> None:
+    """No file gets the number of a closed stream, and with it the messages for that stream."""
+    script = '"$0" run "$1" -o "$2" 2>&- >&- <&- && ! "$0" plan "$1" >&-'
+    result = call("bash", "-c", script, PROGRAM, finished.yaml, tmp_path / "r.h5")
+    assert result.code == 0 and result.says("standard output: Bad file descriptor"), result
+    assert weightsweep("verify", tmp_path / "r.h5").code == 0
 
 
 # ---- plan ----

@@ -39,7 +39,7 @@ const chart = (() => {
       ticks: (low, high, count) => among([decades([1, 2, 5]), decades([1])], low, high, count) },
     stretched: { to: (value) => -Math.log10(Math.min(Math.max(1 - value, 1e-9), 1)), // R^2 below 0 is drawn at 0
       from: (at) => 1 - 10 ** -at,
-      ticks: (low, high, count) => among([rest([1, 2, 5]), rest([1])], low, high, count) },
+      ticks: (low, high, count) => among([rest([1, 2, 5]), rest([1])], Math.max(low, 0), high, count) },
     category: { to: (value) => value, from: (at) => at },
   };
 

@@ -19,9 +19,10 @@ const explore = (() => {
   function axis(head) {
     const value = (place) => table.cell(place, head), known = [...new Set(places.map(value).filter((each) => each !== null))];
     const texts = head.scale === "category" ? table.sorted(known, head) : null;
+    const plain = element("plain").checked || (head.scale === "stretched" && !known.some((each) => each > 0)); // it draws R^2 below 0 at 0
     return {
       head, texts, percent: head.percent, label: head.percent ? `${head.name} (%)` : head.name,
-      kind: element("plain").checked && !texts ? "linear" : head.scale,
+      kind: plain && !texts ? "linear" : head.scale,
       values: texts && texts.map((each) => table.format(each, head) || "none"),
       marks: texts || head.percent || known.length > 8 ? null : known.sort((a, b) => a - b),
       at: (place) => value(place) === null ? null : texts ? texts.indexOf(value(place)) : value(place),
