@@ -14,7 +14,7 @@
 
 static enum status command_completion(const struct command *command, int argc, char **argv);
 
-static const struct usage look_usage = {.name = "look"}, completion_usage = {.name = "completion"};
+static const struct usage probe_usage = {.name = "look"}, completion_usage = {.name = "completion"};
 
 static const struct subcommand {
     const struct usage *usage;
@@ -25,7 +25,7 @@ static const struct subcommand {
     {&status_usage, command_status, false}, {&export_usage, command_export, false},
     {&verify_usage, command_verify, false}, {&predict_usage, command_predict, false},
     {&bench_usage, command_bench, true},    {&info_usage, command_info, false},
-    {&look_usage, command_look, false},     {&completion_usage, command_completion, false},
+    {&probe_usage, command_probe, false},   {&completion_usage, command_completion, false},
 };
 
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };

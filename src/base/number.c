@@ -27,3 +27,9 @@ bool number_integer(const char *text, int64_t *value)
     *value = real >= 0x1p63 ? INT64_MAX : real < -0x1p63 ? INT64_MIN : (int64_t)real;
     return true;
 }
+
+int number_by_int64(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}

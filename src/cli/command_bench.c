@@ -275,7 +275,7 @@ static enum status measure_parts(struct bench *bench, const struct run_spec *run
 
 // ---- the subcommand ----
 
-// Creates a sweep with the shapes of the original experiment. `axes`: further axes in YAML.
+// Creates a sweep with the shapes of the original experiment. `axes`: more axes, in YAML.
 static enum status make_sweep(const char *unknowns, int ratio, const char *axes, struct sweep **sweep)
 {
     char *text =

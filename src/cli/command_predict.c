@@ -41,7 +41,8 @@ static const struct option option_table[] = {
     {0, "noise", "S",
      "with --refine: noise on y, in standard deviations of the y without noise (in units of 1 where all y of "
      "a "
-     "set are equal, as with one pair); below 0.001 as 0.001; default: estimated from the residuals",
+     "set are equal, as with one pair); values below 0.001 count as 0.001; default: estimated from the "
+     "residuals",
      option_text, offsetof(struct options, noise)},
     {0, "format", "table|csv|json", "output format (table)", option_choice, offsetof(struct options, format)},
     {0}};

@@ -56,6 +56,6 @@ extern const struct usage info_usage;
 enum status command_info(const struct command *command, int argc, char **argv);
 
 /* Child process of a probe (driver/probe_file.h). */
-enum status command_look(const struct command *command, int argc, char **argv);
+enum status command_probe(const struct command *command, int argc, char **argv);
 
 #endif

@@ -1,6 +1,7 @@
 #include "driver/best_run.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "kernel/math.h"
 
@@ -61,18 +62,12 @@ static int by_setting_and_seed(const void *a, const void *b)
     return order ? order : (x->seed > y->seed) - (x->seed < y->seed);
 }
 
-static int by_seed(const void *a, const void *b)
-{
-    const int64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 static int64_t distinct_seeds(const struct candidate *candidates, int64_t count)
 {
     int64_t *seed = memory_small((size_t)count * sizeof *seed), distinct = 0;
     for (int64_t i = 0; i < count; i++)
         seed[i] = candidates[i].seed;
-    qsort(seed, (size_t)count, sizeof *seed, by_seed);
+    qsort(seed, (size_t)count, sizeof *seed, number_by_int64);
     for (int64_t i = 0; i < count; i++)
         distinct += i == 0 || seed[i] != seed[i - 1];
     free(seed);
@@ -184,11 +179,9 @@ enum status best_run_find(const struct store_view *view, const struct selection 
             candidates[count++] =
                 (struct candidate){settings_text(view, i, true), settings_text(view, i, false), i, seed[i]};
     qsort(candidates, (size_t)count, sizeof *candidates, by_setting_and_seed);
-    enum status status = STATUS_USAGE;
-    if (count > 0)
-        status = find(view, selection, candidates, count, run);
-    else
-        status = FAILED(STATUS_USAGE, "%s %s: the file has no runs", selection->option, selection->argument);
+    enum status status = count > 0 ? find(view, selection, candidates, count, run)
+                                   : FAILED(STATUS_USAGE, "%s %s: the file has no runs", selection->option,
+                                            selection->argument);
     for (int64_t i = 0; i < count; i++) {
         free(candidates[i].problem);
         free(candidates[i].choices);

@@ -1,6 +1,7 @@
 #include "driver/extend.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "driver/probe_file.h"
 #include "driver/results.h"
 #include "driver/results_view.h"
@@ -29,7 +30,7 @@ struct extension {
     int64_t *source;           // [sweep->runs], the old run that the run copies or continues; NONE: new run
     bool *longer;              // [sweep->runs], the run continues the old run with more steps
     int lengths;
-    int64_t *length; // [lengths], the distinct numbers of steps of old runs, in descending order
+    int64_t *length; // [lengths], the distinct numbers of steps of old runs, in ascending order
     struct column_table outcomes;
 };
 
@@ -43,23 +44,17 @@ static const struct column *old_column(const struct extension *extension, const 
 // The longest old run that differs from `spec` only by fewer steps, or NONE.
 static int64_t find_shorter(const struct extension *extension, const struct run_spec *spec)
 {
-    for (int i = 0; i < extension->lengths; i++) {
+    for (int i = extension->lengths - 1; i >= 0; i--) {
         struct run_spec shorter = *spec;
+        if (extension->length[i] >= spec->training.steps)
+            continue;
         shorter.training.steps = extension->length[i];
         canonical_run_id(&shorter, shorter.id);
-        int64_t found = extension->length[i] < spec->training.steps
-                            ? results_find_id(extension->view, extension->known, shorter.id)
-                            : NONE;
+        int64_t found = results_find_id(extension->view, extension->known, shorter.id);
         if (found != NONE)
             return found;
     }
     return NONE;
-}
-
-static int descending(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x < y) - (x > y);
 }
 
 static void list_lengths(struct extension *extension)
@@ -67,7 +62,7 @@ static void list_lengths(struct extension *extension)
     size_t runs = (size_t)extension->view->runs;
     extension->length = memory_small(runs * sizeof *extension->length);
     memcpy(extension->length, old_column(extension, "steps")->ints, runs * sizeof *extension->length);
-    qsort(extension->length, runs, sizeof *extension->length, descending);
+    qsort(extension->length, runs, sizeof *extension->length, number_by_int64);
     for (size_t i = 0; i < runs; i++)
         if (extension->lengths == 0 || extension->length[extension->lengths - 1] != extension->length[i])
             extension->length[extension->lengths++] = extension->length[i];
@@ -179,14 +174,18 @@ done:
     return status;
 }
 
+// True if the old run diverged or failed: a run that continues it starts at step 0.
+static bool is_lost(const struct extension *extension, int64_t old)
+{
+    enum run_state state = (enum run_state)extension->view->status[old];
+    return state == RUN_DIVERGED || state == RUN_FAILED;
+}
+
 static enum status copy_run(struct extension *extension, int64_t run)
 {
     int64_t old = extension->source[run];
-    if (old == NONE)
+    if (old == NONE || (extension->longer[run] && is_lost(extension, old)))
         return STATUS_OK;
-    bool lost = extension->view->status[old] == RUN_DIVERGED || extension->view->status[old] == RUN_FAILED;
-    if (extension->longer[run] && lost)
-        return STATUS_OK; // the run starts at step 0
     TRY(copy_checkpoint(extension, run));
     return !extension->longer[run] && extension->view->status[old] >= RUN_DONE ? copy_row(extension, run)
                                                                                : STATUS_OK;
@@ -309,11 +308,9 @@ static bool has_ended(const struct extension *extension, int64_t run, int64_t *s
     *steps = 0;
     if (old == NONE)
         return false;
-    enum run_state state = (enum run_state)extension->view->status[old];
-    bool lost = state == RUN_DIVERGED || state == RUN_FAILED;
-    if (!lost)
+    if (!is_lost(extension, old))
         *steps = old_column(extension, "steps_done")->ints[old];
-    return !extension->longer[run] && state >= RUN_DONE;
+    return !extension->longer[run] && extension->view->status[old] >= RUN_DONE;
 }
 
 enum status extend_remaining(const char *path, const struct sweep *sweep, struct sweep *left, int64_t *steps)

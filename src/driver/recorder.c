@@ -104,14 +104,10 @@ static enum status on_finished(void *context, int64_t run, enum train_end end,
                                const struct train_scalars *scalars, const double *scores, const char *message)
 {
     struct recorder *recorder = context;
-    static const enum run_state statuses[] = {[TRAIN_DONE] = RUN_DONE,
-                                              [TRAIN_DIVERGED] = RUN_DIVERGED,
-                                              [TRAIN_FAILED] = RUN_FAILED,
-                                              [TRAIN_STOPPED] = RUN_PENDING};
     TRY(timeline_end(recorder->timeline, run, scalars->step));
     TRY(results_finish(recorder->store, recorder->sweep, &recorder->outcomes, run, end, scalars, scores,
                        message));
-    recorder->run_state[run] = (uint8_t)statuses[end];
+    recorder->run_state[run] = (uint8_t)results_run_state(end);
     if (end == TRAIN_STOPPED)
         note_stopped(recorder, run, scalars->step);
     else

@@ -14,11 +14,11 @@ struct reproduced {
     int64_t compared; // values of row, curve and tensors
 };
 
-/* Trains `run` of the view until its first curve point at or after `steps`, or to its end if steps is 0 or
- * beyond, and compares each point of the curve, and at the end the row and the tensors, bit by bit. Prints a
- * line per point to `progress`. Compares no tensors in an archive without models. STATUS_RUNS if a value
- * differs; STATUS_RESULTS if the run is not done or has other numerics than this process. Collective on comm,
- * whose ranks share the run; the results of rank 0 count. */
+/* Trains `run` of the view until its first curve point at or after `steps`. If `steps` is 0 or more than the
+ * run's steps, trains to the end. Compares each point of the curve bit by bit, and at the end the row and the
+ * tensors. Prints a line per point to `progress`. Compares no tensors in an archive without models.
+ * STATUS_RUNS if a value differs; STATUS_RESULTS if the run is not done or has other numerics than this
+ * process. Collective on comm, whose ranks share the run; the results of rank 0 count. */
 enum status reproduce_run(const struct store_view *view, const struct sweep *sweep, int64_t run,
                           int64_t steps, MPI_Comm comm, FILE *progress, struct reproduced *reproduced);
 

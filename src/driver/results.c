@@ -26,7 +26,7 @@ static const struct column every_run[OUTCOMES] = {
         {"rank_seconds", "s", "wall time of the run times the ranks that trained it", COLUMN_REAL, {NULL}},
 };
 
-static void add_further(const struct run_spec *run, struct column_table *outcomes)
+static void add_extra(const struct run_spec *run, struct column_table *outcomes)
 {
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     struct score_column names[EXTRA_SCORES_PER_EVALUATION];
@@ -45,7 +45,7 @@ void results_outcomes(const struct sweep *sweep, struct column_table *outcomes)
     for (int i = 0; i < OUTCOMES; i++)
         column_copy(outcomes, &every_run[i], NULL);
     for (int64_t run = 0; run < sweep->runs; run++)
-        add_further(&sweep->run[run], outcomes);
+        add_extra(&sweep->run[run], outcomes);
 }
 
 _Static_assert((int)TENSORS_MAX <= (int)STORE_MAX_TENSORS, "the results file holds the tensors of any model");
@@ -290,8 +290,8 @@ enum status results_progress(struct store *store, int64_t run, const struct trai
     return STATUS_OK;
 }
 
-static void fill_further(const struct run_spec *run, const struct column_table *outcomes,
-                         const double *scores, double *values)
+static void fill_extra(const struct run_spec *run, const struct column_table *outcomes, const double *scores,
+                       double *values)
 {
     struct extra_evaluation list[EXTRA_EVALUATIONS_MAX];
     struct score_column names[EXTRA_SCORES_PER_EVALUATION];
@@ -309,7 +309,7 @@ void results_values(const struct run_spec *run, const struct column_table *outco
                     const struct train_scalars *scalars, const double *run_scores, double *values)
 {
     fill_common(scalars, values);
-    fill_further(run, outcomes, run_scores, values);
+    fill_extra(run, outcomes, run_scores, values);
 }
 
 // Writes the parameters of the run's last checkpoint as its model.
@@ -335,26 +335,32 @@ done:
     return status;
 }
 
+enum run_state results_run_state(enum train_end end)
+{
+    static const enum run_state states[] = {[TRAIN_DONE] = RUN_DONE,
+                                            [TRAIN_DIVERGED] = RUN_DIVERGED,
+                                            [TRAIN_FAILED] = RUN_FAILED,
+                                            [TRAIN_STOPPED] = RUN_PENDING};
+    return states[end];
+}
+
 enum status results_finish(struct store *store, const struct sweep *sweep,
                            const struct column_table *outcomes, int64_t run, enum train_end end,
                            const struct train_scalars *scalars, const double *run_scores, const char *message)
 {
     if (end == TRAIN_STOPPED) {
         TRY(results_progress(store, run, scalars));
-        return store_write_status(store, run, RUN_PENDING);
+        return store_write_status(store, run, results_run_state(end));
     }
     double *values = memory_small((size_t)outcomes->count * sizeof *values);
     results_values(&sweep->run[run], outcomes, scalars, run_scores, values);
     if (end == TRAIN_FAILED)
         values[OUTCOME_LOSS] = values[OUTCOME_LOSS_EMA] = values[OUTCOME_R2] = values[OUTCOME_R2_STDERR] =
             NAN;
-    enum run_state run_state = end == TRAIN_DONE       ? RUN_DONE
-                               : end == TRAIN_DIVERGED ? RUN_DIVERGED
-                                                       : RUN_FAILED;
     int64_t model_checksum = -1;
     enum status status = end == TRAIN_DONE ? write_model(store, sweep, run, &model_checksum) : STATUS_OK;
     if (status == STATUS_OK)
-        status = store_write_row(store, run, run_state, values, model_checksum, message,
+        status = store_write_row(store, run, results_run_state(end), values, model_checksum, message,
                                  numerics_name(sweep->run[run].model.precision));
     free(values);
     return status;

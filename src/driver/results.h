@@ -69,6 +69,9 @@ enum status results_progress(struct store *store, int64_t run, const struct trai
 void results_values(const struct run_spec *run, const struct column_table *outcomes,
                     const struct train_scalars *scalars, const double *run_scores, double *values);
 
+/* State of a run whose training ended with `end`. */
+enum run_state results_run_state(enum train_end end);
+
 /* Writes the row of a finished run, and its model if the run is done; for TRAIN_STOPPED only the progress.
  * run_scores: in the order of the run's extra_evaluations_list; outcomes: from results_outcomes. */
 enum status results_finish(struct store *store, const struct sweep *sweep,

@@ -160,20 +160,15 @@ static enum status apply_condition(const struct selection *selection, char *cond
     const char *key = trimmed(condition);
     const struct column *column = column_of(selection->runs, key);
     value = trimmed(value + 1);
-    enum status status = STATUS_OK;
+    if (!column)
+        return refuse_key(selection, key);
     bool any = false;
-    if (!column) {
-        status = refuse_key(selection, key);
-    } else {
-        for (int64_t run = 0; run < selection->runs->rows; run++) {
-            bool here = holds(column, run, value);
-            any |= here;
-            matches[run] &= here;
-        }
-        if (!any)
-            status = refuse_value(selection, column, key, value);
+    for (int64_t run = 0; run < selection->runs->rows; run++) {
+        bool here = holds(column, run, value);
+        any |= here;
+        matches[run] &= here;
     }
-    return status;
+    return any ? STATUS_OK : refuse_value(selection, column, key, value);
 }
 
 // Returns the next condition and advances *rest. Commas in brackets belong to a value. NULL at the end.

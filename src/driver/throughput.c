@@ -142,7 +142,7 @@ static void read_run(const struct store_view *view, int64_t run, struct throughp
     copy_text(view, "precision", run, step.precision, sizeof step.precision);
     copy_text(view, "optimizer", run, step.optimizer, sizeof step.optimizer);
     double steps = number_in(view, "steps_done", run);
-    // An evaluation is a forward pass, a third of the FLOPs of a training step per set.
+    // An evaluation costs one forward pass: a third of a training step's FLOPs per set.
     double evaluated =
         number_in(view, "evaluation_generators", run) / number_in(view, "evaluation_every", run);
     double flops = step.flops * (1 + evaluated / number_in(view, "batch", run) / 3);

@@ -17,14 +17,14 @@
  *
  * h [sets, pairs, stride] in `precision`, b [stride] (padding zero), v [queries, stride],
  * weights [sets, queries, w], pooled [sets, queries, stride],
- * scratch [attention_pooling_scratch] */
+ * scratch [attention_pooling_scratch], see spec/buffer_sizes.h */
 SIMD_FUNCTION(void, attention_pooling_forward, float *pooled, float *weights, void *h, const float *b,
               const float *v, int sets, int pairs, int queries, int stride, float *scratch,
               enum precision precision);
 #define attention_pooling_forward SIMD_CHOOSE(attention_pooling_forward)
 
-/* dz = the gradient at h where h is positive, else 0; db += the sum of dz over all pairs; dv += the gradient
- * at v.
+/* h: as attention_pooling_forward left it, after the ReLU. dz = the gradient at h where h is positive, else
+ * 0; db += the sum of dz over all pairs; dv += the gradient at v.
  *
  * dz [sets, pairs, stride] in `precision`, db [stride], dv [queries, stride],
  * dpooled [sets, queries, stride] */

@@ -1,6 +1,6 @@
 /* The part of oneDNN's C API that gemm_onednn.c uses, for versions 2.6 to 3.x: version 3 made memory
  * descriptors opaque and creates primitive descriptors without operation descriptors. A `layout` is a
- * heap-allocated memory descriptor in both. */
+ * heap-allocated memory descriptor in both; the caller destroys it with layout_destroy. */
 #ifndef KERNEL_ONEDNN_H
 #define KERNEL_ONEDNN_H
 
@@ -43,9 +43,9 @@ static inline layout layout_of_weights(const_dnnl_primitive_desc_t primitive)
     return created;
 }
 
-static inline void layout_destroy(layout unused)
+static inline void layout_destroy(layout destroyed)
 {
-    must(dnnl_memory_desc_destroy(unused));
+    must(dnnl_memory_desc_destroy(destroyed));
 }
 
 /* NULL if oneDNN has no kernel for these layouts. */
@@ -58,6 +58,7 @@ static inline dnnl_primitive_desc_t matmul_describe(dnnl_engine_t engine, const 
     return description;
 }
 
+/* Makes the primitive add its result to the destination instead of overwriting it. */
 static inline void append_sum(dnnl_post_ops_t operations)
 {
     must(dnnl_post_ops_append_sum(operations, 1, 0, dnnl_data_type_undef));
@@ -88,9 +89,9 @@ static inline layout layout_of_weights(const_dnnl_primitive_desc_t primitive)
     return created;
 }
 
-static inline void layout_destroy(layout unused)
+static inline void layout_destroy(layout destroyed)
 {
-    free(unused);
+    free(destroyed);
 }
 
 static inline dnnl_primitive_desc_t matmul_describe(dnnl_engine_t engine, const layout operand[3],

@@ -14,16 +14,16 @@
 enum random_purpose {
     RANDOM_PARAMETERS = 0,         // a model's initial parameters; index = tensor
     RANDOM_TRAIN_GENERATOR = 1,    // weights of a training generator; index = generator in the batch
-    RANDOM_TRAIN_INPUT = 2,        // the inputs of its pairs
-    RANDOM_TRAIN_PROBE = 3,        // the inputs on which its loss is taken
-    RANDOM_HELD_OUT_GENERATOR = 4, // the same three for held-out generators, step 0
-    RANDOM_HELD_OUT_INPUT = 5,
-    RANDOM_HELD_OUT_PROBE = 6,
+    RANDOM_TRAIN_INPUT = 2,        // inputs of the pairs of a training generator
+    RANDOM_TRAIN_PROBE = 3,        // evaluation inputs of the loss of a training generator
+    RANDOM_HELD_OUT_GENERATOR = 4, // weights of a held-out generator; step 0
+    RANDOM_HELD_OUT_INPUT = 5,     // inputs of the pairs of a held-out generator
+    RANDOM_HELD_OUT_PROBE = 6,     // evaluation inputs of a held-out generator
     RANDOM_TRAIN_EQUATIONS = 7,    // number of pairs per set in a step; index 0
     RANDOM_HELD_OUT_NOISE = 8,     // noise on the y of held-out pairs
     RANDOM_FIT_START = 9,          // initial weights of a direct fit; step = start, index = generator
     RANDOM_TRAIN_NOISE = 10,       // noise on the y of training pairs
-    RANDOM_TRAIN_NOISE_LEVEL = 11, // its standard deviation, where a range is set
+    RANDOM_TRAIN_NOISE_LEVEL = 11, // standard deviation of the training noise, if training_noise is a range
 };
 
 struct random_stream {

@@ -1,4 +1,5 @@
-/* Elementary functions of a vector of floats: the same bits with every instruction set. Without branches.
+/* Elementary functions of a vector of floats. They have no branches and give the same bits with every
+ * instruction set.
  *
  * The largest errors that tests/unit/test_math.c finds are stated in units in the last place. The
  * polynomials are minimax fits whose coefficients were rounded to float one after the other. */

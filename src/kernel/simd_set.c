@@ -15,7 +15,7 @@ static bool is_available(enum simd_set set)
                __builtin_cpu_supports("avx512vl");
 #elif defined(__aarch64__)
     case SIMD_SET_NEON:
-        return true; // part of the architecture
+        return true; // every aarch64 processor has NEON
 #endif
     default:
         return false;

@@ -1,5 +1,5 @@
 /* Dense layers with small K, the number of inputs (a pair has 3 to 10 elements): vector loops in fp32, faster
- * than a GEMM. The backward pass recomputes the result of the forward pass instead of storing it. */
+ * than a GEMM. */
 #ifndef KERNEL_SMALL_K_H
 #define KERNEL_SMALL_K_H
 

@@ -32,6 +32,7 @@ struct model {
 };
 
 /* The functions of model.h with these names. create creates the models of the stages; NULL: none.
+ * After a failed `create` model.c frees the stages that exist.
  * forward_stage NULL: there is one stage, whose forward pass is `forward`. plan_workspace sets model->plan
  * for the buffers in model->workspace, which may be NULL, and returns their length in floats. */
 struct network {
@@ -49,8 +50,8 @@ struct network {
 MODELS(DECLARE_NETWORK)
 extern const struct network refined_network; // of models with refinements
 
-/* Number of sets from `set` to the end of its shard. A GEMM never has rows of two shards, since
- * the bits of a library's results depend on the number of rows. */
+/* Number of sets from `set` to the end of its shard, or to `sets` if that comes first. A GEMM never has rows
+ * of two shards, since the bits of a library's results depend on the number of rows. */
 static inline int shard_from(const struct model *model, int set, int sets)
 {
     int end = (set / model->sets + 1) * model->sets;

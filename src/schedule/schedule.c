@@ -260,7 +260,7 @@ static enum status run_worker(struct worker *worker)
             return (enum status)code;
         } else if (message.MPI_TAG != TAG_STOP) {
             int *ranks = outbox_receive_ranks(worker->world, &message, &length);
-            if (message.MPI_TAG != TAG_EXTEND) // the run of a TAG_EXTEND has ended
+            if (message.MPI_TAG != TAG_EXTEND) // a TAG_EXTEND that arrives here is late: its run has ended
                 do_run(worker, (enum tag)message.MPI_TAG, ranks, length);
             free(ranks);
         }

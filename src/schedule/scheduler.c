@@ -1,6 +1,7 @@
 #include "schedule/scheduler.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static int compare_runs(const void *a, const void *b, void *context)
     double left = run_seconds(context, x), right = run_seconds(context, y);
     if (left != right)
         return left < right ? 1 : -1;
-    return (x > y) - (x < y);
+    return number_by_int64(a, b);
 }
 
 void scheduler_create(const struct policy_run *run, int64_t runs, const int64_t *todo, int64_t count,

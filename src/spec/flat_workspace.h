@@ -13,7 +13,7 @@ enum {
     FLAT_BUFFERS_MAX = WIDTHS_MAX + 2,
     FLAT_LAYERS_MAX = WIDTHS_MAX + 1,
     FLAT_OUTPUT = -1, // in place of a buffer: the model's output, fp32
-    FLAT_NONE = -2,
+    FLAT_NONE = -2,   // no buffer: the GEMM has no ReLU
 };
 
 /* Columns [column, column + width) of a buffer. */
@@ -49,7 +49,7 @@ struct flat_workspace {
     struct flat_layer layer[FLAT_LAYERS_MAX];
     struct flat_gemm forward[FLAT_LAYERS_MAX], backward[FLAT_LAYERS_MAX]; // in order of execution
     void *staging;         // p, scratch: the weights that are being packed
-    float *bias;           // [widest], sum of the biases of two layers
+    float *bias;           // [hidden.width[0]], sum of the biases of two layers; res-linear only
     void *output_gradient; // p [S, outputs]; not in fp32
 };
 

@@ -81,7 +81,7 @@ static herr_t add_scale(hid_t dataset, unsigned dimension, hid_t scale, void *cr
     if (H5Iget_name(scale, name, sizeof name) <= 0)
         return -1;
     *(uint32_t *)crc = add_text(*(uint32_t *)crc, name);
-    return 1; // other programs may attach further scales
+    return 1; // other programs may attach more scales
 }
 
 static enum status add_dimensions(hid_t dataset, const char *path, const char *name, int rank, uint32_t *crc)

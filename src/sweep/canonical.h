@@ -6,8 +6,9 @@
 #include "spec/run_spec.h"
 #include "sweep/grid.h"
 
-/* Appends sorted lines `column=value` for the equations, for the generator's shape and for each setting that
- * differs from its default. A new setting therefore changes no id if its default keeps the old behaviour. */
+/* Appends sorted lines `column=value` for the equations and for each setting that has no default or differs
+ * from it. Skips settings that the run does not use or that are not part of an id (outside_id). A new setting
+ * therefore changes no id if its default keeps the old behaviour. */
 void canonical_run(const struct run_spec *run, struct text *text);
 
 /* Writes the run's id: a letter from a to f, then 11 hex digits. With a letter in front no CSV reader takes

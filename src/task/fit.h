@@ -2,7 +2,8 @@
  * distribution of the weights as prior.
  *
  * The residuals are divided by sigma = max(S / sqrt(1 + S^2), 1e-3) * the standard deviation of the set's y,
- * over all its outputs, with 1 in the place of 0. S is the noise of the task, relative to the clean y. */
+ * over all its outputs. A standard deviation of 0 is replaced by 1. S is the noise of the task, relative to
+ * the clean y. */
 #ifndef TASK_FIT_H
 #define TASK_FIT_H
 
@@ -34,13 +35,13 @@ struct fit_starts {
 enum status fit_create(const struct task_spec *task, struct fit **fit);
 void fit_destroy(struct fit **fit);
 
-/* Fits each set from its random starts. `weights`: of each set's fit with the smallest objective.
- * weights [count, unknowns] */
+/* Fits each set from its random starts. Writes, per set, the weights of the start with the smallest
+ * objective. weights [count, unknowns] */
 void fit_random_starts(struct fit *fit, const struct fit_sets *sets, const struct fit_starts *starts,
                        float *weights);
 
-/* Fits each set from `start` [count, unknowns], and returns the weights after iterations->width[i] iterations
- * as weights [i, count, unknowns]. */
+/* Fits each set from `start` [count, unknowns]. Writes the weights after iterations->width[i] iterations to
+ * weights [i, count, unknowns]. */
 void fit_refine(struct fit *fit, const struct fit_sets *sets, const float *start,
                 const struct widths *iterations, float *weights);
 

@@ -4,7 +4,8 @@
  * With A the matrix of the normal equations, J^T J + diag(precision), a trial step solves
  * (A + lambda max(diag A, 1e-6 mean(diag A))) step = -gradient, in the smaller of the numbers of residuals
  * and unknowns. The step is accepted if the objective is finite and becomes lower. lambda starts at 1e-2, is
- * divided by 4 after an accepted step and multiplied by 5 after another, within [1e-12, 1e12]. */
+ * divided by 4 after an accepted step and multiplied by 5 after a rejected step. lambda stays within
+ * [1e-12, 1e12]. */
 #ifndef TASK_LEVENBERG_H
 #define TASK_LEVENBERG_H
 

@@ -1,5 +1,5 @@
 /* Textbook regressions of y on x, without a model: the least-squares solution of a linear generator's
- * equations, and the floors that every trained model is compared with. Coefficients that are not unique have
+ * equations, and the baselines of every trained model. Coefficients that are not unique have
  * the minimum norm. */
 #ifndef TASK_REGRESSION_H
 #define TASK_REGRESSION_H
@@ -15,8 +15,8 @@ enum status regression_create(const struct task_spec *task, enum regression_term
 void regression_destroy(struct regression **regression);
 
 /* Fits y of the pairs by least squares. For a linear generator and REGRESSION_LINEAR the coefficients are its
- * weights, whose expected R^2 for N(0, 1) inputs is equations / unknowns with fewer equations than unknowns,
- * else 1.  pairs [n, pair width], weights [coefficients, o] */
+ * weights. The expected R^2 is min(1, equations / unknowns) for N(0, 1) inputs.
+ * pairs [n, pair width], weights [coefficients, o] */
 void regression_weights(struct regression *regression, const float *pairs, float *weights);
 
 /* Fits y of the pairs by least squares, and computes y at the evaluation inputs. Element k of the probes is

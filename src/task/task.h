@@ -64,8 +64,8 @@ void task_scores(struct task *task, const float *output, struct task_score *scor
 /* Evaluation inputs of the current batch: element k of set i is at [k * stride + i].  [points d, stride] */
 const float *task_probes(const struct task *task, int *stride);
 
-/* Scores other predictions of set `set` of an mlp-inverse batch: outputs y on its evaluation inputs.
- * y [points, o] */
+/* Scores outputs y that a fit or a regression predicts for set `set` of an mlp-inverse batch at its
+ * evaluation inputs.  y [points, o] */
 void task_score_outputs(const struct task *task, int set, const double *y, struct task_score *score);
 
 #endif

@@ -5,7 +5,7 @@
  * incoming weights u have unit norm, and their scale is moved to its outgoing weights v [outputs]. The units
  * of the two generators are matched by optimal assignment.
  *
- * Each unit has a vector: |v| u, followed by v_k u for each output k, divided by sqrt 2. Its norm is |v|, a
+ * Each unit has the vector (|v| u, v_1 u, ..., v_o u) / sqrt 2. The norm of this vector is |v|, a
  * measure of the unit's contribution to y. The scalar product of two such vectors is |v| |v'| cos(u, u') (1 +
  * cos(v, v')) / 2; with one output it is v v' cos(u, u') if v and v' have the same sign, else 0. A
  * generator's vector concatenates the vectors of its units in the matched order, which maximises the scalar

@@ -14,9 +14,9 @@
  * summed. */
 int shard_tree_leaf(int shard);
 
-/* Sums elements begin to begin + count - 1 of all pairs that local shard `shard` completes. These elements
- * must be written in the shard's leaf, and summed for all shards before it. After the last of 2^k shards
- * level[0] holds the sum of all. */
+/* Sums elements begin to begin + count - 1 of every two nodes of the tree that local shard `shard` completes.
+ * These elements must be written in the shard's leaf, and summed for all shards before it. After the last of
+ * 2^k shards level[0] holds the sum of all. */
 void shard_tree_carry(float *const *level, int shard, size_t begin, size_t count);
 
 /* Sums `vector` over the ranks of comm, whose number is a power of two, with the same bits on each rank: a

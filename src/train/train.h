@@ -2,8 +2,8 @@
  *
  * The group divides the shards of every batch among its ranks and sums their gradients in the fixed tree;
  * each rank updates its own copy of the parameters with the same bits. The leader (rank 0 of the group's
- * communicator) writes results through the hooks. Between two steps the group may be extended by further
- * ranks. */
+ * communicator) writes results through the hooks. Between two steps other ranks may join the
+ * group. */
 #ifndef TRAIN_TRAIN_H
 #define TRAIN_TRAIN_H
 
@@ -53,9 +53,9 @@ struct train_result {
 enum status train_run(const struct run_spec *run, const struct train_hooks *hooks, MPI_Comm group,
                       struct train_result *result);
 
-/* Joins a group that trains the run already; collective on the extended group, together with the hook
- * `extend` of the present ranks. Continues as train_run. If any joining rank has no memory, all joining ranks
- * return at once with TRAIN_FAILED. */
+/* Joins a group that already trains the run. Collective on the extended group: its present ranks call the
+ * hook `extend` at the same time. Continues as train_run. If any joining rank has no memory, all joining
+ * ranks return at once with TRAIN_FAILED. */
 enum status train_join(const struct run_spec *run, const struct train_hooks *hooks, MPI_Comm group,
                        struct train_result *result);
 

@@ -92,7 +92,7 @@ def loss_at(run: Run, step: np.ndarray) -> np.ndarray:
 
 
 def make_results(path: Path, runs: list[Run], ranks: int = 0) -> None:
-    """`ranks`: also the further evaluations, and a timeline of the runs, one after the other on each of `ranks` ranks."""
+    """`ranks`: also the extra evaluations, and a timeline of the runs, one after the other on each of `ranks` ranks."""
     points = max(-(-run["steps"] // run["evaluation_every"]) for run in runs)
     with h5py.File(path, "w", libver=("earliest", "v108")) as file:
         file.attrs.create("sweep", "name: made-up\n", dtype=TEXT)

@@ -197,7 +197,7 @@ def test_archive_that_cannot_be_written(part: Sweep, tmp_path: Path) -> None:
 
 
 def test_a_file_of_an_earlier_program(tmp_path: Path) -> None:
-    """Written before there were timelines and further columns: all that only reads takes it."""
+    """Written before there were timelines and extra evaluations: every subcommand that only reads accepts it."""
     data = Path(__file__).parent / "data" / "first-schema.h5.gz"
     before, copy = tmp_path / "before.h5", tmp_path / "copy.h5"
     before.write_bytes(gzip.decompress(data.read_bytes()))

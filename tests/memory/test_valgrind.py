@@ -53,7 +53,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
     "attention": SETS | {"pooling": "attention", "network": SETS["network"] | {"heads": 3, "queries": 2}, "axes": PRECISIONS},
     "flat": FLAT | {"axes": {"task": ["mlp-forward", "linear-inverse", "mlp-inverse"], "model": ["linear", "x-linear", "res-linear"]}},
     "sizes": SETS | {"equation_range": [3, 14], "generator": {"inputs": 3, "hidden": [4], "activation": "gelu", "outputs": 2}, "unknowns": None},
-    "further": SETS | {"evaluation": {"every": 4, "generators": 37, "inputs": ["wide"], "set_sizes": [5], "noise": [0.1], "direct_fit": 3, "fit_starts": 2, "refine": [2]}},
+    "extra": SETS | {"evaluation": {"every": 4, "generators": 37, "inputs": ["wide"], "set_sizes": [5], "noise": [0.1], "direct_fit": 3, "fit_starts": 2, "refine": [2]}},
 }
 
 

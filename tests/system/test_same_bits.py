@@ -27,7 +27,7 @@ REFINEMENTS: dict[str, Any] = {
     "training": {"optimizer": "muon"},
     "axes": {"pooling": ["mean", "max+mean", "attention"], "precision": ["fp32", "bf16"], "refine_from": ["prediction", "least-squares"]},
 }
-FURTHER: dict[str, Any] = {
+EXTRA: dict[str, Any] = {
     "evaluation": {"generators": 101, "inputs": ["uniform", "wide", "shifted"], "set_sizes": [5, 12, 20], "noise": [0.1, 0.5], "direct_fit": 21, "fit_starts": 3, "refine": [1, 4]},
     "training": {"noise": [0.1, 0.5], "inputs": "shifted"},
     "axes": {"task": ["mlp-inverse", "linear-inverse"]},
@@ -45,7 +45,7 @@ SHAPES: dict[str, Any] = {
     "training": {"eval_points": 2},
     "axes": GENERATORS,
 }
-SWEEPS = {"flat": FLAT, "generators": SHAPES, "adam": ADAM, "muon": MUON, "bf16": BF16, "poolings": POOLINGS, "refinements": REFINEMENTS, "further": FURTHER}
+SWEEPS = {"flat": FLAT, "generators": SHAPES, "adam": ADAM, "muon": MUON, "bf16": BF16, "poolings": POOLINGS, "refinements": REFINEMENTS, "extra": EXTRA}
 
 
 def make(folder: Path, changes: dict[str, Any], ranks: int, *more: str) -> dict[str, bytes]:

@@ -594,7 +594,7 @@ static void test_ratio_limits_pass(void **state)
     }
 }
 
-// The further evaluations' sets are larger than training's.
+// Sets of the extra evaluations are larger than those of training.
 static void test_set_sizes_count(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Child process of driver/probe_file.h: reads a results file and writes a heartbeat with each object. Not
- * listed in `weightsweep --help`. */
+/* The subcommand `look`, a child process of driver/probe_file.h: reads a results file and writes a heartbeat
+ * with each object. Not listed in `weightsweep --help`. */
 #include "cli/commands.h"
 #include "store/store.h"
 
@@ -15,7 +15,7 @@ static void send_heartbeat(bool reading)
 }
 
 // argv: look [--all | --output] FILE
-enum status command_look(const struct command *command, int argc, char **argv)
+enum status command_probe(const struct command *command, int argc, char **argv)
 {
     (void)command;
     bool output = argc == 3 && strcmp(argv[1], "--output") == 0;
