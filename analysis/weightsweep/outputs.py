@@ -2,6 +2,7 @@
 file is replaced only if this package wrote it and it has the kind that the command writes; a marker inside the file identifies both."""
 
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 MARKER = "weightsweep"  # HTML: <meta name="generator">; PNG and PDF: Creator
 GENERATOR = f'<meta name="generator" content="{MARKER}">'
 _ENDS = 1 << 16  # the marker is searched in this many bytes at each end of a file
+_LEFT_SECONDS = 60  # age from which the temporary file of a process that no longer exists is removed: other machines may share the folder
 
 Block = tuple[str, str]  # begin and end marker of the text of a document that a command replaces
 
@@ -111,6 +113,7 @@ def make_folder(folder: Path) -> None:
 def replace(path: Path, content: bytes) -> None:
     """Replaces a file atomically: writes a temporary file, syncs it and renames it. Follows a symbolic link; keeps mode and owner."""
     target = Path(os.path.realpath(path))
+    _remove_leftovers(target.parent)
     part = target.with_name(f".weightsweep-{os.getpid()}-{time.time_ns()}.part")
     try:
         with open(part, "xb") as file:
@@ -123,6 +126,17 @@ def replace(path: Path, content: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files of processes that were killed."""
+    for part in folder.glob(".weightsweep-*.part"):
+        named = re.fullmatch(r"\.weightsweep-(\d+)-\d+\.part", part.name)
+        try:
+            if named and not Path("/proc", named[1]).exists() and time.time() - part.stat().st_mtime > _LEFT_SECONDS:
+                part.unlink()
+        except OSError:  # gone by now, or another user's
+            pass
 
 
 def _keep_mode_and_owner(descriptor: int, target: Path) -> None:

@@ -209,3 +209,16 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(OSError, match="page.md"):
         outputs.replace(path, b"new")
     assert path.read_text() == "old" and [each.name for each in tmp_path.iterdir()] == ["page.md"]
+
+
+def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    old, new, living = (tmp_path / f".weightsweep-{pid}-{number}.part" for pid, number in ((dead.pid, 1), (dead.pid, 2), (os.getpid(), 3)))
+    others = tmp_path / ".weightsweep-notes.part"
+    for path in (old, new, living, others):
+        path.write_bytes(b"unfinished")
+        os.utime(path, (0, 0))
+    os.utime(new)  # of another machine, perhaps
+    outputs.replace(tmp_path / "page.html", b"whole")
+    assert set(tmp_path.iterdir()) == {new, living, others, tmp_path / "page.html"}
