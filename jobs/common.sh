@@ -139,7 +139,11 @@ mpi_environment_local() {
 # All variables are passed to the ranks. With -q Open MPI 4 does not comment on the exit code; the others have no such option.
 # MPIRUN_MESSAGES=1 leaves -q out: Open MPI then names the rank that was killed.
 local_launcher() {
-  local mpirun=${MPIRUN:-mpirun}
+  local mpirun=${MPIRUN:-mpirun} limit
+  limit=$(ulimit -f) # Open MPI 4 hangs below 4 MB, the length of its shared memory
+  if [ "$limit" != unlimited ] && [ "$limit" -lt 4096 ]; then
+    fail 4 "files may have at most $limit kB (\`ulimit -f\`), but ranks share files of 4096 kB; raise the limit and run the same command again"
+  fi
   mpi_environment_local
   launch=("$mpirun" -n "$1")
   if [ -n "${MPIRUN_MESSAGES:-}" ]; then return; fi

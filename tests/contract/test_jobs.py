@@ -179,3 +179,11 @@ def test_more_ranks_than_cores() -> None:
     result = call(JOBS / "mpirun", "-n", str(2 * (os.cpu_count() or 1) + 1), "sh", "-c", "echo here")
     assert result.code == 0, result.err
     assert result.out.split() == ["here"] * (2 * (os.cpu_count() or 1) + 1)
+
+
+def test_local_launcher_refuses_a_small_limit_of_file_sizes() -> None:
+    """Open MPI would hang, and its daemons take all memory."""
+    for limit, code in ((4095, 4), (4096, 0)):
+        result = call("bash", "-c", f'ulimit -f {limit}; exec "$0" -n 1 true', HOME / "jobs" / "mpirun")
+        assert result.code == code, result
+        assert code == 0 or result.says(f"at most {limit} kB", "ulimit -f", "run the same command again"), result
