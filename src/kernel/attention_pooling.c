@@ -14,7 +14,7 @@ enum {
     QUERIES = 4,
     COLUMNS = 4,
     SPREAD_PAIRS = 2,
-    ROWS = 32,
+    ROWS = 16,
     PARTS = SIMD_SUMS / SIMD_FLOATS,
 };
 
@@ -189,23 +189,6 @@ SIMD_INLINE void softmax_backward(float *dscore, const float *weight, float mean
                       PRECISION_FP32);
 }
 
-// Computes the gradient at a set's scores in s->dscore; dv += the gradient at v.
-SIMD_INLINE void scores_backward(const struct scratch *s, float *dv, const float *dpooled,
-                                 const float *pooled, const float *weights, const float *h, int pairs,
-                                 int queries, size_t stride)
-{
-    size_t w = (size_t)lanes_stride(pairs);
-    for (size_t q = 0; q < (size_t)queries; q++)
-        s->mean[q] = sums_dot(pooled + q * stride, dpooled + q * stride, stride);
-    for (int first = 0; first < pairs; first += ROWS) {
-        for (int p = first; p < pairs && p < first + ROWS; p += PAIRS)
-            products(s->dscore, h, dpooled, p, pairs, queries, stride);
-        for (size_t q = 0; q < (size_t)queries; q++)
-            softmax_backward(s->dscore + q * w, weights + q * w, s->mean[q], first, pairs);
-        add_sums(dv, s->dscore, h, first, pairs, queries, stride);
-    }
-}
-
 SIMD_INLINE const float *widened_rows(float *restrict wide, const void *h, int rows, size_t stride,
                                       const enum precision precision)
 {
@@ -245,24 +228,58 @@ SIMD_INLINE void block_spread(void *restrict dz, simd_float *restrict db, const 
         }
 }
 
+// block_spread for a block of columns of the pairs from `pair` to `end`.
 SIMD_INLINE void spread_columns(void *dz, float *db, const float *weight, const float *dpooled,
-                                const float *dscore, const float *v, const float *h, int pairs, int queries,
-                                size_t stride, size_t column, const int columns,
+                                const float *dscore, const float *v, const float *h, int pair, int end,
+                                size_t w, int queries, size_t stride, size_t column, const int columns,
                                 const enum precision precision)
 {
     simd_float sum[COLUMNS];
-    size_t w = (size_t)lanes_stride(pairs);
     for (int l = 0; l < columns; l++)
         sum[l] = simd_load_as(db, column + (size_t)l * SIMD_FLOATS, PRECISION_FP32);
-    int p = 0;
-    for (; p + SPREAD_PAIRS <= pairs; p += SPREAD_PAIRS)
-        block_spread(dz, sum, weight, dpooled, dscore, v, h, w, queries, stride, (size_t)p, column,
+    for (; pair + SPREAD_PAIRS <= end; pair += SPREAD_PAIRS)
+        block_spread(dz, sum, weight, dpooled, dscore, v, h, w, queries, stride, (size_t)pair, column,
                      SPREAD_PAIRS, columns, precision);
-    for (; p < pairs; p++)
-        block_spread(dz, sum, weight, dpooled, dscore, v, h, w, queries, stride, (size_t)p, column, 1,
+    for (; pair < end; pair++)
+        block_spread(dz, sum, weight, dpooled, dscore, v, h, w, queries, stride, (size_t)pair, column, 1,
                      columns, precision);
     for (int l = 0; l < columns; l++)
         simd_store_as(db, column + (size_t)l * SIMD_FLOATS, sum[l], PRECISION_FP32);
+}
+
+// Starts to read `count` floats from memory.
+SIMD_INLINE void prefetch(const float *from, size_t count)
+{
+    for (size_t i = 0; i < count; i += 64 / sizeof *from)
+        __builtin_prefetch(from + i, 0, 2);
+}
+
+// Backward pass of a set, in blocks of pairs whose rows of h stay in the L1 cache. The next block is read
+// from memory meanwhile.
+SIMD_INLINE void set_backward(void *dz, float *db, float *dv, const float *dpooled, const float *pooled,
+                              const float *weights, const float *h, const float *v, int pairs, int queries,
+                              size_t stride, const struct scratch *s, const enum precision precision)
+{
+    size_t w = (size_t)lanes_stride(pairs), j;
+    for (size_t q = 0; q < (size_t)queries; q++)
+        s->mean[q] = sums_dot(pooled + q * stride, dpooled + q * stride, stride);
+    for (int first = 0; first < pairs; first += ROWS) {
+        int end = pairs - first < ROWS ? pairs : first + ROWS;
+        for (int p = first; p < end; p += PAIRS) {
+            if (precision == PRECISION_FP32)
+                prefetch(h + (size_t)(p + ROWS) * stride, PAIRS * stride);
+            products(s->dscore, h, dpooled, p, pairs, queries, stride);
+        }
+        for (size_t q = 0; q < (size_t)queries; q++)
+            softmax_backward(s->dscore + q * w, weights + q * w, s->mean[q], first, pairs);
+        add_sums(dv, s->dscore, h, first, pairs, queries, stride);
+        for (j = 0; j + COLUMNS * SIMD_FLOATS <= stride; j += COLUMNS * SIMD_FLOATS)
+            spread_columns(dz, db, weights, dpooled, s->dscore, v, h, first, end, w, queries, stride, j,
+                           COLUMNS, precision);
+        for (; j < stride; j += SIMD_FLOATS)
+            spread_columns(dz, db, weights, dpooled, s->dscore, v, h, first, end, w, queries, stride, j, 1,
+                           precision);
+    }
 }
 
 SIMD_INLINE void backward(void *dz, float *db, float *dv, const float *dpooled, const float *pooled,
@@ -272,14 +289,7 @@ SIMD_INLINE void backward(void *dz, float *db, float *dv, const float *dpooled, 
     size_t set_bytes = (size_t)pairs * stride * precision_bytes(precision);
     for (int set = 0; set < sets; set++) {
         const float *rows = widened_rows(s->wide, h, pairs, stride, precision);
-        scores_backward(s, dv, dpooled, pooled, weights, rows, pairs, queries, stride);
-        size_t j = 0;
-        for (; j + COLUMNS * SIMD_FLOATS <= stride; j += COLUMNS * SIMD_FLOATS)
-            spread_columns(dz, db, weights, dpooled, s->dscore, v, rows, pairs, queries, stride, j, COLUMNS,
-                           precision);
-        for (; j < stride; j += SIMD_FLOATS)
-            spread_columns(dz, db, weights, dpooled, s->dscore, v, rows, pairs, queries, stride, j, 1,
-                           precision);
+        set_backward(dz, db, dv, dpooled, pooled, weights, rows, v, pairs, queries, stride, s, precision);
         dpooled += (size_t)queries * stride;
         pooled += (size_t)queries * stride;
         weights += (size_t)queries * (size_t)lanes_stride(pairs);
