@@ -1,7 +1,7 @@
 /* fp32 GEMM with the same bits on every processor: each element of C is one chain of fused multiply-adds over
  * k in ascending order.
  *
- * Row-major, one thread, any sizes. C, the sign bits and the operands must not overlap. */
+ * Row-major, one thread, any sizes. C and the operands must not overlap. */
 #ifndef KERNEL_GEMM_FP32_H
 #define KERNEL_GEMM_FP32_H
 
@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /* Columns per panel of a packed B. */
 enum { GEMM_FP32_PANEL = 16 };
@@ -27,12 +26,7 @@ struct gemm_fp32 {
     const float *bias;
     bool add;
 
-    // Applied to the results, in this order: ReLU (-0 stays -0, NaN stays NaN), sign bits, the backward
-    // pass of ReLU. Bit j % 8 of byte j / 8 of a row of bits is column j; rows are ldbits bytes apart.
-    bool relu;
-    uint8_t *signs;      // where to store whether each result is positive or NaN; NULL: nowhere
-    const uint8_t *keep; // results become 0 where the bit is not set; NULL: nowhere
-    int ldbits;
+    bool relu; // applied to the results: -0 stays -0, NaN stays NaN
 };
 
 SIMD_FUNCTION(void, gemm_fp32_multiply, const struct gemm_fp32 *gemm);

@@ -49,13 +49,7 @@ struct tile {
     size_t ldstart, ldc;
     int k;
     bool relu;
-    uint8_t *signs; // or NULL
-    const uint8_t *keep;
-    size_t ldbits;
 };
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && COLUMNS <= 32,
-               "a row's bits are the bytes of a uint32_t");
 
 SIMD_INLINE void load_tile(simd_float sum[ROWS][VECTORS], const float *from, size_t ld, const int rows,
                            const int vectors)
@@ -75,32 +69,6 @@ SIMD_INLINE void relu_tile(simd_float sum[ROWS][VECTORS], const int rows, const 
         SIMD_UNROLL
         for (int v = 0; v < vectors; v++)
             sum[i][v] = simd_relu(sum[i][v]);
-    }
-}
-
-SIMD_INLINE void store_signs(const struct tile *t, simd_float sum[ROWS][VECTORS], const int rows,
-                             const int vectors)
-{
-    SIMD_UNROLL
-    for (int i = 0; i < rows; i++) {
-        uint32_t bits = 0;
-        SIMD_UNROLL
-        for (int v = 0; v < vectors; v++)
-            bits |= simd_positive_bits(sum[i][v]) << v * SIMD_FLOATS;
-        memcpy(t->signs + (size_t)i * t->ldbits, &bits, (size_t)(vectors * SIMD_FLOATS / 8));
-    }
-}
-
-SIMD_INLINE void keep_tile(const struct tile *t, simd_float sum[ROWS][VECTORS], const int rows,
-                           const int vectors)
-{
-    SIMD_UNROLL
-    for (int i = 0; i < rows; i++) {
-        uint32_t bits = 0;
-        memcpy(&bits, t->keep + (size_t)i * t->ldbits, (size_t)(vectors * SIMD_FLOATS / 8));
-        SIMD_UNROLL
-        for (int v = 0; v < vectors; v++)
-            sum[i][v] = simd_keep_bits(sum[i][v], bits >> v * SIMD_FLOATS);
     }
 }
 
@@ -139,10 +107,6 @@ SIMD_INLINE void multiply_tile(const struct tile *t, const int rows, const int p
     }
     if (t->relu)
         relu_tile(sum, rows, vectors);
-    if (t->signs)
-        store_signs(t, sum, rows, vectors);
-    if (t->keep)
-        keep_tile(t, sum, rows, vectors);
     store_tile(t->c, t->ldc, sum, rows, vectors);
 }
 
@@ -209,34 +173,20 @@ static void locate_b(const struct gemm_fp32 *g, struct strip *s, float *panels)
 // Last columns of C, fewer than whole panels: computes the tile in a buffer and copies it to C.
 static void multiply_beside(struct tile t, tile_function *function, int rows, int columns)
 {
-    enum { BYTES = COLUMNS / 8 };
     float c[ROWS * COLUMNS] = {0};
-    uint8_t signs[ROWS * BYTES], keep[ROWS * BYTES];
-    size_t bytes = (size_t)(columns + 7) / 8;
     struct tile beside = t;
     if (t.start)
         copy_columns(c, COLUMNS, t.start, t.ldstart, rows, columns);
     beside.start = beside.c = c;
     beside.ldstart = beside.ldc = COLUMNS;
-    beside.signs = t.signs ? signs : NULL;
-    beside.keep = t.keep ? keep : NULL;
-    beside.ldbits = BYTES;
-    for (size_t i = 0; t.keep && i < (size_t)rows; i++)
-        memcpy(keep + i * BYTES, t.keep + i * t.ldbits, bytes);
     function(&beside);
     copy_columns(t.c, t.ldc, c, COLUMNS, rows, columns);
-    for (size_t i = 0; t.signs && i < (size_t)rows; i++) {
-        memcpy(t.signs + i * t.ldbits, signs + i * BYTES, bytes);
-        if (columns % 8 > 0)
-            t.signs[i * t.ldbits + bytes - 1] &= (uint8_t)((1 << columns % 8) - 1);
-    }
 }
 
 static struct tile first_tile(const struct gemm_fp32 *g, const struct strip *s, int row)
 {
     static const float zeros[COLUMNS];
-    size_t lda = (size_t)g->lda, ldc = (size_t)g->ldc, ldbits = (size_t)g->ldbits;
-    size_t bits = (size_t)row * ldbits + (size_t)s->column / 8;
+    size_t lda = (size_t)g->lda, ldc = (size_t)g->ldc;
     struct tile t = {.a_row = g->a_transposed ? 1 : lda,
                      .a_step = g->a_transposed ? lda : 1,
                      .b = s->b,
@@ -245,10 +195,7 @@ static struct tile first_tile(const struct gemm_fp32 *g, const struct strip *s, 
                      .k = s->k,
                      .c = g->c + (size_t)row * ldc + s->column,
                      .ldc = ldc,
-                     .relu = s->last && g->relu,
-                     .signs = s->last && g->signs ? g->signs + bits : NULL,
-                     .keep = s->last && g->keep ? g->keep + bits : NULL,
-                     .ldbits = ldbits};
+                     .relu = s->last && g->relu};
     t.a = g->a + (size_t)row * t.a_row + (size_t)s->first_k * t.a_step;
     if (g->add || !s->first) {
         t.start = t.c;
@@ -264,10 +211,6 @@ static void next_tile(struct tile *t, size_t rows)
     t->c += rows * t->ldc;
     if (t->start)
         t->start += rows * t->ldstart;
-    if (t->signs)
-        t->signs += rows * t->ldbits;
-    if (t->keep)
-        t->keep += rows * t->ldbits;
 }
 
 // Rows [row, end), in tiles of heights that differ by at most 1.

@@ -53,8 +53,7 @@ typedef float simd_float __attribute__((vector_size(4 * SIMD_FLOATS)));
 typedef int32_t simd_int __attribute__((vector_size(4 * SIMD_FLOATS)));
 typedef uint32_t simd_word __attribute__((vector_size(4 * SIMD_FLOATS)));
 
-/* simd_fma: a * b + c, rounded once. simd_broadcast: all elements are x. simd_positive_bits: bit l is set
- * where element l is positive or NaN. simd_keep_bits: x where the bit is set, else 0. */
+/* simd_fma: a * b + c, rounded once. simd_broadcast: all elements are x. */
 #if defined(SIMD_AVX512)
 SIMD_INLINE simd_float simd_fma(simd_float a, simd_float b, simd_float c)
 {
@@ -69,16 +68,6 @@ SIMD_INLINE simd_float simd_broadcast(float x)
 SIMD_INLINE simd_float simd_sqrt(simd_float x)
 {
     return (simd_float)_mm512_sqrt_ps((__m512)x);
-}
-
-SIMD_INLINE uint32_t simd_positive_bits(simd_float x)
-{
-    return _mm512_cmp_ps_mask((__m512)x, _mm512_setzero_ps(), _CMP_NLE_UQ);
-}
-
-SIMD_INLINE simd_float simd_keep_bits(simd_float x, uint32_t bits)
-{
-    return (simd_float)_mm512_maskz_mov_ps((__mmask16)bits, (__m512)x);
 }
 #elif defined(SIMD_AVX2)
 SIMD_INLINE simd_float simd_fma(simd_float a, simd_float b, simd_float c)
@@ -95,17 +84,6 @@ SIMD_INLINE simd_float simd_sqrt(simd_float x)
 {
     return (simd_float)_mm256_sqrt_ps((__m256)x);
 }
-
-SIMD_INLINE uint32_t simd_positive_bits(simd_float x)
-{
-    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps((__m256)x, _mm256_setzero_ps(), _CMP_NLE_UQ));
-}
-
-SIMD_INLINE simd_float simd_keep_bits(simd_float x, uint32_t bits)
-{
-    const simd_int bit = {1, 2, 4, 8, 16, 32, 64, 128};
-    return (simd_float)((simd_int)x & (simd_int)((((simd_int){0} + (int32_t)bits) & bit) != 0));
-}
 #elif defined(SIMD_NEON)
 SIMD_INLINE simd_float simd_fma(simd_float a, simd_float b, simd_float c)
 {
@@ -120,18 +98,6 @@ SIMD_INLINE simd_float simd_broadcast(float x)
 SIMD_INLINE simd_float simd_sqrt(simd_float x)
 {
     return (simd_float)vsqrtq_f32((float32x4_t)x);
-}
-
-SIMD_INLINE uint32_t simd_positive_bits(simd_float x)
-{
-    const simd_int bit = {1, 2, 4, 8};
-    return (uint32_t)vaddvq_s32((int32x4_t)(~(simd_int)(x <= 0) & bit));
-}
-
-SIMD_INLINE simd_float simd_keep_bits(simd_float x, uint32_t bits)
-{
-    const simd_int bit = {1, 2, 4, 8};
-    return (simd_float)((simd_int)x & (simd_int)((((simd_int){0} + (int32_t)bits) & bit) != 0));
 }
 #else
 typedef double simd_wide __attribute__((vector_size(32)));
@@ -162,18 +128,6 @@ SIMD_INLINE simd_float simd_sqrt(simd_float x)
 {
     return (simd_float){__builtin_sqrtf(x[0]), __builtin_sqrtf(x[1]), __builtin_sqrtf(x[2]),
                         __builtin_sqrtf(x[3])};
-}
-
-SIMD_INLINE uint32_t simd_positive_bits(simd_float x)
-{
-    simd_int positive = ~(simd_int)(x <= 0);
-    return (uint32_t)((positive[0] & 1) | (positive[1] & 2) | (positive[2] & 4) | (positive[3] & 8));
-}
-
-SIMD_INLINE simd_float simd_keep_bits(simd_float x, uint32_t bits)
-{
-    const simd_int bit = {1, 2, 4, 8};
-    return (simd_float)((simd_int)x & (simd_int)((((simd_int){0} + (int32_t)bits) & bit) != 0));
 }
 #endif
 

@@ -31,7 +31,7 @@ static float *filled(size_t count)
     return values;
 }
 
-enum { PADDING = 3, SIGN_PADDING = 2 };
+enum { PADDING = 3 };
 
 // Options of a product, one bit each.
 enum {
@@ -41,9 +41,7 @@ enum {
     BIAS = 8,
     ADD = 16,
     RELU = 32,
-    SIGNS = 64,
-    KEEP = 128,
-    OPTIONS = 256,
+    OPTIONS = 64,
 };
 
 static struct gemm_fp32 random_product(int m, int n, int k, int options)
@@ -58,7 +56,6 @@ static struct gemm_fp32 random_product(int m, int n, int k, int options)
     g.lda = (g.a_transposed ? m : k) + PADDING;
     g.ldb = (g.b_transposed ? k : n) + PADDING;
     g.ldc = n + PADDING;
-    g.ldbits = (n + 7) / 8 + SIGN_PADDING;
     g.a = filled((size_t)((g.a_transposed ? k : m) * g.lda));
     g.b = filled((size_t)((g.b_transposed ? n : k) * g.ldb));
     g.c = filled((size_t)(m * g.ldc));
@@ -69,26 +66,17 @@ static struct gemm_fp32 random_product(int m, int n, int k, int options)
         gemm_fp32_pack(packed, g.b, n, k, g.ldb, g.b_transposed);
         g.packed = packed;
     }
-    size_t bytes = (size_t)(m * g.ldbits);
-    if (options & SIGNS)
-        g.signs = calloc(bytes, 1);
-    if (options & KEEP) {
-        uint8_t *keep = malloc(bytes);
-        for (size_t i = 0; i < bytes; i++)
-            keep[i] = (uint8_t)random_bits();
-        g.keep = keep;
-    }
     return g;
 }
 
 static void free_product(struct gemm_fp32 *g)
 {
-    const void *arrays[] = {g->a, g->b, g->c, g->bias, g->packed, g->signs, g->keep};
+    const void *arrays[] = {g->a, g->b, g->c, g->bias, g->packed};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         free((void *)arrays[i]);
 }
 
-static void reference(const struct gemm_fp32 *g, float *c, uint8_t *signs)
+static void reference(const struct gemm_fp32 *g, float *c)
 {
     for (int i = 0; i < g->m; i++)
         for (int j = 0; j < g->n; j++) {
@@ -96,12 +84,7 @@ static void reference(const struct gemm_fp32 *g, float *c, uint8_t *signs)
             for (int p = 0; p < g->k; p++)
                 sum = fmaf(g->a[g->a_transposed ? p * g->lda + i : i * g->lda + p],
                            g->b[g->b_transposed ? j * g->ldb + p : p * g->ldb + j], sum);
-            int byte = i * g->ldbits + j / 8, bit = 1 << j % 8;
             if (g->relu && sum < 0)
-                sum = 0;
-            if (g->signs && !(sum <= 0))
-                signs[byte] = (uint8_t)(signs[byte] | bit);
-            if (g->keep && !(g->keep[byte] & bit))
                 sum = 0;
             *result = sum;
         }
@@ -114,27 +97,23 @@ static void *copy_of(const void *from, size_t bytes)
     return copy;
 }
 
-// All memory of C and of the sign bits is compared, so that the padding must not change.
+// All memory of C is compared, so that the padding must not change.
 static void check_product(int m, int n, int k, int options)
 {
     struct gemm_fp32 g = random_product(m, n, k, options);
-    size_t bytes = (size_t)(m * g.ldc) * sizeof *g.c, sign_bytes = (size_t)(m * g.ldbits);
+    size_t bytes = (size_t)(m * g.ldc) * sizeof *g.c;
     float *start = copy_of(g.c, bytes), *want = copy_of(g.c, bytes);
-    uint8_t *want_signs = calloc(sign_bytes + 1, 1);
-    reference(&g, want, want_signs);
+    reference(&g, want);
     for (int set = 0; set < SIMD_SETS; set++)
         if (simd_set_use((enum simd_set)set)) {
             memcpy(g.c, start, bytes);
-            if (g.signs)
-                memset(g.signs, 0, sign_bytes);
             gemm_fp32_multiply(&g);
-            if (memcmp(g.c, want, bytes) || (g.signs && memcmp(g.signs, want_signs, sign_bytes)))
+            if (memcmp(g.c, want, bytes))
                 fail_msg("%d x %d x %d, options %d, differs with %s", m, n, k, options,
                          simd_set_name((enum simd_set)set));
         }
     free(start);
     free(want);
-    free(want_signs);
     free_product(&g);
 }
 
@@ -167,8 +146,7 @@ static void test_blocks(void **state)
     for (size_t s = 0; s < sizeof size / sizeof *size; s++)
         for (int options = 0; options < RELU; options++)
             if (!(options & ADD && options & BIAS))
-                check_product(size[s][0], size[s][1], size[s][2],
-                              options | (options & 1 ? RELU | SIGNS : KEEP));
+                check_product(size[s][0], size[s][1], size[s][2], options | (options & 1 ? RELU : 0));
 }
 
 static void test_special_values(void **state)
@@ -178,7 +156,6 @@ static void test_special_values(void **state)
     for (int set = 0; set < SIMD_SETS; set++)
         if (simd_set_use((enum simd_set)set)) {
             float c[4];
-            uint8_t signs = 0;
             const float bias[] = {0, -0.0f, 0, 0};
             struct gemm_fp32 g = {.m = 1,
                                   .n = 4,
@@ -190,17 +167,11 @@ static void test_special_values(void **state)
                                   .c = c,
                                   .ldc = 4,
                                   .bias = bias,
-                                  .relu = true,
-                                  .signs = &signs,
-                                  .ldbits = 1};
+                                  .relu = true};
             gemm_fp32_multiply(&g);
             assert_true(isnan(c[0]));
             assert_true(c[1] == 0 && signbit(c[1])); // ReLU leaves -0
             assert_true(c[2] == INFINITY && c[3] == 0 && !signbit(c[3]));
-            assert_int_equal(signs, 1 | 4); // NaN, too
-            g.a = b;
-            gemm_fp32_multiply(&g);
-            assert_int_equal(signs, 1 | 2 | 4 | 8); // of the columns of C alone
         }
 }
 
