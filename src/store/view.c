@@ -190,8 +190,7 @@ static enum status read_all(struct store_view *view, bool output)
     TRY(read_dimension(view, LAYOUT_POINT, &view->points));
     view->archive = H5Aexists(view->file, LAYOUT_ARCHIVE) > 0;
     view->models = !view->archive || H5Lexists(view->file, LAYOUT_MODELS, H5P_DEFAULT) > 0;
-    // Read before the columns, so the row of a run that the status calls finished is complete.
-    TRY(read_status(view));
+    TRY(read_status(view)); // first: a run that the status calls finished then has its whole row
     view->columns.rows = view->runs;
     TRY(h5_visit(view->file, view->path, read_if_column, &(struct reading){view, 0}));
     TRY(require_column(view, LAYOUT_RUN_ID, COLUMN_TEXT));
