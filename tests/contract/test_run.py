@@ -189,8 +189,9 @@ def test_checkpoint_every(tmp_path: Path) -> None:
             time.sleep(1)
     assert checkpoint(often, run_id)[0] >= 3 and checkpoint(often, run_id)[1] > 0
     assert checkpoint(seldom, run_id) == (0, 0), "the default is 60 s"
-    with start(1, sweep, often, "--quiet") as job:  # goes on from there
-        wait_for_training(often, job)
+    before = checkpoint(often, run_id)
+    with start(1, sweep, often, "--quiet", "--checkpoint-every", "0.1") as job:  # goes on from there
+        wait_until(lambda: checkpoint(often, run_id) > before, "a checkpoint of the second job")
         send(*job.ranks(1), signal.SIGTERM)
         assert job.wait().code == 75
     assert checkpoint(often, run_id)[1] == columns(often)["steps_done"][0] > 0
