@@ -14,28 +14,16 @@ static const double min_variance = 1e-6; // of the residuals, for systems that r
 // BATCHED sets side by side.
 struct systems {
     const struct generator_shape *shape;
-    double *x, *y;       // [n d, BATCHED], [n o, BATCHED]
-    double *scale;       // [BATCHED], 1
-    double *weights;     // [unknowns, BATCHED]
-    double *m;           // [unknowns, BATCHED], precision of the weights times s^2
-    double *precision;   // [unknowns]
-    double *generator;   // [generator_jacobian_scratch, BATCHED]
+    double *x, *y;     // [n d, BATCHED], [n o, BATCHED]
+    double *scale;     // [BATCHED], 1
+    double *weights;   // [unknowns, BATCHED]
+    double *m;         // [unknowns, BATCHED], precision of the weights times s^2
+    double *precision; // [unknowns]
+    double *generator; // [generator_jacobian_scratch, BATCHED]
+    struct generator_pairs pairs;
     double s_2[BATCHED]; // mean of the squared residuals
     struct normal_equations equations;
 };
-
-static void evaluate(void *context, const double *weights, int first, int points, double *residual,
-                     double *jacobian)
-{
-    const struct systems *s = context;
-    const struct generator_pairs pairs = {.shape = s->shape,
-                                          .points = points,
-                                          .x = s->x + (size_t)(first * s->shape->inputs) * BATCHED,
-                                          .y = s->y + (size_t)(first * s->shape->outputs) * BATCHED,
-                                          .scale = s->scale,
-                                          .scratch = s->generator};
-    generator_jacobian(&pairs, weights, residual, jacobian);
-}
 
 static void init(struct systems *s, const struct generator_shape *shape, int n, double *scratch)
 {
@@ -51,12 +39,14 @@ static void init(struct systems *s, const struct generator_shape *shape, int n, 
     fit_precision(shape, s->precision);
     for (int l = 0; l < BATCHED; l++)
         s->scale[l] = 1;
+    s->pairs = (struct generator_pairs){
+        .shape = shape, .points = n, .x = s->x, .y = s->y, .scale = s->scale, .scratch = s->generator};
     const struct least_squares_problem problem = {.unknowns = unknowns,
                                                   .points = n,
                                                   .outputs = shape->outputs,
                                                   .precision = s->precision,
-                                                  .context = s,
-                                                  .evaluate = evaluate};
+                                                  .context = &s->pairs,
+                                                  .evaluate = generator_jacobian_evaluate};
     normal_equations_init(&s->equations, &problem,
                           s->generator + (size_t)generator_jacobian_scratch(shape) * BATCHED);
 }

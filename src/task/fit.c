@@ -18,23 +18,10 @@ struct fit {
     double *scale;     // [BATCHED]: 1 / sigma
     double *precision; // [unknowns]
     double *scratch;   // [generator_jacobian_scratch, BATCHED]
+    struct generator_pairs pairs;
     double *memory;
     float *normals; // [unknowns]
 };
-
-static void evaluate(void *context, const double *weights, int first, int points, double *residual,
-                     double *jacobian)
-{
-    const struct fit *fit = context;
-    const struct generator_shape *shape = &fit->task.generator;
-    const struct generator_pairs pairs = {.shape = shape,
-                                          .points = points,
-                                          .x = fit->x + (size_t)(first * shape->inputs) * BATCHED,
-                                          .y = fit->y + (size_t)(first * shape->outputs) * BATCHED,
-                                          .scale = fit->scale,
-                                          .scratch = fit->scratch};
-    generator_jacobian(&pairs, weights, residual, jacobian);
-}
 
 static enum status alloc_buffers(struct fit *fit)
 {
@@ -50,12 +37,18 @@ static enum status alloc_buffers(struct fit *fit)
     fit->scratch = fit->scale + BATCHED;
     fit->precision = fit->scratch + scratch * BATCHED;
     fit_precision(&fit->task.generator, fit->precision);
+    fit->pairs = (struct generator_pairs){.shape = &fit->task.generator,
+                                          .points = fit->task.equations,
+                                          .x = fit->x,
+                                          .y = fit->y,
+                                          .scale = fit->scale,
+                                          .scratch = fit->scratch};
     const struct least_squares_problem problem = {.unknowns = fit->unknowns,
                                                   .points = fit->task.equations,
                                                   .outputs = fit->task.generator.outputs,
                                                   .precision = fit->precision,
-                                                  .context = fit,
-                                                  .evaluate = evaluate};
+                                                  .context = &fit->pairs,
+                                                  .evaluate = generator_jacobian_evaluate};
     return levenberg_create(&problem, &fit->solver);
 }
 

@@ -29,4 +29,16 @@ SIMD_FUNCTION(void, generator_jacobian, const struct generator_pairs *pairs, con
               double *residual, double *jacobian);
 #define generator_jacobian SIMD_CHOOSE(generator_jacobian)
 
+/* `evaluate` of a least_squares_problem (task/normal_equations.h). context: the generator_pairs of all
+ * points. */
+static inline void generator_jacobian_evaluate(void *context, const double *weights, int first, int points,
+                                               double *residual, double *jacobian)
+{
+    struct generator_pairs pairs = *(const struct generator_pairs *)context;
+    pairs.points = points;
+    pairs.x += (size_t)(first * pairs.shape->inputs) * BATCHED;
+    pairs.y += (size_t)(first * pairs.shape->outputs) * BATCHED;
+    generator_jacobian(&pairs, weights, residual, jacobian);
+}
+
 #endif
