@@ -89,12 +89,14 @@ class Job:
     def __init__(self, *command: str | Path, env: dict[str, str] | None = None, **options: Any) -> None:
         mark = f"{os.getpid()}-{time.monotonic_ns()}"
         self._out, self._err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
+        # A killed mpirun leaves a folder named by its process id in TMPDIR; Open MPI 5's does not start where that id came again.
+        self._tmp = tempfile.TemporaryDirectory(prefix="weightsweep-job-", ignore_cleanup_errors=True)
         self.process = subprocess.Popen(
             [str(word) for word in command],
             stdin=subprocess.DEVNULL,
             stdout=options.pop("stdout", self._out),
             stderr=self._err,
-            env=environment() | {MARK: mark} | (env or {}),
+            env=environment() | {MARK: mark, "TMPDIR": self._tmp.name} | (env or {}),
             start_new_session=True,
             **options,
         )
@@ -107,6 +109,7 @@ class Job:
         self.end()
         self._out.close()
         self._err.close()
+        self._tmp.cleanup()
 
     def end(self) -> None:
         """Kills what is left of it."""
