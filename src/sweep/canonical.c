@@ -9,32 +9,25 @@
 
 // ---- runs ----
 
-// Settings and the equations, sorted by column name, and the default of each setting. Filled at first use.
-enum { EQUATIONS = SETTINGS };
-
+// Settings sorted by column name, and the default of each setting. Filled at first use.
 static struct {
     bool is_filled;
-    int order[SETTINGS + 1];
+    enum setting_id order[SETTINGS];
     struct value defaults[SETTINGS];
 } known;
 
-static const char *column_name(int id)
-{
-    return id == EQUATIONS ? "equations" : settings[id].column;
-}
-
 static int by_column(const void *a, const void *b)
 {
-    return strcmp(column_name(*(const int *)a), column_name(*(const int *)b));
+    return strcmp(settings[*(const enum setting_id *)a].column, settings[*(const enum setting_id *)b].column);
 }
 
 static void fill_known(void)
 {
-    for (int id = 0; id <= EQUATIONS; id++)
+    for (enum setting_id id = 0; id < SETTINGS; id++) {
         known.order[id] = id;
-    qsort(known.order, SETTINGS + 1, sizeof *known.order, by_column);
-    for (enum setting_id id = 0; id < SETTINGS; id++)
         value_default(id, &known.defaults[id]);
+    }
+    qsort(known.order, SETTINGS, sizeof *known.order, by_column);
     known.is_filled = true;
 }
 
@@ -47,14 +40,8 @@ void canonical_run(const struct run_spec *run, struct text *text)
 {
     if (!known.is_filled)
         fill_known();
-    for (int i = 0; i <= SETTINGS; i++) {
-        int id = known.order[i];
-        if (id == EQUATIONS) {
-            text_add(text, "equations=");
-            text_add_int(text, run->task.equations);
-            text_add(text, "\n");
-            continue;
-        }
+    for (int i = 0; i < SETTINGS; i++) {
+        enum setting_id id = known.order[i];
         struct value value;
         value_load(id, run, &value);
         if (settings[id].outside_id || !settings_used(id, run) || is_default(id, &value))

@@ -167,7 +167,13 @@ void grid_check_required(const struct grid *grid)
     if (inputs != hidden && has_task_of(grid, TASKS_OF_NETWORKS))
         diagnostics_add(grid->diagnostics, grid->location, inputs ? "generator.hidden" : "generator.inputs",
                         "is missing; expected both `inputs` and `hidden`, or `unknowns` instead of them");
-    if (!is_set_or_invalid(grid, SETTING_EQUATION_RATIO) && has_task_of(grid, TASKS_OF_PAIRS))
-        diagnostics_add(grid->diagnostics, grid->location, "equation_ratio",
-                        "is missing; expected the number of equations per unknown");
+    bool ratio = is_set_or_invalid(grid, SETTING_EQUATION_RATIO),
+         equations = is_set_or_invalid(grid, SETTING_EQUATIONS);
+    if (!ratio && !equations && has_task_of(grid, TASKS_OF_PAIRS))
+        diagnostics_add(
+            grid->diagnostics, grid->location, "equation_ratio",
+            "is missing; expected the number of equations per unknown, or `equations:`, their number");
+    if (grid->is_set[SETTING_EQUATION_RATIO] && grid->is_set[SETTING_EQUATIONS])
+        diagnostics_add(grid->diagnostics, grid_location(grid, SETTING_EQUATIONS), "equations",
+                        "is set, and `equation_ratio` too; expected only one of the two");
 }

@@ -352,8 +352,19 @@ static void set_generator(struct grid *grid, const struct node *node)
         read_group(grid, GROUP_GENERATOR, node);
 }
 
+// `equation_ratio` and `equations` take each other's place.
+static void drop_alternative(struct grid *grid, enum setting_id id)
+{
+    if (id != SETTING_EQUATION_RATIO && id != SETTING_EQUATIONS)
+        return;
+    enum setting_id other = id == SETTING_EQUATIONS ? SETTING_EQUATION_RATIO : SETTING_EQUATIONS;
+    grid_drop(grid, other);
+    grid->is_overridden[other] = true;
+}
+
 static void set_setting(struct grid *grid, enum setting_id id, const struct node *node)
 {
+    drop_alternative(grid, id);
     grid->is_overridden[id] = true;
     if (!looks_like_axis(id, node)) {
         grid_drop(grid, id);

@@ -184,6 +184,10 @@ static bool resolve_pairs(const struct check *check)
         run->task.equations = 1;
         return true;
     }
+    if (check->chosen[SETTING_EQUATIONS]) {
+        run->equation_ratio = (double)run->task.equations / run->unknowns;
+        return true;
+    }
     if (!check->chosen[SETTING_EQUATION_RATIO])
         return false;
     int64_t equations = equation_ratio_count(run->equation_ratio, run->unknowns);
@@ -352,11 +356,11 @@ static void check_sizes(const struct check *check, const struct tensor_table *ta
     const struct run_spec *run = check->run;
     const struct model_spec *model = &run->model;
     double shard = (double)run->training.batch / run->training.shards; // sets
+    enum setting_id pairs = check->chosen[SETTING_EQUATIONS] ? SETTING_EQUATIONS : SETTING_EQUATION_RATIO;
     check_size(check, SETTING_ENCODER, SETTING_DECODER, "the model", (double)table->parameters);
-    check_size(check, SETTING_ENCODER, SETTING_EQUATION_RATIO, "a layer's output for one set",
+    check_size(check, SETTING_ENCODER, pairs, "a layer's output for one set",
                (double)widths_max(&model->encoder) * model->pairs);
-    check_size(check, SETTING_BATCH, SETTING_EQUATION_RATIO, "the pairs of a shard",
-               shard * model->pairs * pair_width(model));
+    check_size(check, SETTING_BATCH, pairs, "the pairs of a shard", shard * model->pairs * pair_width(model));
     check_set_sizes(check, shard);
     check_size(check, SETTING_EVAL_POINTS, SETTING_BATCH, "the evaluation points of a shard",
                shard * run->task.eval_points * run->task.generator.inputs);

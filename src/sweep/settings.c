@@ -57,6 +57,9 @@ const struct setting settings[SETTINGS] = {
     [SETTING_EQUATION_RATIO] = {
         GROUP_TOP, "equation_ratio", "equation_ratio", "1", "equations per unknown",
         REAL(equation_ratio, NULL, 0, 1e6), .outside_id = true},
+    [SETTING_EQUATIONS] = {
+        GROUP_TOP, "equations", "equations", "1", "equations (pairs) of a set",
+        INTEGER(task.equations, NULL, 1, 1e6)},
     [SETTING_EMBED_DIM] = {
         GROUP_TOP, "embed_dim", "embed_dim", "1", "width of the embedding",
         INTEGER(model.embed_dim, "128", 1, 65536), .models = MODELS_OF_SETS},

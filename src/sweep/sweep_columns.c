@@ -55,15 +55,8 @@ void sweep_columns(const struct sweep *sweep, struct column_table *table)
     struct column *ids = column_add(table, "run_id", COLUMN_TEXT, "1", "identity of the run");
     for (int64_t row = 0; row < table->rows; row++)
         ids->texts[row] = memory_text(sweep->run[row].id);
-    for (enum setting_id id = 0; id < SETTINGS; id++) {
+    for (enum setting_id id = 0; id < SETTINGS; id++)
         add_setting(sweep, id, table);
-        if (id != SETTING_EQUATION_RATIO)
-            continue;
-        struct column *equations =
-            column_add(table, "equations", COLUMN_INT, "1", "equations (pairs) of a set");
-        for (int64_t row = 0; row < table->rows; row++)
-            equations->ints[row] = sweep->run[row].task.equations;
-    }
     int64_t *parameters = column_add(table, "parameters", COLUMN_INT, "1", "parameters of the model")->ints;
     double *flops =
         column_add(table, "flops_per_step", COLUMN_REAL, "FLOP", "FLOPs of a training step")->reals;

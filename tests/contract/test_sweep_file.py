@@ -133,6 +133,19 @@ def test_equations_round_half_up_in_decimal(tmp_path: Path, ratio: str, unknowns
     assert only_run(smallest(tmp_path, unknowns=unknowns, equation_ratio=ratio))["equations"] == equations
 
 
+def test_equations_instead_of_the_ratio(tmp_path: Path) -> None:
+    by_ratio = smallest(tmp_path)
+    expected = only_run(by_ratio)
+    assert only_run(by_ratio, "--set", "equations=20")["equations"] == 20, "--set replaces the ratio"
+    by_number = write_sweep(tmp_path / "number.yaml", SMALLEST, equation_ratio=None, equations=30)
+    assert only_run(by_number) == expected, "the same run, with the same id and ratio"
+    assert only_run(by_number, "--set", "equation_ratio=3")["equations"] == 45
+    assert [run["equations"] for run in plan(by_number, "--set", "equations=[20, 1e2]")["runs"]] == [20, 100]
+    assert [run["equations"] for run in plan(smallest(tmp_path, equation_ratio=None, axes={"unknowns": [15, 50], "equations": [20]}))["runs"]] == [20, 20]
+    both = weightsweep("plan", smallest(tmp_path, equations=30))
+    assert both.code == 2 and both.says("sweep.yaml:4: equations: ", "`equation_ratio`", "only one of the two")
+
+
 def test_no_equations(tmp_path: Path) -> None:
     result = weightsweep("plan", smallest(tmp_path, equation_ratio=0.01))
     assert result.code == 2 and result.says("sweep.yaml:3: equation_ratio: ", "0 equations", "expected at least")

@@ -576,6 +576,7 @@ static void test_resolved_reads_back(void **state)
         "name: 'yes: [no]'\nunknowns: 50\naxes: {equation_ratio: [1.33, 2, 3], learning_rate: [1e-4, "
         "0.1234567]}\n",
         "name: t\nequation_ratio: 2\ngenerator: {inputs: 9, hidden: [5], init: normal}\n",
+        "name: t\nunknowns: 15\naxes: {equations: [20, 30]}\nexclude: [{equations: 20}]\n",
         BASE "evaluation: {inputs: [wide], noise: [0.1, 0.30]}\n",
         BASE "axes: {training.noise: [0, 0.3, [0, 1]], training.inputs: [normal, shifted]}\n",
         BASE "training: {noise: [0.1, 0.3], inputs: wide}\n",

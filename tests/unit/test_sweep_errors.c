@@ -110,7 +110,7 @@ static void test_nearest_names(void **state)
         {BASE "training:\n  learning-rate: 5\n", "did you mean `learning_rate`?"},
         {BASE "training:\n  warmup: 5\n", "did you mean `warmup_steps`?"},
         {BASE "Seed: 5\n", "did you mean `seed`?"},
-        {BASE "equations: 30\n", "did you mean `equation_ratio`?"},
+        {BASE "equation: 30\n", "did you mean `equations`?"},
         {BASE "axis: {seed: [1]}\n", "did you mean `axes`?"},
         {BASE "trainign: {}\n", "did you mean `training`?"},
         {BASE "axes:\n  embed-dim: [5]\n", "did you mean `embed_dim`?"},
@@ -340,6 +340,12 @@ static void test_generators(void **state)
         {"name: t\nunknowns: 15\nequation_ratio: 1e6\n", NULL,
          "f.yaml:3: equation_ratio: 1e+06 gives 15000000 equations with 15 unknowns; expected at most "
          "1000000"},
+        {BASE "equations: 30\n", NULL,
+         "f.yaml:4: equations: is set, and `equation_ratio` too; expected only one of the two"},
+        {"name: t\nunknowns: 15\nequations: 0\n", NULL,
+         "f.yaml:3: equations: `0` is too small; expected an integer from 1 to 1000000"},
+        {"name: t\nunknowns: 15\nequations: 1e6\ntraining: {shards: 1}\n", NULL,
+         "f.yaml:3: equations: the pairs of a shard would have"},
     };
     EXPECT_ALL(cases);
 }

@@ -53,6 +53,7 @@ static void test_same_run_same_id(void **state)
         "name: t\nunknowns: 15\nequation_ratio: 1.330\ntraining:\n  # as ever\n  steps: 30000\n",
         "name: t\nunknowns: 15\nequation_ratio: 1.330\ntraining:\n  # as ever\n  learning_rate: 0.001\n",
         "name: t\nunknowns: 15\nequation_ratio: 1.34\n", // 20 equations as well
+        "name: t\nunknowns: 15\nequations: 20\n",
         "name: t\ngenerator: {hidden: [5], inputs: 2, init: lecun}\nequation_ratio: 1.33\n",
         "name: t\naxes: {unknowns: [15], equation_ratio: [1.33], seed: [1], encoder: [[128, 256]]}\n",
         "name: t\naxes: {seed: [1, 2], unknowns: [15]}\nequation_ratio: 1.33\nexclude: [{seed: 2}]\n",
