@@ -55,9 +55,71 @@ void column_copy(struct column_table *table, const struct column *from, const in
     }
 }
 
+static bool is_text(enum column_type type)
+{
+    return type == COLUMN_TEXT || type == COLUMN_LIST;
+}
+
+// The type of a joined column: that of the tables' columns, or one that holds all their values.
+static enum column_type joined_type(const struct column_table *tables, int count, const struct column *like)
+{
+    enum column_type type = like->type;
+    for (int i = 0; i < count; i++) {
+        const struct column *column = column_find(&tables[i], like->name);
+        if (column && is_text(column->type) != is_text(type))
+            return COLUMN_TEXT;
+        if ((!column || column->type == COLUMN_REAL) && type == COLUMN_INT)
+            type = COLUMN_REAL;
+    }
+    return type;
+}
+
+static void join_value(struct column *to, int64_t row, const struct column *from, int64_t source)
+{
+    struct text text = {0};
+    if (to->type == COLUMN_INT) {
+        to->ints[row] = from->ints[source];
+    } else if (to->type == COLUMN_REAL) {
+        to->reals[row] = column_number(from, source);
+    } else if (is_text(from->type)) {
+        to->texts[row] = from->texts[source] ? memory_text(from->texts[source]) : NULL;
+    } else {
+        column_print(from, source, "", &text);
+        to->texts[row] = text_take(&text);
+    }
+}
+
+static void join_column(const struct column_table *tables, int count, const struct column *like,
+                        struct column_table *table)
+{
+    struct column *to =
+        column_add(table, like->name, joined_type(tables, count, like), like->units, like->long_name);
+    for (int64_t i = 0, row = 0; i < count; row += tables[i++].rows) {
+        const struct column *from = column_find(&tables[i], like->name);
+        for (int64_t source = 0; from && source < tables[i].rows; source++)
+            join_value(to, row + source, from, source);
+    }
+}
+
+void column_tables_join(const struct column_table *tables, const char *const *paths, int count,
+                        struct column_table *table)
+{
+    *table = (struct column_table){0};
+    for (int i = 0; i < count; i++)
+        table->rows += tables[i].rows;
+    char **file = column_add(table, "file", COLUMN_TEXT, "1", "results file")->texts;
+    for (int i = 0; i < count; i++)
+        for (int64_t row = 0; row < tables[i].rows; row++)
+            *file++ = memory_text(paths[i]);
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < tables[i].count; j++)
+            if (!column_find(table, tables[i].columns[j].name))
+                join_column(tables, count, &tables[i].columns[j], table);
+}
+
 double column_number(const struct column *column, int64_t row)
 {
-    if (!column || column->type == COLUMN_TEXT || column->type == COLUMN_LIST)
+    if (!column || is_text(column->type))
         return NAN;
     return column->type == COLUMN_INT ? (double)column->ints[row] : column->reals[row];
 }
@@ -96,7 +158,7 @@ void column_table_free(struct column_table *table)
         free(column->name);
         free(column->units);
         free(column->long_name);
-        if (column->type == COLUMN_TEXT || column->type == COLUMN_LIST)
+        if (is_text(column->type))
             for (int64_t row = 0; row < table->rows; row++)
                 free(column->texts[row]);
         free(column->ints);

@@ -46,6 +46,12 @@ struct column *column_find(const struct column_table *table, const char *name);
  * rows. */
 void column_copy(struct column_table *table, const struct column *from, const int64_t *rows);
 
+/* Sets `table` to the rows of `count` tables, one after the other: a column `file` with each table's path,
+ * and the columns that any of them has. A value is unknown (NaN, NULL) where its table lacks the column;
+ * integers become reals then. */
+void column_tables_join(const struct column_table *tables, const char *const *paths, int count,
+                        struct column_table *table);
+
 /* The value of a row in a column of numbers; NaN for a column of text, and for NULL. */
 double column_number(const struct column *column, int64_t row);
 

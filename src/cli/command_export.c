@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/model_file.h"
 #include "cli/options.h"
@@ -13,7 +14,8 @@
 struct options {
     bool runs, curves, timeline, archive, no_models;
     int format; // of a table: enum format
-    const char *model, *output, *results;
+    const char *model, *output;
+    struct option_texts results;
 };
 
 enum format { FORMAT_DEFAULT = -1, FORMAT_CSV, FORMAT_JSON }; // the choices of --format
@@ -46,37 +48,28 @@ static const struct option option_table[] = {
 const struct usage export_usage = {
     .name = "export",
     .summary = "write tables, a model or an archive of a results file",
-    .synopsis = "weightsweep export RESULTS.h5 --runs|--curves|--timeline [--format csv|json]\n"
+    .synopsis = "weightsweep export RESULTS.h5... --runs|--curves|--timeline [--format csv|json]\n"
                 "weightsweep export RESULTS.h5 --model RUN -o FILE.npz|FILE.safetensors\n"
                 "weightsweep export RESULTS.h5 --archive [--no-models] -o FILE.h5",
     .description =
         "Writes a part of a results file, also while the file is being written: tables to standard "
-        "output, a model or an archive to a file.",
+        "output, a model or an archive to a file. The tables of several files follow each other as one "
+        "table, with the file's name in the first column, `file`.",
     .options = option_table,
     .example = "weightsweep export quick.h5 --runs > quick.csv",
     .file = "results file",
+    .several = true,
     .file_target = TARGET(results)};
 
-static enum status print_table(const struct command *command, const struct store_view *view,
-                               const struct options *asked, bool live)
+static enum status fill_table(const struct store_view *view, const struct options *asked, bool live,
+                              struct column_table *table)
 {
-    struct column_table table = {0};
-    enum status status = STATUS_OK;
     if (asked->curves)
-        TRY_DONE(results_view_curves(view, &table));
-    else if (asked->timeline)
-        TRY_DONE(results_view_timeline(view, &table));
-    else
-        results_view_runs(view, live, &table);
-    if (asked->format == FORMAT_JSON) {
-        table_print_json(&table, command->out);
-        fputs("\n", command->out);
-    } else {
-        table_print_csv(&table, command->out);
-    }
-done:
-    column_table_free(&table);
-    return status;
+        return results_view_curves(view, table);
+    if (asked->timeline)
+        return results_view_timeline(view, table);
+    results_view_runs(view, live, table);
+    return STATUS_OK;
 }
 
 // STATUS_RESULTS if the file has damaged rows, whose values results_view_runs leaves out.
@@ -91,6 +84,49 @@ static enum status check_damaged(const struct store_view *view)
              "`weightsweep run` repeats the runs, `weightsweep verify` lists them",
              view->path, (long long)damaged, damaged == 1 ? "" : "s");
     return STATUS_OK;
+}
+
+// *damaged: the status of check_damaged for the first damaged file.
+static enum status read_table(const char *path, const struct options *asked, struct column_table *table,
+                              enum status *damaged)
+{
+    struct store_view *view = NULL;
+    bool live = store_lock_held(path); // tested before the file is read: a run may end in between
+    TRY(probe_file_open(path, PROBE_COLUMNS, &view));
+    enum status status = fill_table(view, asked, live, table);
+    if (status == STATUS_OK && asked->runs && *damaged == STATUS_OK)
+        *damaged = check_damaged(view);
+    store_view_close(&view);
+    return status;
+}
+
+static void print_table(const struct command *command, const struct column_table *table, int format)
+{
+    if (format == FORMAT_JSON) {
+        table_print_json(table, command->out);
+        fputs("\n", command->out);
+    } else {
+        table_print_csv(table, command->out);
+    }
+}
+
+static enum status print_tables(const struct command *command, const struct options *asked)
+{
+    int count = asked->results.count;
+    struct column_table *tables = memory_small((size_t)count * sizeof *tables), joined = {0};
+    enum status status = STATUS_OK, damaged = STATUS_OK;
+    for (int i = 0; i < count; i++)
+        TRY_DONE(read_table(asked->results.values[i], asked, &tables[i], &damaged));
+    if (count > 1)
+        column_tables_join(tables, asked->results.values, count, &joined);
+    print_table(command, count > 1 ? &joined : tables, asked->format);
+    status = damaged;
+done:
+    for (int i = 0; i < count; i++)
+        column_table_free(&tables[i]);
+    free(tables);
+    column_table_free(&joined);
+    return status;
 }
 
 static enum status write_model(const struct store_view *view, const struct options *asked)
@@ -118,8 +154,10 @@ static enum status is_archive(const char *path, bool *archive)
 
 static enum status check_archive(const struct options *asked)
 {
-    return output_check(&(struct output){
-        .path = asked->output, .input = asked->results, .kind = "an archive", .is_ours = is_archive});
+    return output_check(&(struct output){.path = asked->output,
+                                         .input = asked->results.values[0],
+                                         .kind = "an archive",
+                                         .is_ours = is_archive});
 }
 
 static enum status check(const struct options *asked)
@@ -127,6 +165,9 @@ static enum status check(const struct options *asked)
     bool file = asked->model || asked->archive;
     if (asked->runs + asked->curves + asked->timeline + asked->archive + (asked->model != NULL) != 1)
         FAIL(STATUS_USAGE, "%s", one_of);
+    if (file && asked->results.count > 1)
+        FAIL(STATUS_USAGE, "export --%s: expected one results file, got %d; see `weightsweep export --help`",
+             asked->model ? "model" : "archive", asked->results.count);
     if (file && !asked->output)
         FAIL(STATUS_USAGE, "export --%s: expected -o FILE", asked->model ? "model" : "archive");
     if (!file && asked->output)
@@ -137,32 +178,35 @@ static enum status check(const struct options *asked)
     if (asked->no_models && !asked->archive)
         FAIL(STATUS_USAGE, "export --no-models belongs to --archive");
     if (asked->model)
-        return model_file_check(asked->output, asked->results);
+        return model_file_check(asked->output, asked->results.values[0]);
     return asked->archive ? check_archive(asked) : STATUS_OK;
+}
+
+static enum status write_file(const struct options *asked)
+{
+    struct store_view *view = NULL;
+    int lock = -1;
+    enum status status = STATUS_OK;
+    TRY(probe_file_open(asked->results.values[0], PROBE_ALL, &view));
+    TRY_DONE(store_lock_acquire(asked->output, &lock));
+    if (asked->model)
+        status = write_model(view, asked);
+    else
+        status = store_archive(view, asked->output, !asked->no_models);
+done:
+    store_lock_release(asked->output, &lock);
+    store_view_close(&view);
+    return status;
 }
 
 enum status command_export(const struct command *command, int argc, char **argv)
 {
     struct options asked = {.format = FORMAT_DEFAULT};
-    struct store_view *view = NULL;
-    TRY(options_parse(command, &export_usage, argc, argv, &asked));
-    TRY(check(&asked));
-    bool live = store_lock_held(asked.results); // tested before the file is read: a run may end in between
-    TRY(probe_file_open(asked.results, asked.model || asked.archive ? PROBE_ALL : PROBE_COLUMNS, &view));
-    enum status status = STATUS_OK;
-    int lock = -1;
-    if (asked.output)
-        TRY_DONE(store_lock_acquire(asked.output, &lock));
-    if (asked.model)
-        status = write_model(view, &asked);
-    else if (asked.archive)
-        status = store_archive(view, asked.output, !asked.no_models);
-    else
-        status = print_table(command, view, &asked, live);
-    if (status == STATUS_OK && asked.runs)
-        status = check_damaged(view);
-done:
-    store_lock_release(asked.output, &lock);
-    store_view_close(&view);
+    enum status status = options_parse(command, &export_usage, argc, argv, &asked);
+    if (status == STATUS_OK)
+        status = check(&asked);
+    if (status == STATUS_OK)
+        status = asked.output ? write_file(&asked) : print_tables(command, &asked);
+    free(asked.results.values);
     return status;
 }

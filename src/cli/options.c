@@ -234,45 +234,59 @@ static enum status read_short(struct reader *reader, const char *word, bool *hel
     return STATUS_OK;
 }
 
-static enum status check_files(const struct usage *usage, int count, const char *first)
+static enum status check_files(const struct usage *usage, const struct option_texts *files)
 {
-    if (usage->file && count != 1)
-        FAIL(STATUS_USAGE, "%s: expected one %s, got %d; see `weightsweep %s --help`", usage->name,
-             usage->file, count, usage->name);
-    if (usage->file && !*first)
-        FAIL(STATUS_USAGE, "%s: the name of the %s is empty; see `weightsweep %s --help`", usage->name,
-             usage->file, usage->name);
-    if (!usage->file && count > 0)
-        FAIL(STATUS_USAGE, "%s: unexpected argument %s; see `weightsweep %s --help`", usage->name, first,
-             usage->name);
+    if (usage->file && files->count != 1 && !(usage->several && files->count > 1))
+        FAIL(STATUS_USAGE, "%s: expected %s %s, got %d; see `weightsweep %s --help`", usage->name,
+             usage->several ? "at least one" : "one", usage->file, files->count, usage->name);
+    for (int i = 0; usage->file && i < files->count; i++)
+        if (!*files->values[i])
+            FAIL(STATUS_USAGE, "%s: the name of the %s is empty; see `weightsweep %s --help`", usage->name,
+                 usage->file, usage->name);
+    if (!usage->file && files->count > 0)
+        FAIL(STATUS_USAGE, "%s: unexpected argument %s; see `weightsweep %s --help`", usage->name,
+             files->values[0], usage->name);
     return STATUS_OK;
+}
+
+static void set_files(const struct usage *usage, struct option_texts *files, void *target)
+{
+    void *to = (char *)target + usage->file_target;
+    if (usage->several) {
+        *(struct option_texts *)to = *files;
+        *files = (struct option_texts){0};
+    } else if (usage->file) {
+        *(const char **)to = files->values[0];
+    }
 }
 
 enum status options_parse(const struct command *command, const struct usage *usage, int argc, char **argv,
                           void *target)
 {
     struct reader reader = {.usage = usage, .argc = argc, .next = 1, .argv = argv, .target = target};
-    const char *file = NULL;
-    int files = 0;
+    struct option_texts files = {0};
+    enum status status = STATUS_OK;
     bool options_ended = false, help = false;
     while (reader.next < argc && !help) {
         const char *word = argv[reader.next++];
         if (options_ended || word[0] != '-' || word[1] == '\0')
-            file = files++ == 0 ? word : file;
+            option_texts(NULL, word, &files);
         else if (strcmp(word, "--") == 0)
             options_ended = true;
         else if (word[1] == '-')
-            TRY(read_long(&reader, word + 2, &help));
+            TRY_DONE(read_long(&reader, word + 2, &help));
         else
-            TRY(read_short(&reader, word + 1, &help));
+            TRY_DONE(read_short(&reader, word + 1, &help));
     }
     if (help) {
         if (command->rank == 0)
             print_help(usage, command->out);
-        return STATUS_HELP;
+        status = STATUS_HELP;
+        goto done;
     }
-    TRY(check_files(usage, files, file));
-    if (usage->file)
-        *(const char **)((char *)target + usage->file_target) = file;
-    return STATUS_OK;
+    TRY_DONE(check_files(usage, &files));
+    set_files(usage, &files, target);
+done:
+    free(files.values);
+    return status;
 }

@@ -46,7 +46,9 @@ struct usage {
     const char *example;
     void (*print_more)(FILE *out); // prints the end of --help, after the example; or NULL
     const char *file;              // description of the file argument, such as "sweep file"; NULL: none
-    size_t file_target;            // offset of the file argument's const char * in the target
+    bool several;                  // any number of files, at least one
+    size_t file_target; // offset of the file argument's const char * in the target; struct option_texts if
+                        // several
 };
 
 /* Parses the command line (argv[0] is the subcommand's name) into *target, which holds the defaults. Long

@@ -356,6 +356,19 @@ def test_singular_for_one_run(tmp_path: Path) -> None:
     assert result.code == 5 and result.says("1 of 1 run did not finish"), result.err
 
 
+@pytest.mark.parametrize("what", ["--runs", "--curves", "--timeline"])
+def test_export_of_several_files(finished: Sweep, what: str) -> None:
+    files = [str(finished.results), str(HOME / "analysis" / "published" / "distribution-shift.h5")]  # one with more columns
+    for form, read, unknown in (("csv", csv_rows, ""), ("json", json.loads, None)):
+        each = {file: read(weightsweep("export", file, what, "--format", form).out) for file in files}
+        names = dict.fromkeys([*each[files[0]][0], *each[files[1]][0]])
+        result = weightsweep("export", *files, what, "--format", form)
+        assert result.code == 0 and not result.err
+        assert read(result.out) == [{"file": file, **{name: row.get(name, unknown) for name in names}} for file in files for row in each[file]]
+    missing = weightsweep("export", files[0], "missing.h5", what)
+    assert missing.code == 3 and not missing.out and missing.says("missing.h5")
+
+
 @pytest.mark.parametrize("subcommand", [["status"], ["export", "--runs"], ["export", "--curves"], ["export", "--timeline"], ["verify"]], ids=" ".join)
 @pytest.mark.parametrize("content", [None, b"", b"no HDF5, but text\n" * 100], ids=["missing", "empty", "text"])
 def test_unreadable_results(tmp_path: Path, subcommand: list[str], content: bytes | None) -> None:

@@ -41,7 +41,7 @@ def test_forms_of_an_option(finished: Sweep) -> None:
         result = weightsweep("export", finished.results, *arguments)
         assert result.code == 2 and result.says(words), result.err
     assert weightsweep("export", "", "--runs").says("the name of the results file is empty")
-    for arguments, words in ((["--runs=1"], "--runs takes no value"), (["--format"], "--format needs a value (csv|json)"), (["-x"], "unknown option -x"), (["--runs", "other.h5"], "expected one results file, got 2")):
+    for arguments, words in ((["--runs=1"], "--runs takes no value"), (["--format"], "--format needs a value (csv|json)"), (["-x"], "unknown option -x"), (["other.h5", "--archive", "-o", "copy.h5"], "expected one results file, got 2")):
         result = weightsweep("export", finished.results, *arguments)
         assert result.code == 2 and result.says(words, "weightsweep export --help"), result.err
 
