@@ -1,7 +1,6 @@
 #include "model/least_squares_step.h"
 
 #include "kernel/batched.h"
-#include "spec/batch_workspace.h"
 #include "spec/fit_spec.h"
 #include "task/generator_jacobian.h"
 #include "task/normal_equations.h"
@@ -13,56 +12,32 @@ static const double min_variance = 1e-6; // of the residuals, for systems that r
 
 // BATCHED sets side by side.
 struct systems {
-    const struct generator_shape *shape;
-    double *x, *y;     // [n d, BATCHED], [n o, BATCHED]
-    double *scale;     // [BATCHED], 1
-    double *weights;   // [unknowns, BATCHED]
-    double *m;         // [unknowns, BATCHED], precision of the weights times s^2
-    double *precision; // [unknowns]
-    double *generator; // [generator_jacobian_scratch, BATCHED]
-    struct generator_pairs pairs;
-    double s_2[BATCHED]; // mean of the squared residuals
+    struct generator_pairs pairs; // scale: 1
+    double *weights;              // [unknowns, BATCHED]
+    double *m;                    // [unknowns, BATCHED], precision of the weights times s^2
+    double *precision;            // [unknowns]
+    double s_2[BATCHED];          // mean of the squared residuals
     struct normal_equations equations;
 };
 
 static void init(struct systems *s, const struct generator_shape *shape, int n, double *scratch)
 {
-    int unknowns = generator_unknowns(shape);
-    s->shape = shape;
-    s->x = scratch;
-    s->y = s->x + (size_t)(n * shape->inputs) * BATCHED;
-    s->scale = s->y + (size_t)(n * shape->outputs) * BATCHED;
-    s->weights = s->scale + BATCHED;
-    s->m = s->weights + (size_t)unknowns * BATCHED;
-    s->precision = s->m + (size_t)unknowns * BATCHED;
-    s->generator = s->precision + (size_t)unknowns * BATCHED;
+    size_t unknowns = (size_t)generator_unknowns(shape);
+    s->weights = generator_jacobian_init(&s->pairs, shape, n, scratch);
+    s->m = s->weights + unknowns * BATCHED;
+    s->precision = s->m + unknowns * BATCHED;
     fit_precision(shape, s->precision);
     for (int l = 0; l < BATCHED; l++)
-        s->scale[l] = 1;
-    s->pairs = (struct generator_pairs){
-        .shape = shape, .points = n, .x = s->x, .y = s->y, .scale = s->scale, .scratch = s->generator};
-    const struct least_squares_problem problem = {.unknowns = unknowns,
-                                                  .points = n,
-                                                  .outputs = shape->outputs,
-                                                  .precision = s->precision,
-                                                  .context = &s->pairs,
-                                                  .evaluate = generator_jacobian_evaluate};
-    normal_equations_init(&s->equations, &problem,
-                          s->generator + (size_t)generator_jacobian_scratch(shape) * BATCHED);
+        s->pairs.scale[l] = 1;
+    const struct least_squares_problem problem = generator_jacobian_problem(&s->pairs, s->precision);
+    normal_equations_init(&s->equations, &problem, s->precision + unknowns * BATCHED);
 }
 
 static void load_set(struct systems *s, int l, const float *weights, const float *pairs)
 {
-    int d = s->shape->inputs, o = s->shape->outputs;
-    double *x = s->x + l, *y = s->y + l;
     for (int k = 0; k < s->equations.problem.unknowns; k++)
         s->weights[k * BATCHED + l] = (double)weights[k];
-    for (int p = 0; p < s->equations.problem.points; p++) {
-        for (int k = 0; k < d; k++, x += BATCHED)
-            *x = (double)*pairs++;
-        for (int k = 0; k < o; k++, y += BATCHED)
-            *y = (double)*pairs++;
-    }
+    generator_jacobian_load(&s->pairs, pairs, l);
 }
 
 // Computes (J^T J + M)^-1 J^T r.

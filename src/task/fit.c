@@ -14,41 +14,21 @@ struct fit {
     struct task_spec task;
     int unknowns;
     struct levenberg *solver;
-    double *x, *y;     // [n d, BATCHED], [n o, BATCHED]
-    double *scale;     // [BATCHED]: 1 / sigma
-    double *precision; // [unknowns]
-    double *scratch;   // [generator_jacobian_scratch, BATCHED]
-    struct generator_pairs pairs;
+    struct generator_pairs pairs; // scale: 1 / sigma
+    double *precision;            // [unknowns]
     double *memory;
     float *normals; // [unknowns]
 };
 
 static enum status alloc_buffers(struct fit *fit)
 {
-    size_t n = (size_t)fit->task.equations, d = (size_t)fit->task.generator.inputs,
-           o = (size_t)fit->task.generator.outputs, unknowns = (size_t)fit->unknowns,
-           scratch = (size_t)generator_jacobian_scratch(&fit->task.generator);
-    TRY(memory_alloc(((n * (d + o) + 1 + scratch) * BATCHED + unknowns) * sizeof(double),
-                     (void **)&fit->memory));
+    const struct generator_shape *shape = &fit->task.generator;
+    size_t pairs = generator_jacobian_doubles(shape, fit->task.equations), unknowns = (size_t)fit->unknowns;
+    TRY(memory_alloc((pairs + unknowns) * sizeof(double), (void **)&fit->memory));
     TRY(memory_alloc(unknowns * sizeof(float), (void **)&fit->normals));
-    fit->x = fit->memory;
-    fit->y = fit->x + n * d * BATCHED;
-    fit->scale = fit->y + n * o * BATCHED;
-    fit->scratch = fit->scale + BATCHED;
-    fit->precision = fit->scratch + scratch * BATCHED;
-    fit_precision(&fit->task.generator, fit->precision);
-    fit->pairs = (struct generator_pairs){.shape = &fit->task.generator,
-                                          .points = fit->task.equations,
-                                          .x = fit->x,
-                                          .y = fit->y,
-                                          .scale = fit->scale,
-                                          .scratch = fit->scratch};
-    const struct least_squares_problem problem = {.unknowns = fit->unknowns,
-                                                  .points = fit->task.equations,
-                                                  .outputs = fit->task.generator.outputs,
-                                                  .precision = fit->precision,
-                                                  .context = &fit->pairs,
-                                                  .evaluate = generator_jacobian_evaluate};
+    fit->precision = generator_jacobian_init(&fit->pairs, shape, fit->task.equations, fit->memory);
+    fit_precision(shape, fit->precision);
+    const struct least_squares_problem problem = generator_jacobian_problem(&fit->pairs, fit->precision);
     return levenberg_create(&problem, &fit->solver);
 }
 
@@ -96,15 +76,10 @@ double fit_sigma(const struct task_spec *task, const float *pairs)
 // Copies set `set` to system l.
 static void load_set(struct fit *fit, const struct fit_sets *sets, int set, int l)
 {
-    int n = fit->task.equations, d = fit->task.generator.inputs, o = fit->task.generator.outputs;
-    const float *pairs = sets->pairs + (size_t)set * (size_t)(n * (d + o));
-    fit->scale[l] = 1 / (sets->sigma ? sets->sigma[set] : fit_sigma(&fit->task, pairs));
-    for (int p = 0; p < n; p++) {
-        for (int i = 0; i < d; i++)
-            fit->x[(size_t)(p * d + i) * BATCHED + (size_t)l] = (double)*pairs++;
-        for (int i = 0; i < o; i++)
-            fit->y[(size_t)(p * o + i) * BATCHED + (size_t)l] = (double)*pairs++;
-    }
+    const float *pairs =
+        sets->pairs + (size_t)set * (size_t)(fit->task.equations * task_pair_width(&fit->task));
+    fit->pairs.scale[l] = 1 / (sets->sigma ? sets->sigma[set] : fit_sigma(&fit->task, pairs));
+    generator_jacobian_load(&fit->pairs, pairs, l);
 }
 
 static void draw_start(struct fit *fit, const struct fit_starts *starts, int set, int start, int l)

@@ -121,65 +121,40 @@ void fit_errors_normalise(const struct generator_shape *shape, double *weights)
 
 // Buffers for BATCHED points at a time, one per system.
 struct curvature {
-    const struct generator_shape *shape;
-    int unknowns;
-    double *weights;  // [unknowns, BATCHED], the same in each system
-    double *x, *y;    // [d, BATCHED], [o, BATCHED]
-    double *scale;    // [BATCHED]
-    double *scratch;  // [generator_jacobian_scratch, BATCHED]
-    double *residual; // [o, BATCHED]
-    double *jacobian; // [o, unknowns, BATCHED]
+    struct generator_pairs pairs; // one point each; scale: 1 / sigma
+    double *weights;              // [unknowns, BATCHED], the same in each system
+    double *residual;             // [o, BATCHED]
+    double *jacobian;             // [o, unknowns, BATCHED]
     double *memory;
 };
 
 static enum status curvature_init(struct curvature *curvature, const struct generator_shape *shape,
                                   const float *weights, double sigma)
 {
-    size_t unknowns = (size_t)generator_unknowns(shape), d = (size_t)shape->inputs,
-           o = (size_t)shape->outputs, scratch = (size_t)generator_jacobian_scratch(shape);
-    *curvature = (struct curvature){.shape = shape, .unknowns = (int)unknowns};
-    TRY(memory_alloc((unknowns + d + 2 * o + 1 + scratch + o * unknowns) * BATCHED * sizeof(double),
-                     (void **)&curvature->memory));
-    curvature->weights = curvature->memory;
-    curvature->x = curvature->weights + unknowns * BATCHED;
-    curvature->y = curvature->x + d * BATCHED;
-    curvature->scale = curvature->y + o * BATCHED;
-    curvature->scratch = curvature->scale + BATCHED;
-    curvature->residual = curvature->scratch + scratch * BATCHED;
+    size_t unknowns = (size_t)generator_unknowns(shape), o = (size_t)shape->outputs;
+    size_t doubles = generator_jacobian_doubles(shape, 1) + (unknowns + o + o * unknowns) * BATCHED;
+    TRY(memory_alloc(doubles * sizeof(double), (void **)&curvature->memory));
+    curvature->weights = generator_jacobian_init(&curvature->pairs, shape, 1, curvature->memory);
+    curvature->residual = curvature->weights + unknowns * BATCHED;
     curvature->jacobian = curvature->residual + o * BATCHED;
     for (size_t k = 0; k < unknowns * BATCHED; k++)
         curvature->weights[k] = (double)weights[k / BATCHED];
     for (int l = 0; l < BATCHED; l++)
-        curvature->scale[l] = 1 / sigma;
+        curvature->pairs.scale[l] = 1 / sigma;
     return STATUS_OK;
 }
 
-// Computes the derivatives at `points` points, the first of which is at `pair`.
-static void differentiate(struct curvature *curvature, const float *pair, int points)
-{
-    const struct generator_shape *shape = curvature->shape;
-    int d = shape->inputs, width = d + shape->outputs;
-    for (int l = 0; l < BATCHED; l++)
-        for (int i = 0; i < d; i++)
-            curvature->x[i * BATCHED + l] = l < points ? (double)pair[l * width + i] : 0;
-    const struct generator_pairs pairs = {.shape = shape,
-                                          .points = 1,
-                                          .x = curvature->x,
-                                          .y = curvature->y,
-                                          .scale = curvature->scale,
-                                          .scratch = curvature->scratch};
-    generator_jacobian(&pairs, curvature->weights, curvature->residual, curvature->jacobian);
-}
-
 // Adds J^T J / sigma^2 of all pairs to the lower triangle of a [unknowns, unknowns].
-static void add_curvature(struct curvature *curvature, const float *pairs, int count, double *a)
+static void add_curvature(const struct curvature *curvature, const float *pairs, int count, double *a)
 {
-    int outputs = curvature->shape->outputs, unknowns = curvature->unknowns,
-        width = curvature->shape->inputs + outputs;
+    const struct generator_shape *shape = curvature->pairs.shape;
+    int unknowns = generator_unknowns(shape), width = shape->inputs + shape->outputs;
     for (int first = 0; first < count; first += BATCHED) {
         int points = count - first < BATCHED ? count - first : BATCHED;
-        differentiate(curvature, pairs + (size_t)first * (size_t)width, points);
-        for (int k = 0; k < outputs; k++) {
+        for (int l = 0; l < points; l++)
+            generator_jacobian_load(&curvature->pairs, pairs + (size_t)(first + l) * (size_t)width, l);
+        generator_jacobian(&curvature->pairs, curvature->weights, curvature->residual, curvature->jacobian);
+        for (int k = 0; k < shape->outputs; k++) {
             const double *row = curvature->jacobian + (size_t)(k * unknowns) * BATCHED;
             for (int i = 0; i < unknowns; i++)
                 for (int j = 0; j <= i; j++)

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-enum { POINTS = 12, INPUTS = 3, OUTPUTS = 2, UNKNOWNS = INPUTS * 4 + 4 * 3 + 3 * OUTPUTS, SCRATCH = 64 };
+enum { POINTS = 12, INPUTS = 3, OUTPUTS = 2, UNKNOWNS = INPUTS * 4 + 4 * 3 + 3 * OUTPUTS, MEMORY = 1024 };
 
 static uint64_t state_of_random = 1;
 
@@ -32,35 +32,24 @@ static double uniform(void)
 // BATCHED problems: the same network with other weights, x and y in each.
 struct network {
     struct generator_shape shape;
-    double x[POINTS * INPUTS * BATCHED], y[POINTS * OUTPUTS * BATCHED], scale[BATCHED],
-        truth[UNKNOWNS * BATCHED], precision[UNKNOWNS], scratch[SCRATCH * BATCHED];
+    struct generator_pairs pairs;
+    double truth[UNKNOWNS * BATCHED], precision[UNKNOWNS], memory[MEMORY];
 };
-
-static void evaluate(void *context, const double *weights, int first, int points, double *residual,
-                     double *jacobian)
-{
-    struct network *network = context;
-    const struct generator_pairs pairs = {.shape = &network->shape,
-                                          .points = points,
-                                          .x = network->x + first * INPUTS * BATCHED,
-                                          .y = network->y + first * OUTPUTS * BATCHED,
-                                          .scale = network->scale,
-                                          .scratch = network->scratch};
-    generator_jacobian(&pairs, weights, residual, jacobian);
-}
 
 static void fill_network(struct network *network, enum generator_activation activation)
 {
     *network = (struct network){
         .shape = {.inputs = INPUTS, .hidden = {2, {4, 3}}, .outputs = OUTPUTS, .activation = activation}};
-    assert_true(generator_jacobian_scratch(&network->shape) <= SCRATCH);
+    struct generator_pairs *pairs = &network->pairs;
+    assert_true(generator_jacobian_doubles(&network->shape, POINTS) <= MEMORY);
+    generator_jacobian_init(pairs, &network->shape, POINTS, network->memory);
     for (int k = 0; k < UNKNOWNS * BATCHED; k++)
         network->truth[k] = uniform();
     for (int k = 0; k < POINTS * INPUTS * BATCHED; k++)
-        network->x[k] = uniform();
+        pairs->x[k] = uniform();
     for (int l = 0; l < BATCHED; l++)
-        network->scale[l] = 1;
-    evaluate(network, network->truth, 0, POINTS, network->y, NULL); // y is still 0
+        pairs->scale[l] = 1;
+    generator_jacobian(pairs, network->truth, pairs->y, NULL); // y is still 0
     fit_precision(&network->shape, network->precision);
 }
 
@@ -73,16 +62,16 @@ static void test_jacobian_is_that_of_finite_differences(void **state)
     double above[POINTS * OUTPUTS * BATCHED], below[POINTS * OUTPUTS * BATCHED];
     for (enum generator_activation activation = 0; activation <= ACTIVATION_GELU; activation++) {
         fill_network(&network, activation);
-        evaluate(&network, network.truth, 0, POINTS, above, jacobian);
+        generator_jacobian(&network.pairs, network.truth, above, jacobian);
         for (int k = 0; k < UNKNOWNS; k++) {
             double weights[UNKNOWNS * BATCHED];
             memcpy(weights, network.truth, sizeof weights);
             for (int l = 0; l < BATCHED; l++)
                 weights[k * BATCHED + l] += step;
-            evaluate(&network, weights, 0, POINTS, above, NULL);
+            generator_jacobian(&network.pairs, weights, above, NULL);
             for (int l = 0; l < BATCHED; l++)
                 weights[k * BATCHED + l] -= 2 * step;
-            evaluate(&network, weights, 0, POINTS, below, NULL);
+            generator_jacobian(&network.pairs, weights, below, NULL);
             for (int i = 0; i < POINTS * OUTPUTS * BATCHED; i++) {
                 int row = i / BATCHED, l = i % BATCHED;
                 double difference = (above[i] - below[i]) / (2 * step);
@@ -95,12 +84,9 @@ static void test_jacobian_is_that_of_finite_differences(void **state)
 // Fits the network from near its true weights, and returns the largest objective at the end.
 static double fit_near_truth(struct network *network, int points, double weights[UNKNOWNS * BATCHED])
 {
-    const struct least_squares_problem problem = {.unknowns = UNKNOWNS,
-                                                  .points = points,
-                                                  .outputs = OUTPUTS,
-                                                  .precision = network->precision,
-                                                  .context = network,
-                                                  .evaluate = evaluate};
+    network->pairs.points = points;
+    const struct least_squares_problem problem =
+        generator_jacobian_problem(&network->pairs, network->precision);
     struct levenberg *solver;
     double before[BATCHED], largest = 0;
     assert_int_equal(levenberg_create(&problem, &solver), STATUS_OK);
