@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "kernel/gemm.h"
+#include "model_fixture.h"
 #include "reference.h"
 #include "task/task.h"
 
@@ -20,8 +21,6 @@ static const double gradient_threshold = 2e-5;      // residual of fp32 gradient
 static const double task_gradient_threshold = 1e-4; // the same where generators' errors cancel each other
 static const double bf16_forward_threshold = 0.02;  // residuals of bf16 against fp32
 static const double bf16_gradient_threshold = 0.15;
-static const double difference_step = 1e-7; // in double; so small that hardly a ReLU changes sides
-enum { SAMPLES = 6 };                       // numbers of each tensor that are differentiated
 
 struct test_case {
     struct model_spec model;
@@ -336,166 +335,21 @@ static void test_initialisation(void **state)
 
 // ---- forward and backward ----
 
-struct fixture {
-    struct model_spec description;
-    int sets;
-    struct model *model;
-    size_t parameters, outputs, numbers; // lengths of the arrays
-    float *p, *pairs, *output, *output_gradient, *gradient;
-    double *p_wide, *output_wide; // what the reference works on
-};
-
-// The pairs of a set lie around a centre of its own: else all sets would have about the same embedding, and
-// all would be near the kinks of the same ReLUs.
-static void fill_pairs(struct fixture *f, int64_t numbers_seed)
-{
-    int width = f->description.pair_width;
-    float *centre = reference_floats((size_t)(f->sets * width));
-    reference_fill(centre, (size_t)(f->sets * width), numbers_seed + 100);
-    reference_fill(f->pairs, f->numbers, numbers_seed);
-    for (int set = 0; set < f->sets; set++)
-        for (int i = 0; i < f->description.pairs * width; i++)
-            f->pairs[set * f->description.pairs * width + i] += centre[set * width + i % width];
-    memory_free((void **)&centre);
-}
-
-// As they start, all scores are about equal, and no gradient of theirs stands out from rounding.
-static void sharpen_queries(struct fixture *f)
-{
-    static const char *const names[] = {"pooling.query", "pooling.key.weight"};
-    for (int t = 0; t < 2 && f->description.pooling == POOLING_ATTENTION; t++) {
-        const struct tensor *tensor = reference_tensor(model_table(f->model), names[t]);
-        for (size_t i = 0; i < tensor_size(tensor); i++)
-            f->p[tensor->offset + i] *= 8;
-    }
-}
-
-static void fixture_init(struct fixture *f, const struct model_spec *description, int sets)
-{
-    *f = (struct fixture){.description = *description, .sets = sets};
-    assert_int_equal(model_create(description, sets, 1, &f->model), STATUS_OK);
-    f->parameters = model_table(f->model)->parameters;
-    f->outputs = (size_t)(sets * description->outputs);
-    f->numbers = (size_t)(sets * description->pairs * description->pair_width);
-    f->p = reference_floats(f->parameters);
-    f->gradient = reference_floats(model_gradient_elements(description));
-    f->pairs = reference_floats(f->numbers);
-    f->output = reference_floats(f->outputs);
-    f->output_gradient = reference_floats(f->outputs);
-    f->p_wide = memory_small(f->parameters * sizeof(double));
-    f->output_wide = memory_small(f->outputs * sizeof(double));
-    model_initialise(f->model, 5, f->p);
-    fill_pairs(f, 6);
-    sharpen_queries(f);
-    reference_fill(f->output_gradient, f->outputs, 7);
-    for (size_t i = 0; i < f->outputs;
-         i++) // of one sign, so that sets add up and a few ReLUs that bf16 turns drown
-        f->output_gradient[i] = fabsf(f->output_gradient[i]);
-    for (size_t i = 0; i < f->parameters; i++)
-        f->p_wide[i] = (double)f->p[i];
-    model_set_parameters(f->model, f->p);
-}
-
-static void fixture_free(struct fixture *f)
-{
-    model_destroy(&f->model);
-    for (float **array = (float *[]){f->p, f->pairs, f->output, f->output_gradient, f->gradient, NULL};
-         *array; array++)
-        memory_free((void **)array);
-    free(f->p_wide);
-    free(f->output_wide);
-}
-
-typedef double loss_function(struct fixture *f, const void *context);
-
-static float *gradient_of(void *context, int shard)
-{
-    assert_int_equal(shard, 0);
-    return ((struct fixture *)context)->gradient;
-}
-
-static void gradient_finished(void *context, int shard, size_t begin, size_t count)
-{
-    (void)context, (void)shard, (void)begin, (void)count;
-}
-
-static void backward(struct fixture *f)
-{
-    const struct model_gradients gradients = {gradient_of, gradient_finished, f};
-    model_backward(f->model, f->sets, f->pairs, f->output_gradient, &gradients);
-    model_expand_gradient(f->model, f->gradient);
-}
-
-static void run(struct fixture *f)
-{
-    model_forward(f->model, f->sets, f->pairs, f->output);
-    backward(f);
-}
-
-static void expect_near(const float *got, const float *want, size_t count, double threshold)
-{
-    double *wide = memory_small(count * sizeof *wide);
-    for (size_t i = 0; i < count; i++)
-        wide[i] = (double)want[i];
-    assert_close(got, wide, count, threshold);
-    free(wide);
-}
-
-// A loss the gradient of which at the output is `output_gradient`; about zero, so that differences keep their
-// digits.
-static double linear_loss(struct fixture *f, const void *context)
-{
-    (void)context;
-    double loss = 0;
-    reference_model(&f->description, f->p_wide, f->sets, f->pairs, f->output_wide);
-    for (size_t i = 0; i < f->outputs; i++)
-        loss += (double)f->output_gradient[i] * (f->output_wide[i] - (double)f->output[i]);
-    return loss;
-}
-
-static double difference(struct fixture *f, size_t at, loss_function *loss, const void *context)
-{
-    double value = f->p_wide[at];
-    f->p_wide[at] = value + difference_step;
-    double above = loss(f, context);
-    f->p_wide[at] = value - difference_step;
-    double below = loss(f, context);
-    f->p_wide[at] = value;
-    return (above - below) / (2 * difference_step);
-}
-
-// The numbers of each tensor that are looked at are spread over it, its first and its last among them.
-static void check_gradient(struct fixture *f, loss_function *loss, const void *context, double threshold)
-{
-    const struct tensor_table *table = model_table(f->model);
-    for (int i = 0; i < table->count; i++) {
-        const struct tensor *tensor = &table->tensors[i];
-        float got[SAMPLES];
-        double want[SAMPLES];
-        for (size_t s = 0; s < SAMPLES; s++) {
-            size_t at = tensor->offset + s * (tensor_size(tensor) - 1) / (SAMPLES - 1);
-            got[s] = f->gradient[at];
-            want[s] = difference(f, at, loss, context);
-        }
-        assert_close(got, want, SAMPLES, threshold);
-    }
-}
-
 static void test_forward_and_gradient(void **state)
 {
     (void)state;
     for (int i = 0; i < case_count; i++) {
-        struct fixture f;
-        fixture_init(&f, &cases[i].model, cases[i].sets);
-        assert_int_equal(model_tile_sets(&f.description, f.sets) < f.sets, cases[i].several_tiles);
+        struct model_fixture f;
+        model_fixture_init(&f, &cases[i].model, cases[i].sets, 1);
+        assert_int_equal(model_tile_sets(&f.spec, f.sets) < f.sets, cases[i].several_tiles);
         model_forward(f.model, f.sets, f.pairs, f.output);
-        linear_loss(&f, NULL);
+        model_fixture_linear_loss(&f, NULL);
         assert_close(f.output, f.output_wide, f.outputs, forward_threshold);
-        for (size_t k = 0; k < model_gradient_elements(&f.description); k++)
+        for (size_t k = 0; k < f.gradient_elements; k++)
             f.gradient[k] = NAN; // written, not added to
-        backward(&f);
-        check_gradient(&f, linear_loss, NULL, gradient_threshold);
-        fixture_free(&f);
+        model_fixture_backward(&f);
+        model_fixture_check_gradient(&f, 0, model_fixture_linear_loss, NULL, gradient_threshold);
+        model_fixture_free(&f);
     }
 }
 
@@ -532,12 +386,9 @@ static void shard_finished(void *context, int shard, size_t begin, size_t count)
 // Each shard comes to the same bits as alone, by what it has finished alone.
 static void check_shards(const struct model_spec *description, int sets, int together)
 {
-    struct fixture all, alone;
-    fixture_init(&all, description, together * sets);
-    fixture_init(&alone, description, sets);
-    model_destroy(&all.model);
-    assert_int_equal(model_create(description, sets, together, &all.model), STATUS_OK);
-    model_set_parameters(all.model, all.p);
+    struct model_fixture all, alone;
+    model_fixture_init(&all, description, sets, together);
+    model_fixture_init(&alone, description, sets, 1);
     size_t count = model_gradient_elements(description), numbers = (size_t)together * count;
     struct shards shards = {count, reference_floats(count), reference_floats(numbers),
                             memory_small(numbers * sizeof(int))};
@@ -551,10 +402,10 @@ static void check_shards(const struct model_spec *description, int sets, int tog
         assert_true(shards.times[i] == 1 ||
                     (shards.times[i] == 0 && i % count >= begin && i % count < begin + expanded));
     for (size_t shard = 0; shard < (size_t)together; shard++) {
-        memcpy(alone.pairs, all.pairs + shard * alone.numbers, alone.numbers * sizeof(float));
+        memcpy(alone.pairs, all.pairs + shard * alone.elements, alone.elements * sizeof(float));
         memcpy(alone.output_gradient, all.output_gradient + shard * alone.outputs,
                alone.outputs * sizeof(float));
-        run(&alone);
+        model_fixture_run(&alone);
         assert_memory_equal(alone.output, all.output + shard * alone.outputs, alone.outputs * sizeof(float));
         model_expand_gradient(all.model, shards.gradient + shard * count);
         assert_memory_equal(alone.gradient, shards.gradient + shard * count,
@@ -563,8 +414,8 @@ static void check_shards(const struct model_spec *description, int sets, int tog
     memory_free((void **)&shards.shared);
     memory_free((void **)&shards.gradient);
     free(shards.times);
-    fixture_free(&all);
-    fixture_free(&alone);
+    model_fixture_free(&all);
+    model_fixture_free(&alone);
 }
 
 static void test_shards_together(void **state)
@@ -592,32 +443,32 @@ static void test_bf16_is_near(void **state)
     (void)state;
     for (int i = 0; i < case_count; i++) {
         struct model_spec rounded = cases[i].model;
-        struct fixture fp32, bf16;
+        struct model_fixture fp32, bf16;
         rounded.precision = PRECISION_BF16;
-        fixture_init(&fp32, &cases[i].model, cases[i].sets);
-        fixture_init(&bf16, &rounded, cases[i].sets);
-        run(&fp32);
-        run(&bf16);
-        expect_near(bf16.output, fp32.output, fp32.outputs, bf16_forward_threshold);
+        model_fixture_init(&fp32, &cases[i].model, cases[i].sets, 1);
+        model_fixture_init(&bf16, &rounded, cases[i].sets, 1);
+        model_fixture_run(&fp32);
+        model_fixture_run(&bf16);
+        model_fixture_expect_near(bf16.output, fp32.output, fp32.outputs, bf16_forward_threshold);
         for (int t = 0; t < model_table(fp32.model)->count && !may_select_others(&rounded); t++) {
             const struct tensor *tensor = &model_table(fp32.model)->tensors[t];
-            expect_near(bf16.gradient + tensor->offset, fp32.gradient + tensor->offset, tensor_size(tensor),
-                        bf16_gradient_threshold);
+            model_fixture_expect_near(bf16.gradient + tensor->offset, fp32.gradient + tensor->offset,
+                                      tensor_size(tensor), bf16_gradient_threshold);
         }
         assert_memory_not_equal(bf16.output, fp32.output, fp32.outputs * sizeof(float));
-        fixture_free(&fp32);
-        fixture_free(&bf16);
+        model_fixture_free(&fp32);
+        model_fixture_free(&bf16);
     }
 }
 
-static double task_loss_of(struct fixture *f, const void *batch)
+static double task_loss_of(struct model_fixture *f, const void *batch)
 {
-    reference_model(&f->description, f->p_wide, f->sets, f->pairs, f->output_wide);
+    reference_model(&f->spec, f->p_wide, f->sets, f->pairs, f->output_wide);
     return reference_loss(batch, f->output_wide) / f->sets;
 }
 
 // As it starts, a model's answers hardly depend on the pairs, and differences would be rounding.
-static void enlarge(struct fixture *f)
+static void enlarge(struct model_fixture *f)
 {
     for (size_t i = 0; i < f->parameters; i++)
         f->p_wide[i] = (double)(f->p[i] *= 1.5f);
@@ -628,29 +479,29 @@ static void enlarge(struct fixture *f)
 static void check_gradient_of_task(struct model_spec model, const struct task_spec *learned)
 {
     enum { SETS = 50 };
-    struct fixture f;
+    struct model_fixture f;
     struct reference_batch batch;
     struct task *task;
     model.pair_width = task_pair_width(learned);
     model.pairs = learned->equations;
     model.outputs = task_outputs(learned);
-    fixture_init(&f, &model, SETS);
+    model_fixture_init(&f, &model, SETS, 1);
     enlarge(&f);
     reference_batch_init(&batch, learned, TASK_TRAIN, 8, 9, 10, f.sets);
     assert_int_equal(task_create(learned, f.sets, &task), STATUS_OK);
     task_fill(task, TASK_TRAIN, 8, 9, 10, f.sets);
-    memcpy(f.pairs, task_pairs(task), f.numbers * sizeof(float));
+    memcpy(f.pairs, task_pairs(task), f.elements * sizeof(float));
     model_forward(f.model, f.sets, f.pairs, f.output);
     double sum, want;
     task_loss(task, f.output, 1.0f / (float)f.sets, f.sets, &sum, f.output_gradient);
     float loss = (float)sum / (float)f.sets;
     want = task_loss_of(&f, &batch);
     assert_close(&loss, &want, 1, forward_threshold);
-    backward(&f);
-    check_gradient(&f, task_loss_of, &batch, task_gradient_threshold);
+    model_fixture_backward(&f);
+    model_fixture_check_gradient(&f, 0, task_loss_of, &batch, task_gradient_threshold);
     task_destroy(&task);
     reference_batch_free(&batch);
-    fixture_free(&f);
+    model_fixture_free(&f);
 }
 
 // Every model and pooling on every task, objective and activation of the generators.
@@ -694,25 +545,25 @@ static void test_smaller_sets(void **state)
     for (int i = 0; i < case_count; i++) {
         const int sizes[] = {1, cases[i].model.pairs / 3};
         for (int k = 0; k < 2 && model_reads_sets(&cases[i].model) && sizes[1] > 0; k++) {
-            struct fixture f;
-            fixture_init(&f, &cases[i].model, cases[i].sets);
-            run(&f); // of full size, so that something is left to be mistaken for theirs
+            struct model_fixture f;
+            model_fixture_init(&f, &cases[i].model, cases[i].sets, 1);
+            model_fixture_run(&f); // of full size, so that something is left to be mistaken for theirs
             model_set_pairs(f.model, sizes[k]);
-            f.description.pairs = sizes[k];
-            run(&f);
-            linear_loss(&f, NULL);
+            f.spec.pairs = sizes[k];
+            model_fixture_run(&f);
+            model_fixture_linear_loss(&f, NULL);
             assert_close(f.output, f.output_wide, f.outputs, forward_threshold);
-            check_gradient(&f, linear_loss, NULL, gradient_threshold);
-            fixture_free(&f);
+            model_fixture_check_gradient(&f, 0, model_fixture_linear_loss, NULL, gradient_threshold);
+            model_fixture_free(&f);
         }
     }
 }
 
 // Reverses the pairs of every set.
-static void reverse_pairs(struct fixture *f)
+static void reverse_pairs(struct model_fixture *f)
 {
-    int n = f->description.pairs, width = f->description.pair_width;
-    float *turned = reference_floats(f->numbers);
+    int n = f->spec.pairs, width = f->spec.pair_width;
+    float *turned = reference_floats(f->elements);
     for (int set = 0; set < f->sets; set++)
         for (int p = 0; p < n; p++)
             memcpy(turned + (set * n + p) * width, f->pairs + (set * n + n - 1 - p) * width,
@@ -724,16 +575,16 @@ static void reverse_pairs(struct fixture *f)
 static void test_order_of_pairs(void **state)
 {
     (void)state;
-    struct fixture f;
-    fixture_init(&f, &cases[0].model, cases[0].sets);
+    struct model_fixture f;
+    model_fixture_init(&f, &cases[0].model, cases[0].sets, 1);
     float *before = reference_floats(f.outputs);
-    run(&f);
+    model_fixture_run(&f);
     memcpy(before, f.output, f.outputs * sizeof(float));
     reverse_pairs(&f);
-    run(&f);
-    expect_near(f.output, before, f.outputs, forward_threshold);
+    model_fixture_run(&f);
+    model_fixture_expect_near(f.output, before, f.outputs, forward_threshold);
     memory_free((void **)&before);
-    fixture_free(&f);
+    model_fixture_free(&f);
 }
 
 // A gradient depends on nothing that the workspace held before.
@@ -742,23 +593,23 @@ static void test_no_memory_of_other_batches(void **state)
     (void)state;
     for (int i = 0; i < 2 * case_count; i++) {
         struct model_spec description = cases[i / 2].model;
-        struct fixture f;
+        struct model_fixture f;
         description.precision = i % 2 ? PRECISION_BF16 : PRECISION_FP32;
-        fixture_init(&f, &description, cases[i / 2].sets);
+        model_fixture_init(&f, &description, cases[i / 2].sets, 1);
         float *before = reference_floats(f.parameters), *pairs = f.pairs,
-              *other = reference_floats(f.numbers);
-        run(&f);
+              *other = reference_floats(f.elements);
+        model_fixture_run(&f);
         memcpy(before, f.gradient, f.parameters * sizeof(float));
         f.pairs = other;
-        fill_pairs(&f, 11);
-        run(&f);
+        model_fixture_fill_pairs(&f, 11);
+        model_fixture_run(&f);
         assert_memory_not_equal(f.gradient, before, f.parameters * sizeof(float));
         f.pairs = pairs;
-        run(&f);
+        model_fixture_run(&f);
         assert_memory_equal(f.gradient, before, f.parameters * sizeof(float));
         memory_free((void **)&before);
         memory_free((void **)&other);
-        fixture_free(&f);
+        model_fixture_free(&f);
     }
 }
 

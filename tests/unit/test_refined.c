@@ -1,11 +1,12 @@
 /* Learned refinement: features, tensors, predictions and gradients of the stages. */
-#include "reference.h"
+#include "model_fixture.h"
 
 #include "base/memory.h"
 #include "kernel/gemm.h"
 #include "model/least_squares_step.h"
 #include "model/model.h"
 #include "model/residuals.h"
+#include "reference.h"
 #include "spec/refined_workspace.h"
 
 #include <math.h>
@@ -19,8 +20,7 @@
 static const double forward_threshold = 1e-5;
 static const double gradient_threshold = 1e-4;
 static const double bf16_threshold = 0.05;
-static const double difference_step = 1e-7;
-enum { SAMPLES = 6, SETS = 10, TOGETHER = 4 };
+enum { SETS = 10, TOGETHER = 4 };
 
 static const struct generator_shape shapes[] = {
     {2, {1, {5}}, 1, ACTIVATION_RELU, INIT_LECUN},
@@ -175,120 +175,28 @@ static void test_flops(void **state)
                 2 * (19 * (9 * pair + 2 * 20 * (3 + 9 + 9)) + 9 * set + 6 * context));
 }
 
-struct fixture {
-    struct model_spec spec;
-    struct model *model;
-    size_t parameters, outputs, elements;
-    float *p, *pairs, *output, *output_gradient, *gradient;
-    double *p_wide, *output_wide;
-};
-
-static void fixture_init(struct fixture *f, const struct model_spec *spec, int shards)
+// The last stage's gradient by differences is not affected by the stages before.
+static void check_last_stage(struct model_fixture *f)
 {
-    size_t sets = SETS * (size_t)shards;
-    *f = (struct fixture){.spec = *spec};
-    assert_int_equal(model_create(spec, SETS, shards, &f->model), STATUS_OK);
-    f->parameters = model_table(f->model)->parameters;
-    f->outputs = sets * (size_t)spec->outputs;
-    f->elements = sets * (size_t)(spec->pairs * spec->pair_width);
-    f->p = reference_floats(f->parameters);
-    f->pairs = reference_floats(f->elements);
-    f->output = reference_floats(f->outputs);
-    f->output_gradient = reference_floats(f->outputs);
-    f->gradient = reference_floats((size_t)shards * model_gradient_elements(spec));
-    f->p_wide = memory_small(f->parameters * sizeof *f->p_wide);
-    f->output_wide = memory_small(f->outputs * sizeof *f->output_wide);
-    model_initialise(f->model, 5, f->p);
-    for (size_t i = 0; i < f->parameters; i++)
-        f->p_wide[i] = (double)f->p[i];
-    reference_fill(f->pairs, f->elements, 6);
-    reference_fill(f->output_gradient, f->outputs, 7);
-    model_set_parameters(f->model, f->p);
-}
-
-static void fixture_free(struct fixture *f)
-{
-    model_destroy(&f->model);
-    for (float **array = (float *[]){f->p, f->pairs, f->output, f->output_gradient, f->gradient, NULL};
-         *array; array++)
-        memory_free((void **)array);
-    free(f->p_wide);
-    free(f->output_wide);
-}
-
-static float *gradient_of(void *context, int shard)
-{
-    struct fixture *f = context;
-    return f->gradient + (size_t)shard * model_gradient_elements(&f->spec);
-}
-
-static void gradient_finished(void *context, int shard, size_t begin, size_t count)
-{
-    const struct fixture *f = context;
-    assert_true(shard < TOGETHER && begin + count <= model_gradient_elements(&f->spec));
-}
-
-static void backward(struct fixture *f, int sets)
-{
-    const struct model_gradients gradients = {gradient_of, gradient_finished, f};
-    model_backward(f->model, sets, f->pairs, f->output_gradient, &gradients);
-}
-
-// A loss whose gradient at the output is output_gradient.
-static double loss(struct fixture *f)
-{
-    double sum = 0;
-    reference_deep_sets(&f->spec, f->p_wide, SETS, f->pairs, f->output_wide);
-    for (size_t i = 0; i < f->outputs; i++)
-        sum += (double)f->output_gradient[i] * (f->output_wide[i] - (double)f->output[i]);
-    return sum;
-}
-
-static double difference(struct fixture *f, size_t at)
-{
-    double value = f->p_wide[at];
-    f->p_wide[at] = value + difference_step;
-    double above = loss(f);
-    f->p_wide[at] = value - difference_step;
-    double below = loss(f);
-    f->p_wide[at] = value;
-    return (above - below) / (2 * difference_step);
-}
-
-// Elements of each tensor of the last stage, whose gradient by differences is not affected by the stages
-// before.
-static void check_last_stage(struct fixture *f)
-{
-    const struct tensor_table *table = model_table(f->model);
-    int stages = model_stages(&f->spec);
-    for (int i = table->count / stages * (stages - 1); i < table->count; i++) {
-        const struct tensor *tensor = &table->tensors[i];
-        float got[SAMPLES];
-        double want[SAMPLES];
-        for (size_t s = 0; s < SAMPLES; s++) {
-            size_t at = tensor->offset + s * (tensor_size(tensor) - 1) / (SAMPLES - 1);
-            got[s] = f->gradient[at];
-            want[s] = difference(f, at);
-        }
-        assert_close(got, want, SAMPLES, gradient_threshold);
-    }
+    int tensors = model_table(f->model)->count, stages = model_stages(&f->spec);
+    model_fixture_check_gradient(f, tensors / stages * (stages - 1), model_fixture_linear_loss, NULL,
+                                 gradient_threshold);
 }
 
 static void check_forward_and_gradient(const struct model_spec *spec, int pairs)
 {
-    struct fixture f;
-    fixture_init(&f, spec, 1);
+    struct model_fixture f;
+    model_fixture_init(&f, spec, SETS, 1);
     model_set_pairs(f.model, pairs);
     f.spec.pairs = pairs;
     model_forward(f.model, SETS, f.pairs, f.output);
-    loss(&f);
+    model_fixture_linear_loss(&f, NULL);
     assert_close(f.output, f.output_wide, f.outputs, forward_threshold);
-    for (size_t k = 0; k < model_gradient_elements(&f.spec); k++)
+    for (size_t k = 0; k < f.gradient_elements; k++)
         f.gradient[k] = NAN; // written, not added to
-    backward(&f, SETS);
-    model_expand_gradient(f.model, f.gradient);
+    model_fixture_backward(&f);
     check_last_stage(&f);
-    fixture_free(&f);
+    model_fixture_free(&f);
 }
 
 static void test_forward_and_gradient(void **state)
@@ -306,67 +214,65 @@ static void test_stages_are_independent(void **state)
 {
     (void)state;
     for (enum pooling_kind pooling = 0; pooling < POOLING_KINDS; pooling++) {
-        struct fixture all, part;
+        struct model_fixture all, part;
         struct model_spec model = refined(&shapes[0], pooling, 2);
-        fixture_init(&all, &model, 1);
+        model_fixture_init(&all, &model, SETS, 1);
         for (int stage = 0; stage < 3; stage++) {
             model_forward_stage(all.model, stage, SETS, all.pairs, all.output);
-            backward(&all, SETS);
+            model_fixture_backward(&all);
             model.refinements = stage;
-            fixture_init(&part, &model, 1);
+            model_fixture_init(&part, &model, SETS, 1);
             model_forward(part.model, SETS, part.pairs, part.output);
-            backward(&part, SETS);
+            model_fixture_backward(&part);
             assert_memory_equal(all.output, part.output, all.outputs * sizeof(float));
             assert_memory_equal(all.gradient, part.gradient, part.parameters * sizeof(float) * (stage == 0));
             const struct tensor_table *table = model_table(part.model);
             size_t begin = table->tensors[table->count / (stage + 1) * stage].offset;
             assert_memory_equal(all.gradient + begin, part.gradient + begin,
                                 (part.parameters - begin) * sizeof(float));
-            fixture_free(&part);
+            model_fixture_free(&part);
         }
-        fixture_free(&all);
+        model_fixture_free(&all);
     }
 }
 
 static void test_shards_together(void **state)
 {
     (void)state;
-    struct fixture all, alone;
+    struct model_fixture all, alone;
     const struct model_spec model = refined(&shapes[1], POOLING_MEAN, 2);
-    fixture_init(&all, &model, TOGETHER);
-    fixture_init(&alone, &model, 1);
+    model_fixture_init(&all, &model, SETS, TOGETHER);
+    model_fixture_init(&alone, &model, SETS, 1);
     model_forward(all.model, TOGETHER * SETS, all.pairs, all.output);
-    backward(&all, TOGETHER * SETS);
+    model_fixture_backward(&all);
     for (size_t shard = 0; shard < TOGETHER; shard++) {
         memcpy(alone.pairs, all.pairs + shard * alone.elements, alone.elements * sizeof(float));
         memcpy(alone.output_gradient, all.output_gradient + shard * alone.outputs,
                alone.outputs * sizeof(float));
         model_forward(alone.model, SETS, alone.pairs, alone.output);
-        backward(&alone, SETS);
+        model_fixture_backward(&alone);
         assert_memory_equal(alone.output, all.output + shard * alone.outputs, alone.outputs * sizeof(float));
         assert_memory_equal(alone.gradient, all.gradient + shard * alone.parameters,
                             alone.parameters * sizeof(float));
     }
-    fixture_free(&all);
-    fixture_free(&alone);
+    model_fixture_free(&all);
+    model_fixture_free(&alone);
 }
 
 static void test_bf16_is_near(void **state)
 {
     (void)state;
-    struct fixture fp32, bf16;
+    struct model_fixture fp32, bf16;
     struct model_spec model = refined(&shapes[0], POOLING_MAX, 2);
-    fixture_init(&fp32, &model, 1);
+    model_fixture_init(&fp32, &model, SETS, 1);
     model.precision = PRECISION_BF16;
-    fixture_init(&bf16, &model, 1);
+    model_fixture_init(&bf16, &model, SETS, 1);
     model_forward(fp32.model, SETS, fp32.pairs, fp32.output);
     model_forward(bf16.model, SETS, bf16.pairs, bf16.output);
-    for (size_t i = 0; i < fp32.outputs; i++)
-        fp32.output_wide[i] = (double)fp32.output[i];
-    assert_close(bf16.output, fp32.output_wide, fp32.outputs, bf16_threshold);
+    model_fixture_expect_near(bf16.output, fp32.output, fp32.outputs, bf16_threshold);
     assert_memory_not_equal(bf16.output, fp32.output, fp32.outputs * sizeof(float));
-    fixture_free(&fp32);
-    fixture_free(&bf16);
+    model_fixture_free(&fp32);
+    model_fixture_free(&bf16);
 }
 
 int main(void)
