@@ -103,27 +103,6 @@ const char *gemm_libraries(void)
     return names;
 }
 
-// ---- fp32 ----
-
-static void multiply_fp32(const struct gemm *g)
-{
-    gemm_fp32_multiply(&(struct gemm_fp32){.m = g->m,
-                                           .n = g->n,
-                                           .k = g->k,
-                                           .lda = g->lda,
-                                           .ldb = g->ldb,
-                                           .ldc = g->ldc,
-                                           .a_transposed = g->a_transposed,
-                                           .b_transposed = g->b_transposed,
-                                           .a = g->a,
-                                           .b = g->b,
-                                           .packed = g->packed,
-                                           .c = g->c,
-                                           .bias = g->bias,
-                                           .add = g->add,
-                                           .relu = g->relu});
-}
-
 // A packed B is a plain [k, n]: OpenBLAS packs in every call and has no interface for packed operands.
 static void multiply_openblas(const struct gemm *g)
 {
@@ -186,7 +165,7 @@ static void multiply_widened(const struct gemm *g)
     if (library[PRECISION_BF16] == GEMM_OPENBLAS)
         multiply_openblas(&wide);
     else
-        multiply_fp32(&wide);
+        gemm_fp32_multiply(&wide);
     for (size_t row = 0; g->types == GEMM_BF16 && row < (size_t)g->m; row++)
         operand_copy((uint16_t *)g->c + row * (size_t)g->ldc, (float *)wide.c + row * (size_t)g->n,
                      (size_t)g->n, PRECISION_BF16);
@@ -196,7 +175,7 @@ void gemm_multiply(const struct gemm *g)
 {
     enum precision operands = g->types == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
     if (operands == PRECISION_FP32 && library[operands] == GEMM_PORTABLE) {
-        multiply_fp32(g);
+        gemm_fp32_multiply(g);
         return;
     }
     if (operands == PRECISION_FP32)

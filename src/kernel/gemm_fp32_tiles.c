@@ -148,16 +148,17 @@ static void copy_columns(float *restrict to, size_t ldto, const float *restrict 
 }
 
 // Sets s->b to the strip's part of B, packed into `panels` unless it can be read in place.
-static void locate_b(const struct gemm_fp32 *g, struct strip *s, float *panels)
+static void locate_b(const struct gemm *g, struct strip *s, float *panels)
 {
+    const float *b = g->b, *packed = g->packed;
     size_t ldb = (size_t)g->ldb, p = (size_t)s->first_k, column = (size_t)s->column;
     s->b_step = PANEL;
-    if (g->packed) {
-        s->b = g->packed + column * (size_t)g->k + p * PANEL;
+    if (packed) {
+        s->b = packed + column * (size_t)g->k + p * PANEL;
         s->b_panel = (size_t)g->k * PANEL;
     } else if (!g->b_transposed && s->columns % PANEL == 0 &&
                (g->m <= DIRECT_ROWS || g->ldb <= DIRECT_STRIDE)) {
-        s->b = g->b + p * ldb + column;
+        s->b = b + p * ldb + column;
         s->b_panel = PANEL;
         s->b_step = ldb;
     } else {
@@ -165,7 +166,7 @@ static void locate_b(const struct gemm_fp32 *g, struct strip *s, float *panels)
         s->b_panel = DEPTH * PANEL;
         for (int j = 0; j < s->columns; j += PANEL, column += PANEL)
             gemm_fp32_pack_panel(panels + j * DEPTH,
-                                 g->b + (g->b_transposed ? column * ldb + p : p * ldb + column),
+                                 b + (g->b_transposed ? column * ldb + p : p * ldb + column),
                                  s->columns - j < PANEL ? s->columns - j : PANEL, s->k, ldb, g->b_transposed);
     }
 }
@@ -183,7 +184,7 @@ static void multiply_beside(struct tile t, tile_function *function, int rows, in
     copy_columns(t.c, t.ldc, c, COLUMNS, rows, columns);
 }
 
-static struct tile first_tile(const struct gemm_fp32 *g, const struct strip *s, int row)
+static struct tile first_tile(const struct gemm *g, const struct strip *s, int row)
 {
     static const float zeros[COLUMNS];
     size_t lda = (size_t)g->lda, ldc = (size_t)g->ldc;
@@ -193,10 +194,10 @@ static struct tile first_tile(const struct gemm_fp32 *g, const struct strip *s, 
                      .b_panel = s->b_panel,
                      .b_step = s->b_step,
                      .k = s->k,
-                     .c = g->c + (size_t)row * ldc + s->column,
+                     .c = (float *)g->c + (size_t)row * ldc + s->column,
                      .ldc = ldc,
                      .relu = s->last && g->relu};
-    t.a = g->a + (size_t)row * t.a_row + (size_t)s->first_k * t.a_step;
+    t.a = (const float *)g->a + (size_t)row * t.a_row + (size_t)s->first_k * t.a_step;
     if (g->add || !s->first) {
         t.start = t.c;
         t.ldstart = ldc;
@@ -214,7 +215,7 @@ static void next_tile(struct tile *t, size_t rows)
 }
 
 // Rows [row, end), in tiles of heights that differ by at most 1.
-static void multiply_strip(const struct gemm_fp32 *g, const struct strip *s, int row, int end)
+static void multiply_strip(const struct gemm *g, const struct strip *s, int row, int end)
 {
     struct tile t = first_tile(g, s, row);
     int tiles = (end - row + ROWS - 1) / ROWS, rows = (end - row) / tiles, higher = (end - row) % tiles;
@@ -229,7 +230,7 @@ static void multiply_strip(const struct gemm_fp32 *g, const struct strip *s, int
     }
 }
 
-void SIMD_NAME(gemm_fp32_multiply)(const struct gemm_fp32 *g)
+void SIMD_NAME(gemm_fp32_multiply)(const struct gemm *g)
 {
     float panels[COLUMNS * DEPTH];
     struct strip s = {.first = true};

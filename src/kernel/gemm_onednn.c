@@ -120,7 +120,7 @@ void gemm_onednn_name(char *name, int size)
 // ---- packing ----
 
 // The layout that oneDNN's kernel for many rows prefers. The plain layout if n is not a multiple of that
-// kernel's blocks, or if the preferred one needs more than gemm_packed_elements.
+// kernel's blocks, if oneDNN has no such kernel, or if its layout needs more than gemm_packed_elements.
 static layout packed_layout(int n, int k)
 {
     enum { ROWS = 256 };
@@ -130,10 +130,12 @@ static layout packed_layout(int n, int k)
     const layout operand[ARGUMENTS] = {matrix(ROWS, k, k, false), layout_any(dnnl_bf16, (dnnl_dims_t){k, n}),
                                        matrix(ROWS, n, n, false)};
     dnnl_primitive_desc_t description = matmul_describe(engine, operand, NULL);
-    layout preferred = layout_of_weights(description);
-    dnnl_primitive_desc_destroy(description);
     for (int i = 0; i < ARGUMENTS; i++)
         layout_destroy(operand[i]);
+    if (!description)
+        return plain;
+    layout preferred = layout_of_weights(description);
+    dnnl_primitive_desc_destroy(description);
     size_t bytes = gemm_packed_elements(n, k) * sizeof(uint16_t);
     bool fits = dnnl_memory_desc_get_size(preferred) <= bytes;
     layout_destroy(fits ? plain : preferred);

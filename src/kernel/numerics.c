@@ -36,7 +36,7 @@ static uint64_t known_answer(void)
     float a[SIDE * SIDE], c[SIDE * SIDE];
     uint64_t digest = UINT64_C(0xcbf29ce484222325);
     random_normals(a, &stream, 0, SIDE, SIDE, SIDE);
-    gemm_fp32_multiply(&(struct gemm_fp32){
+    gemm_fp32_multiply(&(struct gemm){
         .m = SIDE, .n = SIDE, .k = SIDE, .lda = SIDE, .ldb = SIDE, .ldc = SIDE, .a = a, .b = a, .c = c});
     for (int i = 0; i < SIDE * SIDE; i++) {
         double functions[] = {math_exp((double)c[i] * 40), math_sin((double)c[i]),

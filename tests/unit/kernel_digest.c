@@ -47,16 +47,16 @@ static uint64_t gemm_digest(void)
     for (int s = 0; s < 4; s++)
         for (int kind = 0; kind < 4; kind++) {
             int m = size[s][0], n = size[s][1], k = size[s][2];
-            struct gemm_fp32 g = {.m = m,
-                                  .n = n,
-                                  .k = k,
-                                  .ldc = n,
-                                  .a = a,
-                                  .b = b,
-                                  .c = c,
-                                  .bias = kind == 1 ? a : NULL,
-                                  .add = kind == 2,
-                                  .relu = kind == 1};
+            struct gemm g = {.m = m,
+                             .n = n,
+                             .k = k,
+                             .ldc = n,
+                             .a = a,
+                             .b = b,
+                             .c = c,
+                             .bias = kind == 1 ? a : NULL,
+                             .add = kind == 2,
+                             .relu = kind == 1};
             g.a_transposed = kind == 2;
             g.b_transposed = kind == 3;
             g.lda = g.a_transposed ? m : k;

@@ -44,15 +44,15 @@ enum {
     OPTIONS = 64,
 };
 
-static struct gemm_fp32 random_product(int m, int n, int k, int options)
+static struct gemm random_product(int m, int n, int k, int options)
 {
-    struct gemm_fp32 g = {.m = m,
-                          .n = n,
-                          .k = k,
-                          .a_transposed = options & A_TRANSPOSED,
-                          .b_transposed = options & B_TRANSPOSED,
-                          .add = options & ADD,
-                          .relu = options & RELU};
+    struct gemm g = {.m = m,
+                     .n = n,
+                     .k = k,
+                     .a_transposed = options & A_TRANSPOSED,
+                     .b_transposed = options & B_TRANSPOSED,
+                     .add = options & ADD,
+                     .relu = options & RELU};
     g.lda = (g.a_transposed ? m : k) + PADDING;
     g.ldb = (g.b_transposed ? k : n) + PADDING;
     g.ldc = n + PADDING;
@@ -69,21 +69,22 @@ static struct gemm_fp32 random_product(int m, int n, int k, int options)
     return g;
 }
 
-static void free_product(struct gemm_fp32 *g)
+static void free_product(struct gemm *g)
 {
     const void *arrays[] = {g->a, g->b, g->c, g->bias, g->packed};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         free((void *)arrays[i]);
 }
 
-static void reference(const struct gemm_fp32 *g, float *c)
+static void reference(const struct gemm *g, float *c)
 {
+    const float *a = g->a, *b = g->b;
     for (int i = 0; i < g->m; i++)
         for (int j = 0; j < g->n; j++) {
             float *result = &c[i * g->ldc + j], sum = g->add ? *result : g->bias ? g->bias[j] : 0;
             for (int p = 0; p < g->k; p++)
-                sum = fmaf(g->a[g->a_transposed ? p * g->lda + i : i * g->lda + p],
-                           g->b[g->b_transposed ? j * g->ldb + p : p * g->ldb + j], sum);
+                sum = fmaf(a[g->a_transposed ? p * g->lda + i : i * g->lda + p],
+                           b[g->b_transposed ? j * g->ldb + p : p * g->ldb + j], sum);
             if (g->relu && sum < 0)
                 sum = 0;
             *result = sum;
@@ -100,8 +101,8 @@ static void *copy_of(const void *from, size_t bytes)
 // All memory of C is compared, so that the padding must not change.
 static void check_product(int m, int n, int k, int options)
 {
-    struct gemm_fp32 g = random_product(m, n, k, options);
-    size_t bytes = (size_t)(m * g.ldc) * sizeof *g.c;
+    struct gemm g = random_product(m, n, k, options);
+    size_t bytes = (size_t)(m * g.ldc) * sizeof(float);
     float *start = copy_of(g.c, bytes), *want = copy_of(g.c, bytes);
     reference(&g, want);
     for (int set = 0; set < SIMD_SETS; set++)
@@ -157,17 +158,17 @@ static void test_special_values(void **state)
         if (simd_set_use((enum simd_set)set)) {
             float c[4];
             const float bias[] = {0, -0.0f, 0, 0};
-            struct gemm_fp32 g = {.m = 1,
-                                  .n = 4,
-                                  .k = 1,
-                                  .a = a,
-                                  .lda = 1,
-                                  .b = b,
-                                  .ldb = 4,
-                                  .c = c,
-                                  .ldc = 4,
-                                  .bias = bias,
-                                  .relu = true};
+            struct gemm g = {.m = 1,
+                             .n = 4,
+                             .k = 1,
+                             .a = a,
+                             .lda = 1,
+                             .b = b,
+                             .ldb = 4,
+                             .c = c,
+                             .ldc = 4,
+                             .bias = bias,
+                             .relu = true};
             gemm_fp32_multiply(&g);
             assert_true(isnan(c[0]));
             assert_true(c[1] == 0 && signbit(c[1])); // ReLU leaves -0
