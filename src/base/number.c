@@ -28,6 +28,12 @@ bool number_integer(const char *text, int64_t *value)
     return true;
 }
 
+int number_by_int(const void *a, const void *b)
+{
+    int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
 int number_by_int64(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;

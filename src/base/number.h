@@ -1,4 +1,4 @@
-/* Decimal numbers of YAML, CSV and command lines; the order of int64_t. */
+/* Decimal numbers of YAML, CSV and command lines; the order of integers. */
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
 
@@ -13,7 +13,8 @@ bool number_real(const char *text, double *value);
  * exponent. A number outside the range of int64 becomes INT64_MAX or INT64_MIN. */
 bool number_integer(const char *text, int64_t *value);
 
-/* Compares two int64_t for qsort, in ascending order. */
+/* Compare two int, or two int64_t, for qsort, in ascending order. */
+int number_by_int(const void *a, const void *b);
 int number_by_int64(const void *a, const void *b);
 
 #endif

@@ -71,8 +71,9 @@ done:
     return status;
 }
 
-// Computes r2 and rms. The variance is about the mean of each output. Deviations are taken from the first
-// pair's y first, so that they are exactly 0 if all y are equal.
+// Computes r2 and rms of one set of pairs. The variance is about the mean of each output; evaluate_r2 scores
+// a model over many generators, about one mean. Deviations are taken from the first pair's y first, so that
+// they are exactly 0 if all y are equal.
 static void compute_r2(const struct pairs *pairs, struct weights_fit *fit)
 {
     double error = 0, variance = 0;

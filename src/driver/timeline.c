@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,11 +59,6 @@ static double now(const struct timeline *timeline)
     return clock_seconds() - timeline->zero;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    return *(const int *)a - *(const int *)b;
-}
-
 void timeline_group(struct timeline *timeline, int64_t run, const int *ranks, int size)
 {
     struct group *group = &timeline->group[run];
@@ -70,7 +66,7 @@ void timeline_group(struct timeline *timeline, int64_t run, const int *ranks, in
     free(group->ranks);
     *group = (struct group){size, memory_small(bytes), now(timeline), -1};
     memcpy(group->ranks, ranks, bytes);
-    qsort(group->ranks, (size_t)size, sizeof *ranks, ascending);
+    qsort(group->ranks, (size_t)size, sizeof *ranks, number_by_int);
 }
 
 static enum status begin_rows(struct timeline *timeline, int64_t run, int64_t step)

@@ -18,13 +18,7 @@ SIMD_FUNCTION(void, gemm_fp32_multiply, const struct gemm *gemm);
 
 /* Packs a B that many GEMMs share, such as a weight during a step: panels of columns, filled up with zeros.
  * b [k, n], or [n, k] if transposed, with rows of ldb
- * packed [ceil(n / GEMM_FP32_PANEL), k, GEMM_FP32_PANEL] */
+ * packed [ceil(n / GEMM_FP32_PANEL), k, GEMM_FP32_PANEL], at most gemm_packed_elements */
 void gemm_fp32_pack(float *packed, const float *b, int n, int k, int ldb, bool transposed);
-
-/* Size of `packed` in floats. */
-static inline size_t gemm_fp32_packed_floats(int n, int k)
-{
-    return (size_t)((n + GEMM_FP32_PANEL - 1) / GEMM_FP32_PANEL * GEMM_FP32_PANEL) * (size_t)k;
-}
 
 #endif

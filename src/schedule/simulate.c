@@ -1,6 +1,7 @@
 #include "schedule/simulate.h"
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "schedule/scheduler.h"
 
 #include <math.h>
@@ -67,11 +68,6 @@ static struct event pop(struct simulator *simulator)
 
 // ---- intervals ----
 
-static int compare_ranks(const void *a, const void *b)
-{
-    return *(const int *)a - *(const int *)b;
-}
-
 static void add_interval(struct simulation *result, struct timeline_interval interval)
 {
     if ((result->intervals & (result->intervals - 1)) == 0) // the capacity is the next power of two
@@ -85,12 +81,12 @@ static void record(struct simulator *simulator, int64_t run, double now, double 
 {
     const int *group;
     const struct mark *mark = &simulator->mark[run];
-    scheduler_group(simulator->scheduler, run, &group);
     if (!simulator->with_intervals)
         return;
+    scheduler_group(simulator->scheduler, run, &group);
     int *ranks = memory_small((size_t)mark->size * sizeof *ranks);
     memcpy(ranks, group, (size_t)mark->size * sizeof *ranks);
-    qsort(ranks, (size_t)mark->size, sizeof *ranks, compare_ranks);
+    qsort(ranks, (size_t)mark->size, sizeof *ranks, number_by_int);
     for (int first = 0, count; first < mark->size; first += count) {
         count = timeline_consecutive(ranks, mark->size, first);
         add_interval(simulator->result,

@@ -62,7 +62,7 @@ static struct gemm random_product(int m, int n, int k, int options)
     if (options & BIAS && !g.add)
         g.bias = filled((size_t)n);
     if (options & PACKED) {
-        float *packed = malloc((gemm_fp32_packed_floats(n, k) + 1) * sizeof *packed);
+        float *packed = malloc((gemm_packed_elements(n, k) + 1) * sizeof *packed);
         gemm_fp32_pack(packed, g.b, n, k, g.ldb, g.b_transposed);
         g.packed = packed;
     }
