@@ -171,20 +171,24 @@ static void multiply_widened(const struct gemm *g)
                      (size_t)g->n, PRECISION_BF16);
 }
 
-void gemm_multiply(const struct gemm *g)
+void gemm_multiply(const struct gemm *gemm)
 {
-    enum precision operands = g->types == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
+    struct gemm g = *gemm;
+    g.lda = g.lda ? g.lda : g.a_transposed ? g.m : g.k;
+    g.ldb = g.ldb ? g.ldb : g.b_transposed ? g.k : g.n;
+    g.ldc = g.ldc ? g.ldc : g.n;
+    enum precision operands = g.types == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16;
     if (operands == PRECISION_FP32 && library[operands] == GEMM_PORTABLE) {
-        gemm_fp32_multiply(g);
+        gemm_fp32_multiply(&g);
         return;
     }
     if (operands == PRECISION_FP32)
-        multiply_openblas(g);
+        multiply_openblas(&g);
     else if (library[operands] == GEMM_ONEDNN)
-        gemm_onednn(g);
+        gemm_onednn(&g);
     else
-        multiply_widened(g);
-    finish(g);
+        multiply_widened(&g);
+    finish(&g);
 }
 
 // ---- packing ----

@@ -53,7 +53,8 @@ const char *gemm_name(enum precision operands);
 /* All available libraries with version and kernel. Valid for the life of the process. */
 const char *gemm_libraries(void);
 
-/* C = A B, where A, B or both may be transposed. Rows are lda, ldb, ldc elements apart. */
+/* C = A B, where A, B or both may be transposed. Rows are lda, ldb, ldc elements apart; gemm_multiply reads 0
+ * as the length of a row. */
 struct gemm {
     enum gemm_types types;
     int m, n, k, lda, ldb, ldc;

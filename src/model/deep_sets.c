@@ -212,7 +212,6 @@ static void weight_gradient(const struct model *model, int i, int rows, const vo
                                  .k = rows,
                                  .lda = lanes_stride(out),
                                  .ldb = lanes_stride(in),
-                                 .ldc = in,
                                  .a_transposed = true,
                                  .a = dz,
                                  .b = h,

@@ -191,7 +191,6 @@ static void layer_gradient(const struct model *model, const struct flat_layer *l
                                  .k = rows,
                                  .lda = dz.ld,
                                  .ldb = in.ld,
-                                 .ldc = weight->columns,
                                  .a_transposed = true,
                                  .a = dz.at,
                                  .b = in.at,

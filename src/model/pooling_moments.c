@@ -154,7 +154,6 @@ static int encode_backward(struct model *model, int set, int sets, void *dz, flo
                                  .k = rows,
                                  .lda = stride,
                                  .ldb = in_stride,
-                                 .ldc = in,
                                  .a_transposed = true,
                                  .a = de,
                                  .b = h,
