@@ -7,45 +7,45 @@
 #include <string.h>
 
 // GEMM operands in the model's precision: the parameters themselves, or their rounded copies in plan.rounded.
-static const void *last_operand(const struct model *model, const struct attention_sizes *s)
+static const void *last_operand(const struct stage *stage, const struct attention_sizes *s)
 {
     if (s->precision == PRECISION_FP32)
-        return model->parameters + attention_last_weight(model)->offset;
-    return plan_of(model)->rounded;
+        return stage->parameters + attention_last_weight(stage)->offset;
+    return plan_of(stage)->rounded;
 }
 
-static const void *operand_of(const struct model *model, const struct attention_sizes *s,
+static const void *operand_of(const struct stage *stage, const struct attention_sizes *s,
                               enum attention_part part)
 {
     if (s->precision == PRECISION_FP32)
-        return model->parameters + attention_offset(model, part);
+        return stage->parameters + attention_offset(stage, part);
     size_t before =
         (size_t)(s->embedding * s->in + (part == ATTENTION_OUTPUT ? s->embedding * s->embedding : 0));
-    return element_at(model, plan_of(model)->rounded, before);
+    return element_at(stage, plan_of(stage)->rounded, before);
 }
 
-static void round_weights(const struct model *model, const struct attention_sizes *s)
+static void round_weights(const struct stage *stage, const struct attention_sizes *s)
 {
     size_t square = (size_t)s->embedding * (size_t)s->embedding;
     if (s->precision == PRECISION_FP32)
         return;
-    operand_copy((void *)last_operand(model, s), model->parameters + attention_last_weight(model)->offset,
-                 tensor_size(attention_last_weight(model)), s->precision);
-    operand_copy((void *)operand_of(model, s, ATTENTION_VALUE),
-                 model->parameters + attention_offset(model, ATTENTION_VALUE), square, s->precision);
-    operand_copy((void *)operand_of(model, s, ATTENTION_OUTPUT),
-                 model->parameters + attention_offset(model, ATTENTION_OUTPUT), square, s->precision);
+    operand_copy((void *)last_operand(stage, s), stage->parameters + attention_last_weight(stage)->offset,
+                 tensor_size(attention_last_weight(stage)), s->precision);
+    operand_copy((void *)operand_of(stage, s, ATTENTION_VALUE),
+                 stage->parameters + attention_offset(stage, ATTENTION_VALUE), square, s->precision);
+    operand_copy((void *)operand_of(stage, s, ATTENTION_OUTPUT),
+                 stage->parameters + attention_offset(stage, ATTENTION_OUTPUT), square, s->precision);
 }
 
 // Packs the weights that are right-hand operands of each shard's GEMMs.
-static void pack_weights(const struct model *model, const struct attention_sizes *s)
+static void pack_weights(const struct stage *stage, const struct attention_sizes *s)
 {
-    const struct deep_sets_workspace *plan = plan_of(model);
-    const void *output = operand_of(model, s, ATTENTION_OUTPUT);
+    const struct deep_sets_workspace *plan = plan_of(stage);
+    const void *output = operand_of(stage, s, ATTENTION_OUTPUT);
     int e = s->embedding;
-    gemm_pack(s->precision, e, s->in, last_operand(model, s), true, plan->last_packed);
+    gemm_pack(s->precision, e, s->in, last_operand(stage, s), true, plan->last_packed);
     if (s->precision != PRECISION_FP32) // the gradients of the queries are fp32 in both precisions
-        gemm_pack(PRECISION_FP32, e, s->in, model->parameters + attention_last_weight(model)->offset, true,
+        gemm_pack(PRECISION_FP32, e, s->in, stage->parameters + attention_last_weight(stage)->offset, true,
                   plan->last_packed_fp32);
     gemm_pack(s->precision, e, e, output, true, plan->output_forward);
     gemm_pack(s->precision, e, e, output, false, plan->output_backward);
@@ -62,11 +62,11 @@ static void scale_rows(float *rows, float scale, int count)
         rows[i] *= scale;
 }
 
-static void merge_queries(const struct model *model, const struct attention_sizes *s)
+static void merge_queries(const struct stage *stage, const struct attention_sizes *s)
 {
-    const struct deep_sets_workspace *plan = plan_of(model);
-    const float *query = model->parameters + attention_offset(model, ATTENTION_QUERY),
-                *key = model->parameters + attention_offset(model, ATTENTION_KEY);
+    const struct deep_sets_workspace *plan = plan_of(stage);
+    const float *query = stage->parameters + attention_offset(stage, ATTENTION_QUERY),
+                *key = stage->parameters + attention_offset(stage, ATTENTION_KEY);
     float *key_query = plan->key_query, *merged = plan->query;
     int all = s->queries * s->heads;
     for (int head = 0; head < s->heads; head++)
@@ -85,68 +85,68 @@ static void merge_queries(const struct model *model, const struct attention_size
                                  .k = s->embedding,
                                  .ldc = s->stride,
                                  .a = key_query,
-                                 .b = model->parameters + attention_last_weight(model)->offset,
+                                 .b = stage->parameters + attention_last_weight(stage)->offset,
                                  .c = merged});
     scale_rows(merged, score_scale(s), all * s->stride);
 }
 
-static void merge_values(const struct model *model, const struct attention_sizes *s)
+static void merge_values(const struct stage *stage, const struct attention_sizes *s)
 {
-    const struct deep_sets_workspace *plan = plan_of(model);
+    const struct deep_sets_workspace *plan = plan_of(stage);
     float *merged = plan->merged, *bias = plan->value_bias;
-    const float *value = model->parameters + attention_offset(model, ATTENTION_VALUE),
-                *value_bias = model->parameters + attention_offset(model, ATTENTION_VALUE_BIAS),
-                *last_bias = model->parameters + bias_offset(model, encoder_last_layer(model));
-    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+    const float *value = stage->parameters + attention_offset(stage, ATTENTION_VALUE),
+                *value_bias = stage->parameters + attention_offset(stage, ATTENTION_VALUE_BIAS),
+                *last_bias = stage->parameters + bias_offset(stage, encoder_last_layer(stage));
+    gemm_multiply(&(struct gemm){.types = to_fp32(stage),
                                  .m = s->embedding,
                                  .n = s->in,
                                  .k = s->embedding,
-                                 .a = operand_of(model, s, ATTENTION_VALUE),
-                                 .b = last_operand(model, s),
+                                 .a = operand_of(stage, s, ATTENTION_VALUE),
+                                 .b = last_operand(stage, s),
                                  .c = merged});
     operand_copy(plan->value, merged, (size_t)(s->embedding * s->in), s->precision);
     for (int i = 0; i < s->embedding; i++)
         bias[i] = value_bias[i] + sums_dot(value + i * s->embedding, last_bias, (size_t)s->embedding);
 }
 
-void attention_weights_merge(struct model *model)
+void attention_weights_merge(struct stage *stage)
 {
-    struct attention_sizes s = attention_sizes_of(model);
-    round_weights(model, &s);
-    pack_weights(model, &s);
-    merge_queries(model, &s);
-    merge_values(model, &s);
+    struct attention_sizes s = attention_sizes_of(stage);
+    round_weights(stage, &s);
+    pack_weights(stage, &s);
+    merge_queries(stage, &s);
+    merge_values(stage, &s);
 }
 
 // Expands the gradient of the merged values into the gradients of the value weight, the encoder's last weight
 // and the encoder's last bias (chain rule). The gradient of the merged value weight is in the place of the
 // encoder's last weight, which has the same size.
-static void expand_values(const struct model *model, const struct attention_sizes *s, float *gradient)
+static void expand_values(const struct stage *stage, const struct attention_sizes *s, float *gradient)
 {
-    const struct deep_sets_workspace *plan = plan_of(model);
-    int e = s->embedding, last = model->spec.encoder.count;
+    const struct deep_sets_workspace *plan = plan_of(stage);
+    int e = s->embedding, last = stage->spec.encoder.count;
     size_t count = (size_t)(e * s->in);
-    const float *value = model->parameters + attention_offset(model, ATTENTION_VALUE),
-                *last_bias = model->parameters + bias_offset(model, last),
-                *dbias = gradient + attention_offset(model, ATTENTION_VALUE_BIAS);
-    float *dlast = gradient + attention_last_weight(model)->offset,
-          *dlast_bias = gradient + bias_offset(model, last),
-          *dvalue = gradient + attention_offset(model, ATTENTION_VALUE);
+    const float *value = stage->parameters + attention_offset(stage, ATTENTION_VALUE),
+                *last_bias = stage->parameters + bias_offset(stage, last),
+                *dbias = gradient + attention_offset(stage, ATTENTION_VALUE_BIAS);
+    float *dlast = gradient + attention_last_weight(stage)->offset,
+          *dlast_bias = gradient + bias_offset(stage, last),
+          *dvalue = gradient + attention_offset(stage, ATTENTION_VALUE);
     void *merged = plan->merged;
     operand_copy(merged, dlast, count, s->precision);
-    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+    gemm_multiply(&(struct gemm){.types = to_fp32(stage),
                                  .m = e,
                                  .n = e,
                                  .k = s->in,
                                  .a = merged,
                                  .packed = plan->last_packed,
                                  .c = dvalue});
-    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+    gemm_multiply(&(struct gemm){.types = to_fp32(stage),
                                  .m = e,
                                  .n = s->in,
                                  .k = e,
                                  .a_transposed = true,
-                                 .a = operand_of(model, s, ATTENTION_VALUE),
+                                 .a = operand_of(stage, s, ATTENTION_VALUE),
                                  .b = merged,
                                  .c = dlast});
     memset(dlast_bias, 0, (size_t)e * sizeof *dlast_bias);
@@ -159,16 +159,16 @@ static void expand_values(const struct model *model, const struct attention_size
 
 // Expands the gradient of the merged queries into the gradients of the queries and the key weight, and adds
 // its part to the gradient of the encoder's last weight (chain rule).
-static void expand_queries(const struct model *model, const struct attention_sizes *s, float *gradient)
+static void expand_queries(const struct stage *stage, const struct attention_sizes *s, float *gradient)
 {
-    const struct deep_sets_workspace *plan = plan_of(model);
+    const struct deep_sets_workspace *plan = plan_of(stage);
     int all = s->queries * s->heads, e = s->embedding;
-    const float *query = model->parameters + attention_offset(model, ATTENTION_QUERY),
-                *key = model->parameters + attention_offset(model, ATTENTION_KEY),
+    const float *query = stage->parameters + attention_offset(stage, ATTENTION_QUERY),
+                *key = stage->parameters + attention_offset(stage, ATTENTION_KEY),
                 *key_query = plan->key_query;
-    float *dmerged = gradient + model->merged_begin, *dkey_query = plan->key_query_gradient;
-    float *dquery = gradient + attention_offset(model, ATTENTION_QUERY),
-          *dkey = gradient + attention_offset(model, ATTENTION_KEY);
+    float *dmerged = gradient + stage->merged_begin, *dkey_query = plan->key_query_gradient;
+    float *dquery = gradient + attention_offset(stage, ATTENTION_QUERY),
+          *dkey = gradient + attention_offset(stage, ATTENTION_KEY);
     scale_rows(dmerged, score_scale(s), all * s->in);
     gemm_multiply(&(struct gemm){.types = GEMM_FP32,
                                  .m = e,
@@ -177,7 +177,7 @@ static void expand_queries(const struct model *model, const struct attention_siz
                                  .a_transposed = true,
                                  .a = key_query,
                                  .b = dmerged,
-                                 .c = gradient + attention_last_weight(model)->offset,
+                                 .c = gradient + attention_last_weight(stage)->offset,
                                  .add = true});
     gemm_multiply(&(struct gemm){.types = GEMM_FP32,
                                  .m = all,
@@ -210,9 +210,9 @@ static void expand_queries(const struct model *model, const struct attention_siz
     }
 }
 
-void attention_weights_expand(struct model *model, float *gradient)
+void attention_weights_expand(struct stage *stage, float *gradient)
 {
-    struct attention_sizes s = attention_sizes_of(model);
-    expand_values(model, &s, gradient);
-    expand_queries(model, &s, gradient);
+    struct attention_sizes s = attention_sizes_of(stage);
+    expand_values(stage, &s, gradient);
+    expand_queries(stage, &s, gradient);
 }

@@ -21,35 +21,35 @@ struct attention_sizes {
     enum precision precision;
 };
 
-static inline struct attention_sizes attention_sizes_of(const struct model *model)
+static inline struct attention_sizes attention_sizes_of(const struct stage *stage)
 {
-    const struct model_spec *d = &model->spec;
+    const struct model_spec *d = &stage->spec;
     return (struct attention_sizes){.queries = d->queries,
                                     .heads = d->heads,
                                     .embedding = d->embed_dim,
                                     .slice = d->embed_dim / d->heads,
                                     .in = widths_last(&d->encoder),
-                                    .stride = last_hidden_stride(model),
+                                    .stride = last_hidden_stride(stage),
                                     .precision = d->precision};
 }
 
 /* Place of a tensor in the vector of parameters. */
-static inline size_t attention_offset(const struct model *model, enum attention_part part)
+static inline size_t attention_offset(const struct stage *stage, enum attention_part part)
 {
-    return model->table.tensors[2 * (model->spec.encoder.count + 1) + (int)part].offset;
+    return stage->table.tensors[2 * (stage->spec.encoder.count + 1) + (int)part].offset;
 }
 
 /* The encoder's last weight, with which the keys and values are merged. */
-static inline const struct tensor *attention_last_weight(const struct model *model)
+static inline const struct tensor *attention_last_weight(const struct stage *stage)
 {
-    return layer_weight(model, encoder_last_layer(model));
+    return layer_weight(stage, encoder_last_layer(stage));
 }
 
-/* Merges and packs the weights of model->parameters. */
-void attention_weights_merge(struct model *model);
+/* Merges and packs the weights of stage->parameters. */
+void attention_weights_merge(struct stage *stage);
 
 /* Expands the sum of all shards' gradients of the merged weights into the gradients of their factors (chain
  * rule), in place. */
-void attention_weights_expand(struct model *model, float *gradient);
+void attention_weights_expand(struct stage *stage, float *gradient);
 
 #endif

@@ -7,55 +7,55 @@
 
 #include <stdint.h>
 
-static inline const struct deep_sets_workspace *plan_of(const struct model *model)
+static inline const struct deep_sets_workspace *plan_of(const struct stage *stage)
 {
-    return &model->plan.deep_sets;
+    return &stage->plan.deep_sets;
 }
 
 // In the table, weights and biases of dense layers alternate; the encoder comes first, the decoder last.
-static inline const struct tensor *layer_weight(const struct model *model, int layer)
+static inline const struct tensor *layer_weight(const struct stage *stage, int layer)
 {
-    return &model->table.tensors[2 * layer];
+    return &stage->table.tensors[2 * layer];
 }
 
-static inline size_t bias_offset(const struct model *model, int layer)
+static inline size_t bias_offset(const struct stage *stage, int layer)
 {
-    return model->table.tensors[2 * layer + 1].offset;
+    return stage->table.tensors[2 * layer + 1].offset;
 }
 
-static inline void *forward_weight(const struct model *model, int layer) // [in, out], packed
+static inline void *forward_weight(const struct stage *stage, int layer) // [in, out], packed
 {
-    return plan_of(model)->forward_weight[layer];
+    return plan_of(stage)->forward_weight[layer];
 }
 
-static inline void *backward_weight(const struct model *model, int layer) // [out, in], packed
+static inline void *backward_weight(const struct stage *stage, int layer) // [out, in], packed
 {
-    return plan_of(model)->backward_weight[layer];
+    return plan_of(stage)->backward_weight[layer];
 }
 
 /* Index of the encoder's last layer, the linear one after its hidden layers. */
-static inline int encoder_last_layer(const struct model *model)
+static inline int encoder_last_layer(const struct stage *stage)
 {
-    return model->spec.encoder.count;
+    return stage->spec.encoder.count;
 }
 
-static inline int last_hidden_stride(const struct model *model)
+static inline int last_hidden_stride(const struct stage *stage)
 {
-    return lanes_stride(widths_last(&model->spec.encoder));
+    return lanes_stride(widths_last(&stage->spec.encoder));
 }
 
 /* Sign bits of the last hidden layer from `set` on: [words, padded wk] per set. */
-static inline uint32_t *deep_sets_signs(const struct model *model, int set)
+static inline uint32_t *deep_sets_signs(const struct stage *stage, int set)
 {
-    size_t row = (size_t)set * (size_t)sum_pooling_words(model->spec.pairs);
-    return plan_of(model)->signs + row * (size_t)last_hidden_stride(model);
+    size_t row = (size_t)set * (size_t)sum_pooling_words(stage->spec.pairs);
+    return plan_of(stage)->signs + row * (size_t)last_hidden_stride(stage);
 }
 
 /* Activations of the encoder's hidden layer i in the tile that starts at `set`. */
-void *deep_sets_activation(const struct model *model, int i, int set);
+void *deep_sets_activation(const struct stage *stage, int i, int set);
 
 /* Computes the embeddings of all pairs in the tile that starts at `set`, without the bias.
  * embedding [sets pairs, padded E] */
-void deep_sets_embed_pairs(const struct model *model, int set, int sets, void *embedding);
+void deep_sets_embed_pairs(const struct stage *stage, int set, int sets, void *embedding);
 
 #endif

@@ -18,35 +18,35 @@
 #include <stdint.h>
 
 struct pooling {
-    /* Prepares model->parameters. NULL: nothing to prepare. */
-    void (*set_parameters)(struct model *model);
+    /* Prepares stage->parameters. NULL: nothing to prepare. */
+    void (*set_parameters)(struct stage *stage);
 
     /* Whether encode reads h instead of z. */
     bool reads_activation;
 
     /* Pools a tile: reads z or h, which it may overwrite, and writes set_input[0] and the buffers
      * of the backward pass. */
-    void (*encode)(struct model *model, int set, int sets);
+    void (*encode)(struct stage *stage, int set, int sets);
 
     /* Writes the decoder's input, set_input[1], of all sets. */
-    void (*embed)(struct model *model, int sets);
+    void (*embed)(struct stage *stage, int sets);
 
     /* Backward pass of embed. dembedding: the gradient at set_input[1]; may be overwritten. */
-    void (*embed_backward)(struct model *model, int sets, float *dembedding,
+    void (*embed_backward)(struct stage *stage, int sets, float *dembedding,
                            const struct model_gradients *gradients);
 
     /* Writes the gradient dz at a tile's z and adds its sum over rows to last_bias_gradient. `gradient`: all
      * elements of the shard's gradient. Returns the number of rows of dz: all pairs, or only the pairs that
      * *argmax lists as set * pairs + pair, if the gradient of all others is zero.
      * dz [rows, padded wk] in the model's precision */
-    int (*encode_backward)(struct model *model, int set, int sets, void *dz, float *gradient,
+    int (*encode_backward)(struct stage *stage, int set, int sets, void *dz, float *gradient,
                            const int32_t **argmax);
 
     /* Completes a shard's gradient after its last tile. NULL: nothing left to do. */
-    void (*finish)(struct model *model, float *gradient);
+    void (*finish)(struct stage *stage, float *gradient);
 
     /* model_expand_gradient. NULL: nothing to expand. */
-    void (*expand_gradient)(struct model *model, float *gradient);
+    void (*expand_gradient)(struct stage *stage, float *gradient);
 };
 
 #define DECLARE_POOLING(NAME, word, code, ...) extern const struct pooling pooling_##code;
@@ -56,12 +56,12 @@ extern const struct pooling
 
 /* The functions of every pooling that selects pairs, except encode, which writes plan->maxima and
  * plan->argmax [sets, padded E]. */
-void pooling_selected_set_parameters(struct model *model);
-void pooling_selected_embed(struct model *model, int sets);
-void pooling_selected_embed_backward(struct model *model, int sets, float *dembedding,
+void pooling_selected_set_parameters(struct stage *stage);
+void pooling_selected_embed(struct stage *stage, int sets);
+void pooling_selected_embed_backward(struct stage *stage, int sets, float *dembedding,
                                      const struct model_gradients *gradients);
-int pooling_selected_encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
+int pooling_selected_encode_backward(struct stage *stage, int set, int sets, void *dz, float *gradient,
                                      const int32_t **argmax);
-void pooling_selected_finish(struct model *model, float *gradient);
+void pooling_selected_finish(struct stage *stage, float *gradient);
 
 #endif

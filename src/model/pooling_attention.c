@@ -23,63 +23,63 @@
 
 #include <string.h>
 
-static float *weights_of(const struct model *model, int set)
+static float *weights_of(const struct stage *stage, int set)
 {
-    const struct model_spec *d = &model->spec;
-    return plan_of(model)->weights + (size_t)(set * deep_sets_queries(d)) * (size_t)lanes_stride(d->pairs);
+    const struct model_spec *d = &stage->spec;
+    return plan_of(stage)->weights + (size_t)(set * deep_sets_queries(d)) * (size_t)lanes_stride(d->pairs);
 }
 
-static size_t pooled_row(const struct model *model, int set)
+static size_t pooled_row(const struct stage *stage, int set)
 {
-    return (size_t)set * (size_t)deep_sets_input_stride(&model->spec, 0);
+    return (size_t)set * (size_t)deep_sets_input_stride(&stage->spec, 0);
 }
 
-static void encode(struct model *model, int set, int sets)
+static void encode(struct stage *stage, int set, int sets)
 {
-    const struct model_spec *d = &model->spec;
-    const struct deep_sets_workspace *plan = plan_of(model);
-    attention_pooling_forward(plan->set_input[0] + pooled_row(model, set), weights_of(model, set),
-                              deep_sets_activation(model, d->encoder.count - 1, set), plan->last_bias,
-                              plan->query, sets, d->pairs, deep_sets_queries(d), last_hidden_stride(model),
+    const struct model_spec *d = &stage->spec;
+    const struct deep_sets_workspace *plan = plan_of(stage);
+    attention_pooling_forward(plan->set_input[0] + pooled_row(stage, set), weights_of(stage, set),
+                              deep_sets_activation(stage, d->encoder.count - 1, set), plan->last_bias,
+                              plan->query, sets, d->pairs, deep_sets_queries(d), last_hidden_stride(stage),
                               plan->scratch, d->precision);
 }
 
 // First pooled row of a head. Its rows are heads * stride elements apart: [sets queries, heads, stride].
-static const void *pooled_of(const struct model *model, const struct attention_sizes *s, int head)
+static const void *pooled_of(const struct stage *stage, const struct attention_sizes *s, int head)
 {
-    return element_at(model, plan_of(model)->set_operand[0], (size_t)(head * s->stride));
+    return element_at(stage, plan_of(stage)->set_operand[0], (size_t)(head * s->stride));
 }
 
-static void embed(struct model *model, int sets)
+static void embed(struct stage *stage, int sets)
 {
-    const struct deep_sets_workspace *plan = plan_of(model);
-    struct attention_sizes s = attention_sizes_of(model);
+    const struct deep_sets_workspace *plan = plan_of(stage);
+    struct attention_sizes s = attention_sizes_of(stage);
     int rows = sets * s.queries, e = s.embedding;
     float *heads = plan->heads[0], *embedding = plan->set_input[1];
     if (s.precision != PRECISION_FP32)
-        operand_copy(plan->set_operand[0], plan->set_input[0], pooled_row(model, sets), s.precision);
+        operand_copy(plan->set_operand[0], plan->set_input[0], pooled_row(stage, sets), s.precision);
     for (int head = 0; head < s.heads; head++)
-        gemm_multiply(&(struct gemm){.types = to_fp32(model),
+        gemm_multiply(&(struct gemm){.types = to_fp32(stage),
                                      .m = rows,
                                      .n = s.slice,
                                      .k = s.in,
                                      .lda = s.heads * s.stride,
                                      .ldc = e,
                                      .b_transposed = true,
-                                     .a = pooled_of(model, &s, head),
-                                     .b = element_at(model, plan->value, (size_t)(head * s.slice * s.in)),
+                                     .a = pooled_of(stage, &s, head),
+                                     .b = element_at(stage, plan->value, (size_t)(head * s.slice * s.in)),
                                      .c = heads + head * s.slice,
                                      .bias = plan->value_bias + head * s.slice});
     if (s.precision != PRECISION_FP32)
         operand_copy(plan->heads_operand, heads, (size_t)(rows * e), s.precision);
-    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+    gemm_multiply(&(struct gemm){.types = to_fp32(stage),
                                  .m = rows,
                                  .n = e,
                                  .k = e,
                                  .a = plan->heads_operand,
                                  .packed = plan->output_forward,
                                  .c = embedding,
-                                 .bias = model->parameters + attention_offset(model, ATTENTION_OUTPUT_BIAS)});
+                                 .bias = stage->parameters + attention_offset(stage, ATTENTION_OUTPUT_BIAS)});
 }
 
 static void sum_rows(float *sum, const float *rows, int count, int width)
@@ -88,40 +88,40 @@ static void sum_rows(float *sum, const float *rows, int count, int width)
     bias_gradient(sum, rows, count, width, width, PRECISION_FP32);
 }
 
-static void embed_backward(struct model *model, int sets, float *dembedding,
+static void embed_backward(struct stage *stage, int sets, float *dembedding,
                            const struct model_gradients *gradients)
 {
     float *gradient = gradients->of(gradients->context, 0);
-    const struct deep_sets_workspace *plan = plan_of(model);
-    struct attention_sizes s = attention_sizes_of(model);
+    const struct deep_sets_workspace *plan = plan_of(stage);
+    struct attention_sizes s = attention_sizes_of(stage);
     int rows = sets * s.queries, e = s.embedding;
     size_t count = (size_t)(rows * e);
     float *dheads = plan->heads[1], *dpooled = plan->set_gradient[0];
-    sum_rows(gradient + attention_offset(model, ATTENTION_OUTPUT_BIAS), dembedding, rows, e);
+    sum_rows(gradient + attention_offset(stage, ATTENTION_OUTPUT_BIAS), dembedding, rows, e);
     const void *operand = operand_rounded(dembedding, plan->set_gradient_operand, count, s.precision);
-    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+    gemm_multiply(&(struct gemm){.types = to_fp32(stage),
                                  .m = e,
                                  .n = e,
                                  .k = rows,
                                  .a_transposed = true,
                                  .a = operand,
                                  .b = plan->heads_operand,
-                                 .c = gradient + attention_offset(model, ATTENTION_OUTPUT)});
-    gemm_multiply(&(struct gemm){.types = to_fp32(model),
+                                 .c = gradient + attention_offset(stage, ATTENTION_OUTPUT)});
+    gemm_multiply(&(struct gemm){.types = to_fp32(stage),
                                  .m = rows,
                                  .n = e,
                                  .k = e,
                                  .a = operand,
                                  .packed = plan->output_backward,
                                  .c = dheads});
-    sum_rows(gradient + attention_offset(model, ATTENTION_VALUE_BIAS), dheads, rows, e);
+    sum_rows(gradient + attention_offset(stage, ATTENTION_VALUE_BIAS), dheads, rows, e);
     operand = operand_rounded(dheads, plan->heads_operand, count, s.precision);
-    float *dmerged = gradient + attention_last_weight(model)->offset;
+    float *dmerged = gradient + attention_last_weight(stage)->offset;
     if (s.stride != s.in)
-        memset(dpooled, 0, pooled_row(model, sets) * sizeof *dpooled); // clears the padding
+        memset(dpooled, 0, pooled_row(stage, sets) * sizeof *dpooled); // clears the padding
     for (int head = 0; head < s.heads; head++) {
-        const void *slice = element_at(model, operand, (size_t)(head * s.slice));
-        gemm_multiply(&(struct gemm){.types = to_fp32(model),
+        const void *slice = element_at(stage, operand, (size_t)(head * s.slice));
+        gemm_multiply(&(struct gemm){.types = to_fp32(stage),
                                      .m = s.slice,
                                      .n = s.in,
                                      .k = rows,
@@ -129,45 +129,45 @@ static void embed_backward(struct model *model, int sets, float *dembedding,
                                      .ldb = s.heads * s.stride,
                                      .a_transposed = true,
                                      .a = slice,
-                                     .b = pooled_of(model, &s, head),
+                                     .b = pooled_of(stage, &s, head),
                                      .c = dmerged + head * s.slice * s.in});
-        gemm_multiply(&(struct gemm){.types = to_fp32(model),
+        gemm_multiply(&(struct gemm){.types = to_fp32(stage),
                                      .m = rows,
                                      .n = s.in,
                                      .k = s.slice,
                                      .lda = e,
                                      .ldc = s.heads * s.stride,
                                      .a = slice,
-                                     .b = element_at(model, plan->value, (size_t)(head * s.slice * s.in)),
+                                     .b = element_at(stage, plan->value, (size_t)(head * s.slice * s.in)),
                                      .c = dpooled + head * s.stride});
     }
     memset(plan->query_gradient, 0, (size_t)(s.queries * s.heads * s.stride) * sizeof(float));
-    size_t own = attention_offset(model, ATTENTION_VALUE_BIAS),
-           end = attention_offset(model, ATTENTION_OUTPUT_BIAS) + (size_t)e;
-    gradients->finished(gradients->context, 0, attention_last_weight(model)->offset, (size_t)(e * s.in));
+    size_t own = attention_offset(stage, ATTENTION_VALUE_BIAS),
+           end = attention_offset(stage, ATTENTION_OUTPUT_BIAS) + (size_t)e;
+    gradients->finished(gradients->context, 0, attention_last_weight(stage)->offset, (size_t)(e * s.in));
     gradients->finished(gradients->context, 0, own, end - own);
 }
 
-static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
+static int encode_backward(struct stage *stage, int set, int sets, void *dz, float *gradient,
                            const int32_t **argmax)
 {
-    const struct model_spec *d = &model->spec;
-    const struct deep_sets_workspace *plan = plan_of(model);
+    const struct model_spec *d = &stage->spec;
+    const struct deep_sets_workspace *plan = plan_of(stage);
     (void)gradient, (void)argmax;
     attention_pooling_backward(
-        dz, plan->last_bias_gradient, plan->query_gradient, plan->set_gradient[0] + pooled_row(model, set),
-        plan->set_input[0] + pooled_row(model, set), weights_of(model, set),
-        deep_sets_activation(model, d->encoder.count - 1, set), plan->query, sets, d->pairs,
-        deep_sets_queries(d), last_hidden_stride(model), plan->scratch, d->precision);
+        dz, plan->last_bias_gradient, plan->query_gradient, plan->set_gradient[0] + pooled_row(stage, set),
+        plan->set_input[0] + pooled_row(stage, set), weights_of(stage, set),
+        deep_sets_activation(stage, d->encoder.count - 1, set), plan->query, sets, d->pairs,
+        deep_sets_queries(d), last_hidden_stride(stage), plan->scratch, d->precision);
     return sets * d->pairs;
 }
 
 // Copies the gradient of the merged queries, without padding, to the end of the shard's gradient.
-static void finish(struct model *model, float *gradient)
+static void finish(struct stage *stage, float *gradient)
 {
-    struct attention_sizes s = attention_sizes_of(model);
-    const float *dquery = plan_of(model)->query_gradient;
-    float *to = gradient + model->merged_begin;
+    struct attention_sizes s = attention_sizes_of(stage);
+    const float *dquery = plan_of(stage)->query_gradient;
+    float *to = gradient + stage->merged_begin;
     for (int i = 0; i < s.queries * s.heads; i++)
         memcpy(to + (size_t)i * (size_t)s.in, dquery + (size_t)i * (size_t)s.stride,
                (size_t)s.in * sizeof *to);

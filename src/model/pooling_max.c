@@ -3,13 +3,13 @@
 #include "model/deep_sets.h"
 #include "model/pooling.h"
 
-static void encode(struct model *model, int set, int sets)
+static void encode(struct stage *stage, int set, int sets)
 {
-    const struct model_spec *d = &model->spec;
-    const struct deep_sets_workspace *plan = plan_of(model);
+    const struct model_spec *d = &stage->spec;
+    const struct deep_sets_workspace *plan = plan_of(stage);
     int stride = lanes_stride(d->embed_dim);
     size_t at = (size_t)set * (size_t)stride;
-    deep_sets_embed_pairs(model, set, sets, plan->embedding);
+    deep_sets_embed_pairs(stage, set, sets, plan->embedding);
     max_pooling_forward(plan->maxima + at, plan->argmax + at, plan->embedding, sets, d->pairs, stride,
                         d->precision);
 }

@@ -5,53 +5,53 @@
 #include "model/pooling.h"
 #include "model/set_layers.h"
 
-static float mean_scale(const struct model *model)
+static float mean_scale(const struct stage *stage)
 {
-    return 1.0f / (float)model->spec.pairs;
+    return 1.0f / (float)stage->spec.pairs;
 }
 
-static void encode(struct model *model, int set, int sets)
+static void encode(struct stage *stage, int set, int sets)
 {
-    const struct model_spec *d = &model->spec;
-    int stride = last_hidden_stride(model);
-    sum_pooling_forward(plan_of(model)->set_input[0] + (size_t)set * (size_t)stride,
-                        deep_sets_signs(model, set), deep_sets_activation(model, d->encoder.count - 1, set),
-                        plan_of(model)->last_bias, mean_scale(model), sets, d->pairs, stride, d->precision);
+    const struct model_spec *d = &stage->spec;
+    int stride = last_hidden_stride(stage);
+    sum_pooling_forward(plan_of(stage)->set_input[0] + (size_t)set * (size_t)stride,
+                        deep_sets_signs(stage, set), deep_sets_activation(stage, d->encoder.count - 1, set),
+                        plan_of(stage)->last_bias, mean_scale(stage), sets, d->pairs, stride, d->precision);
 }
 
 // The sum is the mean times the number of pairs, the encoder's last bias included.
-static void scale_embedding(const struct model *model, float *embedding, int sets)
+static void scale_embedding(const struct stage *stage, float *embedding, int sets)
 {
-    const struct model_spec *d = &model->spec;
+    const struct model_spec *d = &stage->spec;
     if (d->pooling != POOLING_SUM)
         return;
     for (int i = 0; i < sets * d->embed_dim; i++)
         embedding[i] *= (float)d->pairs;
 }
 
-static void embed(struct model *model, int sets)
+static void embed(struct stage *stage, int sets)
 {
-    float *embedding = plan_of(model)->set_input[1];
-    set_layers_forward(model, 0, sets, embedding);
-    scale_embedding(model, embedding, sets);
+    float *embedding = plan_of(stage)->set_input[1];
+    set_layers_forward(stage, 0, sets, embedding);
+    scale_embedding(stage, embedding, sets);
 }
 
-static void embed_backward(struct model *model, int sets, float *dembedding,
+static void embed_backward(struct stage *stage, int sets, float *dembedding,
                            const struct model_gradients *gradients)
 {
-    scale_embedding(model, dembedding, sets);
-    set_layers_backward(model, 0, sets, dembedding, gradients);
+    scale_embedding(stage, dembedding, sets);
+    set_layers_backward(stage, 0, sets, dembedding, gradients);
 }
 
-static int encode_backward(struct model *model, int set, int sets, void *dz, float *gradient,
+static int encode_backward(struct stage *stage, int set, int sets, void *dz, float *gradient,
                            const int32_t **argmax)
 {
-    const struct model_spec *d = &model->spec;
-    int stride = last_hidden_stride(model);
-    const float *dpooled = plan_of(model)->set_gradient[0];
+    const struct model_spec *d = &stage->spec;
+    int stride = last_hidden_stride(stage);
+    const float *dpooled = plan_of(stage)->set_gradient[0];
     (void)gradient, (void)argmax;
-    sum_pooling_backward(dz, plan_of(model)->last_bias_gradient, dpooled + (size_t)set * (size_t)stride,
-                         deep_sets_signs(model, set), mean_scale(model), sets, d->pairs, stride,
+    sum_pooling_backward(dz, plan_of(stage)->last_bias_gradient, dpooled + (size_t)set * (size_t)stride,
+                         deep_sets_signs(stage, set), mean_scale(stage), sets, d->pairs, stride,
                          d->precision);
     return sets * d->pairs;
 }
