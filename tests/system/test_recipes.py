@@ -41,21 +41,21 @@ MIDDLE: Edits = [  # middle: the embedding in the middle of their order; roundin
     """),
     ("analysis/weightsweep/torch_models.py", '    "max": lambda', '    "middle": lambda embeddings: embeddings.sort(1).values[:, embeddings.shape[1] // 2],\n'),
 ]
-SELECT = """static float element(const struct model *model, size_t index)
+SELECT = """static float element(const struct stage *stage, size_t index)
 {
-    const void *z = plan_of(model)->embedding;
-    return model->spec.precision == PRECISION_FP32 ? ((const float *)z)[index] : operand_widen_one(((const uint16_t *)z)[index]);
+    const void *z = plan_of(stage)->embedding;
+    return stage->spec.precision == PRECISION_FP32 ? ((const float *)z)[index] : operand_widen_one(((const uint16_t *)z)[index]);
 }
 
-static void select_middle(const struct model *model, float *value, int32_t *argmax, int sets, size_t stride)
+static void select_middle(const struct stage *stage, float *value, int32_t *argmax, int sets, size_t stride)
 {
-    size_t pairs = (size_t)model->spec.pairs;
+    size_t pairs = (size_t)stage->spec.pairs;
     for (size_t i = 0; i < (size_t)sets * stride; i++)
         for (size_t p = 0, first = i / stride * pairs * stride + i % stride; p < pairs; p++) {
-            float z = element(model, first + p * stride);
+            float z = element(stage, first + p * stride);
             size_t below = 0;
             for (size_t q = 0; q < pairs; q++)
-                below += element(model, first + q * stride) < z || (q < p && element(model, first + q * stride) == z);
+                below += element(stage, first + q * stride) < z || (q < p && element(stage, first + q * stride) == z);
             if (below == pairs / 2) {
                 value[i] = z;
                 argmax[i] = (int32_t)p;
@@ -68,7 +68,7 @@ MIDDLE_FILE = [  # changes of pooling_max.c
     ('#include "kernel/max_pooling.h"', '#include "kernel/operand.h"'),
     ("static void encode(", SELECT + "static void encode("),
     ("    max_pooling_forward(plan->maxima + at, plan->argmax + at, plan->embedding, sets, d->pairs, stride,\n                        d->precision);\n",
-     "    select_middle(model, plan->maxima + at, plan->argmax + at, sets, (size_t)stride);\n"),
+     "    select_middle(stage, plan->maxima + at, plan->argmax + at, sets, (size_t)stride);\n"),
     ("const struct pooling pooling_max", "const struct pooling pooling_middle"),
 ]
 MODEL: Edits = [  # straight: the linear model by another name

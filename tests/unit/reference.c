@@ -84,35 +84,44 @@ const struct tensor *reference_tensor(const struct tensor_table *table, const ch
     return NULL;
 }
 
-// y = W x + b of the layer of that name; returns the width of y.
-static int dense(const struct tensor_table *table, const double *parameters, const char *layer,
-                 const double *x, double *y)
+// Weight of the layer of that name, or of the first layer of a stack; its bias is the next tensor.
+static const struct tensor *weight_of(const struct tensor_table *table, const char *layer)
 {
-    char name[2][40];
-    snprintf(name[0], sizeof name[0], "%s.weight", layer);
-    snprintf(name[1], sizeof name[1], "%s.bias", layer);
-    const struct tensor *weight = reference_tensor(table, name[0]);
-    memcpy(y, parameters + reference_tensor(table, name[1])->offset, (size_t)weight->rows * sizeof *y);
+    for (int i = 0; i < table->count; i++)
+        if (strncmp(table->tensors[i].name, layer, strlen(layer)) == 0)
+            return &table->tensors[i];
+    fail_msg("no layer `%s`", layer);
+    return NULL;
+}
+
+// y = W x + b; returns the width of y.
+static int apply(const struct tensor *weight, const double *parameters, const double *x, double *y)
+{
+    memcpy(y, parameters + weight[1].offset, (size_t)weight->rows * sizeof *y);
     reference_multiply(weight->rows, 1, weight->columns, parameters + weight->offset, weight->columns, 1, x,
                        1, 1, y, true);
     return weight->rows;
 }
 
+static int dense(const struct tensor_table *table, const double *parameters, const char *layer,
+                 const double *x, double *y)
+{
+    return apply(weight_of(table, layer), parameters, x, y);
+}
+
 enum { WIDEST = 128 }; // numbers in a row
 
-// Dense layers 0, 2, .. 2 hidden with ReLUs between; `x` is overwritten with the output, which has `width`
-// numbers.
+// Dense layers with ReLUs between; `x` is overwritten with the output, which has `width` numbers.
 static int stack(const struct tensor_table *table, const double *parameters, const char *prefix, int hidden,
                  double *x)
 {
     double y[WIDEST];
     int width = 0;
-    for (int i = 0; i <= hidden; i++) {
-        char layer[24];
-        snprintf(layer, sizeof layer, "%s.%d", prefix, 2 * i);
-        width = dense(table, parameters, layer, x, y);
+    const struct tensor *weight = weight_of(table, prefix);
+    for (int i = 0; i <= hidden; i++, weight += 2) {
+        width = apply(weight, parameters, x, y);
         for (int j = 0; j < width; j++)
-            x[j] = i < hidden ? fmax(y[j], 0) : y[j];
+            x[j] = i < hidden && y[j] < 0 ? 0 : y[j];
     }
     return width;
 }
