@@ -265,7 +265,7 @@ def plain(values: dict[str, object]) -> dict[str, object]:
 def _plain(value: object, is_text: bool) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return json.loads(f"[{value}]") if isinstance(value, str) and value and not is_text and is_list(value) else value
+    return json.loads(f"[{value}]") if isinstance(value, str) and not is_text and is_list(value) else value
 
 
 def _comma_separated(files: list[xr.Dataset], view: View) -> str:

@@ -381,6 +381,15 @@ def test_legends_cover_nothing(tmp_path: Path) -> None:
             assert legends and not any(figures.style.covers(axes.get_legend(), axes) for axes in legends), name
 
 
+def test_long_labels_leave_the_panel_its_width(tmp_path: Path) -> None:
+    widths = [",".join(str(first * 2**layer) for layer in range(8)) for first in (3, 5, 7)]
+    make_results(tmp_path / "long.h5", grid(encoder=widths, decoder=widths[:2], equation_ratio=[1.33, 2.0]), ranks=2)
+    for name in ("loss", "weights"):
+        with figures.drawn([open_runs(tmp_path / "long.h5")], name) as figure:
+            figure.draw_without_rendering()
+            assert figure.axes[0].get_position().width > 0.8, name
+
+
 def test_heatmap_needs_two_axes(tmp_path: Path) -> None:
     path = tmp_path / "one.h5"
     make_results(path, [run | {"status": "pending"} for run in grid(equation_ratio=[1.33, 2.0])])

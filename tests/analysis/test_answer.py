@@ -181,6 +181,11 @@ def test_many_settings_that_are_not_separable_are_counted_first(tmp_path: Path) 
     assert len(words) == 1 and words[0].endswith("Not separable from any of the 6 others.")  # one axis: its share is all of the variance
 
 
+def test_lists_are_lists_in_json() -> None:
+    values = {"equation_range": "", "encoder": "128,256", "hidden": "8", "pooling": "max", "message": ""}
+    assert answer_table.plain(values) == {"equation_range": [], "encoder": [128, 256], "hidden": [8], "pooling": "max", "message": ""}
+
+
 def test_an_id_of_digits_is_text_in_json(lucky: Path) -> None:
     with h5py.File(lucky, "r+") as file:
         file["run_id"][0] = "012345678901"

@@ -144,6 +144,7 @@ def legend(axes: Axes, extra: list[Line2D] | None = None, rows: int = LEGEND_ROW
     handles = [*(handles[index] for index in ours_first), *(extra or [])]
     if len(handles) > 1:
         inside = axes.legend(handles=handles, loc="best")
+        inside.set_in_layout(False)  # else a legend that is wider than the figure leaves no panel
         if len(handles) > rows or covers(inside, axes):
             _below(axes, handles, inside)
         else:  # stays where it was checked: "best" may be another corner at another resolution
