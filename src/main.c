@@ -175,11 +175,10 @@ int main(int argc, char **argv)
     }
     const struct subcommand *subcommand = find_subcommand(argv[1]);
     if (!subcommand && is_python(argv[1])) {
-        fprintf(
-            stderr,
-            "weightsweep: `%s` is a subcommand of the Python package: python3 -m weightsweep %s RESULTS.h5 "
-            "(jobs/python -m weightsweep %s from a clone)\n",
-            argv[1], argv[1], argv[1]);
+        fprintf(stderr,
+                "weightsweep: `%s` is a subcommand of the Python package: python3 -m weightsweep %s "
+                "RESULTS.h5 (jobs/python -m weightsweep %s from a clone)\n",
+                argv[1], argv[1], argv[1]);
         return STATUS_USAGE;
     }
     if (!subcommand) {

@@ -34,9 +34,8 @@ const struct usage bench_usage = {
     .description =
         "Measures this machine on random data: matrix products with the shapes of the training step, whole "
         "training steps, random numbers, optimizers, all-reduce, evaluation and checkpoint. `fraction` is "
-        "the "
-        "useful FLOP/s of a step divided by the best measured GEMM rate of the same precision in the lines "
-        "above it. Under mpirun the ranks share the shards of each step.",
+        "the useful FLOP/s of a step divided by the best measured GEMM rate of the same precision in the "
+        "lines above it. Under mpirun the ranks share the shards of each step.",
     .options = option_table,
     .example = "weightsweep bench --quick"};
 

@@ -40,8 +40,7 @@ static const struct option option_table[] = {
     {0, "no-models", NULL, "write the archive without models", option_flag, TARGET(no_models)},
     {'o', "output", "FILE",
      "file of the model or the archive. An earlier output of the same kind is replaced; any other existing "
-     "file "
-     "is refused (exit code 2)",
+     "file is refused (exit code 2)",
      option_text, TARGET(output)},
     {0}};
 
@@ -51,10 +50,9 @@ const struct usage export_usage = {
     .synopsis = "weightsweep export RESULTS.h5... --runs|--curves|--timeline [--format csv|json]\n"
                 "weightsweep export RESULTS.h5 --model RUN -o FILE.npz|FILE.safetensors\n"
                 "weightsweep export RESULTS.h5 --archive [--no-models] -o FILE.h5",
-    .description =
-        "Writes a part of a results file, also while the file is being written: tables to standard "
-        "output, a model or an archive to a file. The tables of several files follow each other as one "
-        "table, with the file's name in the first column, `file`.",
+    .description = "Writes a part of a results file, also while the file is being written: tables to "
+                   "standard output, a model or an archive to a file. The tables of several files follow "
+                   "each other as one table, with the file's name in the first column, `file`.",
     .options = option_table,
     .example = "weightsweep export quick.h5 --runs > quick.csv",
     .file = "results file",

@@ -108,10 +108,9 @@ const struct usage plan_usage = {
     .description = "Checks a sweep file and lists its runs with their ids and costs. Trains nothing and "
                    "needs no mpirun.",
     .options = option_table,
-    .notes =
-        "r2 and the curves are scored on pairs without noise, with training.noise too. evaluation.refine "
-        "takes "
-        "the first N held-out sets, N = evaluation.direct_fit, or the first 1,024 where direct_fit is 0.",
+    .notes = "r2 and the curves are scored on pairs without noise, with training.noise too. "
+             "evaluation.refine takes the first N held-out sets, N = evaluation.direct_fit, or the first "
+             "1,024 where direct_fit is 0.",
     .example = "weightsweep plan sweeps/quick.yaml --set steps=5000 --set seed='[1, 2, 3]' --ranks 2,8",
     .print_more = print_settings,
     .file = "sweep file",
@@ -253,14 +252,13 @@ static void print_json(const struct plan *plan, FILE *out)
     const struct totals *totals = &plan->totals;
     fputs("{\"runs\": ", out);
     table_print_json(&plan->columns, out);
-    fprintf(
-        out,
-        ",\n\"totals\": {\"runs\": %lld, \"parameters\": %lld, \"steps\": %lld, \"flops\": %.17g, "
-        "\"model_bytes\": %lld, \"checkpoint_bytes\": %lld, \"file_bytes\": %lld, \"memory_bytes\": %lld, "
-        "\"assumed_flops_per_second\": %.17g, \"ranks\": [",
-        (long long)totals->runs, (long long)totals->parameters, (long long)totals->steps, totals->flops,
-        (long long)totals->model_bytes, (long long)totals->checkpoint_bytes, (long long)totals->file_bytes,
-        (long long)totals->memory_bytes, throughput_assumed);
+    fprintf(out,
+            ",\n\"totals\": {\"runs\": %lld, \"parameters\": %lld, \"steps\": %lld, \"flops\": %.17g, "
+            "\"model_bytes\": %lld, \"checkpoint_bytes\": %lld, \"file_bytes\": %lld, \"memory_bytes\": "
+            "%lld, \"assumed_flops_per_second\": %.17g, \"ranks\": [",
+            (long long)totals->runs, (long long)totals->parameters, (long long)totals->steps, totals->flops,
+            (long long)totals->model_bytes, (long long)totals->checkpoint_bytes,
+            (long long)totals->file_bytes, (long long)totals->memory_bytes, throughput_assumed);
     for (int i = 0; i < plan->options->ranks.count; i++)
         fprintf(out, "%s{\"ranks\": %d, \"seconds\": %.17g, \"efficiency\": %.17g, \"bound_seconds\": %.17g}",
                 i > 0 ? ", " : "", plan->forecasts[i].ranks, plan->forecasts[i].seconds,

@@ -29,19 +29,15 @@ static const struct option option_table[] = {
      option_text, offsetof(struct options, run)},
     {0, "pairs", "PAIRS.csv",
      "a line of names x1,..,xd,y, then one line per pair; a column `set` for several sets; deep-sets takes "
-     "any number of pairs, a flat model "
-     "as "
-     "many as in training",
+     "any number of pairs, a flat model as many as in training",
      option_text, offsetof(struct options, pairs)},
     {0, "refine", "K",
      "fit the predicted weights to the pairs by K iterations of Levenberg-Marquardt, with the distribution "
-     "of "
-     "the weights in training as prior (0)",
+     "of the weights in training as prior (0)",
      option_text, offsetof(struct options, refine)},
     {0, "noise", "S",
      "with --refine: noise on y, in standard deviations of the y without noise (in units of 1 where all y of "
-     "a "
-     "set are equal, as with one pair); values below 0.001 count as 0.001; default: estimated from the "
+     "a set are equal, as with one pair); values below 0.001 count as 0.001; default: estimated from the "
      "residuals",
      option_text, offsetof(struct options, noise)},
     {0, "format", "table|csv|json", "output format (table)", option_choice, offsetof(struct options, format)},
@@ -52,17 +48,15 @@ const struct usage predict_usage = {
     .summary = "infer weights from your own pairs",
     .synopsis = "weightsweep predict RESULTS.h5 --run RUN --pairs PAIRS.csv [--refine K [--noise S]]\n"
                 "                    [--format table|csv|json]",
-    .description =
-        "Infers the weights of a network from pairs of its inputs and outputs, with the model of a "
-        "finished run.",
+    .description = "Infers the weights of a network from pairs of its inputs and outputs, with the model of "
+                   "a finished run.",
     .options = option_table,
     .notes =
         "Prints the weights layer by layer, R^2 on the pairs of a network with these weights, and the "
         "residuals. The order of the units of a hidden layer is arbitrary: it does not change the outputs. "
         "Refined weights have standard errors. The incoming weights of relu and leaky-relu units are scaled "
-        "to "
-        "norm 1 and the outgoing ones by the inverse, which does not change the outputs either. A `-` "
-        "is an error that is not determined, since the incoming weights of its unit are near 0.",
+        "to norm 1 and the outgoing ones by the inverse, which does not change the outputs either. A `-` is "
+        "an error that is not determined, since the incoming weights of its unit are near 0.",
     .example = "weightsweep predict quick.h5 --run a18076a9b12a --pairs analysis/examples/pairs.csv",
     .file = "results file",
     .file_target = offsetof(struct options, results)};

@@ -26,8 +26,7 @@ static enum status parse_steps(const struct option *option, const char *text, vo
 static const struct option option_table[] = {
     {0, "reproduce", "RUN",
      "train this run again and compare its row, curve and tensors bit by bit: the run's id, the beginning of "
-     "the id, "
-     "conditions that select one run, or best",
+     "the id, conditions that select one run, or best",
      option_text, offsetof(struct options, reproduce)},
     {0, "steps", "N", "with --reproduce: only to the first point of the curve at or after N steps",
      parse_steps, offsetof(struct options, steps)},
@@ -44,8 +43,7 @@ const struct usage verify_usage = {
         "are not faults.\n"
         "\n"
         "With --reproduce also trains one finished run again, on one core. In fp32 its bits are the same on "
-        "every "
-        "processor; in bf16, and with --gemm openblas, on machines with the same numerics.",
+        "every processor; in bf16, and with --gemm openblas, on machines with the same numerics.",
     .options = option_table,
     .notes = "Exit codes: 0 valid, and the run equal; 3 a fault, or other numerics; 5 the run differs.",
     .example = "weightsweep verify quick.h5",
@@ -57,8 +55,8 @@ static void print(const struct command *command, const char *results, const stru
     fprintf(command->out, "%s: %lld checks passed\n", results, (long long)verified->checks);
     if (verified->rewritten)
         fprintf(command->out,
-                "Another program rewrote this file: columns, curves and models match their "
-                "checksums; checkpoints, and other bytes of an archive, could not be checked\n");
+                "Another program rewrote this file: columns, curves and models match their checksums; "
+                "checkpoints, and other bytes of an archive, could not be checked\n");
     if (verified->foreign.length > 0) {
         struct text visible = {0};
         text_add_visible_lines(&visible, verified->foreign.chars);
@@ -79,12 +77,11 @@ static enum status check_run(const struct options *asked)
         return STATUS_OK;
     status = results_view_find_run(view, "--reproduce", asked->reproduce, &run);
     if (status == STATUS_OK && !view->damaged[run] && view->status[run] != RUN_DONE)
-        status =
-            FAILED(STATUS_USAGE,
-                   "--reproduce %s: run %s of %s is %s; expected a run that is done: `weightsweep status "
-                   "%s` lists the runs, and `weightsweep run` finishes those that are left",
-                   asked->reproduce, column_find(&view->columns, "run_id")->texts[run], view->path,
-                   results_view_state_name((enum run_state)view->status[run]), view->path);
+        status = FAILED(STATUS_USAGE,
+                        "--reproduce %s: run %s of %s is %s; expected a run that is done: `weightsweep "
+                        "status %s` lists the runs, and `weightsweep run` finishes those that are left",
+                        asked->reproduce, column_find(&view->columns, "run_id")->texts[run], view->path,
+                        results_view_state_name((enum run_state)view->status[run]), view->path);
     store_view_close(&view);
     return status;
 }

@@ -125,8 +125,7 @@ static enum status refuse_magnitude(const struct group *group, const struct pair
     pairs_column_name(pairs->inputs, pairs->outputs, column, name);
     FAIL(STATUS_USAGE,
          "%s:%lld: column %s: %.4g is too large: the inferred weights or their outputs are not finite in "
-         "fp32; "
-         "expected values like those of the run's training",
+         "fp32; expected values like those of the run's training",
          group->file, (long long)pairs->line[pair], name, (double)largest);
 }
 

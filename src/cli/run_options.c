@@ -69,13 +69,11 @@ const struct usage run_usage = {
     .synopsis = "mpirun -n RANKS weightsweep run SWEEP.yaml -o RESULTS.h5 [option...]",
     .description =
         "Trains every run of the sweep and writes the results to RESULTS.h5. The file is created, or "
-        "continued if it exists: after an interruption run the same command again, on any number of "
-        "ranks.",
+        "continued if it exists: after an interruption run the same command again, on any number of ranks.",
     .options = option_table,
-    .notes =
-        "Exit codes: 0 everything done; 2 bad usage or sweep file; 3 the results file can't be used; 4 "
-        "stopped by the machine; 5 finished, but some runs diverged or failed; 75 interrupted, everything "
-        "saved.",
+    .notes = "Exit codes: 0 everything done; 2 bad usage or sweep file; 3 the results file can't be used; 4 "
+             "stopped by the machine; 5 finished, but some runs diverged or failed; 75 interrupted, "
+             "everything saved.",
     .example = "mpirun -n 2 weightsweep run sweeps/quick.yaml -o quick.h5 --set seed=[1,2]",
     .file = "sweep file",
     .file_target = TARGET(sweep)};

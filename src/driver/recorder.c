@@ -142,10 +142,9 @@ void recorder_end(const struct recorder *recorder, FILE *err)
     if (recorder->final_stopped == 0)
         return;
     text_add_duration(&time, recorder->final_seconds);
-    fprintf(
-        err,
-        "note: %lld run%s stopped in the final evaluation: the training is saved, and the final evaluation "
-        "starts again with the next command; predicted time on one rank: %s\n",
-        (long long)recorder->final_stopped, recorder->final_stopped == 1 ? "" : "s", time.chars);
+    fprintf(err,
+            "note: %lld run%s stopped in the final evaluation: the training is saved, and the final "
+            "evaluation starts again with the next command; predicted time on one rank: %s\n",
+            (long long)recorder->final_stopped, recorder->final_stopped == 1 ? "" : "s", time.chars);
     text_free(&time);
 }

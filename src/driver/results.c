@@ -154,13 +154,12 @@ static enum status refuse_sweep(const struct store_view *view, const struct swee
                    "%s holds another sweep, %s and not %s; give this one a file of its own with -o of `run`",
                    view->path, name, ours);
     else
-        status = FAILED(
-            STATUS_RESULTS,
-            "%s holds another sweep by the name of %s: %lld of its %lld run%s in this sweep, of %lld; "
-            "use the settings it was made with (its attribute `resolved`), add the missing runs with --grow, "
-            "or give this one a file of its own with -o",
-            view->path, name, (long long)count_common(view, sweep), (long long)view->runs,
-            view->runs == 1 ? " is" : "s are", (long long)sweep->runs);
+        status = FAILED(STATUS_RESULTS,
+                        "%s holds another sweep by the name of %s: %lld of its %lld run%s in this sweep, of "
+                        "%lld; use the settings it was made with (its attribute `resolved`), add the missing "
+                        "runs with --grow, or give this one a file of its own with -o",
+                        view->path, name, (long long)count_common(view, sweep), (long long)view->runs,
+                        view->runs == 1 ? " is" : "s are", (long long)sweep->runs);
     free(name);
     free(ours);
     return status;
@@ -189,8 +188,8 @@ static enum status check_continuable(const struct store_view *view)
 {
     if (view->older)
         FAIL(STATUS_RESULTS,
-             "%s was written by an earlier weightsweep (schema version %lld), which gave runs other ids: "
-             "it can be read but not continued; continue it with the version that wrote it (attribute "
+             "%s was written by an earlier weightsweep (schema version %lld), which gave runs other ids: it "
+             "can be read but not continued; continue it with the version that wrote it (attribute "
              "`versions`), or give the sweep a new file with -o of `run`",
              view->path, (long long)view->schema);
     if (view->archive)
@@ -218,9 +217,8 @@ static enum status check_numerics(const struct store_view *view, const struct sw
         char *begun_with = versions_find(view->versions, versions_numerics(precision));
         if (results_has_precision(sweep, precision) && strcmp(begun_with, here) != 0)
             status = FAILED(STATUS_RESULTS,
-                            "%s was computed with other numerics (%s; here it is %s), so the "
-                            "bits would differ; run with those again, or mix them with "
-                            "--allow-other-arithmetic",
+                            "%s was computed with other numerics (%s; here it is %s), so the bits would "
+                            "differ; run with those again, or mix them with --allow-other-arithmetic",
                             view->path, begun_with, here);
         free(begun_with);
     }

@@ -55,12 +55,11 @@ enum status numerics_setup(void)
     gemm_setup();
     uint64_t digest = known_answer();
     if (digest != expected)
-        FAIL(
-            STATUS_MACHINE,
-            "the kernels (%s) compute %016llx instead of the known result %016llx: this processor or this "
-            "build does not follow IEEE 754. Build without flags that change floating-point results, and run "
-            "`ctest -R known` in the build folder",
-            simd_set_name(simd_set_current()), (unsigned long long)digest, (unsigned long long)expected);
+        FAIL(STATUS_MACHINE,
+             "the kernels (%s) compute %016llx instead of the known result %016llx: this processor or this "
+             "build does not follow IEEE 754. Build without flags that change floating-point results, and "
+             "run `ctest -R known` in the build folder",
+             simd_set_name(simd_set_current()), (unsigned long long)digest, (unsigned long long)expected);
     return STATUS_OK;
 }
 

@@ -174,13 +174,11 @@ static void name_r2(const struct extra_evaluation *evaluation, const char *name,
 static void name_match(struct score_column names[EXTRA_MATCH_SCORES])
 {
     static const struct score_column matches[EXTRA_MATCH_SCORES] = {
-        {"weight_match",
-         "cosine of predicted and true weights, hidden units normalised and matched, mean over the "
-         "held-out generators"},
+        {"weight_match", "cosine of predicted and true weights, hidden units normalised and matched, mean "
+                         "over the held-out generators"},
         {"weight_match_chance", "weight_match of two unrelated generators"},
-        {"weight_match_error",
-         "relative error of the predicted weights, hidden units normalised and matched, mean over "
-         "the held-out generators"},
+        {"weight_match_error", "relative error of the predicted weights, hidden units normalised and "
+                               "matched, mean over the held-out generators"},
         {"weight_match_error_chance", "weight_match_error of two unrelated generators"},
     };
     for (int i = 0; i < EXTRA_MATCH_SCORES; i++)

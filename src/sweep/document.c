@@ -146,10 +146,9 @@ static void add_syntax_error(const yaml_parser_t *parser, const char *text, cons
     struct source_location location = {.line = line_of_problem(parser, text), .set = set};
     const char *problem = parser->problem ? parser->problem : "unreadable";
     if (parser->error == YAML_READER_ERROR && strstr(problem, "UTF-8"))
-        diagnostics_add(
-            diagnostics, location, NULL,
-            "not valid YAML: a character that is not UTF-8; expected text in UTF-8 (from Latin-1: "
-            "iconv -f latin1 -t utf-8)");
+        diagnostics_add(diagnostics, location, NULL,
+                        "not valid YAML: a character that is not UTF-8; expected text in UTF-8 (from "
+                        "Latin-1: iconv -f latin1 -t utf-8)");
     else if (parser->context)
         diagnostics_add(diagnostics, location, NULL, "not valid YAML: %s %s", problem, parser->context);
     else

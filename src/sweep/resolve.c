@@ -70,8 +70,7 @@ static void refuse_unknowns(const struct check *check, int unknowns, int outputs
     text_format(&text, "%d", nearest_with_shape(unknowns, outputs, 1));
     ADD(check, SETTING_UNKNOWNS, SETTING_UNKNOWNS,
         "no generator has %d unknown%s, (d + %d) h with d, h >= 2; expected %s, say, or `generator:` with "
-        "its "
-        "shape",
+        "its shape",
         unknowns, unknowns == 1 ? "" : "s", outputs, text.chars);
     text_free(&text);
 }
@@ -95,8 +94,7 @@ static bool resolve_linear_generator(const struct check *check)
     if (inputs && unknowns && shape->inputs != run->unknowns) {
         ADD(check, SETTING_GENERATOR_INPUTS, SETTING_UNKNOWNS,
             "a linear generator of %d input%s has as many unknowns, but `unknowns` says %d; expected only "
-            "one "
-            "of the two",
+            "one of the two",
             shape->inputs, shape->inputs == 1 ? "" : "s", run->unknowns);
         return false;
     }

@@ -416,9 +416,8 @@ static void additions_are_foreign(void **state)
     assert_status(store_verify(path, &verified), STATUS_OK);
     assert_string_equal(
         verified.foreign.chars,
-        "\n  attribute `note` of the file\n  attribute `note` of seed\n  attribute `note` of r2"
-        "\n  copy\n  link\n  attribute `note` of models/00000000000a"
-        "\n  attribute `note` of checkpoints");
+        "\n  attribute `note` of the file\n  attribute `note` of seed\n  attribute `note` of r2\n  copy\n  "
+        "link\n  attribute `note` of models/00000000000a\n  attribute `note` of checkpoints");
     text_free(&verified.foreign);
 }
 

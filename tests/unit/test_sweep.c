@@ -62,9 +62,8 @@ static void test_notes(void **state)
     assert_string_equal(sweep->notes, "");
     sweep_destroy(&sweep);
     sweep = create(BASE "training:\n  warmup_steps: 1000\naxes:\n  steps: [20, 2000]\n  seed: [1, 2]\n");
-    assert_string_equal(sweep->notes,
-                        "note: f.yaml:5: training.warmup_steps: 1000 warm-up steps in a training of "
-                        "20: the learning rate reaches 2e-05 of 0.001\n");
+    assert_string_equal(sweep->notes, "note: f.yaml:5: training.warmup_steps: 1000 warm-up steps in a "
+                                      "training of 20: the learning rate reaches 2e-05 of 0.001\n");
     sweep_destroy(&sweep);
 }
 
@@ -137,9 +136,8 @@ static void test_every_setting_can_be_set(void **state)
                "embed_dim: 64\n"
                "pooling: mean\n"
                "seed: 7\n"
-               "training: {steps: 2500, batch: 256, shards: 4, optimizer: muon, "
-               "learning_rate: 4e-3, schedule: cosine, warmup_steps: 200, eval_points: 16, "
-               "precision: fp32}\n"
+               "training: {steps: 2500, batch: 256, shards: 4, optimizer: muon, learning_rate: 4e-3, "
+               "schedule: cosine, warmup_steps: 200, eval_points: 16, precision: fp32}\n"
                "network: {encoder: [32], decoder: [8, 16, 24]}\n"
                "evaluation: {every: 100, generators: 64, inputs: [shifted, uniform], set_sizes: [20, 45], "
                "noise: [0.1, 1], direct_fit: 8}\n");
@@ -330,8 +328,7 @@ static void test_linear_generators(void **state)
         "name: t\ntask: linear-inverse\nequation_ratio: 1.67\nunknowns: 3\n",
         "name: t\ntask: linear-inverse\nequation_ratio: 1.67\ngenerator: {inputs: 3, init: normal}\n",
         "name: t\ntask: linear-inverse\nequation_ratio: 1.67\nunknowns: 3\ntraining: {eval_points: 4, "
-        "objective: "
-        "weights}\n",
+        "objective: weights}\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct sweep *sweep = create(texts[i]);

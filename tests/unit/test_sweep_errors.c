@@ -144,8 +144,7 @@ static void test_values(void **state)
          "f.yaml:4: evaluation.inputs: `wide` is not a list; expected"},
         {BASE "evaluation: {noise: [0.1, 0]}\n", NULL,
          "f.yaml:4: evaluation.noise: `0` is too small; expected a list of up to 8 numbers above 0 and at "
-         "most "
-         "1000"},
+         "most 1000"},
         {BASE "training: {noise: -1}\n", NULL,
          "f.yaml:4: training.noise: `-1` is too small; expected a number, or [min, max], from 0 to 1000"},
         {BASE "training: {noise: [1, 0.5]}\n", NULL,
@@ -416,9 +415,9 @@ static void test_task_and_model(void **state)
     struct sweep *sweep;
     const char *text = BASE "task: mlp-forward\n";
     assert_int_equal(sweep_create("f.yaml", text, 0, NULL, &sweep), STATUS_USAGE);
-    assert_non_null(strstr(status_message(),
-                           "f.yaml:4: task: `deep-sets` reads a set of pairs, and `mlp-forward` "
-                           "has none; expected `linear`"));
+    assert_non_null(strstr(
+        status_message(),
+        "f.yaml:4: task: `deep-sets` reads a set of pairs, and `mlp-forward` has none; expected `linear`"));
 }
 
 // Settings that only some tasks, models and generators use.
@@ -430,8 +429,7 @@ static void test_tasks(void **state)
          "[4]}\n",
          NULL,
          "f.yaml:5: generator.hidden: the generators of `linear-inverse` are linear, with one output; "
-         "expected "
-         "`unknowns` alone"},
+         "expected `unknowns` alone"},
         {"name: t\nunknowns: 3\nequation_ratio: 2\ntask: linear-inverse\ngenerator: {outputs: 2}\n", NULL,
          "f.yaml:5: generator.outputs: the generators of `linear-inverse` are linear, with one output"},
         {"name: t\nunknowns: 3\nequation_ratio: 2\ntask: linear-inverse\ngenerator: {inputs: 4}\n", NULL,
@@ -445,8 +443,7 @@ static void test_tasks(void **state)
          "`gelu`"},
         {BASE "training: {objective: weight}\n", NULL,
          "f.yaml:4: training.objective: unknown value `weight`; expected `functional` or `weights`; did you "
-         "mean "
-         "`weights`?"},
+         "mean `weights`?"},
         {BASE "equation_range: [45]\n", NULL,
          "f.yaml:4: equation_range: a list is too short; expected [min, max], two integers from 1 to "
          "1000000"},
@@ -457,15 +454,13 @@ static void test_tasks(void **state)
         {BASE "equation_range: [0, 20]\n", NULL, "f.yaml:4: equation_range: `0` is too small; expected"},
         {BASE "equation_range: [20, 45]\nmodel: linear\n", NULL,
          "f.yaml:4: equation_range: `linear` reads a fixed number of pairs; expected model `deep-sets`, or "
-         "no "
-         "range"},
+         "no range"},
         {BASE "model: x-linear\naxes: {seed: [1, 2]}\nequation_range: [20, 45]\n", NULL,
          "f.yaml:6: equation_range: `x-linear` reads a fixed number of pairs; expected model `deep-sets`, or "
          "no range"},
         {BASE "axes:\n  model: [deep-sets, res-linear]\nequation_range: [20, 45]\n", NULL,
          "f.yaml:6: equation_range: `res-linear` reads a fixed number of pairs; expected model `deep-sets`, "
-         "or "
-         "no range"},
+         "or no range"},
     };
     EXPECT_ALL(cases);
 }
@@ -607,8 +602,7 @@ static void test_set_sizes_count(void **state)
     static const struct mistaken cases[] = {
         {BASE "training: {batch: 16384, shards: 1}\nevaluation: {set_sizes: [10, 1000000]}\n", NULL,
          "f.yaml:5: evaluation.set_sizes: the pairs of a shard would have 4.92e+10 elements; expected at "
-         "most "
-         "2147483647"},
+         "most 2147483647"},
         {BASE "network: {encoder: [4096]}\nevaluation: {set_sizes: [1000000]}\n", NULL,
          "f.yaml:5: evaluation.set_sizes: a layer's output for one set would have 4.1e+09 elements; "
          "expected"},

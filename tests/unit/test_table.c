@@ -73,11 +73,10 @@ static void test_csv(void **state)
 static void test_json(void **state)
 {
     (void)state;
-    expect_printed(table_print_json,
-                   "[\n{\"name\": \"a \\\"b\\\", é\", \"count\": -5, \"r2\": 0.98765432109, "
-                   "\"widths\": [128, 256], \"note\": null},\n"
-                   "{\"name\": \"plain\", \"count\": -9223372036854775808, \"r2\": null, "
-                   "\"widths\": [8], \"note\": \"x\"}\n]");
+    expect_printed(table_print_json, "[\n{\"name\": \"a \\\"b\\\", é\", \"count\": -5, \"r2\": "
+                                     "0.98765432109, \"widths\": [128, 256], \"note\": null},\n"
+                                     "{\"name\": \"plain\", \"count\": -9223372036854775808, \"r2\": null, "
+                                     "\"widths\": [8], \"note\": \"x\"}\n]");
 }
 
 static void test_empty_json(void **state)
