@@ -1,7 +1,6 @@
 #include "cli/options.h"
 
 #include "base/memory.h"
-#include "base/text.h"
 #include "cli/table.h"
 #include "driver/extend.h"
 #include "driver/forecast.h"

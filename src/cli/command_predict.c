@@ -1,4 +1,3 @@
-#include "base/memory.h"
 #include "base/number.h"
 #include "cli/inference.h"
 #include "cli/options.h"

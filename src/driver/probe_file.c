@@ -1,6 +1,5 @@
 #include "driver/probe_file.h"
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
 

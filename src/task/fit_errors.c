@@ -5,7 +5,6 @@
 #include "kernel/symmetric.h"
 #include "spec/batch_workspace.h"
 #include "spec/fit_spec.h"
-#include "task/fit.h"
 #include "task/generator_jacobian.h"
 
 #include <math.h>

@@ -2,7 +2,6 @@
 // with every instruction set.
 #include "task/fit.h"
 
-#include "base/memory.h"
 #include "kernel/batched.h"
 #include "kernel/gemm.h"
 #include "kernel/simd_set.h"

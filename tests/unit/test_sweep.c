@@ -3,7 +3,6 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "sweep/equation_ratio.h"
-#include "sweep/resolve.h"
 #include "sweep/sweep.h"
 
 #include <setjmp.h>
