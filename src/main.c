@@ -63,11 +63,8 @@ static const struct subcommand *find_subcommand(const char *name)
 // True for the subcommands of the Python package, which users also expect here.
 static bool is_python(const char *name)
 {
-    static const char *const names[] = {"table", "compare", "plot", "report", "watch"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
+    static const char *const names[] = {"table", "compare", "plot", "report", "watch", NULL};
+    return text_is_one_of(name, names);
 }
 
 static enum status command_completion(const struct command *command, int argc, char **argv)

@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +59,18 @@ char *text_take(struct text *text)
     char *chars = text->chars ? text->chars : memory_text("");
     *text = (struct text){0};
     return chars;
+}
+
+const char *text_plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+bool text_is_one_of(const char *word, const char *const *list)
+{
+    while (*list && strcmp(word, *list) != 0)
+        list++;
+    return *list != NULL;
 }
 
 // Length in bytes of the UTF-8 character at c; 0 if there is none (RFC 3629: no overlong form, no surrogate,

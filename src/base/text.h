@@ -2,6 +2,7 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,12 @@ void text_format(struct text *text, const char *format, ...) __attribute__((form
 
 /* Returns the characters, "" if there are none, and empties the text; the caller frees them with free(). */
 char *text_take(struct text *text);
+
+/* "" for a count of 1, else "s". */
+const char *text_plural(int64_t count);
+
+/* Whether `word` is in `list`, which ends with NULL. */
+bool text_is_one_of(const char *word, const char *const *list);
 
 /* Appends `value` in decimal; faster than text_format, for tables with millions of values. */
 void text_add_int(struct text *text, int64_t value);

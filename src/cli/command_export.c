@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/model_file.h"
 #include "cli/options.h"
@@ -80,7 +81,7 @@ static enum status check_damaged(const struct store_view *view)
         FAIL(STATUS_RESULTS,
              "%s is damaged: the values of %lld finished run%s do not match their checksum and are left out; "
              "`weightsweep run` repeats the runs, `weightsweep verify` lists them",
-             view->path, (long long)damaged, damaged == 1 ? "" : "s");
+             view->path, (long long)damaged, text_plural(damaged));
     return STATUS_OK;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/table.h"
 #include "driver/extend.h"
 #include "driver/forecast.h"
@@ -190,7 +191,7 @@ static void print_forecasts(const struct plan *plan, FILE *out)
 {
     const struct forecast *forecast = plan->forecasts;
     for (int i = 0; i < plan->options->ranks.count; i++) {
-        fprintf(out, "%d rank%s: ", forecast[i].ranks, forecast[i].ranks == 1 ? "" : "s");
+        fprintf(out, "%d rank%s: ", forecast[i].ranks, text_plural(forecast[i].ranks));
         print_duration(forecast[i].seconds, out);
         fprintf(out, ", efficiency %.0f %%\n", 100 * forecast[i].efficiency);
     }
@@ -213,14 +214,6 @@ static void print_extension(const struct plan *plan, FILE *out)
             (long long)plan->ended, (long long)(plan->sweep->runs + plan->ended));
 }
 
-static bool has_bf16(const struct sweep *sweep)
-{
-    for (int64_t run = 0; run < sweep->runs; run++)
-        if (sweep->run[run].model.precision == PRECISION_BF16)
-            return true;
-    return false;
-}
-
 static void print_text(const struct plan *plan, FILE *out)
 {
     struct column_table view;
@@ -231,7 +224,7 @@ static void print_text(const struct plan *plan, FILE *out)
         fprintf(out, "... and %lld more (--format csv lists all)\n", (long long)(totals->runs - view.rows));
     column_table_free(&view);
     fprintf(out, "\n%lld run%s, %.4g TFLOP, results file ", (long long)totals->runs,
-            totals->runs == 1 ? "" : "s", totals->flops / 1e12);
+            text_plural(totals->runs), totals->flops / 1e12);
     print_bytes((double)totals->file_bytes, out);
     fputs(", memory at most ", out);
     print_bytes((double)totals->memory_bytes, out);
@@ -241,7 +234,7 @@ static void print_text(const struct plan *plan, FILE *out)
     if (plan->options->timeline)
         forecast_draw(&plan->forecasts[0], plan->sweep, out);
     gemm_setup();
-    if (has_bf16(plan->sweep) && gemm_bf16_fallback_reason())
+    if (results_has_precision(plan->sweep, PRECISION_BF16) && gemm_bf16_fallback_reason())
         fprintf(out, "note: bf16 is emulated in fp32 here, same rounding but slower: %s\n",
                 gemm_bf16_fallback_reason());
 }

@@ -1,4 +1,5 @@
 #include "base/number.h"
+#include "base/text.h"
 #include "cli/inference.h"
 #include "cli/options.h"
 #include "driver/probe_file.h"
@@ -97,7 +98,7 @@ static enum status check_count(const struct run_spec *run, const struct pairs *p
 {
     if (!model_reads_sets(&run->model) && pairs->count != run->task.equations)
         FAIL(STATUS_USAGE, "%s: %d pair%s; the model of run %s takes exactly %d", path, pairs->count,
-             pairs->count == 1 ? "" : "s", run->id, run->task.equations);
+             text_plural(pairs->count), run->id, run->task.equations);
     return STATUS_OK;
 }
 

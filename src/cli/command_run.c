@@ -192,7 +192,7 @@ static enum status reset_lost_runs(const struct command *command, const struct r
         fprintf(command->err,
                 "note: --retry repeats %lld diverged run%s. Training is deterministic: %s again unless a "
                 "setting changes; --retry helps only after a failure of the machine\n",
-                (long long)diverged, diverged == 1 ? "" : "s",
+                (long long)diverged, text_plural(diverged),
                 diverged == 1 ? "it will diverge" : "they will diverge");
     return agree(status, command->comm);
 }
@@ -234,7 +234,7 @@ static enum status check_lost(const char *output, const struct sweep *sweep, con
                         "Training is deterministic: a diverged run diverges again unless a setting "
                         "changes. --retry repeats the runs; it helps only after a failure of the "
                         "machine, such as missing memory",
-                        (long long)lost, (long long)sweep->runs, sweep->runs == 1 ? "" : "s", names.chars,
+                        (long long)lost, (long long)sweep->runs, text_plural(sweep->runs), names.chars,
                         lost > NAMED_RUNS ? ", ..." : "", output);
     text_free(&names);
     return status;

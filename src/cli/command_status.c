@@ -143,7 +143,7 @@ static void print_text(const char *path, const struct summary *summary, const st
 {
     bool left = summary->count[RUN_RUNNING] + summary->count[RUN_PENDING] > 0;
     fprintf(out, "%lld run%s, %.1f %% of the work done:", (long long)summary->total,
-            summary->total == 1 ? "" : "s", left ? fmin(100 * summary->fraction, 99.9) : 100.0);
+            text_plural(summary->total), left ? fmin(100 * summary->fraction, 99.9) : 100.0);
     static const enum run_state order[] = {RUN_DONE, RUN_RUNNING, RUN_PENDING, RUN_DIVERGED, RUN_FAILED};
     for (int i = 0; i < STATUSES; i++)
         if (summary->count[order[i]] > 0)
@@ -159,7 +159,7 @@ static void print_text(const char *path, const struct summary *summary, const st
     int64_t more = summary->total - table->rows;
     if (more > 0)
         fprintf(out, "... and %lld more run%s; `weightsweep export %s --runs` lists all\n", (long long)more,
-                more == 1 ? "" : "s", path);
+                text_plural(more), path);
 }
 
 // Number of runs that fit on the terminal.

@@ -235,7 +235,7 @@ static enum status read_pair(struct reader *reader)
     }
     if (found != reader->columns)
         FAIL(STATUS_USAGE, "%s:%lld: %d number%s; expected %d, one for each column of the first line",
-             reader->path, (long long)reader->line, found, found == 1 ? "" : "s", reader->columns);
+             reader->path, (long long)reader->line, found, text_plural(found), reader->columns);
     if (reader->output->names_sets)
         reader->output->label[pairs->count] = memory_text(label);
     pairs->line[pairs->count++] = reader->line;

@@ -1,15 +1,11 @@
 #include "cli/prediction.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <math.h>
 
 enum { PAIRS_SHOWN = 40 };
-
-static const char *plural(int count)
-{
-    return count == 1 ? "" : "s";
-}
 
 // ---- text ----
 
@@ -133,7 +129,7 @@ static void print_directions(const struct predictions *predictions, const struct
     fprintf(out, "\n%d of %d directions of the weights %s determined more by the prior than by the pairs",
             directions, unknowns, directions == 1 ? "is" : "are");
     if (values < unknowns)
-        fprintf(out, ": %d value%s of y cannot determine %d weights", values, plural(values), unknowns);
+        fprintf(out, ": %d value%s of y cannot determine %d weights", values, text_plural(values), unknowns);
     if (directions > 0)
         fputs("; other weights fit the pairs as well", out);
     fputc('\n', out);
@@ -144,10 +140,10 @@ static void print_one(const struct predictions *predictions, FILE *out)
     const struct prediction *prediction = &predictions->prediction[0];
     fprintf(out, "%d weights, inferred by run %s from the %d pair%s of %s\n",
             prediction_unknowns_of(predictions), predictions->run->id, prediction->pairs->count,
-            plural(prediction->pairs->count), predictions->file);
+            text_plural(prediction->pairs->count), predictions->file);
     if (predictions->refine > 0)
         fprintf(out, "and refined by %d iteration%s of Levenberg-Marquardt on these pairs\n",
-                predictions->refine, plural(predictions->refine));
+                predictions->refine, text_plural(predictions->refine));
     print_layers(predictions, prediction, out);
     fputc('\n', out);
     print_fit("these weights", &prediction->fit, out);
@@ -193,7 +189,7 @@ static void print_several(const struct predictions *predictions, FILE *out)
         directions[row] = prediction_directions(prediction);
     }
     fprintf(out, "%d weights of each of %d set%s, inferred by run %s from %s\n\n",
-            prediction_unknowns_of(predictions), predictions->count, plural(predictions->count),
+            prediction_unknowns_of(predictions), predictions->count, text_plural(predictions->count),
             predictions->run->id, predictions->file);
     table_print_text(&table, out);
     column_table_free(&table);

@@ -18,19 +18,12 @@ struct candidate {
     int64_t run, seed;
 };
 
-static bool is_one_of(const char *name, const char *const *names)
-{
-    while (*names && strcmp(name, *names) != 0)
-        names++;
-    return *names != NULL;
-}
-
 // True for a setting that R^2 depends on by definition: runs that differ in it are not comparable.
 static bool defines_problem(const char *name)
 {
     static const char *const names[] = {"task",           "unknowns", "equations", "training_inputs",
                                         "training_noise", NULL};
-    return is_one_of(name, names) || strncmp(name, "generator_", strlen("generator_")) == 0;
+    return text_is_one_of(name, names) || strncmp(name, "generator_", strlen("generator_")) == 0;
 }
 
 // Columns that follow from settings, or that do not make a setting.
@@ -38,7 +31,7 @@ static bool is_ignored(const char *name)
 {
     static const char *const names[] = {"run_id",     "seed",           "equation_ratio",
                                         "parameters", "flops_per_step", NULL};
-    return is_one_of(name, names);
+    return text_is_one_of(name, names);
 }
 
 static char *settings_text(const struct store_view *view, int64_t run, bool problem)

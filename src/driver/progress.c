@@ -162,7 +162,7 @@ static void add_overall(const struct progress *progress, struct text *text)
 {
     double elapsed = clock_seconds() - progress->start, done = progress->done - progress->done_at_start;
     text_format(text, "%3.0f %%  %lld of %lld run%s  ", percent_done(progress), (long long)progress->finished,
-                (long long)progress->runs, progress->runs == 1 ? "" : "s");
+                (long long)progress->runs, text_plural(progress->runs));
     text_add_duration(text, elapsed);
     double training_left = progress->total - progress->done - progress->final_left;
     if (training_left <= 1e-9 * progress->total && progress->finished < progress->runs) {

@@ -145,6 +145,6 @@ void recorder_end(const struct recorder *recorder, FILE *err)
     fprintf(err,
             "note: %lld run%s stopped in the final evaluation: the training is saved, and the final "
             "evaluation starts again with the next command; predicted time on one rank: %s\n",
-            (long long)recorder->final_stopped, recorder->final_stopped == 1 ? "" : "s", time.chars);
+            (long long)recorder->final_stopped, text_plural(recorder->final_stopped), time.chars);
     text_free(&time);
 }

@@ -18,7 +18,7 @@ static void print_note(FILE *err, const struct sweep *sweep, const bool *damaged
         fprintf(err,
                 "note: %lld finished run%s no longer match%s its checksums (%s%s): done again from the "
                 "newest valid checkpoint\n",
-                (long long)count, count == 1 ? "" : "s", count == 1 ? "es" : "", names.chars,
+                (long long)count, text_plural(count), count == 1 ? "es" : "", names.chars,
                 count > NAMED_RUNS ? ", ..." : "");
     text_free(&names);
 }

@@ -76,18 +76,16 @@ SIMD_INLINE void block_sums(float *restrict sum, const float *restrict weight, c
     simd_float total[QUERIES][COLUMNS];
     for (int q = 0; q < queries; q++)
         for (int l = 0; l < columns; l++)
-            total[q][l] =
-                simd_load_as(sum, (size_t)q * stride + column + (size_t)l * SIMD_FLOATS, PRECISION_FP32);
+            total[q][l] = simd_load(sum + (size_t)q * stride + column + (size_t)l * SIMD_FLOATS);
     for (size_t p = 0; p < (size_t)pairs; p++)
         for (int l = 0; l < columns; l++) {
-            simd_float row = simd_load_as(h, p * stride + column + (size_t)l * SIMD_FLOATS, PRECISION_FP32);
+            simd_float row = simd_load(h + p * stride + column + (size_t)l * SIMD_FLOATS);
             for (int q = 0; q < queries; q++)
                 total[q][l] = simd_fma(simd_broadcast(weight[(size_t)q * w + p]), row, total[q][l]);
         }
     for (int q = 0; q < queries; q++)
         for (int l = 0; l < columns; l++)
-            simd_store_as(sum, (size_t)q * stride + column + (size_t)l * SIMD_FLOATS, total[q][l],
-                          PRECISION_FP32);
+            simd_store(sum + (size_t)q * stride + column + (size_t)l * SIMD_FLOATS, total[q][l]);
 }
 
 SIMD_INLINE void query_sums(float *sum, const float *weight, const float *h, int pairs, size_t w,
@@ -183,10 +181,7 @@ SIMD_INLINE void forward(float *pooled, float *weights, void *h, const float *b,
 SIMD_INLINE void softmax_backward(float *dscore, const float *weight, float mean, int pair, int pairs)
 {
     for (size_t p = (size_t)pair; p < (size_t)pairs && p < (size_t)pair + ROWS; p += SIMD_FLOATS)
-        simd_store_as(dscore, p,
-                      simd_load_as(weight, p, PRECISION_FP32) *
-                          (simd_load_as(dscore, p, PRECISION_FP32) - mean),
-                      PRECISION_FP32);
+        simd_store(dscore + p, simd_load(weight + p) * (simd_load(dscore + p) - mean));
 }
 
 SIMD_INLINE const float *widened_rows(float *restrict wide, const void *h, int rows, size_t stride,
@@ -195,7 +190,7 @@ SIMD_INLINE const float *widened_rows(float *restrict wide, const void *h, int r
     if (precision == PRECISION_FP32)
         return h;
     for (size_t at = 0; at < (size_t)rows * stride; at += SIMD_FLOATS)
-        simd_store_as(wide, at, simd_load_as(h, at, precision), PRECISION_FP32);
+        simd_store(wide + at, simd_load_as(h, at, precision));
     return wide;
 }
 
@@ -209,10 +204,8 @@ SIMD_INLINE void block_spread(void *restrict dz, simd_float *restrict db, const 
     simd_float sum[SPREAD_PAIRS][COLUMNS] = {{{0}}};
     for (size_t q = 0; q < (size_t)queries; q++)
         for (int l = 0; l < columns; l++) {
-            simd_float at_sum =
-                simd_load_as(dpooled, q * stride + column + (size_t)l * SIMD_FLOATS, PRECISION_FP32);
-            simd_float at_score =
-                simd_load_as(v, q * stride + column + (size_t)l * SIMD_FLOATS, PRECISION_FP32);
+            simd_float at_sum = simd_load(dpooled + q * stride + column + (size_t)l * SIMD_FLOATS);
+            simd_float at_score = simd_load(v + q * stride + column + (size_t)l * SIMD_FLOATS);
             for (size_t p = 0; p < (size_t)pairs; p++) {
                 sum[p][l] = simd_fma(simd_broadcast(weight[q * w + first + p]), at_sum, sum[p][l]);
                 sum[p][l] = simd_fma(simd_broadcast(dscore[q * w + first + p]), at_score, sum[p][l]);
@@ -221,8 +214,7 @@ SIMD_INLINE void block_spread(void *restrict dz, simd_float *restrict db, const 
     for (size_t p = 0; p < (size_t)pairs; p++)
         for (int l = 0; l < columns; l++) {
             size_t at = (first + p) * stride + column + (size_t)l * SIMD_FLOATS;
-            simd_float gradient =
-                (simd_float)((simd_int)sum[p][l] & (simd_load_as(h, at, PRECISION_FP32) > 0));
+            simd_float gradient = (simd_float)((simd_int)sum[p][l] & (simd_load(h + at) > 0));
             db[l] += gradient;
             simd_store_as(dz, at, gradient, precision);
         }
@@ -236,7 +228,7 @@ SIMD_INLINE void spread_columns(void *dz, float *db, const float *weight, const 
 {
     simd_float sum[COLUMNS];
     for (int l = 0; l < columns; l++)
-        sum[l] = simd_load_as(db, column + (size_t)l * SIMD_FLOATS, PRECISION_FP32);
+        sum[l] = simd_load(db + column + (size_t)l * SIMD_FLOATS);
     for (; pair + SPREAD_PAIRS <= end; pair += SPREAD_PAIRS)
         block_spread(dz, sum, weight, dpooled, dscore, v, h, w, queries, stride, (size_t)pair, column,
                      SPREAD_PAIRS, columns, precision);
@@ -244,7 +236,7 @@ SIMD_INLINE void spread_columns(void *dz, float *db, const float *weight, const 
         block_spread(dz, sum, weight, dpooled, dscore, v, h, w, queries, stride, (size_t)pair, column, 1,
                      columns, precision);
     for (int l = 0; l < columns; l++)
-        simd_store_as(db, column + (size_t)l * SIMD_FLOATS, sum[l], PRECISION_FP32);
+        simd_store(db + column + (size_t)l * SIMD_FLOATS, sum[l]);
 }
 
 // Starts to read `count` floats from memory.

@@ -1,5 +1,6 @@
 #include "spec/extra_evaluations.h"
 
+#include "base/text.h"
 #include "spec/batch_workspace.h"
 #include "spec/fit_spec.h"
 
@@ -146,7 +147,7 @@ static void describe_sets(const struct extra_evaluation *evaluation, char suffix
     case VARIANT_SET_SIZE:
         snprintf(suffix, 32, "_set_size_%d", task->equations);
         snprintf(words, 112, ", where a set has %d equation%s", task->equations,
-                 task->equations == 1 ? "" : "s");
+                 text_plural(task->equations));
         break;
     case VARIANT_NOISE:
         snprintf(suffix, 32, "_noise_%.15g", task->noise);
@@ -185,11 +186,6 @@ static void name_match(struct score_column names[EXTRA_MATCH_SCORES])
         names[i] = matches[i];
 }
 
-static const char *plural(int count)
-{
-    return count == 1 ? "" : "s";
-}
-
 static void name_direct_fit(const struct extra_evaluation *evaluation, struct score_column names[2])
 {
     char words[128];
@@ -197,7 +193,7 @@ static void name_direct_fit(const struct extra_evaluation *evaluation, struct sc
     snprintf(
         words, sizeof words,
         "a network fitted to each set alone: the best of %d start%s of %d Levenberg-Marquardt iteration%s",
-        starts, plural(starts), iterations, plural(iterations));
+        starts, text_plural(starts), iterations, text_plural(iterations));
     name_r2(evaluation, "direct_fit", words, names);
 }
 
@@ -208,7 +204,7 @@ static void name_refine(const struct extra_evaluation *evaluation, int iteration
     snprintf(name, sizeof name, "refine_%d", iterations);
     snprintf(words, sizeof words,
              "the model's prediction after %d Levenberg-Marquardt iteration%s on each set", iterations,
-             plural(iterations));
+             text_plural(iterations));
     name_r2(evaluation, name, words, names);
 }
 

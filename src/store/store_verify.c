@@ -123,7 +123,7 @@ static enum status verdict(struct verification *verification)
     if (more > 0)
         text_format(&verification->report, "\n  and %lld more", (long long)more);
     FAIL(STATUS_RESULTS, "%s is damaged, %lld fault%s:%s", verification->view->path, (long long)faults,
-         faults == 1 ? "" : "s", verification->report.chars);
+         text_plural(faults), verification->report.chars);
 }
 
 // Foreign additions also change bytes of this program, for example HDF5 metadata.

@@ -135,8 +135,8 @@ static void refuse_equal(const struct expansion *expansion, const struct run_spe
         diagnostics_add(
             expansion->grid->diagnostics, b[id]->location, settings_name(id),
             "%s and %s make the same run, of %d unknown%s and %d equation%s; expected runs that differ",
-            one.chars, other.chars, second->unknowns, second->unknowns == 1 ? "" : "s",
-            second->task.equations, second->task.equations == 1 ? "" : "s");
+            one.chars, other.chars, second->unknowns, text_plural(second->unknowns), second->task.equations,
+            text_plural(second->task.equations));
         text_free(&one);
         text_free(&other);
         return;

@@ -71,7 +71,7 @@ static void refuse_unknowns(const struct check *check, int unknowns, int outputs
     ADD(check, SETTING_UNKNOWNS, SETTING_UNKNOWNS,
         "no generator has %d unknown%s, (d + %d) h with d, h >= 2; expected %s, say, or `generator:` with "
         "its shape",
-        unknowns, unknowns == 1 ? "" : "s", outputs, text.chars);
+        unknowns, text_plural(unknowns), outputs, text.chars);
     text_free(&text);
 }
 
@@ -95,7 +95,7 @@ static bool resolve_linear_generator(const struct check *check)
         ADD(check, SETTING_GENERATOR_INPUTS, SETTING_UNKNOWNS,
             "a linear generator of %d input%s has as many unknowns, but `unknowns` says %d; expected only "
             "one of the two",
-            shape->inputs, shape->inputs == 1 ? "" : "s", run->unknowns);
+            shape->inputs, text_plural(shape->inputs), run->unknowns);
         return false;
     }
     shape->inputs = run->unknowns = inputs ? shape->inputs : run->unknowns;
@@ -169,7 +169,7 @@ static void refuse_ratio(const struct check *check, int64_t equations)
         text_add_int(&limit, MAX_EQUATIONS);
     ADD(check, SETTING_EQUATION_RATIO, SETTING_EQUATION_RATIO,
         "%s gives %lld equations with %d unknown%s; expected at %s %s", ratio.chars, (long long)equations,
-        unknowns, unknowns == 1 ? "" : "s", equations < 1 ? "least" : "most", limit.chars);
+        unknowns, text_plural(unknowns), equations < 1 ? "least" : "most", limit.chars);
     text_free(&ratio);
     text_free(&limit);
 }

@@ -68,12 +68,10 @@ void sweep_columns(const struct sweep *sweep, struct column_table *table)
 
 bool sweep_column_follows(const char *name)
 {
-    static const char *const names[] = {"run_id",           "equation_ratio", "generator_inputs",
-                                        "generator_hidden", "parameters",     "flops_per_step"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
+    static const char *const names[] = {
+        "run_id", "equation_ratio", "generator_inputs", "generator_hidden", "parameters", "flops_per_step",
+        NULL};
+    return text_is_one_of(name, names);
 }
 
 void sweep_settings(struct column_table *table)
