@@ -177,10 +177,10 @@ def file_axes(runs: xr.Dataset) -> list[str]:
 
 
 def grid_axes(runs: xr.Dataset) -> list[str]:
-    """The settings that vary and do not follow from another one, with equation_ratio rather than equations."""
+    """The settings that vary and do not follow from another one, with equations or equation_ratio, whichever the file has as axis."""
     kept = [name for name in _by_preference(runs) if len(set(_numbered(runs, name))) > 1]
     if "equation_ratio" in kept and "equations" in kept:
-        kept.remove("equations")
+        kept.remove("equation_ratio" if "equations" in file_axes(runs) else "equations")
     for name in list(reversed(kept)):
         if any(_follows(runs[name].values, runs[other].values) for other in kept if other != name):
             kept.remove(name)

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "analysis"))
 from make_results import grid, make_results  # noqa: E402
 
 import weightsweep  # noqa: E402
-from weightsweep import ResultsError, figures, open_runs, open_sweep, original, published, to_pandas  # noqa: E402
+from weightsweep import ResultsError, effects, figures, open_runs, open_sweep, original, published, to_pandas  # noqa: E402
 from weightsweep.answer_table import BLOCK, View, render, run_rows, setting_rows  # noqa: E402
 from weightsweep.cases import cases  # noqa: E402
 from weightsweep.grids import as_runs  # noqa: E402
@@ -306,6 +306,16 @@ def test_axes_of_the_sweep_file_are_the_dimensions(tmp_path: Path) -> None:
     sweep = open_sweep(path)
     assert sweep["r2"].dims == ("learning_rate", "pooling", "seed", "encoder") and sweep["r2"].sizes["pooling"] == 1
     assert sweep["batch"].dims == () and float(sweep["r2"].sel(pooling="max", encoder="8").mean("seed").max()) > 0.9
+
+
+def test_equations_as_axis_have_the_figure(tmp_path: Path) -> None:
+    path = tmp_path / "e.h5"
+    make_results(path, grid(equation_ratio=[1.33, 2.0], seed=[1, 2]))
+    assert effects.axes(open_runs(path)) == ["equation_ratio"]
+    with h5py.File(path, "r+") as file:
+        file.attrs.modify("resolved", np.array('name: "a"\naxes:\n  equations: [20, 30]\n  seed: [1, 2]\n', dtype=h5py.string_dtype("utf-8")))
+    assert effects.axes(open_runs(path)) == ["equations"] and open_sweep(path)["r2"].dims == ("equations", "seed")
+    assert figures.figure(open_runs(path), "equations").axes[0].get_xlabel() == "equations (pairs) of a set"
 
 
 def test_runs_that_the_axes_do_not_tell_apart_stay_along_run(tmp_path: Path) -> None:
