@@ -89,6 +89,6 @@ void optimizer_step(struct optimizer *optimizer, int64_t step, double rate, floa
             updates_adam(parameters + at, gradient + at, first + at, second + at, tensor_size(tensor),
                          (float)corrected, (float)root_correction);
     }
-    if (requests > 0)
-        MPI_Waitall(requests, request, MPI_STATUSES_IGNORE);
+    for (int i = 0; i < requests; i++) // gcc warns about MPI_Waitall without statuses in MPICH's mpi.h
+        MPI_Wait(&request[i], MPI_STATUS_IGNORE);
 }
