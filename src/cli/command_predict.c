@@ -38,7 +38,7 @@ static const struct option option_table[] = {
     {0, "noise", "S",
      "with --refine: noise on y, in standard deviations of the y without noise (in units of 1 where all y of "
      "a set are equal, as with one pair); values below 0.001 count as 0.001; default: estimated from the "
-     "residuals",
+     "residuals after K iterations, which K more iterations with this noise follow",
      option_text, offsetof(struct options, noise)},
     {0, "format", "table|csv|json", "output format (table)", option_choice, offsetof(struct options, format)},
     {0}};
@@ -55,8 +55,13 @@ const struct usage predict_usage = {
         "Prints the weights layer by layer, R^2 on the pairs of a network with these weights, and the "
         "residuals. The order of the units of a hidden layer is arbitrary: it does not change the outputs. "
         "Refined weights have standard errors. The incoming weights of relu and leaky-relu units are scaled "
-        "to norm 1 and the outgoing ones by the inverse, which does not change the outputs either. A `-` is "
-        "an error that is not determined, since the incoming weights of its unit are near 0.",
+        "to norm 1 and the outgoing ones by the inverse, which does not change the outputs either. A `-` "
+        "is an error that is not determined, since the incoming weights of its unit are near 0. Standard "
+        "errors describe only the neighbourhood of the printed weights: they are too small where several "
+        "different sets of weights explain the pairs. residual_ratio divides the residuals by those that the "
+        "noise explains; poor_fit marks sets where the ratio is too large for chance (4 standard "
+        "deviations): a local minimum, too few iterations, more noise than --noise states, or pairs of "
+        "another kind of network. Estimated noise cannot reveal a poor fit: all residuals count as noise.",
     .example = "weightsweep predict quick.h5 --run a18076a9b12a --pairs analysis/examples/pairs.csv",
     .file = "results file",
     .file_target = offsetof(struct options, results)};

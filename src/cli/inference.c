@@ -14,6 +14,7 @@
 
 enum { SETS_AT_ONCE = 256 };
 static const double min_estimate = 1e-3; // of an estimated sigma, relative to fit_sigma without noise
+static const double max_deviations = 4;  // of the residuals from sigma, in standard deviations
 
 /* Sets of equal size that are computed together. */
 struct group {
@@ -155,43 +156,59 @@ static bool never(void *context)
     return false;
 }
 
-// Fits from the model's predictions. sigma NULL: those of fit_sigma.
-static void refine(const struct group *group, struct fit *fit, int iterations, const double *sigma)
+// Fits from `start` [sets, unknowns], which may be group->refined, with the noise group->sigma.
+static void refine(const struct group *group, struct fit *fit, int iterations, const float *start)
 {
-    const struct fit_sets sets = {.pairs = group->input, .count = group->sets, .sigma = sigma, .stop = never};
-    fit_refine(fit, &sets, group->weights, &(struct widths){1, {iterations}}, group->refined);
+    const struct fit_sets sets = {
+        .pairs = group->input, .count = group->sets, .sigma = group->sigma, .stop = never};
+    fit_refine(fit, &sets, start, &(struct widths){1, {iterations}}, group->refined);
 }
 
-// Estimates the noise of one set from its residuals after the first fit; NaN if too few values of y are left.
+// Estimates the noise of one set from the residuals of its refined weights, which were fitted with
+// group->sigma. prediction->sigma is NaN if too few values of y are left.
 static enum status estimate_sigma(struct group *group, int set)
 {
     struct prediction *prediction = &group->prediction[set];
     const struct pairs *pairs = prediction->pairs;
     int values = pairs->count * pairs->outputs;
-    double first = fit_sigma(&group->task, pairs_of(group, set));
+    double min = min_estimate * fit_sigma(&group->task, pairs_of(group, set));
     bool found;
     TRY(set_fit(group, pairs, group->refined + set * unknowns_of(group), &prediction->fit));
-    TRY(fit_errors_compute(&group->task, pairs_of(group, set), first, prediction->fit.weights,
+    TRY(fit_errors_compute(&group->task, pairs_of(group, set), group->sigma[set], prediction->fit.weights,
                            &prediction->errors, &found));
     double free_values = values - prediction->errors.effective, rms = prediction->fit.rms;
     fit_errors_free(&prediction->errors);
     prediction->sigma = NAN;
     if (found && free_values >= 1) {
-        double estimate = rms * sqrt(values / free_values), min = min_estimate * first;
-        prediction->sigma = estimate > min ? estimate : min;
+        double estimate = rms * sqrt(values / free_values);
+        prediction->sigma = group->sigma[set] = estimate > min ? estimate : min;
         prediction->min_noise = estimate > min ? 0 : min_estimate * FIT_MIN_NOISE;
     }
-    group->sigma[set] = isnan(prediction->sigma) ? first : prediction->sigma;
     return STATUS_OK;
 }
 
-// Fits once more with the estimated noise.
+// Continues the fits with the estimated noise, and estimates the noise again at the final weights: the
+// continued fit may end in another minimum.
 static enum status refine_with_estimates(struct group *group, struct fit *fit, int iterations)
 {
     for (int set = 0; set < group->sets; set++)
         TRY(estimate_sigma(group, set));
-    refine(group, fit, iterations, group->sigma);
+    refine(group, fit, iterations, group->refined);
+    for (int set = 0; set < group->sets; set++)
+        TRY(estimate_sigma(group, set));
     return STATUS_OK;
+}
+
+// Compares the residuals with sigma. If the weights are those of the network and noise, the sum of squares /
+// sigma^2 has a chi-square distribution with n - t degrees of freedom, n the number of values of y, t the
+// number of weights that the pairs determine. Its cube root is nearly normal (Wilson and Hilferty).
+static void check_residuals(struct prediction *prediction)
+{
+    double values = (double)prediction->pairs->count * prediction->pairs->outputs,
+           freedom = fmax(values - prediction->errors.effective, 1), variance = 2 / (9 * freedom);
+    prediction->residual_ratio = prediction->fit.rms / prediction->sigma * sqrt(values / freedom);
+    prediction->poor_fit = cbrt(prediction->residual_ratio * prediction->residual_ratio) >
+                           1 - variance + max_deviations * sqrt(variance);
 }
 
 static enum status finish_refined(struct group *group, int set)
@@ -200,8 +217,12 @@ static enum status finish_refined(struct group *group, int set)
     float *weights = group->refined + set * unknowns_of(group);
     TRY(fit_errors_compute(&group->task, pairs_of(group, set), group->sigma[set], weights,
                            &prediction->errors, &prediction->has_curvature));
+    TRY(set_fit(group, prediction->pairs, weights, &prediction->fit));
     prediction->has_errors = prediction->has_curvature && !isnan(prediction->sigma);
-    return set_fit(group, prediction->pairs, weights, &prediction->fit);
+    prediction->residual_ratio = NAN;
+    if (prediction->has_errors)
+        check_residuals(prediction);
+    return STATUS_OK;
 }
 
 static enum status refine_group(struct group *group, int iterations, double noise)
@@ -213,13 +234,11 @@ static enum status refine_group(struct group *group, int iterations, double nois
     for (int set = 0; set < group->sets; set++) {
         group->prediction[set].before = group->prediction[set].fit;
         group->prediction[set].fit = (struct weights_fit){0}; // set_fit allocates a new result
-    }
-    refine(group, fit, iterations, NULL);
-    for (int set = 0; set < group->sets; set++) {
         group->sigma[set] = group->prediction[set].sigma = fit_sigma(&group->task, pairs_of(group, set));
         group->prediction[set].min_noise =
             noise / sqrt(1 + noise * noise) < FIT_MIN_NOISE ? FIT_MIN_NOISE : 0;
     }
+    refine(group, fit, iterations, group->weights);
     if (isnan(noise))
         TRY_DONE(refine_with_estimates(group, fit, iterations));
     for (int set = 0; set < group->sets; set++)

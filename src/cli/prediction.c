@@ -114,6 +114,14 @@ static void print_noise(const struct predictions *predictions, const struct pred
     else
         fprintf(out, "standard deviation of the noise on y: %.4g, %s\n", prediction->sigma,
                 isnan(predictions->noise) ? "estimated from the residuals" : "from --noise");
+    if (prediction->poor_fit)
+        fprintf(
+            out,
+            "warning: the residuals are %.3g times as large as this noise explains, so the standard errors "
+            "do not hold.\nThe fit ended in a local minimum or needs more iterations, the noise on y is "
+            "larger, or no network of\nthis form gives these pairs. Try a larger --refine K, or leave "
+            "out --noise to estimate the noise.\n",
+            prediction->residual_ratio);
 }
 
 // Explains which directions of the weights the pairs leave to the prior.
@@ -130,7 +138,7 @@ static void print_directions(const struct predictions *predictions, const struct
             directions, unknowns, directions == 1 ? "is" : "are");
     if (values < unknowns)
         fprintf(out, ": %d value%s of y cannot determine %d weights", values, text_plural(values), unknowns);
-    if (directions > 0)
+    if (directions > 0 && !prediction->poor_fit)
         fputs("; other weights fit the pairs as well", out);
     fputc('\n', out);
 }
@@ -170,11 +178,13 @@ static void print_several(const struct predictions *predictions, FILE *out)
     char **set = column_add(&table, "set", COLUMN_TEXT, "1", "set")->texts;
     int64_t *pairs = column_add(&table, "pairs", COLUMN_INT, "1", "pairs")->ints;
     double *r2 = add_real(&table, "r2"), *rms = add_real(&table, "rms_residual"), *before = NULL,
-           *sigma = NULL, *directions = NULL;
+           *sigma = NULL, *directions = NULL, *ratio = NULL;
+    int poor = 0;
     if (predictions->refine > 0) {
         before = add_real(&table, "r2_before");
         sigma = add_real(&table, "sigma");
         directions = add_real(&table, "prior_directions");
+        ratio = add_real(&table, "residual_ratio");
     }
     for (int64_t row = 0; row < table.rows; row++) {
         const struct prediction *prediction = &predictions->prediction[row];
@@ -187,12 +197,20 @@ static void print_several(const struct predictions *predictions, FILE *out)
         before[row] = prediction->before.r2;
         sigma[row] = prediction->sigma;
         directions[row] = prediction_directions(prediction);
+        ratio[row] = prediction->residual_ratio;
+        poor += prediction->poor_fit;
     }
     fprintf(out, "%d weights of each of %d set%s, inferred by run %s from %s\n\n",
             prediction_unknowns_of(predictions), predictions->count, text_plural(predictions->count),
             predictions->run->id, predictions->file);
     table_print_text(&table, out);
     column_table_free(&table);
+    if (poor > 0)
+        fprintf(out,
+                "\nwarning: the residuals of %d set%s are larger than the noise explains (residual_ratio far "
+                "above 1; poor_fit in\ncsv and json): the standard errors there do not hold. See `predict "
+                "--help`.\n",
+                poor, text_plural(poor));
     fprintf(out, "\n%.4g sets per second; --format csv or json lists the weights\n",
             predictions->count / predictions->seconds);
 }

@@ -27,6 +27,8 @@ struct prediction {
     bool has_curvature;        // refined: `errors` is known, since the outputs are not too large
     bool has_errors;           // and so is sigma
     struct fit_errors errors;
+    double residual_ratio; // refined: rms of the residuals / that expected from sigma; NaN: not known
+    bool poor_fit;         // refined: residual_ratio is larger than noise explains
 };
 
 struct predictions {

@@ -61,6 +61,8 @@ static void add_set(struct text *csv, const struct predictions *predictions,
         add_score(csv, set, "rms_residual_before", prediction->before.rms);
         add_score(csv, set, "sigma", prediction->sigma);
         add_score(csv, set, "prior_directions", prediction_directions(prediction));
+        add_score(csv, set, "residual_ratio", prediction->residual_ratio);
+        add_score(csv, set, "poor_fit", prediction->poor_fit);
     }
     for (int k = 0; k < pairs->count * pairs->outputs; k++) {
         const int position[] = {0, k / pairs->outputs + 1, k % pairs->outputs + 1};
@@ -119,6 +121,8 @@ static void add_json_refinement(struct text *text, const struct predictions *pre
         text_add(text, "null");
     add_json_real(text, "sigma", prediction->sigma);
     add_json_real(text, "prior_directions", prediction_directions(prediction));
+    add_json_real(text, "residual_ratio", prediction->residual_ratio);
+    text_format(text, ", \"poor_fit\": %s", prediction->poor_fit ? "true" : "false");
     text_add(text, ", \"before\": {\"weights\": ");
     add_json_layers(text, shape, prediction->before.weights, NULL);
     add_json_real(text, "r2", prediction->before.r2);

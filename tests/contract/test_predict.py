@@ -9,6 +9,7 @@ import pytest
 from conftest import Sweep
 from harness import HOME, Result, columns, csv_rows, models, run, weightsweep, write_sweep
 
+EXAMPLE = HOME / "analysis" / "examples"
 LEARNED: dict[str, Any] = {  # enough to have learned something, in seconds
     "training": {"steps": 1500, "batch": 64, "optimizer": "muon", "learning_rate": 0.01, "schedule": "cosine", "warmup_steps": 50, "eval_points": 8},
     "network": {"encoder": [32, 48], "decoder": [48]},
@@ -168,10 +169,10 @@ def test_csv(good: Sweep, tmp_path: Path) -> None:
 def test_the_example(good: Sweep) -> None:
     import sys
 
-    sys.path.insert(0, str(HOME / "analysis" / "examples"))
+    sys.path.insert(0, str(EXAMPLE))
     import make_pairs
 
-    example = HOME / "analysis" / "examples" / "pairs.csv"
+    example = EXAMPLE / "pairs.csv"
     assert example.read_text().splitlines() == make_pairs.rows()
     found = json.loads(predict(good.results, example, "--format", "json").out)
     assert found["pairs"] == make_pairs.PAIRS and found["r2"] > 0.5
@@ -225,6 +226,7 @@ def test_refined_weights_and_their_errors(good: Sweep, tmp_path: Path) -> None:
     np.testing.assert_allclose(given, errors, rtol=0.25)  # the scales of units converge slowly
     eigenvalues = np.linalg.eigvalsh(slope.T @ slope / found["sigma"] ** 2 / np.sqrt(np.outer(precision, precision)))
     assert found["prior_directions"] == (eigenvalues < 1).sum() - 5
+    assert not found["poor_fit"] and found["residual_ratio"] == pytest.approx(1, rel=0.4)
     estimated = json.loads(predict(good.results, path, "--refine", "200", "--format", "json").out)
     assert estimated["noise"] is None and estimated["sigma"] == pytest.approx(0.1 * y.std(), rel=0.3)
 
@@ -242,6 +244,40 @@ def test_refinement_is_printed(good: Sweep, tmp_path: Path) -> None:
     errors = [float(row["value"]) for row in rows if row["what"] == "standard_error"]
     assert errors == [value for layer in found["standard_errors"] for line in layer for value in line]
     assert [float(row["value"]) for row in rows if row["what"] == "r2_before"] == [found["before"]["r2"]]
+
+
+def predict_example(pairs: Path, *more: str) -> Result:
+    return weightsweep("predict", EXAMPLE / "quick.h5", "--run", "a18", "--pairs", pairs, "--refine", *more)
+
+
+def example_pairs(path: Path, scale: float) -> Path:
+    values = np.loadtxt(EXAMPLE / "pairs.csv", delimiter=",", skiprows=1)
+    return write_pairs(path, values[:, :2], scale * values[:, 2:])
+
+
+def test_residuals_larger_than_the_noise_are_reported(tmp_path: Path) -> None:
+    """The fit of the example ends in a local minimum, 10 times as far from the pairs as noise of 0.001 explains."""
+    result = predict_example(EXAMPLE / "pairs.csv", "20", "--noise", "0")
+    assert result.code == 0 and "warning: the residuals are 1" in result.out and "standard errors do not hold" in result.out
+    assert "other weights fit the pairs as well" not in result.out
+    found = json.loads(predict_example(EXAMPLE / "pairs.csv", "20", "--noise", "0", "--format", "json").out)
+    assert found["poor_fit"] and found["residual_ratio"] > 10 and found["rms_residual"] > 10 * found["sigma"]
+    rows = {row["what"]: row["value"] for row in csv_rows(predict_example(EXAMPLE / "pairs.csv", "20", "--noise", "0", "--format", "csv").out)}
+    assert rows["poor_fit"] == "1" and float(rows["residual_ratio"]) == found["residual_ratio"]
+    enough = predict_example(EXAMPLE / "pairs.csv", "20", "--noise", "0.02")
+    assert "warning" not in enough.out and "other weights fit the pairs as well" in enough.out
+    lines = (EXAMPLE / "pairs.csv").read_text().splitlines()
+    sets = tmp_path / "sets.csv"
+    sets.write_text("\n".join(["set," + lines[0], *(f"s,{line}" for line in lines[1:])]) + "\n")
+    assert "warning: the residuals of 1 set are" in predict_example(sets, "20", "--noise", "0").out
+    assert "warning" not in predict_example(sets, "20", "--noise", "0.02").out
+
+
+@pytest.mark.parametrize("scale, iterations", [(1, "20"), (2, "500"), (1000, "50"), (0.01, "50")])
+def test_estimated_noise_is_that_of_the_printed_weights(tmp_path: Path, scale: float, iterations: str) -> None:
+    found = json.loads(predict_example(example_pairs(tmp_path / "pairs.csv", scale), iterations, "--format", "json").out)
+    assert found["noise"] is None and 1 <= found["sigma"] / found["rms_residual"] < np.sqrt(20) and not found["poor_fit"]
+    assert found["residual_ratio"] == pytest.approx(1, rel=0.2)
 
 
 def test_fewer_pairs_than_unknowns(good: Sweep, tmp_path: Path) -> None:
