@@ -7,7 +7,8 @@
     tests/bench/pytorch_step.py --best-bf16 --optimizer muon --batch 256 --schedule cosine --train 1500
                                                          trains 1,500 steps, evaluates once, adds r2 and wall_seconds
 
-Deep sets on mlp-inverse with mean pooling. Each program adds one change to the previous one; all compute the same function:
+Deep sets on mlp-inverse with mean pooling, or max with `--pooling max`, where no program pools first. Each program adds one change to the
+previous one; all compute the same function:
 
     --seed-program     the original program: every layer of the encoder on every pair, then the mean
     --pool-first       mean before the encoder's last layer, which is linear
@@ -44,6 +45,7 @@ SHOWN = (
     "unknowns",
     "equations",
     "embed_dim",
+    "pooling",
     "batch",
     "optimizer",
     "threads",
@@ -62,6 +64,7 @@ def options() -> argparse.ArgumentParser:
     program.add_argument("--best-fp32", action="store_true", help="--pool-first --tcmalloc --micro-batch 256")
     program.add_argument("--best-bf16", action="store_true", help="the same and --precision bf16")
     program.add_argument("--table", action="store_true", help="measure every program, one after the other")
+    parser.add_argument("--pooling", choices=["mean", "max"], default="mean")
     parser.add_argument("--pool-first", action="store_true")
     parser.add_argument("--tcmalloc", action="store_true")
     parser.add_argument("--micro-batch", type=int, metavar="GENERATORS", help="0: the whole batch at once")
@@ -87,7 +90,7 @@ def options() -> argparse.ArgumentParser:
 
 def resolve(arguments: argparse.Namespace) -> argparse.Namespace:
     best = arguments.best_fp32 or arguments.best_bf16
-    arguments.pool_first |= best
+    arguments.pool_first = (arguments.pool_first or best) and arguments.pooling == "mean"
     arguments.tcmalloc |= best
     if arguments.micro_batch is None:
         arguments.micro_batch = 256 if best else 0
@@ -168,7 +171,8 @@ class DeepSets(nn.Module):
         if self.pool_first:
             embedding = self.encoder.net[-1](self.encoder.net[:-1](pairs).mean(dim=1))
         else:
-            embedding = self.encoder.net(pairs).mean(dim=1)
+            embeddings = self.encoder.net(pairs)
+            embedding = embeddings.amax(dim=1) if arguments.pooling == "max" else embeddings.mean(dim=1)
         return self.decoder(embedding)
 
 
