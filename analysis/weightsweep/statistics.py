@@ -70,6 +70,13 @@ def analyse(scores: np.ndarray) -> Analysis:
     return replace(found, half_width=found.half_width_of(1, seeds))
 
 
+def mean_interval(r2: np.ndarray) -> tuple[float, float, float]:
+    """The mean R^2 over the seeds and its 95 % interval: mean, low, high. NaN for the interval of one seed."""
+    analysis = analyse(score(r2[np.isfinite(r2)])[None, :])
+    mean, half = float(analysis.mean[0]), float(analysis.half_width)
+    return float(r2_of(mean)), float(r2_of(mean + half)), float(r2_of(mean - half))
+
+
 def student_quantile(degrees: np.ndarray | float) -> np.ndarray:
     """Half width of the central 95 % interval of Student's t distribution."""
     return special.stdtrit(degrees, (1 + LEVEL) / 2)

@@ -78,22 +78,23 @@ def _chance(runs: xr.Dataset, axes: Axes) -> list[Line2D]:
 
 def distribution_shift(runs: xr.Dataset) -> Figure:
     """R^2 under the conditions of the training and under the others of `evaluation`: a panel for other inputs, for sizes of the sets and for noise.
-    Mean over the seeds with its 95 % interval. Grey lines: floors under the same conditions."""
+    Mean over the seeds with its 95 % interval. Grey lines: regressions and fits under the same conditions; those below 0 leave the panel."""
     columns = {kind: [name for name in shifts(runs) if _kind(name) == kind] for kind in _KINDS}
     kinds = [kind for kind in ("", "set_size", "noise") if columns[kind]]
     kept, groups = style.series_of(results.rows(results.done(runs)), style.others(runs))
     figure, panels = style.panels(len(kinds), across=3)
     for axes, kind in zip(panels, kinds):
         names = sorted(columns[kind], key=_value) if kind else columns[kind]
-        names = names if kind == "set_size" else ["r2", *names]
+        names = _with_trained_size(names, runs) if kind == "set_size" else ["r2", *names]
         for index, group in enumerate(groups):
-            score = [_score(group, name) for name in names]
+            score = [statistics.mean_interval(np.array([float(run[name]) for run in group])) for name in names]
             at = np.arange(len(names)) + 0.3 * ((index + 0.5) / len(groups) - 0.5)
-            mean, high, low = (statistics.r2_of(np.array(each)) for each in zip(*score))
+            mean, low, high = (np.array(each) for each in zip(*score))
             looks = style.series(index) | ({} if kind else {"linestyle": "none"})
             style.points(axes, at, mean, low, high, label=style.label(group[0], kept) or "R²", **looks)
         entries = _floors(axes, [run for group in groups for run in group], names) if kind else []
-        axes.set_xticks(range(len(names)), ["as\ntrained" if name == "r2" and not kind else "0" if name == "r2" else _text(name, kind) for name in names])
+        of_training = {"": "as\ntrained", "noise": "0", "set_size": str(runs["equations"].values[0])}[kind]
+        axes.set_xticks(range(len(names)), [of_training if name == "r2" else _text(name, kind) for name in names])
         axes.margins(x=0.08)
         axes.grid(bool(kind), axis="x")
         axes.set_xlabel(_KINDS[kind])
@@ -123,21 +124,22 @@ def _text(column: str, kind: str) -> str:
     return column.removeprefix(f"r2_{kind}_" if kind else "r2_").replace("_", "\n")
 
 
-def _score(group: list[Row], column: str) -> tuple[float, float, float]:
-    """Mean score over the seeds and its 95 % interval; NaN for the interval of one seed."""
-    known = np.array([float(run[column]) for run in group])
-    analysis = statistics.analyse(statistics.score(known[np.isfinite(known)])[None, :])
-    half = float(analysis.half_width)
-    return float(analysis.mean[0]), float(analysis.mean[0]) - half, float(analysis.mean[0]) + half
+def _with_trained_size(names: list[str], runs: xr.Dataset) -> list[str]:
+    """The columns of set sizes with that of the training at its place, if all runs were trained with one size that is not among them."""
+    sizes = {int(size) for size in runs["equations"].values}
+    trained = sizes.pop()
+    if sizes or trained in map(_value, names):
+        return names
+    return sorted([*names, "r2"], key=lambda name: trained if name == "r2" else _value(name))
 
 
 def _floors(axes: Axes, runs: list[Row], names: list[str]) -> list[Line2D]:
-    """Grey lines of the floors under the same conditions, averaged over the runs. Returns their entries of the legend."""
+    """Grey lines of regressions and fits under the same conditions, averaged over the runs. Returns their entries of the legend."""
     entries = []
-    for (column, label), dash in zip(effects.FLOORS.items(), (":", "--", "-.")):
+    for (column, label), dash in zip((effects.FLOORS | {"r2_direct_fit": "fit of the network"}).items(), (":", "--", "-.", style.DASHES[4])):
         columns = [column + name.removeprefix("r2") for name in names]
         if all(name in runs[0] and np.isfinite([run[name] for run in runs]).any() for name in columns):
             rest = [10 ** float(np.nanmean(statistics.score(np.array([float(run[name]) for run in runs])))) for name in columns]
-            axes.plot(range(len(names)), np.minimum(rest, 1), color=style.GREY, linestyle=dash, linewidth=0.9, zorder=1)
+            axes.plot(range(len(names)), rest, color=style.GREY, linestyle=dash, linewidth=0.9, zorder=1)
             entries.append(Line2D([], [], color=style.GREY, linestyle=dash, linewidth=0.9, label=label))
     return entries
