@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     subcommand = subparsers.add_parser("plot", help="figures that suit the axes of the sweep, as PNG and PDF", epilog="Example: python3 -m weightsweep plot results/quick.h5 --figure loss -o figures")
     subcommand.add_argument("results", type=Path, nargs="+", metavar="RESULTS.h5")
     subcommand.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the figures (default: the folder of RESULTS.h5)")
-    subcommand.add_argument("--figure", action="append", metavar="NAME", help="draw only this figure (repeatable): loss, heatmap, weights, shift, timeline, scaling (from several files), or an axis of the sweep: R^2 against it")
+    subcommand.add_argument("--figure", action="append", metavar="NAME", help="draw only this figure (repeatable): loss, heatmap, weights, shift, fits, timeline, scaling (from several files), or an axis of the sweep: R^2 against it")
     subcommand.add_argument("--published", action="store_true", help="also draw the published values of the original experiment where no run repeats its training")
     subcommand.set_defaults(run=_plot, subcommand=subcommand)
     subcommand = subparsers.add_parser("report", help="one self-contained HTML page: runs, curves, figures, failures")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from weightsweep import answer, effects, outputs, results, table
+from weightsweep import answer, effects, one_pass, outputs, results, table
 from weightsweep.cases import Case, Setting, cases
 from weightsweep.outputs import OutputError
 from weightsweep.values import exact
@@ -35,7 +35,7 @@ def fill(page: Path, archives: Path, drawings: Path | None) -> list[Path]:
     texts = {}
     for name, runs in found.items():
         picture = f"\n![{name}]({os.path.relpath(drawn[name].path, page.parent)})\n" if name in drawn else ""
-        texts[_MARK.format(name, "begin"), _MARK.format(name, "end")] = _text(name, runs) + picture
+        texts[_MARK.format(name, "begin"), _MARK.format(name, "end")] = _text(name, runs, archives / f"{name}-times.csv") + picture
     questions = _questions(outputs.read_document(page))
     finished = {name: (questions[name], runs) for name, runs in found.items() if runs is not None and runs.sizes["run"]}
     if _SUMMARY[0] in outputs.read_document(page):
@@ -63,11 +63,14 @@ def _finished(path: Path) -> xr.Dataset | None:
     return results.done(results.open_runs(path)) if path.is_file() else None
 
 
-def _text(name: str, runs: xr.Dataset | None) -> str:
+def _text(name: str, runs: xr.Dataset | None, times: Path) -> str:
     if runs is None:
         return f"Not in the archives yet: {name}.\n"
     if not runs.sizes["run"]:
         return f"No run of {name} has finished.\n"
+    if one_pass.called_for(runs):
+        measured = f"\n{table.markdown(*one_pass.times(runs, times))}" if times.is_file() else ""
+        return f"{trained(runs)}\n\n{table.markdown(*one_pass.rows(runs))}{measured}"
     head, cells, constant = rows(runs)
     lines = answers(cases(runs))
     shown = "".join(f"- {line}\n" for line in lines) if len(lines) > 1 else f"{lines[0]}\n"
@@ -188,5 +191,5 @@ def _drawing(runs: xr.Dataset, folder: Path) -> "Drawing":
     called = figures.called_for(runs)
     by_values = sorted(effects.axes(runs), key=lambda name: -len(set(runs[name].values)))  # the axis with the most values
     first = "weights" if "objective" in results.varied(runs) else "loss" if set(runs["task"].values) == {"mlp-forward"} else "shift"
-    name = next(name for name in (first, *by_values, "loss") if name in called)
+    name = next(name for name in ("fits", first, *by_values, "loss") if name in called)
     return figures.Drawing(name, [runs], folder, pdf=False)  # a Markdown page cannot show a PDF

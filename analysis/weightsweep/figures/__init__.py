@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from weightsweep import effects, outputs, results
+from weightsweep import effects, one_pass, outputs, results
 from weightsweep.answer import Sweep, runs_of
-from weightsweep.figures import effect, evaluation, heatmap, loss, scaling, seed, style, timeline
+from weightsweep.figures import effect, evaluation, fits, heatmap, loss, scaling, seed, style, timeline
 from weightsweep.outputs import Output
 from weightsweep.results import Row
 
@@ -33,6 +33,7 @@ FIGURES: dict[str, Kind] = {
     "heatmap": Kind(heatmap.heat_map, lambda runs: len([name for name in heatmap.axes_of(runs) if _differ(runs, name)]) > 1),
     "weights": Kind(evaluation.weight_match, evaluation.has_weight_match),
     "shift": Kind(evaluation.distribution_shift, lambda runs: bool(evaluation.shifts(runs))),
+    "fits": Kind(fits.fits, one_pass.called_for),
     "timeline": Kind(timeline.rank_timeline, lambda runs: len(timeline.segments(runs)) > 0),
 }
 SCALING = "scaling"  # the only figure of several files
