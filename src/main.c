@@ -14,7 +14,13 @@
 
 static enum status command_completion(const struct command *command, int argc, char **argv);
 
-static const struct usage probe_usage = {.name = "look"}, completion_usage = {.name = "completion"};
+static const struct usage probe_usage = {.name = "look"},
+                          completion_usage = {
+                              .name = "completion",
+                              .synopsis = "weightsweep completion bash",
+                              .description = "Prints the completion of subcommands and options for bash.",
+                              .example = "source <(weightsweep completion bash)",
+                              .file = "name of a shell"};
 
 static const struct subcommand {
     const struct usage *usage;
@@ -69,9 +75,10 @@ static bool is_python(const char *name)
 
 static enum status command_completion(const struct command *command, int argc, char **argv)
 {
-    if (argc != 2 || strcmp(argv[1], "bash") != 0)
-        FAIL(STATUS_USAGE,
-             "completion: expected the name of a shell; only bash is supported: weightsweep completion bash");
+    const char *shell;
+    TRY(options_parse(command, &completion_usage, argc, argv, &shell));
+    if (strcmp(shell, "bash") != 0)
+        FAIL(STATUS_USAGE, "completion %s: only bash is supported: weightsweep completion bash", shell);
     const struct usage *usages[SUBCOMMANDS];
     for (int i = 0; i < SUBCOMMANDS; i++)
         usages[i] = subcommands[i].usage;

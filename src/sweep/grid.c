@@ -164,9 +164,13 @@ void grid_check_required(const struct grid *grid)
         diagnostics_add(
             grid->diagnostics, grid->location, "unknowns",
             "is missing; expected the number of weights to infer, or `generator:` with its shape");
-    if (inputs != hidden && has_task_of(grid, TASKS_OF_NETWORKS))
-        diagnostics_add(grid->diagnostics, grid->location, inputs ? "generator.hidden" : "generator.inputs",
+    if (inputs != hidden && has_task_of(grid, TASKS_OF_NETWORKS)) {
+        struct source_location found =
+            grid_location(grid, inputs ? SETTING_GENERATOR_INPUTS : SETTING_GENERATOR_HIDDEN);
+        diagnostics_add(grid->diagnostics, found.set ? found : grid->location,
+                        inputs ? "generator.hidden" : "generator.inputs",
                         "is missing; expected both `inputs` and `hidden`, or `unknowns` instead of them");
+    }
     bool ratio = is_set_or_invalid(grid, SETTING_EQUATION_RATIO),
          equations = is_set_or_invalid(grid, SETTING_EQUATIONS);
     if (!ratio && !equations && has_task_of(grid, TASKS_OF_PAIRS))

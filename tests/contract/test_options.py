@@ -73,6 +73,7 @@ def test_completion(tmp_path: Path) -> None:
     assert complete(tmp_path, "run", "--progress", "li") == ["live", "lines"]
     assert complete(tmp_path, "run", "-o", "res") == complete(tmp_path, "status", "res") == ["results.h5"]
     assert weightsweep("completion", "csh").code == 2
+    assert weightsweep("completion", "--help").out.startswith("usage: weightsweep completion bash\n")
 
 
 # ---- without MPI ----

@@ -327,6 +327,7 @@ static void test_generators(void **state)
          "f.yaml:1: generator.hidden: is missing"},
         {"name: t\nequation_ratio: 2\ngenerator: {hidden: [5]}\n", NULL,
          "f.yaml:1: generator.inputs: is missing"},
+        {BASE, "generator.hidden=[5]", "--set generator.hidden: generator.inputs: is missing"},
         {BASE "generator:\n  inputs: 2\n  hidden: [6]\n", NULL,
          "f.yaml:6: generator.hidden: this generator has 18 unknowns, but `unknowns` says 15; expected only "
          "one"},
