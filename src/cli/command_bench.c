@@ -118,7 +118,7 @@ static const char *const product_names[] = {[BENCH_PACKED] = "A B, B packed", [B
 static enum status measure_gemm(struct bench *bench, enum precision precision, const struct bench_gemm *shape)
 {
     double seconds;
-    TRY(bench_gemm(precision, shape, bench->seconds, &seconds));
+    TRY(bench_gemm(precision, shape, bench->seconds / 2, &seconds));
     double flops = 2.0 * shape->m * shape->n * shape->k / seconds;
     bench->max_flops[precision] = fmax(bench->max_flops[precision], flops);
     struct line *line = &bench->line;
@@ -149,22 +149,29 @@ static enum status measure_tile(struct bench *bench, enum precision precision, c
     return STATUS_OK;
 }
 
+// The same fp32 GEMMs by the libraries that training does not use, for comparison.
+static enum status measure_other_libraries(struct bench *bench, const struct model_spec *model)
+{
+    enum gemm_library chosen = gemm_library(PRECISION_FP32);
+    enum status status = STATUS_OK;
+    for (enum gemm_library other = 0; other < GEMM_LIBRARIES && status == STATUS_OK; other++)
+        if (other != chosen && gemm_use(PRECISION_FP32, other))
+            status = measure_tile(bench, PRECISION_FP32, model);
+    gemm_use(PRECISION_FP32, chosen);
+    return status;
+}
+
 static enum status measure_products(struct bench *bench, const struct sweep *sweep)
 {
     for (int precision = PRECISION_FP32; precision <= PRECISION_BF16; precision++) {
-        enum gemm_library chosen = gemm_library((enum precision)precision);
         for (int64_t run = 0; run < sweep->runs; run++) {
             struct model_spec model = sweep->run[run].model;
             if (model.pooling != POOLING_MEAN || model.precision != PRECISION_FP32)
                 continue; // one run per set of shapes
             model.precision = (enum precision)precision;
             TRY(measure_tile(bench, (enum precision)precision, &model));
-            if (precision == PRECISION_FP32) { // for comparison
-                gemm_use(PRECISION_FP32, GEMM_OPENBLAS);
-                enum status status = measure_tile(bench, PRECISION_FP32, &model);
-                gemm_use(PRECISION_FP32, chosen);
-                TRY(status);
-            }
+            if (precision == PRECISION_FP32)
+                TRY(measure_other_libraries(bench, &model));
         }
     }
     return STATUS_OK;

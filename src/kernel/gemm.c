@@ -13,7 +13,7 @@
 #include <string.h>
 
 static enum gemm_library library[2]; // [precision of the operands]
-static char onednn_name[64];         // "" if oneDNN has no bf16 kernel
+static char onednn_name[2][64];      // the same; "" if oneDNN has no kernel
 
 static bool has_bf16(void)
 {
@@ -30,7 +30,8 @@ void gemm_setup(void)
     openblas_set_num_threads(1);
     if (!gemm_onednn_setup())
         return;
-    gemm_onednn_name(onednn_name, sizeof onednn_name);
+    for (enum precision operands = PRECISION_FP32; operands <= PRECISION_BF16; operands++)
+        gemm_onednn_name(operands, onednn_name[operands], sizeof onednn_name[0]);
     if (has_bf16()) // else oneDNN emulates the instructions
         gemm_use(PRECISION_BF16, GEMM_ONEDNN);
 }
@@ -42,7 +43,7 @@ enum gemm_library gemm_library(enum precision operands)
 
 bool gemm_use(enum precision operands, enum gemm_library wanted)
 {
-    if (wanted == GEMM_ONEDNN && (operands == PRECISION_FP32 || !onednn_name[0]))
+    if (wanted == GEMM_ONEDNN && !onednn_name[operands][0])
         return false;
     library[operands] = wanted;
     return true;
@@ -63,7 +64,7 @@ bool gemm_rounds_natively(void)
 
 bool gemm_prefers_blocks(void)
 {
-    return library[PRECISION_BF16] == GEMM_ONEDNN && strstr(onednn_name, "amx");
+    return library[PRECISION_BF16] == GEMM_ONEDNN && strstr(onednn_name[PRECISION_BF16], "amx");
 }
 
 const char *gemm_library_name(enum gemm_library of)
@@ -85,7 +86,7 @@ const char *gemm_name(enum precision operands)
 {
     static char name[2][96];
     if (library[operands] == GEMM_ONEDNN)
-        snprintf(name[operands], sizeof name[0], "oneDNN %s", onednn_name);
+        snprintf(name[operands], sizeof name[0], "oneDNN %s", onednn_name[operands]);
     else if (library[operands] == GEMM_OPENBLAS)
         openblas_name(name[operands], sizeof name[0]);
     else
@@ -99,7 +100,7 @@ const char *gemm_libraries(void)
     char openblas[96];
     openblas_name(openblas, sizeof openblas);
     snprintf(names, sizeof names, "%s; %s%s%s", NUMERICS_PORTABLE, openblas,
-             onednn_name[0] ? "; oneDNN " : "", onednn_name);
+             onednn_name[PRECISION_BF16][0] ? "; oneDNN " : "", onednn_name[PRECISION_BF16]);
     return names;
 }
 
@@ -182,10 +183,10 @@ void gemm_multiply(const struct gemm *gemm)
         gemm_fp32_multiply(&g);
         return;
     }
-    if (operands == PRECISION_FP32)
-        multiply_openblas(&g);
-    else if (library[operands] == GEMM_ONEDNN)
+    if (library[operands] == GEMM_ONEDNN)
         gemm_onednn(&g);
+    else if (operands == PRECISION_FP32)
+        multiply_openblas(&g);
     else
         multiply_widened(&g);
     finish(&g);
@@ -203,7 +204,7 @@ static void transpose(char *restrict to, const char *restrict from, size_t rows,
 void gemm_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed)
 {
     if (library[operands] == GEMM_ONEDNN)
-        gemm_onednn_pack(n, k, b, transposed, packed);
+        gemm_onednn_pack(operands, n, k, b, transposed, packed);
     else if (operands == PRECISION_FP32 && library[operands] == GEMM_PORTABLE)
         gemm_fp32_pack(packed, b, n, k, transposed ? k : n, transposed);
     else if (transposed)

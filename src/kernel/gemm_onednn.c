@@ -3,7 +3,6 @@
 #include "kernel/onednn.h"
 
 #include <omp.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +16,7 @@ enum {
 
 // The GEMM that a primitive computes. Members are int: the struct has no padding and is compared as bytes.
 struct gemm_shape {
-    int fp32_result, m, n, k, lda, ldb, ldc, transpose_a, transpose_b, add, packed;
+    int operands, fp32_result, m, n, k, lda, ldb, ldc, transpose_a, transpose_b, add, packed;
 };
 
 struct matmul {
@@ -34,6 +33,7 @@ static int used;
 
 // Packing of right-hand operands of one shape, from [k, n] and from [n, k].
 struct packing {
+    enum precision precision;
     int n, k;
     layout layout;
     dnnl_primitive_t reorder[2]; // NULL: unused
@@ -50,19 +50,24 @@ bool gemm_onednn_setup(void)
     return true;
 }
 
-static layout matrix(int rows, int columns, int ld, bool transposed)
+static dnnl_data_type_t type_of(enum precision precision)
 {
-    dnnl_dims_t shape = {rows, columns}, strides = {transposed ? 1 : ld, transposed ? ld : 1};
-    return layout_strided(dnnl_bf16, shape, strides);
+    return precision == PRECISION_FP32 ? dnnl_f32 : dnnl_bf16;
 }
 
-static const struct packing *packing_of(int n, int k);
+static layout matrix(enum precision precision, int rows, int columns, int ld, bool transposed)
+{
+    dnnl_dims_t shape = {rows, columns}, strides = {transposed ? 1 : ld, transposed ? ld : 1};
+    return layout_strided(type_of(precision), shape, strides);
+}
+
+static const struct packing *packing_of(enum precision precision, int n, int k);
 
 static layout weights(const struct gemm_shape *shape)
 {
     if (shape->packed)
-        return packing_of(shape->n, shape->k)->layout;
-    return matrix(shape->k, shape->n, shape->ldb, shape->transpose_b);
+        return packing_of((enum precision)shape->operands, shape->n, shape->k)->layout;
+    return matrix((enum precision)shape->operands, shape->k, shape->n, shape->ldb, shape->transpose_b);
 }
 
 static layout result(const struct gemm_shape *shape)
@@ -74,8 +79,9 @@ static layout result(const struct gemm_shape *shape)
 // NULL if oneDNN has no kernel. `memory`, unless NULL, receives the memory objects of A, B and C.
 static dnnl_primitive_desc_t describe(const struct gemm_shape *shape, dnnl_memory_t *memory)
 {
-    const layout operand[ARGUMENTS] = {matrix(shape->m, shape->k, shape->lda, shape->transpose_a),
-                                       weights(shape), result(shape)};
+    const layout operand[ARGUMENTS] = {
+        matrix((enum precision)shape->operands, shape->m, shape->k, shape->lda, shape->transpose_a),
+        weights(shape), result(shape)};
     dnnl_primitive_attr_t attributes;
     dnnl_post_ops_t after;
     must(dnnl_primitive_attr_create(&attributes));
@@ -103,10 +109,10 @@ static const char *kernel_name(const_dnnl_primitive_desc_t description)
     return name;
 }
 
-void gemm_onednn_name(char *name, int size)
+void gemm_onednn_name(enum precision operands, char *name, int size)
 {
     enum { SIDE = 64 };
-    const struct gemm_shape shape = {1, SIDE, SIDE, SIDE, SIDE, SIDE, SIDE, 0, 0, 0, 0};
+    const struct gemm_shape shape = {operands, 1, SIDE, SIDE, SIDE, SIDE, SIDE, SIDE, 0, 0, 0, 0};
     dnnl_primitive_desc_t description = describe(&shape, NULL);
     name[0] = '\0';
     if (!description)
@@ -121,14 +127,15 @@ void gemm_onednn_name(char *name, int size)
 
 // The layout that oneDNN's kernel for many rows prefers. The plain layout if n is not a multiple of that
 // kernel's blocks, if oneDNN has no such kernel, or if its layout needs more than gemm_packed_elements.
-static layout packed_layout(int n, int k)
+static layout packed_layout(enum precision precision, int n, int k)
 {
     enum { ROWS = 256 };
-    layout plain = matrix(k, n, n, false);
+    layout plain = matrix(precision, k, n, n, false);
     if (n % BLOCK != 0) // oneDNN 2.6 would use its reference kernel for other numbers of rows
         return plain;
-    const layout operand[ARGUMENTS] = {matrix(ROWS, k, k, false), layout_any(dnnl_bf16, (dnnl_dims_t){k, n}),
-                                       matrix(ROWS, n, n, false)};
+    const layout operand[ARGUMENTS] = {matrix(precision, ROWS, k, k, false),
+                                       layout_any(type_of(precision), (dnnl_dims_t){k, n}),
+                                       matrix(precision, ROWS, n, n, false)};
     dnnl_primitive_desc_t description = matmul_describe(engine, operand, NULL);
     for (int i = 0; i < ARGUMENTS; i++)
         layout_destroy(operand[i]);
@@ -136,7 +143,7 @@ static layout packed_layout(int n, int k)
         return plain;
     layout preferred = layout_of_weights(description);
     dnnl_primitive_desc_destroy(description);
-    size_t bytes = gemm_packed_elements(n, k) * sizeof(uint16_t);
+    size_t bytes = gemm_packed_elements(n, k) * precision_bytes(precision);
     bool fits = dnnl_memory_desc_get_size(preferred) <= bytes;
     layout_destroy(fits ? plain : preferred);
     return fits ? preferred : plain;
@@ -155,22 +162,22 @@ static void clear_packings(void)
     memset(packings, 0, sizeof packings);
 }
 
-static const struct packing *packing_of(int n, int k)
+static const struct packing *packing_of(enum precision precision, int n, int k)
 {
     int i = 0;
     for (; i < PACKINGS && packings[i].to; i++)
-        if (packings[i].n == n && packings[i].k == k)
+        if (packings[i].precision == precision && packings[i].n == n && packings[i].k == k)
             return &packings[i];
     if (i == PACKINGS) {
         clear_packings();
         i = 0;
     }
     struct packing *packing = &packings[i];
-    packing->n = n, packing->k = k;
-    packing->layout = packed_layout(n, k);
+    packing->precision = precision, packing->n = n, packing->k = k;
+    packing->layout = packed_layout(precision, n, k);
     must(dnnl_memory_create(&packing->to, packing->layout, engine, DNNL_MEMORY_NONE));
     for (int transposed = 0; transposed < 2; transposed++) {
-        layout plain = matrix(k, n, transposed ? k : n, transposed);
+        layout plain = matrix(precision, k, n, transposed ? k : n, transposed);
         dnnl_primitive_desc_t description;
         must(dnnl_reorder_primitive_desc_create(&description, plain, engine, packing->layout, engine, NULL));
         must(dnnl_primitive_create(&packing->reorder[transposed], description));
@@ -181,9 +188,9 @@ static const struct packing *packing_of(int n, int k)
     return packing;
 }
 
-void gemm_onednn_pack(int n, int k, const void *b, bool transposed, void *packed)
+void gemm_onednn_pack(enum precision operands, int n, int k, const void *b, bool transposed, void *packed)
 {
-    const struct packing *packing = packing_of(n, k);
+    const struct packing *packing = packing_of(operands, n, k);
     must(dnnl_memory_set_data_handle(packing->from[transposed], (void *)b));
     must(dnnl_memory_set_data_handle(packing->to, packed));
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, packing->from[transposed]},
@@ -282,7 +289,8 @@ static void *dense_buffer(int which, size_t bytes)
 static void execute_dense(const struct gemm_shape *shape, const void *a, const void *b, void *c)
 {
     struct gemm_shape dense = *shape;
-    size_t from = sizeof(uint16_t), to = shape->fp32_result ? sizeof(float) : sizeof(uint16_t);
+    size_t from = precision_bytes((enum precision)shape->operands),
+           to = precision_bytes(shape->fp32_result ? PRECISION_FP32 : PRECISION_BF16);
     void *dense_c = c;
     dense.lda = shape->k, dense.ldc = shape->n;
     if (shape->lda != shape->k) {
@@ -299,7 +307,8 @@ static void execute_dense(const struct gemm_shape *shape, const void *a, const v
 
 void gemm_onednn(const struct gemm *g)
 {
-    const struct gemm_shape shape = {g->types == GEMM_BF16_FP32,
+    const struct gemm_shape shape = {g->types == GEMM_FP32 ? PRECISION_FP32 : PRECISION_BF16,
+                                     g->types != GEMM_BF16,
                                      g->m,
                                      g->n,
                                      g->k,

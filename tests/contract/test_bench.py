@@ -29,6 +29,16 @@ def test_everything_is_measured(lines):
     assert all({"batch", "optimizer"} <= set(line) for name in ("step_muon", "step_refinements") for line in named(lines, name))
 
 
+def test_every_library_multiplies_the_same_shapes(lines):
+    found = {}
+    for line in named(lines, "gemm"):
+        found.setdefault((line["precision"], line["library"]), []).append((line["m"], line["n"], line["k"], line["product"]))
+    named_libraries = weightsweep("info").out
+    for library in ("portable", "OpenBLAS", "oneDNN"):
+        assert (("fp32", library) in found) is (f"{library} " in named_libraries)
+    assert len({tuple(shapes) for (precision, _), shapes in found.items() if precision == "fp32"}) == 1
+
+
 def test_one_line_for_each_combination(lines):
     steps = [tuple(line[key] for key in STEP[:6]) for line in named(lines, "step")]
     assert len(set(steps)) == len(steps)
