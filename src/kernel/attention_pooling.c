@@ -151,27 +151,27 @@ SIMD_INLINE void bias_relu_rows(float *restrict wide, void *restrict h, const fl
     }
 }
 
-SIMD_INLINE void forward(float *pooled, float *weights, void *h, const float *b, const float *v, int sets,
-                         int pairs, int queries, size_t stride, float *wide, const enum precision precision)
+SIMD_INLINE void forward(const struct attention_pooling *a, float *wide, const enum precision precision)
 {
-    size_t w = (size_t)lanes_stride(pairs);
-    for (int set = 0; set < sets; set++) {
+    int pairs = a->pairs, queries = a->queries;
+    size_t w = (size_t)lanes_stride(pairs), stride = (size_t)a->stride;
+    for (size_t set = 0; set < (size_t)a->sets; set++) {
+        void *h = (char *)a->h + set * (size_t)pairs * stride * precision_bytes(precision);
+        float *pooled = a->pooled + set * (size_t)queries * stride,
+              *weights = a->weights + set * (size_t)queries * w;
         const float *rows = precision == PRECISION_FP32 ? h : wide;
         for (int p = 0; p < pairs; p += PAIRS) {
             if (p + PAIRS <= pairs)
-                bias_relu_rows(wide, h, b, p, PAIRS, stride, precision);
+                bias_relu_rows(wide, h, a->bias, p, PAIRS, stride, precision);
             else
-                bias_relu_rows(wide, h, b, p, pairs - p, stride, precision);
-            products(weights, rows, v, p, pairs, queries, stride);
+                bias_relu_rows(wide, h, a->bias, p, pairs - p, stride, precision);
+            products(weights, rows, a->query, p, pairs, queries, stride);
         }
         for (size_t q = 0; q < (size_t)queries; q++)
             softmax(weights + q * w, pairs);
         memset(pooled, 0, (size_t)queries * stride * sizeof *pooled);
         for (int p = 0; p < pairs; p += ROWS)
             add_sums(pooled, weights, rows, p, pairs, queries, stride);
-        pooled += (size_t)queries * stride;
-        weights += (size_t)queries * w;
-        h = (char *)h + (size_t)pairs * stride * precision_bytes(precision);
     }
 }
 
@@ -195,19 +195,21 @@ SIMD_INLINE const float *widened_rows(float *restrict wide, const void *h, int r
 }
 
 // dz[p] = sum over the queries of weight[q, p] dpooled[q] + dscore[q, p] v[q] where h is positive, else 0.
-SIMD_INLINE void block_spread(void *restrict dz, simd_float *restrict db, const float *restrict weight,
-                              const float *restrict dpooled, const float *restrict dscore,
-                              const float *restrict v, const float *restrict h, size_t w, int queries,
-                              size_t stride, size_t first, size_t column, const int pairs, const int columns,
+SIMD_INLINE void block_spread(const struct attention_pooling *a, simd_float *restrict dbias,
+                              const float *restrict dscore, const float *restrict h, size_t first,
+                              size_t column, const int pairs, const int columns,
                               const enum precision precision)
 {
+    size_t w = (size_t)lanes_stride(a->pairs), stride = (size_t)a->stride;
+    const float *restrict weights = a->weights, *restrict dpooled = a->dpooled, *restrict query = a->query;
+    void *restrict dz = a->dz;
     simd_float sum[SPREAD_PAIRS][COLUMNS] = {{{0}}};
-    for (size_t q = 0; q < (size_t)queries; q++)
+    for (size_t q = 0; q < (size_t)a->queries; q++)
         for (int l = 0; l < columns; l++) {
             simd_float at_sum = simd_load(dpooled + q * stride + column + (size_t)l * SIMD_FLOATS);
-            simd_float at_score = simd_load(v + q * stride + column + (size_t)l * SIMD_FLOATS);
+            simd_float at_score = simd_load(query + q * stride + column + (size_t)l * SIMD_FLOATS);
             for (size_t p = 0; p < (size_t)pairs; p++) {
-                sum[p][l] = simd_fma(simd_broadcast(weight[q * w + first + p]), at_sum, sum[p][l]);
+                sum[p][l] = simd_fma(simd_broadcast(weights[q * w + first + p]), at_sum, sum[p][l]);
                 sum[p][l] = simd_fma(simd_broadcast(dscore[q * w + first + p]), at_score, sum[p][l]);
             }
         }
@@ -215,28 +217,25 @@ SIMD_INLINE void block_spread(void *restrict dz, simd_float *restrict db, const 
         for (int l = 0; l < columns; l++) {
             size_t at = (first + p) * stride + column + (size_t)l * SIMD_FLOATS;
             simd_float gradient = (simd_float)((simd_int)sum[p][l] & (simd_load(h + at) > 0));
-            db[l] += gradient;
+            dbias[l] += gradient;
             simd_store_as(dz, at, gradient, precision);
         }
 }
 
 // block_spread for a block of columns of the pairs from `pair` to `end`.
-SIMD_INLINE void spread_columns(void *dz, float *db, const float *weight, const float *dpooled,
-                                const float *dscore, const float *v, const float *h, int pair, int end,
-                                size_t w, int queries, size_t stride, size_t column, const int columns,
+SIMD_INLINE void spread_columns(const struct attention_pooling *a, const float *dscore, const float *h,
+                                int pair, int end, size_t column, const int columns,
                                 const enum precision precision)
 {
     simd_float sum[COLUMNS];
     for (int l = 0; l < columns; l++)
-        sum[l] = simd_load(db + column + (size_t)l * SIMD_FLOATS);
+        sum[l] = simd_load(a->dbias + column + (size_t)l * SIMD_FLOATS);
     for (; pair + SPREAD_PAIRS <= end; pair += SPREAD_PAIRS)
-        block_spread(dz, sum, weight, dpooled, dscore, v, h, w, queries, stride, (size_t)pair, column,
-                     SPREAD_PAIRS, columns, precision);
+        block_spread(a, sum, dscore, h, (size_t)pair, column, SPREAD_PAIRS, columns, precision);
     for (; pair < end; pair++)
-        block_spread(dz, sum, weight, dpooled, dscore, v, h, w, queries, stride, (size_t)pair, column, 1,
-                     columns, precision);
+        block_spread(a, sum, dscore, h, (size_t)pair, column, 1, columns, precision);
     for (int l = 0; l < columns; l++)
-        simd_store(db + column + (size_t)l * SIMD_FLOATS, sum[l]);
+        simd_store(a->dbias + column + (size_t)l * SIMD_FLOATS, sum[l]);
 }
 
 // Starts to read `count` floats from memory.
@@ -246,71 +245,61 @@ SIMD_INLINE void prefetch(const float *from, size_t count)
         __builtin_prefetch(from + i, 0, 2);
 }
 
-// Backward pass of a set, in blocks of pairs whose rows of h stay in the L1 cache. The next block is read
+// Backward pass of one set, in blocks of pairs whose rows of h stay in the L1 cache. The next block is read
 // from memory meanwhile.
-SIMD_INLINE void set_backward(void *dz, float *db, float *dv, const float *dpooled, const float *pooled,
-                              const float *weights, const float *h, const float *v, int pairs, int queries,
-                              size_t stride, const struct scratch *s, const enum precision precision)
+SIMD_INLINE void set_backward(const struct attention_pooling *a, const float *h, const struct scratch *s,
+                              const enum precision precision)
 {
-    size_t w = (size_t)lanes_stride(pairs), j;
+    int pairs = a->pairs, queries = a->queries;
+    size_t w = (size_t)lanes_stride(pairs), stride = (size_t)a->stride, j;
     for (size_t q = 0; q < (size_t)queries; q++)
-        s->mean[q] = sums_dot(pooled + q * stride, dpooled + q * stride, stride);
+        s->mean[q] = sums_dot(a->pooled + q * stride, a->dpooled + q * stride, stride);
     for (int first = 0; first < pairs; first += ROWS) {
         int end = pairs - first < ROWS ? pairs : first + ROWS;
         for (int p = first; p < end; p += PAIRS) {
             if (precision == PRECISION_FP32)
                 prefetch(h + (size_t)(p + ROWS) * stride, PAIRS * stride);
-            products(s->dscore, h, dpooled, p, pairs, queries, stride);
+            products(s->dscore, h, a->dpooled, p, pairs, queries, stride);
         }
         for (size_t q = 0; q < (size_t)queries; q++)
-            softmax_backward(s->dscore + q * w, weights + q * w, s->mean[q], first, pairs);
-        add_sums(dv, s->dscore, h, first, pairs, queries, stride);
+            softmax_backward(s->dscore + q * w, a->weights + q * w, s->mean[q], first, pairs);
+        add_sums(a->dquery, s->dscore, h, first, pairs, queries, stride);
         for (j = 0; j + COLUMNS * SIMD_FLOATS <= stride; j += COLUMNS * SIMD_FLOATS)
-            spread_columns(dz, db, weights, dpooled, s->dscore, v, h, first, end, w, queries, stride, j,
-                           COLUMNS, precision);
+            spread_columns(a, s->dscore, h, first, end, j, COLUMNS, precision);
         for (; j < stride; j += SIMD_FLOATS)
-            spread_columns(dz, db, weights, dpooled, s->dscore, v, h, first, end, w, queries, stride, j, 1,
-                           precision);
+            spread_columns(a, s->dscore, h, first, end, j, 1, precision);
     }
 }
 
-SIMD_INLINE void backward(void *dz, float *db, float *dv, const float *dpooled, const float *pooled,
-                          const float *weights, const void *h, const float *v, int sets, int pairs,
-                          int queries, size_t stride, const struct scratch *s, const enum precision precision)
+SIMD_INLINE void backward(struct attention_pooling set, const struct scratch *s,
+                          const enum precision precision)
 {
-    size_t set_bytes = (size_t)pairs * stride * precision_bytes(precision);
-    for (int set = 0; set < sets; set++) {
-        const float *rows = widened_rows(s->wide, h, pairs, stride, precision);
-        set_backward(dz, db, dv, dpooled, pooled, weights, rows, v, pairs, queries, stride, s, precision);
-        dpooled += (size_t)queries * stride;
-        pooled += (size_t)queries * stride;
-        weights += (size_t)queries * (size_t)lanes_stride(pairs);
-        h = (const char *)h + set_bytes;
-        dz = (char *)dz + set_bytes;
+    size_t stride = (size_t)set.stride, queries = (size_t)set.queries,
+           set_bytes = (size_t)set.pairs * stride * precision_bytes(precision);
+    for (int i = 0; i < set.sets; i++) {
+        set_backward(&set, widened_rows(s->wide, set.h, set.pairs, stride, precision), s, precision);
+        set.dpooled += queries * stride;
+        set.pooled += queries * stride;
+        set.weights += queries * (size_t)lanes_stride(set.pairs);
+        set.h = (char *)set.h + set_bytes;
+        set.dz = (char *)set.dz + set_bytes;
     }
 }
 
-void SIMD_NAME(attention_pooling_forward)(float *pooled, float *weights, void *h, const float *b,
-                                          const float *v, int sets, int pairs, int queries, int stride,
-                                          float *scratch, enum precision precision)
+void SIMD_NAME(attention_pooling_forward)(const struct attention_pooling *a)
 {
-    if (precision == PRECISION_FP32)
-        forward(pooled, weights, h, b, v, sets, pairs, queries, (size_t)stride, NULL, PRECISION_FP32);
+    struct scratch s = scratch_in(a->scratch, a->pairs, a->queries);
+    if (a->precision == PRECISION_FP32)
+        forward(a, NULL, PRECISION_FP32);
     else
-        forward(pooled, weights, h, b, v, sets, pairs, queries, (size_t)stride,
-                scratch_in(scratch, pairs, queries).wide, PRECISION_BF16);
+        forward(a, s.wide, PRECISION_BF16);
 }
 
-void SIMD_NAME(attention_pooling_backward)(void *dz, float *db, float *dv, const float *dpooled,
-                                           const float *pooled, const float *weights, const void *h,
-                                           const float *v, int sets, int pairs, int queries, int stride,
-                                           float *scratch, enum precision precision)
+void SIMD_NAME(attention_pooling_backward)(const struct attention_pooling *a)
 {
-    struct scratch s = scratch_in(scratch, pairs, queries);
-    if (precision == PRECISION_FP32)
-        backward(dz, db, dv, dpooled, pooled, weights, h, v, sets, pairs, queries, (size_t)stride, &s,
-                 PRECISION_FP32);
+    struct scratch s = scratch_in(a->scratch, a->pairs, a->queries);
+    if (a->precision == PRECISION_FP32)
+        backward(*a, &s, PRECISION_FP32);
     else
-        backward(dz, db, dv, dpooled, pooled, weights, h, v, sets, pairs, queries, (size_t)stride, &s,
-                 PRECISION_BF16);
+        backward(*a, &s, PRECISION_BF16);
 }

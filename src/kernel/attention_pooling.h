@@ -10,27 +10,32 @@
 #include "base/precision.h"
 #include "kernel/simd_set.h"
 
-#include <stddef.h>
+/* Operands of attention pooling. */
+struct attention_pooling {
+    int sets, pairs, queries, stride;
+    enum precision precision;
+    void *h;            // [sets, pairs, stride] in `precision`
+    const float *bias;  // [stride], read by the forward pass; its padding is zero
+    const float *query; // v [queries, stride]
+    float *weights;     // [sets, queries, w]
+    float *pooled;      // [sets, queries, stride]
+    float *scratch;     // [attention_pooling_scratch], see spec/buffer_sizes.h
 
-/* Replaces h by relu(h + b). weights = softmax over the pairs of v . h, zero in the padding; pooled = sum
- * over the pairs of weight * h.
- *
- * h [sets, pairs, stride] in `precision`, b [stride] (padding zero), v [queries, stride],
- * weights [sets, queries, w], pooled [sets, queries, stride],
- * scratch [attention_pooling_scratch], see spec/buffer_sizes.h */
-SIMD_FUNCTION(void, attention_pooling_forward, float *pooled, float *weights, void *h, const float *b,
-              const float *v, int sets, int pairs, int queries, int stride, float *scratch,
-              enum precision precision);
+    // The backward pass reads dpooled, writes dz, and adds to dbias and dquery.
+    const float *dpooled; // [sets, queries, stride]
+    void *dz;             // [sets, pairs, stride] in `precision`
+    float *dbias;         // [stride]
+    float *dquery;        // [queries, stride]
+};
+
+/* Replaces h by relu(h + bias). weights = softmax over the pairs of v . h, zero in the padding; pooled = sum
+ * over the pairs of weight * h. */
+SIMD_FUNCTION(void, attention_pooling_forward, const struct attention_pooling *a);
 #define attention_pooling_forward SIMD_CHOOSE(attention_pooling_forward)
 
-/* h: as attention_pooling_forward left it, after the ReLU. dz = the gradient at h where h is positive, else
- * 0; db += the sum of dz over all pairs; dv += the gradient at v.
- *
- * dz [sets, pairs, stride] in `precision`, db [stride], dv [queries, stride],
- * dpooled [sets, queries, stride] */
-SIMD_FUNCTION(void, attention_pooling_backward, void *dz, float *db, float *dv, const float *dpooled,
-              const float *pooled, const float *weights, const void *h, const float *v, int sets, int pairs,
-              int queries, int stride, float *scratch, enum precision precision);
+/* After attention_pooling_forward, with its results: dz = the gradient at h where h is positive, else 0;
+ * dbias += the sum of dz over all pairs; dquery += the gradient at v. */
+SIMD_FUNCTION(void, attention_pooling_backward, const struct attention_pooling *a);
 #define attention_pooling_backward SIMD_CHOOSE(attention_pooling_backward)
 
 #endif

@@ -34,14 +34,31 @@ static size_t pooled_row(const struct stage *stage, int set)
     return (size_t)set * (size_t)deep_sets_input_stride(&stage->spec, 0);
 }
 
-static void encode(struct stage *stage, int set, int sets)
+// Operands of the tile of `sets` sets that starts at `set`.
+static struct attention_pooling tile_of(const struct stage *stage, int set, int sets)
 {
     const struct model_spec *d = &stage->spec;
     const struct deep_sets_workspace *plan = plan_of(stage);
-    attention_pooling_forward(plan->set_input[0] + pooled_row(stage, set), weights_of(stage, set),
-                              deep_sets_activation(stage, d->encoder.count - 1, set), plan->last_bias,
-                              plan->query, sets, d->pairs, deep_sets_queries(d), last_hidden_stride(stage),
-                              plan->scratch, d->precision);
+    return (struct attention_pooling){.sets = sets,
+                                      .pairs = d->pairs,
+                                      .queries = deep_sets_queries(d),
+                                      .stride = last_hidden_stride(stage),
+                                      .precision = d->precision,
+                                      .h = deep_sets_activation(stage, d->encoder.count - 1, set),
+                                      .bias = plan->last_bias,
+                                      .query = plan->query,
+                                      .weights = weights_of(stage, set),
+                                      .pooled = plan->set_input[0] + pooled_row(stage, set),
+                                      .scratch = plan->scratch,
+                                      .dpooled = plan->set_gradient[0] + pooled_row(stage, set),
+                                      .dbias = plan->last_bias_gradient,
+                                      .dquery = plan->query_gradient};
+}
+
+static void encode(struct stage *stage, int set, int sets)
+{
+    const struct attention_pooling tile = tile_of(stage, set, sets);
+    attention_pooling_forward(&tile);
 }
 
 // First pooled row of a head. Its rows are heads * stride elements apart: [sets queries, heads, stride].
@@ -151,15 +168,11 @@ static void embed_backward(struct stage *stage, int sets, float *dembedding,
 static int encode_backward(struct stage *stage, int set, int sets, void *dz, float *gradient,
                            const int32_t **argmax)
 {
-    const struct model_spec *d = &stage->spec;
-    const struct deep_sets_workspace *plan = plan_of(stage);
+    struct attention_pooling tile = tile_of(stage, set, sets);
     (void)gradient, (void)argmax;
-    attention_pooling_backward(
-        dz, plan->last_bias_gradient, plan->query_gradient, plan->set_gradient[0] + pooled_row(stage, set),
-        plan->set_input[0] + pooled_row(stage, set), weights_of(stage, set),
-        deep_sets_activation(stage, d->encoder.count - 1, set), plan->query, sets, d->pairs,
-        deep_sets_queries(d), last_hidden_stride(stage), plan->scratch, d->precision);
-    return sets * d->pairs;
+    tile.dz = dz;
+    attention_pooling_backward(&tile);
+    return sets * tile.pairs;
 }
 
 // Copies the gradient of the merged queries, without padding, to the end of the shard's gradient.

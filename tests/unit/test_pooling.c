@@ -247,8 +247,9 @@ static void check_attention_of(int queries, int pairs, int width, enum precision
     void *h_stored = stored(z, size, precision);
     double *want = doubles(SETS * q_size), *dz_want = doubles(size), *db_want = as_doubles(db, stride),
            *dv_want = as_doubles(dv, q_size);
-    attention_pooling_forward(pooled, weights, h_stored, b, v, SETS, pairs, queries, (int)stride, scratch,
-                              precision);
+    const struct attention_pooling kernel = {SETS,    pairs,  queries, (int)stride, precision, h_stored, b, v,
+                                             weights, pooled, scratch, dpooled,     dz,        db,       dv};
+    attention_pooling_forward(&kernel);
     float *h = loaded(h_stored, size, precision);
     for (size_t i = 0; i < size; i++)
         assert_true(fabs((double)h[i] - fmax((double)z[i] + (double)b[i % stride], 0)) <=
@@ -266,8 +267,7 @@ static void check_attention_of(int queries, int pairs, int width, enum precision
         dz_want[i] = h[i] > 0 ? dz_want[i] : 0;
         db_want[i % stride] += dz_want[i];
     }
-    attention_pooling_backward(dz, db, dv, dpooled, pooled, weights, h_stored, v, SETS, pairs, queries,
-                               (int)stride, scratch, precision);
+    attention_pooling_backward(&kernel);
     float *dz_loaded = loaded(dz, size, precision);
     assert_close(pooled, want, SETS * q_size, difference_threshold);
     assert_close(dz_loaded, dz_want, size, difference_threshold + (precision == PRECISION_BF16 ? 0x1p-8 : 0));
