@@ -100,10 +100,19 @@ def _floors_in_words(case: Case) -> str:
     if not found:
         return ""
     names = {column: _FLOORS[column.removesuffix(case.by.removeprefix("r2"))] for column in found}
-    parts = [f"{names[column]} {answer.percent(r2)[0]} %" for column, r2 in found.items()]
+    parts = [f"{names[column]}{_sets_of(column, case)} {answer.percent(r2)[0]} %" for column, r2 in found.items()]
     above = [f"the {names[column]}" for column, r2 in found.items() if case.complete and case.best.r2 < r2]
     note = f" The best setting is below {' and '.join(above)}." if above else ""
     return f" On the same pairs: {', '.join(parts)}.{note}"
+
+
+def _sets_of(column: str, case: Case) -> str:
+    """The held-out sets on which a floor is scored, where they are not all: " on the first 256 sets". Regressions and the model are scored on all."""
+    if not column.startswith("r2_direct_fit"):
+        return ""
+    runs = [run for setting in case.settings for run in setting.runs]
+    counts = sorted({int(run["evaluation_direct_fit"]) for run in runs if run["evaluation_direct_fit"] < run["evaluation_generators"]})
+    return f" on the first {' or '.join(f'{count:,}' for count in counts if count)} sets" if any(counts) else ""
 
 
 def setting_rows(found: list[Case], with_published: bool = False) -> tuple[table.Head, table.Cells]:
@@ -115,7 +124,7 @@ def setting_rows(found: list[Case], with_published: bool = False) -> tuple[table
     choices = list(dict.fromkeys(name for case in found for name in (case.choices if len(found) == 1 else found[0].settings[0].values)))
     name = "R²" if not found or found[0].by == "r2" else found[0].by
     head = [*of_case, *choices, f"{name} %", "95 % interval", "seeds", "against the best", "seconds", "published %", "difference"]
-    cells = [[text(setting.runs[0][each].item()) for each in of_case] + _setting_row(case, setting, choices, with_published) for case in found for setting in case.settings]
+    cells = [[text(each, setting.runs[0][each].item()) for each in of_case] + _setting_row(case, setting, choices, with_published) for case in found for setting in case.settings]
     empty = {name for name in _EMPTY if all(row[head.index(name)] == "-" for row in cells)}
     if single:
         empty.add("against the best")
@@ -128,7 +137,7 @@ def _setting_row(case: Case, setting: Setting, choices: list[str], with_publishe
     seconds = [float(run["wall_seconds"]) for run in setting.runs if run["status"].item() == "done"]
     known = _published(setting.runs[0], with_published) if case.by == "r2" else math.nan
     return [
-        *(text(setting.values[name]) for name in choices),
+        *(text(name, setting.values[name]) for name in choices),
         mean,
         f"{low} to {high}" if low != "-" else "-",
         setting.seeds_text.removesuffix("s").removesuffix(" seed"),
@@ -191,7 +200,7 @@ def _run_row(run: Row, shown: list[str], view: View) -> list[str]:
     message = _one_line(run["message"].item())
     return [
         run["run_id"].item(),
-        *(text(run[name].item()) for name in shown),
+        *(text(name, run[name].item()) for name in shown),
         f"{steps:,}" if done == steps else f"{done:,} of {steps:,}",
         answer.percent(r2)[0],
         _number(100 * error, ".2f"),

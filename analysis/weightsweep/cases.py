@@ -14,6 +14,7 @@ from weightsweep.results import ResultsError, Row
 from weightsweep.values import exact, is_list
 
 _CASE = ("task", "unknowns", "equations", "training_inputs", "training_noise")
+_AMOUNTS = ("training_noise",)  # a number or a range [min, max]; other settings whose text is a list of numbers are lists
 _FOLLOWS = ("equation_ratio",)  # from unknowns and equations
 Key = tuple[str, ...]
 
@@ -77,7 +78,7 @@ class Case:
     def choices(self) -> list[str]:
         """Names of the choices that differ between the settings of this case."""
         names = list(self.settings[0].values)
-        return [name for name in names if len({text(setting.values[name]) for setting in self.settings}) > 1]
+        return [name for name in names if len({text(name, setting.values[name]) for setting in self.settings}) > 1]
 
     @cached_property
     def complete(self) -> list[Setting]:
@@ -131,14 +132,15 @@ class Case:
 
 def label(values: dict[str, object]) -> str:
     """The settings in words: "pooling max, embed_dim 512"."""
-    return ", ".join(f"{name} {text(value)}" for name, value in values.items() if value is not None)
+    return ", ".join(f"{name} {text(name, value)}" for name, value in values.items() if value is not None)
 
 
-def text(value: object) -> str:
-    """The value of a setting as in a sweep file; "-" for a setting that the run's model does not use."""
+def text(name: str, value: object) -> str:
+    """The value of the setting `name` as in a sweep file; "-" for a setting that the run's model does not use."""
     if value is None:
         return "-"
-    return f"[{value}]" if isinstance(value, str) and is_list(value) else exact(value)
+    one_number = name in _AMOUNTS and "," not in str(value)
+    return f"[{value}]" if isinstance(value, str) and is_list(value) and not one_number else exact(value)
 
 
 def seeds_of(settings: list[Setting]) -> str:

@@ -88,7 +88,7 @@ class Comparison:
         """Head and cells of a table, one row per setting."""
         names = list(self.differences[0].values)
         head = [*names, "A %", "B %", "ratio", "95 % interval", "p", "seeds", "B is"]
-        return head, [[*(text(each.values[name]) for name in names), *_cells(each)] for each in self.differences]
+        return head, [[*(text(name, each.values[name]) for name in names), *_cells(each)] for each in self.differences]
 
 
 def _cells(each: Difference) -> list[str]:
@@ -172,7 +172,7 @@ def _apart(every: list[list[Row]], names: list[str]) -> dict[str, tuple[str, str
 
 def _value(row: Row, name: str) -> str:
     """The setting as text; "" for a setting that files of older versions do not have."""
-    return text(row[name].item()) if name in row else ""
+    return text(name, row[name].item()) if name in row else ""
 
 
 def compare(a: Sweep, b: Sweep, by: str = "r2") -> xr.Dataset:

@@ -57,7 +57,7 @@ def importance(case: Case) -> Importance | None:
 def _axes(case: Case) -> dict[str, list[str]]:
     """The settings of each axis by the axis's name. Settings that only one pooling uses are one axis together with the pooling, and so are settings that
     always change together."""
-    varied = [name for name in case.choices if len({text(setting.values[name]) for setting in case.complete}) > 1]
+    varied = [name for name in case.choices if len({text(name, setting.values[name]) for setting in case.complete}) > 1]
     nested = [name for name in varied if any(setting.values[name] is None for setting in case.complete)]
     axes = {name: [name] for name in varied if name not in nested}
     if nested and "pooling" in axes:
@@ -75,14 +75,14 @@ def _axes(case: Case) -> dict[str, list[str]]:
 
 def _tied(settings: list[Setting], one: list[str], other: list[str]) -> bool:
     """True if each value of one axis comes with one value of the other, and the reverse."""
-    a, b = ([tuple(text(setting.values[name]) for name in names) for setting in settings] for names in (one, other))
+    a, b = ([tuple(text(name, setting.values[name]) for name in names) for setting in settings] for names in (one, other))
     return len(set(a)) == len(set(b)) == len(set(zip(a, b, strict=True)))
 
 
 def _levels(settings: list[Setting], names: list[str], mean: np.ndarray) -> np.ndarray:
     """Index of each setting's value on the axis of the settings `names`. Numbers are in ascending order, texts in the order of their means,
     which makes the best split of a regression tree a split of consecutive indices."""
-    values = [" ".join(text(setting.values[name]) for name in names) for setting in settings]
+    values = [" ".join(text(name, setting.values[name]) for name in names) for setting in settings]
     key: dict[str, tuple[object, ...]] = {}
     for value, setting in zip(values, settings, strict=True):
         raw = setting.values[names[0]]

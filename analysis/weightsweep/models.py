@@ -84,4 +84,4 @@ def _holds(path: str | Path, runs: xr.Dataset, name: str, value: object, index: 
     here = runs[name].values[index]
     if isinstance(value, list | tuple):
         return bool(here == ",".join(map(str, value)))
-    return bool(text(here.item() if isinstance(here, np.generic) else here) == text(value) or here == value)
+    return bool(text(name, here.item() if isinstance(here, np.generic) else here) == text(name, value) or here == value)

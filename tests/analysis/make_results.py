@@ -44,6 +44,7 @@ SETTINGS: dict[str, tuple[str, str, Any]] = {
     "decoder": ("1", "hidden widths of the decoder", "256,128"),
     "evaluation_every": ("steps", "steps between two evaluations", 500),
     "evaluation_generators": ("1", "held-out generators per evaluation", 16384),
+    "evaluation_direct_fit": ("1", "held-out generators to each of whose sets a network is fitted", 0),
     "parameters": ("1", "parameters of the model", 133007),
     "flops_per_step": ("FLOP", "FLOPs of a training step", 9.75e9),
 }

@@ -200,11 +200,32 @@ def test_several_files_have_their_names(lucky: Path, two_seeds: Path) -> None:
     assert answer_table.render(both, "csv").startswith("file,learning_rate,")
 
 
-def test_floors_stand_below_the_answer(lucky: Path) -> None:
-    with h5py.File(lucky, "r+") as file:
-        for name, value in [("r2_affine_fit", 0.9), ("r2_quadratic_fit", 0.99)]:
-            column = file.create_dataset(name, data=np.full(6, value))
+def add_outcomes(path: Path, outcomes: dict[str, float]) -> None:
+    """Adds columns that have one value for all runs."""
+    with h5py.File(path, "r+") as file:
+        for name, value in outcomes.items():
+            column = file.create_dataset(name, data=np.full(len(file["run_id"]), value))
             column.dims[0].attach_scale(file["run"])
             column.attrs["role"], column.attrs["units"] = "outcome", "1"
+
+
+def test_floors_stand_below_the_answer(lucky: Path) -> None:
+    add_outcomes(lucky, {"r2_affine_fit": 0.9, "r2_quadratic_fit": 0.99})
     assert rendered(lucky, "table").splitlines()[1] == "On the same pairs: affine fit 90.00 %, quadratic fit 99.00 %. The best setting is below the quadratic fit."
     assert json.loads(rendered(lucky, "json"))["cases"][0]["floors"] == pytest.approx({"r2_affine_fit": 0.9, "r2_quadratic_fit": 0.99})
+
+
+@pytest.mark.parametrize("sets, named", [(256, "fit of the network on the first 256 sets 99.90 %"), (16384, "fit of the network 99.90 %")])
+def test_the_fit_of_the_network_names_its_sets(tmp_path: Path, sets: int, named: str) -> None:
+    path = planted(tmp_path / "r.h5", grid(evaluation_direct_fit=[sets], seed=[1, 2]), [-1.0, -1.2])
+    add_outcomes(path, {"r2_affine_fit": 0.9, "r2_direct_fit": 0.999})
+    assert f"On the same pairs: affine fit 90.00 %, {named}." in rendered(path, "table")
+
+
+def test_noise_is_a_number_or_a_range(tmp_path: Path) -> None:
+    path = planted(tmp_path / "r.h5", grid(encoder=["0", "0.5", "0,0.3"]), [-1.0, -1.1, -1.2])
+    with h5py.File(path, "r+") as file:
+        file.move("encoder", "training_noise")
+    assert [case.label for case in cases(open_runs(path))] == ["training_noise 0", "training_noise 0.5", "training_noise [0,0.3]"]
+    assert [line.split()[2] for line in rendered(path, "table").splitlines()[-3:]] == ["0", "0.5", "[0,0.3]"]
+    assert [line.split()[3] for line in rendered(path, "table", runs=True).splitlines()[2:5]] == ["0", "0.5", "[0,0.3]"]
