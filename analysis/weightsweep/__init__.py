@@ -2,7 +2,7 @@
 `best(sweep)` the best setting of each case, `by_setting(sweep)` every setting with its mean and interval, `compare(a, b)` the differences of two
 sweeps, and `load_model("results.h5", run)` a trained model as arrays or as a PyTorch module."""
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 # Modules are imported on first use: `python -m weightsweep` has the working folder on its path until __main__ removes it.
 TYPE_CHECKING = False

@@ -1,7 +1,7 @@
 # Not run here: no build was made. Written to Spack's packaging guide (version 1.0 and later). The
 # names and variants are those of the builtin repository; the style is checked with ruff.
 #
-#   git archive --prefix=weightsweep-0.4.0/ -o weightsweep-0.4.0.tar.gz HEAD  # in the checkout
+#   git archive --prefix=weightsweep-0.5.0/ -o weightsweep-0.5.0.tar.gz HEAD  # in the checkout
 #   spack repo create REPO weightsweep && spack repo add REPO
 #   install -D packaging/spack/package.py REPO/packages/weightsweep/package.py
 #   spack install --no-checksum weightsweep            # where the archive is
@@ -19,11 +19,11 @@ class Weightsweep(CMakePackage):
     from input/output pairs, with MPI, and writes every result to one HDF5 file."""
 
     manual_download = True
-    url = f"file://{os.getcwd()}/weightsweep-0.4.0.tar.gz"
+    url = f"file://{os.getcwd()}/weightsweep-0.5.0.tar.gz"
 
     license("MIT")
 
-    version("0.4.0")
+    version("0.5.0")
 
     variant("onednn", default=True, description="Use oneDNN for bf16", when="target=x86_64:")
     variant("python", default=True, description="Install what the Python package needs")
