@@ -88,13 +88,14 @@ static enum status match(struct extension *extension)
             extension->longer[run] = true;
             kept[shorter] = true;
         } else if (!kept[shorter]) {
+            int64_t old_steps = old_column(extension, "steps")->ints[shorter];
             FAIL_DONE(STATUS_RESULTS,
                       "%s: run %s of %s cannot continue to %lld steps, because its learning rate decays "
-                      "over %lld steps; only runs at a constant rate can. Keep its steps in the sweep beside "
-                      "the new ones (the new runs start at step 0), or %s",
+                      "over %lld steps; only runs at a constant rate can. To keep the run and train the "
+                      "longer one from step 0, write the axis `training.steps: [%lld, %lld]`, or %s",
                       extension->option, old_column(extension, "run_id")->texts[shorter],
-                      extension->view->path, (long long)spec->training.steps,
-                      (long long)old_column(extension, "steps")->ints[shorter], extension->otherwise);
+                      extension->view->path, (long long)spec->training.steps, (long long)old_steps,
+                      (long long)old_steps, (long long)spec->training.steps, extension->otherwise);
         }
     }
     for (int64_t old = 0; old < extension->view->runs; old++)

@@ -133,6 +133,16 @@ int64_t results_find_id(const struct store_view *view, const struct known_id *kn
     return found ? found->run : -1;
 }
 
+// True if `run --grow` may accept the sweep: it has all runs of the file, `common` of them, or a run at a
+// constant rate, which can continue a shorter one.
+static bool may_extend(const struct store_view *view, const struct sweep *sweep, int64_t common)
+{
+    bool constant = false;
+    for (int64_t run = 0; run < sweep->runs; run++)
+        constant = constant || sweep->run[run].training.schedule == SCHEDULE_CONSTANT;
+    return constant || common == view->runs;
+}
+
 // Number of the sweep's runs that are in the file.
 static int64_t count_common(const struct store_view *view, const struct sweep *sweep)
 {
@@ -147,6 +157,7 @@ static int64_t count_common(const struct store_view *view, const struct sweep *s
 static enum status refuse_sweep(const struct store_view *view, const struct sweep *sweep)
 {
     char *name = name_in(view->resolved), *ours = name_in(sweep->resolved);
+    int64_t common = count_common(view, sweep);
     enum status status;
     if (strcmp(name, ours) != 0)
         status =
@@ -156,10 +167,11 @@ static enum status refuse_sweep(const struct store_view *view, const struct swee
     else
         status = FAILED(STATUS_RESULTS,
                         "%s holds another sweep by the name of %s: %lld of its %lld run%s in this sweep, of "
-                        "%lld; use the settings it was made with (its attribute `resolved`), add the missing "
-                        "runs with --grow, or give this one a file of its own with -o",
-                        view->path, name, (long long)count_common(view, sweep), (long long)view->runs,
-                        view->runs == 1 ? " is" : "s are", (long long)sweep->runs);
+                        "%lld; use the settings it was made with (its attribute `resolved`), %sor give this "
+                        "one a file of its own with -o",
+                        view->path, name, (long long)common, (long long)view->runs,
+                        view->runs == 1 ? " is" : "s are", (long long)sweep->runs,
+                        may_extend(view, sweep, common) ? "add the missing runs with --grow, " : "");
     free(name);
     free(ours);
     return status;

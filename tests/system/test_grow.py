@@ -86,7 +86,10 @@ def test_refusals(tmp_path: Path) -> None:
     assert run(1, write_sweep(tmp_path / "small.yaml", training=cosine, axes={"seed": [1, 2]}), results, "--quiet").code == 0
     before = digest(results)
     decays = grown(tmp_path, results, training=cosine | {"steps": 60}, axes={"seed": [1, 2]})
-    assert decays.code == 3 and decays.says("decays", "60 steps", "constant rate")
+    assert decays.code == 3 and decays.says("decays", "60 steps", "constant rate", "the axis `training.steps: [30, 60]`")
+    for steps, advised in ({"steps": 60}, False), ({"steps": [30, 60]}, True):  # --grow refuses the first
+        refused = run(1, write_sweep(tmp_path / "larger.yaml", training=cosine, axes={"seed": [1, 2]}), results, "--quiet", *(f"--set={name}={value}" for name, value in steps.items()))
+        assert refused.code == 3 and ("--grow" in refused.err) == advised, refused.err
     fewer = grown(tmp_path, results, training=cosine, axes={"seed": [2, 3]})
     assert fewer.code == 3 and fewer.says("--grow only adds")
     other = grown(tmp_path, results, name="other", training=cosine, axes={"seed": [1, 2, 3]})
