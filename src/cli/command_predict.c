@@ -61,7 +61,13 @@ const struct usage predict_usage = {
         "different sets of weights explain the pairs. residual_ratio divides the residuals by those that the "
         "noise explains; poor_fit marks sets where the ratio is too large for chance (4 standard "
         "deviations): a local minimum, too few iterations, more noise than --noise states, or pairs of "
-        "another kind of network. Estimated noise cannot reveal a poor fit: all residuals count as noise.",
+        "another kind of network. Estimated noise cannot reveal a poor fit: all residuals count as noise. "
+        "Of several sets the table has one row per set: r2_before is R^2 of the prediction before "
+        "refinement, "
+        "sigma the standard deviation of the noise on y, prior_directions the number of directions of the "
+        "weights that the prior determines more than the pairs do. The networks have no biases, so a network "
+        "with biases has no such weights. No run is trained with a constant input, so a "
+        "constant column of x stands for the biases of the first layer only in the fit of --refine.",
     .example = "weightsweep predict quick.h5 --run a18076a9b12a --pairs analysis/examples/pairs.csv",
     .file = "results file",
     .file_target = offsetof(struct options, results)};
@@ -108,8 +114,10 @@ static enum status check_count(const struct run_spec *run, const struct pairs *p
 }
 
 enum {
-    MAX_RATIO = 2, // a note is printed for larger ratios to the training data
-    SAMPLE = 256   // sets of training data to compare with
+    MAX_RATIO = 2,    // a note is printed for larger ratios to the training data
+    MAX_RATIO_Y = 4,  // the same for y, whose magnitude varies more between generators,
+    MIN_RATIO_Y = 10, // and for 1 / ratio
+    SAMPLE = 256      // sets of training data to compare with
 };
 
 static double root_mean_square(const float *values, int count, int stride)
@@ -120,15 +128,27 @@ static double root_mean_square(const float *values, int count, int stride)
     return sqrt(sum / count);
 }
 
-static void note_count(const struct run_spec *run, int count, FILE *err)
+// Prints a note if the numbers of pairs of one or more sets are far from that of the run's training.
+static void note_counts(const struct run_spec *run, const struct pairs_file *file, FILE *err)
 {
     const struct widths *range = &run->task.equation_range;
     int min = range->count ? range->width[0] : run->task.equations, max = task_max_equations(&run->task);
-    if (count * MAX_RATIO <= min || count >= max * MAX_RATIO) {
-        fprintf(err, "note: %d pair%s far from what the run was trained on, %d", count,
-                count == 1 ? " is" : "s are", min);
-        fprintf(err, max > min ? " to %d\n" : "\n", max);
-    }
+    const struct pairs *first = NULL;
+    int unusual = 0;
+    for (int i = file->sets - 1; i >= 0; i--)
+        if (file->set[i].count * MAX_RATIO <= min || file->set[i].count >= max * MAX_RATIO) {
+            first = &file->set[i];
+            unusual++;
+        }
+    if (!first)
+        return;
+    if (file->sets > 1)
+        fprintf(err, "note: %d of %d sets, beginning with set %s: ", unusual, file->sets, first->name);
+    else
+        fputs("note: ", err);
+    fprintf(err, "%d pair%s far from what the run was trained on, %d", first->count,
+            first->count == 1 ? " is" : "s are", min);
+    fprintf(err, max > min ? " to %d\n" : "\n", max);
 }
 
 // Prints a note for each column whose root mean square differs from that of the run's training data.
@@ -146,7 +166,8 @@ static enum status note_magnitudes(const struct run_spec *run, const struct pair
         double here = is_x ? root_mean_square(pairs->x + k, pairs->count, pairs->inputs)
                            : root_mean_square(pairs->y + k - pairs->inputs, pairs->count, pairs->outputs);
         pairs_column_name(pairs->inputs, pairs->outputs, k, name);
-        if (here > MAX_RATIO * usual * (is_x ? 1 : MAX_RATIO) || (is_x && here * MAX_RATIO < usual))
+        if (here > usual * (is_x ? MAX_RATIO : MAX_RATIO_Y) ||
+            here * (is_x ? MAX_RATIO : MIN_RATIO_Y) < usual)
             fprintf(err,
                     "note: %s has a root mean square of %.3g, far from what the run was trained on, %.3g\n",
                     name, here, usual);
@@ -181,8 +202,7 @@ static enum status check_pairs(const struct run_spec *run, const struct pairs_fi
 {
     for (int i = 0; i < file->sets; i++)
         TRY(check_count(run, &file->set[i], path));
-    if (file->sets == 1)
-        note_count(run, file->set[0].count, err);
+    note_counts(run, file, err);
     return note_magnitudes(run, &file->all, err);
 }
 

@@ -104,8 +104,15 @@ static void print_fit(const char *what, const struct weights_fit *fit, FILE *out
 
 static void print_noise(const struct predictions *predictions, const struct prediction *prediction, FILE *out)
 {
-    if (isnan(prediction->sigma))
-        fputs("noise and standard errors: not determined; give --noise\n", out);
+    const struct pairs *pairs = prediction->pairs;
+    if (isnan(prediction->sigma) && prediction->has_curvature)
+        fprintf(out,
+                "noise and standard errors: not determined; give --noise, since %d value%s of y cannot "
+                "determine both the noise and %d weights\n",
+                pairs->count * pairs->outputs, text_plural(pairs->count * pairs->outputs),
+                prediction_unknowns_of(predictions));
+    else if (isnan(prediction->sigma))
+        fputs("noise and standard errors: not determined\n", out);
     else if (prediction->min_noise > 0)
         fprintf(out,
                 "standard deviation of the noise on y: %.4g (the smallest used, %g of the standard deviation "
@@ -129,7 +136,9 @@ static void print_directions(const struct predictions *predictions, const struct
                              FILE *out)
 {
     if (!prediction->has_curvature) {
-        fputs("\nthe outputs at these weights are too large for standard errors\n", out);
+        fputs("\nno standard errors: the outputs are too large, or the noise on y is too small, for double "
+              "precision; scale y to\nvalues like those of the run's training\n",
+              out);
         return;
     }
     int values = prediction->pairs->count * prediction->pairs->outputs,

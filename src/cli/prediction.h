@@ -24,7 +24,7 @@ struct prediction {
     struct weights_fit before; // refined: the model's prediction
     double sigma;              // refined: standard deviation of the noise; NaN: not determined
     double min_noise;          // refined: sigma is the smallest used, this part of y's deviation; or 0
-    bool has_curvature;        // refined: `errors` is known, since the outputs are not too large
+    bool has_curvature;        // refined: `errors` is known: the curvature is positive definite
     bool has_errors;           // and so is sigma
     struct fit_errors errors;
     double residual_ratio; // refined: rms of the residuals / that expected from sigma; NaN: not known

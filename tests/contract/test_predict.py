@@ -284,7 +284,7 @@ def test_fewer_pairs_than_unknowns(good: Sweep, tmp_path: Path) -> None:
     x = np.array([[1, 0], [0, 1], [-1, 0.0], [0, -1]])  # y is linear along each ray from 0
     path = write_pairs(tmp_path / "pairs.csv", x, np.array([[1], [-0.5], [0.3], [0.2]]))
     result = predict(good.results, path, "--refine", "20")
-    assert result.code == 0 and "not determined; give --noise" in result.out and "standard errors\n" not in result.out
+    assert result.code == 0 and "not determined; give --noise, since 4 values of y cannot determine both the noise and 15 weights" in result.out and "standard errors\n" not in result.out
     last = result.out.splitlines()[-1]
     assert "determined more by the prior than by the pairs" in last and "4 values of y cannot determine 15 weights" in last
     assert json.loads(predict(good.results, path, "--refine", "20", "--format", "json").out)["standard_errors"] is None
@@ -323,6 +323,15 @@ def test_remarks(good: Sweep, tmp_path: Path) -> None:
     result = predict(good.results, wide)
     assert result.says("note: x2 ", "root mean square") and "x1" not in result.err and result.code == 0
     assert predict(good.results, write_pairs(tmp_path / "high.csv", x, 50 * y)).says("note: y ")
+    assert predict(good.results, write_pairs(tmp_path / "low.csv", x, 0.01 * y)).says("note: y ")
+    names, *lines = path.read_text().splitlines()
+    few.write_text("\n".join(["set," + names, *(f"a,{line}" for line in lines), *(f"b,{line}" for line in lines[:10])]) + "\n")
+    assert predict(good.results, few).says("note: 1 of 2 sets, beginning with set b: 10 pairs", "trained on, 30")
+
+
+def test_curvature_beyond_double_precision_is_named(tmp_path: Path) -> None:
+    text = predict_example(example_pairs(tmp_path / "low.csv", 1e-5), "50").out
+    assert "noise and standard errors: not determined\n" in text and "the noise on y is too small, for double precision" in text
 
 
 # ---- what is in the user's file ----
