@@ -14,11 +14,11 @@
 #include <string.h>
 
 struct options {
-    const char *results, *run, *pairs, *refine, *noise;
+    const char *results, *run, *pairs, *refine, *noise, *starts;
     enum table_format format;
 };
 
-enum { MAX_ITERATIONS = 65536 };
+enum { MAX_ITERATIONS = 65536, MAX_STARTS = 65536 };
 static const double max_noise = 1000;
 
 static const struct option option_table[] = {
@@ -40,14 +40,19 @@ static const struct option option_table[] = {
      "a set are equal, as with one pair); values below 0.001 count as 0.001; default: estimated from the "
      "residuals after K iterations, which K more iterations with this noise follow",
      option_text, offsetof(struct options, noise)},
+    {0, "starts", "N",
+     "with --refine: fit also from N random starts per set, K iterations each, and keep the weights with the "
+     "smallest objective (0)",
+     option_text, offsetof(struct options, starts)},
     {0, "format", "table|csv|json", "output format (table)", option_choice, offsetof(struct options, format)},
     {0}};
 
 const struct usage predict_usage = {
     .name = "predict",
     .summary = "infer weights from your own pairs",
-    .synopsis = "weightsweep predict RESULTS.h5 --run RUN --pairs PAIRS.csv [--refine K [--noise S]]\n"
-                "                    [--format table|csv|json]",
+    .synopsis =
+        "weightsweep predict RESULTS.h5 --run RUN --pairs PAIRS.csv [--refine K [--noise S] [--starts N]]\n"
+        "                    [--format table|csv|json]",
     .description = "Infers the weights of a network from pairs of its inputs and outputs, with the model of "
                    "a finished run.",
     .options = option_table,
@@ -61,13 +66,13 @@ const struct usage predict_usage = {
         "different sets of weights explain the pairs. residual_ratio divides the residuals by those that the "
         "noise explains; poor_fit marks sets where the ratio is too large for chance (4 standard "
         "deviations): a local minimum, too few iterations, more noise than --noise states, or pairs of "
-        "another kind of network. Estimated noise cannot reveal a poor fit: all residuals count as noise. "
-        "Of several sets the table has one row per set: r2_before is R^2 of the prediction before "
-        "refinement, "
-        "sigma the standard deviation of the noise on y, prior_directions the number of directions of the "
-        "weights that the prior determines more than the pairs do. The networks have no biases, so a network "
-        "with biases has no such weights. No run is trained with a constant input, so a "
-        "constant column of x stands for the biases of the first layer only in the fit of --refine.",
+        "another kind of network. Estimated noise cannot reveal a poor fit, since all residuals count as "
+        "noise; --starts can. The table of several sets has one row per set: start says where the weights "
+        "come from, r2_before is R^2 of the prediction before refinement, sigma the standard deviation of "
+        "the noise on y, prior_directions the number of directions of the weights that the prior determines"
+        " more than the pairs do. The networks have no biases, so a network with biases has no such "
+        "weights. No run is trained with a constant input, so a constant column of x stands for the biases "
+        "of the first layer only in the fit of --refine.",
     .example = "weightsweep predict quick.h5 --run a18076a9b12a --pairs analysis/examples/pairs.csv",
     .file = "results file",
     .file_target = offsetof(struct options, results)};
@@ -180,13 +185,19 @@ static enum status note_magnitudes(const struct run_spec *run, const struct pair
 
 static enum status parse_refinement(const struct options *options, struct predictions *predictions)
 {
-    int64_t iterations = 0;
+    int64_t iterations = 0, starts = 0;
     predictions->noise = NAN;
     if (options->refine &&
         (!number_integer(options->refine, &iterations) || iterations < 0 || iterations > MAX_ITERATIONS))
         FAIL(STATUS_USAGE, "--refine %s: expected a number of iterations from 0 to %d", options->refine,
              MAX_ITERATIONS);
     predictions->refine = (int)iterations;
+    if (options->starts && (!number_integer(options->starts, &starts) || starts < 0 || starts > MAX_STARTS))
+        FAIL(STATUS_USAGE, "--starts %s: expected a number of random starts from 0 to %d", options->starts,
+             MAX_STARTS);
+    if (starts > 0 && iterations == 0)
+        FAIL(STATUS_USAGE, "--starts %s: expected --refine K, the iterations per start", options->starts);
+    predictions->starts = (int)starts;
     if (!options->noise)
         return STATUS_OK;
     if (!number_real(options->noise, &predictions->noise) || !(predictions->noise >= 0) ||

@@ -26,6 +26,7 @@ struct group {
     float *input;                  // [sets, pairs, pair width]
     float *weights, *refined;      // [sets, unknowns]
     double *sigma;                 // [sets]
+    int first;                     // index of the first set in the file
 };
 
 static int unknowns_of(const struct group *group)
@@ -156,12 +157,63 @@ static bool never(void *context)
     return false;
 }
 
-// Fits from `start` [sets, unknowns], which may be group->refined, with the noise group->sigma.
-static void refine(const struct group *group, struct fit *fit, int iterations, const float *start)
+// The sets of a group, with the noise group->sigma.  objective [sets], or NULL
+static struct fit_sets fit_sets_of(const struct group *group, double *objective)
 {
-    const struct fit_sets sets = {
-        .pairs = group->input, .count = group->sets, .sigma = group->sigma, .stop = never};
+    return (struct fit_sets){.pairs = group->input,
+                             .count = group->sets,
+                             .sigma = group->sigma,
+                             .stop = never,
+                             .objective = objective};
+}
+
+// Fits from `start` [sets, unknowns], which may be group->refined.
+static void refine(const struct group *group, struct fit *fit, int iterations, const float *start,
+                   double *objective)
+{
+    const struct fit_sets sets = fit_sets_of(group, objective);
     fit_refine(fit, &sets, start, &(struct widths){1, {iterations}}, group->refined);
+}
+
+// Fits from random starts too, and keeps the weights with the smaller objective.
+// objective [sets]: of group->refined
+static enum status try_random_starts(struct group *group, struct fit *fit,
+                                     const struct predictions *predictions, const double *objective)
+{
+    const struct fit_starts starts = {.seed = group->run->training.seed,
+                                      .first = group->first,
+                                      .starts = predictions->starts,
+                                      .iterations = predictions->refine};
+    enum status status = STATUS_OK;
+    size_t unknowns = (size_t)unknowns_of(group), count = (size_t)group->sets;
+    float *weights = NULL;   // [sets, unknowns]
+    double *smallest = NULL; // [sets]
+    TRY_DONE(memory_alloc(count * unknowns * sizeof *weights, (void **)&weights));
+    TRY_DONE(memory_alloc(count * sizeof *smallest, (void **)&smallest));
+    const struct fit_sets sets = fit_sets_of(group, smallest);
+    fit_random_starts(fit, &sets, &starts, weights);
+    for (size_t set = 0; set < count; set++) {
+        group->prediction[set].from_random_start = smallest[set] < objective[set];
+        if (group->prediction[set].from_random_start)
+            memcpy(group->refined + set * unknowns, weights + set * unknowns, unknowns * sizeof *weights);
+    }
+done:
+    memory_free((void **)&smallest);
+    memory_free((void **)&weights);
+    return status;
+}
+
+// Fits from the predictions, and from random starts if the user asks for any.
+static enum status refine_first(struct group *group, struct fit *fit, const struct predictions *predictions)
+{
+    double *objective;
+    TRY(memory_alloc((size_t)group->sets * sizeof *objective, (void **)&objective));
+    refine(group, fit, predictions->refine, group->weights, objective);
+    enum status status = STATUS_OK;
+    if (predictions->starts > 0)
+        status = try_random_starts(group, fit, predictions, objective);
+    memory_free((void **)&objective);
+    return status;
 }
 
 // Estimates the noise of one set from the residuals of its refined weights, which were fitted with
@@ -193,7 +245,7 @@ static enum status refine_with_estimates(struct group *group, struct fit *fit, i
 {
     for (int set = 0; set < group->sets; set++)
         TRY(estimate_sigma(group, set));
-    refine(group, fit, iterations, group->refined);
+    refine(group, fit, iterations, group->refined, NULL);
     for (int set = 0; set < group->sets; set++)
         TRY(estimate_sigma(group, set));
     return STATUS_OK;
@@ -225,9 +277,10 @@ static enum status finish_refined(struct group *group, int set)
     return STATUS_OK;
 }
 
-static enum status refine_group(struct group *group, int iterations, double noise)
+static enum status refine_group(struct group *group, const struct predictions *predictions)
 {
     struct fit *fit;
+    double noise = predictions->noise;
     group->task.noise = isnan(noise) ? 0 : noise;
     TRY(fit_create(&group->task, &fit));
     enum status status = STATUS_OK;
@@ -238,9 +291,9 @@ static enum status refine_group(struct group *group, int iterations, double nois
         group->prediction[set].min_noise =
             noise / sqrt(1 + noise * noise) < FIT_MIN_NOISE ? FIT_MIN_NOISE : 0;
     }
-    refine(group, fit, iterations, group->weights);
+    TRY_DONE(refine_first(group, fit, predictions));
     if (isnan(noise))
-        TRY_DONE(refine_with_estimates(group, fit, iterations));
+        TRY_DONE(refine_with_estimates(group, fit, predictions->refine));
     for (int set = 0; set < group->sets; set++)
         TRY_DONE(finish_refined(group, set));
 done:
@@ -297,7 +350,7 @@ static enum status run_group(struct group *group, const float *parameters,
         TRY_DONE(set_fit(group, group->prediction[set].pairs, group->weights + set * unknowns_of(group),
                          &group->prediction[set].fit));
     if (predictions->refine > 0)
-        TRY_DONE(refine_group(group, predictions->refine, predictions->noise));
+        TRY_DONE(refine_group(group, predictions));
 done:
     memory_free((void **)&group->input);
     memory_free((void **)&group->sigma);
@@ -316,6 +369,7 @@ enum status inference_run(const float *parameters, const struct pairs_file *file
         struct group group = {.file = predictions->file,
                               .run = predictions->run,
                               .prediction = predictions->prediction + first,
+                              .first = first,
                               .pairs = file->set[first].count,
                               .task = predictions->run->task};
         group.task.equations = group.pairs;

@@ -126,8 +126,8 @@ static void print_noise(const struct predictions *predictions, const struct pred
             out,
             "warning: the residuals are %.3g times as large as this noise explains, so the standard errors "
             "do not hold.\nThe fit ended in a local minimum or needs more iterations, the noise on y is "
-            "larger, or no network of\nthis form gives these pairs. Try a larger --refine K, or leave "
-            "out --noise to estimate the noise.\n",
+            "larger, or no network of\nthis form gives these pairs. Try --starts 50 and a larger --refine "
+            "K, or leave out --noise to estimate the noise.\n",
             prediction->residual_ratio);
 }
 
@@ -161,6 +161,10 @@ static void print_one(const struct predictions *predictions, FILE *out)
     if (predictions->refine > 0)
         fprintf(out, "and refined by %d iteration%s of Levenberg-Marquardt on these pairs\n",
                 predictions->refine, text_plural(predictions->refine));
+    if (predictions->starts > 0)
+        fprintf(out, "from the prediction and from %d random start%s; the smallest objective is from %s\n",
+                predictions->starts, text_plural(predictions->starts),
+                prediction->from_random_start ? "a random start" : "the prediction");
     print_layers(predictions, prediction, out);
     fputc('\n', out);
     print_fit("these weights", &prediction->fit, out);
@@ -188,6 +192,7 @@ static void print_several(const struct predictions *predictions, FILE *out)
     int64_t *pairs = column_add(&table, "pairs", COLUMN_INT, "1", "pairs")->ints;
     double *r2 = add_real(&table, "r2"), *rms = add_real(&table, "rms_residual"), *before = NULL,
            *sigma = NULL, *directions = NULL, *ratio = NULL;
+    char **start = NULL;
     int poor = 0;
     if (predictions->refine > 0) {
         before = add_real(&table, "r2_before");
@@ -195,6 +200,8 @@ static void print_several(const struct predictions *predictions, FILE *out)
         directions = add_real(&table, "prior_directions");
         ratio = add_real(&table, "residual_ratio");
     }
+    if (predictions->starts > 0)
+        start = column_add(&table, "start", COLUMN_TEXT, "1", "start")->texts;
     for (int64_t row = 0; row < table.rows; row++) {
         const struct prediction *prediction = &predictions->prediction[row];
         set[row] = memory_text(prediction->pairs->name);
@@ -208,6 +215,8 @@ static void print_several(const struct predictions *predictions, FILE *out)
         directions[row] = prediction_directions(prediction);
         ratio[row] = prediction->residual_ratio;
         poor += prediction->poor_fit;
+        if (start)
+            start[row] = memory_text(prediction->from_random_start ? "random" : "prediction");
     }
     fprintf(out, "%d weights of each of %d set%s, inferred by run %s from %s\n\n",
             prediction_unknowns_of(predictions), predictions->count, text_plural(predictions->count),

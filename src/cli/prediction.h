@@ -27,8 +27,9 @@ struct prediction {
     bool has_curvature;        // refined: `errors` is known: the curvature is positive definite
     bool has_errors;           // and so is sigma
     struct fit_errors errors;
-    double residual_ratio; // refined: rms of the residuals / that expected from sigma; NaN: not known
-    bool poor_fit;         // refined: residual_ratio is larger than noise explains
+    double residual_ratio;  // refined: rms of the residuals / that expected from sigma; NaN: not known
+    bool from_random_start; // refined: the weights come from a random start
+    bool poor_fit;          // refined: residual_ratio is larger than noise explains
 };
 
 struct predictions {
@@ -36,6 +37,7 @@ struct predictions {
     const struct run_spec *run;
     double run_r2;                 // the run's R^2 on held-out generators; NaN: unknown
     int refine;                    // iterations of Levenberg-Marquardt on the pairs
+    int starts;                    // random starts of the refinement, besides the predictions
     double noise;                  // noise on y that the user states; NaN: estimated
     bool names_sets;               // the file has a column `set`
     int count;                     // number of sets

@@ -63,6 +63,8 @@ static void add_set(struct text *csv, const struct predictions *predictions,
         add_score(csv, set, "prior_directions", prediction_directions(prediction));
         add_score(csv, set, "residual_ratio", prediction->residual_ratio);
         add_score(csv, set, "poor_fit", prediction->poor_fit);
+        if (predictions->starts > 0)
+            add_score(csv, set, "from_random_start", prediction->from_random_start);
     }
     for (int k = 0; k < pairs->count * pairs->outputs; k++) {
         const int position[] = {0, k / pairs->outputs + 1, k % pairs->outputs + 1};
@@ -123,6 +125,8 @@ static void add_json_refinement(struct text *text, const struct predictions *pre
     add_json_real(text, "prior_directions", prediction_directions(prediction));
     add_json_real(text, "residual_ratio", prediction->residual_ratio);
     text_format(text, ", \"poor_fit\": %s", prediction->poor_fit ? "true" : "false");
+    if (predictions->starts > 0)
+        text_format(text, ", \"from_random_start\": %s", prediction->from_random_start ? "true" : "false");
     text_add(text, ", \"before\": {\"weights\": ");
     add_json_layers(text, shape, prediction->before.weights, NULL);
     add_json_real(text, "r2", prediction->before.r2);
@@ -162,6 +166,8 @@ void prediction_print_json(const struct predictions *predictions, FILE *out)
     if (predictions->refine > 0) {
         text_format(&text, ", \"refine\": %d", predictions->refine);
         add_json_real(&text, "noise", predictions->noise);
+        if (predictions->starts > 0)
+            text_format(&text, ", \"starts\": %d", predictions->starts);
     }
     if (predictions->names_sets) {
         add_json_real(&text, "sets_per_second", predictions->count / predictions->seconds);

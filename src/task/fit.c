@@ -120,6 +120,8 @@ void fit_random_starts(struct fit *fit, const struct fit_sets *sets, const struc
             if (which % starts->starts != 0 && !(objective < best) && !isnan(best))
                 continue;
             best = objective;
+            if (sets->objective)
+                sets->objective[which / starts->starts] = objective;
             save_weights(fit, l, weights + which / starts->starts * fit->unknowns);
         }
     }
@@ -151,5 +153,7 @@ void fit_refine(struct fit *fit, const struct fit_sets *sets, const float *start
                 if (iterations->width[i] == done)
                     save_batch(fit, sets->count, first, weights + (size_t)(i * sets->count * fit->unknowns));
         }
+        for (int l = 0; sets->objective && l < BATCHED && first + l < sets->count; l++)
+            sets->objective[first + l] = levenberg_objective(fit->solver)[l];
     }
 }

@@ -22,6 +22,7 @@ struct fit_sets {
     const double *sigma;         // [count], instead of the sigma above; or NULL
     bool (*stop)(void *context); // called before every iteration; true ends the fits, with undefined results
     void *context;
+    double *objective; // [count]: output, the objective of each set's final weights; or NULL
 };
 
 /* Random starts of the sets, drawn from the prior for (seed, index of the set, start). */

@@ -280,6 +280,30 @@ def test_estimated_noise_is_that_of_the_printed_weights(tmp_path: Path, scale: f
     assert found["residual_ratio"] == pytest.approx(1, rel=0.2)
 
 
+def test_random_starts(tmp_path: Path) -> None:
+    """The example's fit from the prediction ends in a local minimum; one of 50 random starts finds the network."""
+    more = ["60", "--noise", "0", "--starts", "50"]
+    found = json.loads(predict_example(EXAMPLE / "pairs.csv", *more, "--format", "json").out)
+    assert found["starts"] == 50 and found["from_random_start"] and not found["poor_fit"] and found["rms_residual"] < 3e-4
+    assert predict_example(EXAMPLE / "pairs.csv", *more, "--format", "json").out == json.dumps(found) + "\n" or found == json.loads(predict_example(EXAMPLE / "pairs.csv", *more, "--format", "json").out)
+    assert "the smallest objective is from a random start" in predict_example(EXAMPLE / "pairs.csv", *more).out
+    rows = {row["what"]: row["value"] for row in csv_rows(predict_example(EXAMPLE / "pairs.csv", *more, "--format", "csv").out)}
+    assert rows["from_random_start"] == "1"
+
+
+def test_the_prediction_is_kept_if_random_starts_are_worse(good: Sweep, tmp_path: Path) -> None:
+    path, x, y = some_pairs(tmp_path, [2, 5, 1])
+    names, *lines = path.read_text().splitlines()
+    sets = tmp_path / "sets.csv"
+    sets.write_text("\n".join(["set," + names, *(f"a,{line}" for line in lines), *(f"b,{line}" for line in lines)]) + "\n")
+    found = json.loads(predict(good.results, sets, "--refine", "1", "--noise", "0.1", "--starts", "1", "--format", "json").out)
+    plain = json.loads(predict(good.results, sets, "--refine", "1", "--noise", "0.1", "--format", "json").out)
+    for each, alone in zip(found["sets"], plain["sets"], strict=True):
+        assert each.pop("from_random_start") is False and each == alone
+    text = predict(good.results, sets, "--refine", "1", "--noise", "0.1", "--starts", "1").out
+    assert text.count(" prediction") >= 2 and "start" in text
+
+
 def test_fewer_pairs_than_unknowns(good: Sweep, tmp_path: Path) -> None:
     x = np.array([[1, 0], [0, 1], [-1, 0.0], [0, -1]])  # y is linear along each ray from 0
     path = write_pairs(tmp_path / "pairs.csv", x, np.array([[1], [-0.5], [0.3], [0.2]]))
@@ -468,6 +492,8 @@ def test_refusals(good: Sweep, finished: Sweep, tmp_path: Path) -> None:
         ([good.results, "--run", run_id, "--pairs", path, "--refine", "-1"], 2, ["--refine -1", "expected a number of iterations"]),
         ([good.results, "--run", run_id, "--pairs", path, "--refine", "5", "--noise", "x"], 2, ["--noise x", "expected a number from 0"]),
         ([good.results, "--run", run_id, "--pairs", path, "--noise", "0.1"], 2, ["--noise 0.1", "expected --refine K"]),
+        ([good.results, "--run", run_id, "--pairs", path, "--starts", "3"], 2, ["--starts 3", "expected --refine K"]),
+        ([good.results, "--run", run_id, "--pairs", path, "--refine", "5", "--starts", "x"], 2, ["--starts x", "expected a number of random starts"]),
         ([tmp_path / "none.h5", "--run", run_id, "--pairs", path], 3, ["none.h5"]),
         ([table, "--run", run_id, "--pairs", path], 3, ["without models"]),
         ([path, "--run", run_id, "--pairs", path], 3, ["not an HDF5 file"]),
