@@ -12,7 +12,7 @@ import pytest
 
 HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / "analysis"))
-from weightsweep import figures, findings, open_runs, original, published
+from weightsweep import figures, findings, one_pass, open_runs, original, published
 from weightsweep.outputs import OutputError
 from weightsweep.results import axes
 
@@ -144,3 +144,26 @@ def test_published_ratios_compare_equal_settings() -> None:
         assert widths[0] == widths[1] and pair.first.setting[:2] == pair.second.setting[:2]
     near = original.nearest(case, archives)
     assert len(near) == 2 and {each.setting[1] for each in near} == {"init lecun", "init normal"}
+
+
+def test_one_pass_stands_beside_fits_under_the_noise_of_its_training():
+    head, cells = one_pass.rows(open_runs(original.ARCHIVES / "floor.h5"))
+    row = next(row for row in cells if row[:3] == ["50", "67", "1"])
+    with h5py.File(original.ARCHIVES / "floor.h5") as file:
+        chosen = (file["unknowns"][:] == 50) & (file["equations"][:] == 67) & (file["training_noise"].asstr()[:] == "1")
+        for column, name in (("one pass %", "r2_noise_1"), ("20 iterations %", "r2_refine_20_noise_1"), ("fit %", "r2_direct_fit_noise_1"), ("quadratic %", "r2_quadratic_fit_noise_1")):
+            mean = 100 * (1 - 10 ** np.log10(1 - file[name][:][chosen]).mean())
+            assert row[head.index(column)].strip("*").split(" ")[0] == f"{mean:.2f}"
+    assert sum("**" in cell for cell in row) == 1 and len(cells) == 40
+
+
+def test_times_tell_for_how_many_sets_training_pays(tmp_path):
+    runs = open_runs(original.ARCHIVES / "floor.h5")
+    runs = runs.isel(run=(runs["unknowns"].values == 15) & (runs["equations"].values == 45))
+    runs["curve_seconds"][:] = 30.0
+    measured = tmp_path / "times.csv"
+    measured.write_text("unknowns,equations,method,milliseconds\n15,45,r2,0.1\n15,45,r2_refine_20,0.5\n15,45,r2_direct_fit,4.1\n")
+    assert one_pass.times(runs, measured) == (
+        ["unknowns", "equations", "one pass, ms", "20 iterations, ms", "fit, ms", "training, s", "sets"],
+        [["15", "45", "0.1", "0.5", "4.1", "30", "7,500"]],
+    )
