@@ -116,7 +116,7 @@ def test_files(done: Path, tmp_path: Path) -> None:
     checked("predict", done, "--run", run, "--pairs", tmp_path / "pairs.csv")
     (tmp_path / "sets.csv").write_text("set,x1,x2,x3,y\n" + "".join(f"{i % 3},{i / 7},{-i / 5},{1 - i},{i / 3}\n" for i in range(11)))
     for form in ("table", "csv", "json"):
-        checked("predict", done, "--run", run, "--pairs", tmp_path / "sets.csv", "--refine", "2", "--format", form)
+        checked("predict", done, "--run", run, "--pairs", tmp_path / "sets.csv", "--refine", "2", "--starts", "3", "--format", form)
 
 
 def test_refusals(done: Path, tmp_path: Path) -> None:
