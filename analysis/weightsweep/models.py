@@ -1,5 +1,7 @@
 """Loads the trained models of a results file, as arrays or as PyTorch modules."""
 
+import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +22,8 @@ Settings = dict[str, object]
 def load_model(path: str | Path, run: Run = None, torch: bool = False, **settings: object) -> "Tensors | torch.nn.Module":
     """The final parameters of a run, under PyTorch's names: weights [out, in], biases [out], float32.
 
-    `run`: the run_id, its beginning, the index of the run in the file, an element of `open_sweep(path).run_id`, or "best": the run with the
-    smallest seed of the best setting. `settings` must single out one run or, with "best", one case: `load_model("a.h5", pooling="max", seed=1)`,
+    `run`: the run_id, its beginning, the index of the run in the file, an element of `open_sweep(path).run_id`, "best": the run with the
+    smallest seed of the best setting, or conditions as on the command line ("pooling=max,seed=1", "best,unknowns=50"). `settings` must single out one run or, with "best", one case: `load_model("a.h5", pooling="max", seed=1)`,
     `load_model("a.h5", "best", unknowns=50)`. With `torch=True` the result is a torch.nn.Module with these parameters and the structure of the
     original experiment's: `load_model(...)(pairs)` maps pairs [batch, equations, inputs + 1] to weights [batch, unknowns].
     """
@@ -58,6 +60,9 @@ def read_model(path: str | Path, run: Run = None, **settings: object) -> tuple[S
 def _find(path: str | Path, runs: xr.Dataset, run: str | int | None, settings: Settings) -> int:
     """Index of the run in the file."""
     ids = [str(value) for value in runs["run_id"].values]
+    if isinstance(run, str) and "=" in run:
+        run, conditions = _conditions(runs, run)
+        settings = conditions | settings
     chosen = [index for index in range(len(ids)) if all(_holds(path, runs, name, value, index) for name, value in settings.items())]
     if run == "best":
         found = cases(runs.isel(run=chosen)) if chosen else []
@@ -76,6 +81,24 @@ def _find(path: str | Path, runs: xr.Dataset, run: str | int | None, settings: S
         held = f" ({', '.join(f'{name} {value}' for name, value in settings.items())})" if settings else ""
         raise results.ResultsError(f"{path}: {f'{len(chosen)} runs' if chosen else 'no run'}{named}{held}; expected one. Its runs are {', '.join(ids[:5])}{', ...' if len(ids) > 5 else ''}")
     return chosen[0]
+
+
+def _conditions(runs: xr.Dataset, words: str) -> tuple[str | None, Settings]:
+    """The parts of "best,unknowns=50,encoder=[128,256]": "best" or the beginning of an id (None without one), and the settings by column."""
+    run: str | None = None
+    settings: Settings = {}
+    for word in re.split(r",(?![^\[]*\])", words):
+        key, equals, value = word.partition("=")
+        column = key.replace(".", "_")
+        name = column if column in results.setting_names(runs) else key.rpartition(".")[2]
+        if not equals:
+            run = word
+            continue
+        try:
+            settings[name] = json.loads(value)
+        except ValueError:  # text
+            settings[name] = value
+    return run, settings
 
 
 def _holds(path: str | Path, runs: xr.Dataset, name: str, value: object, index: int) -> bool:

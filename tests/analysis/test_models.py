@@ -182,7 +182,7 @@ def test_load_model_by_settings(trained: dict[str, Path]) -> None:
     results = trained["sets"]
     sweep = open_sweep(results)
     wanted = load_model(results, sweep["run_id"].sel(pooling="max").item())["decoder.4.bias"]
-    for loaded in (load_model(results, sweep["run_id"].sel(pooling="max")), load_model(results, pooling="max"), load_model(results, pooling="max", encoder=[32, 64])):
+    for loaded in (load_model(results, sweep["run_id"].sel(pooling="max")), load_model(results, pooling="max"), load_model(results, pooling="max", encoder=[32, 64]), load_model(results, "pooling=max,network.encoder=[32,64]")):
         assert np.array_equal(loaded["decoder.4.bias"], wanted)
     best = sweep["pooling"].values[int(sweep["r2"].values.argmax())]
     assert np.array_equal(load_model(results, "best")["decoder.4.bias"], load_model(results, pooling=best)["decoder.4.bias"])

@@ -34,7 +34,7 @@ def rank_timeline(runs: xr.Dataset) -> Figure:
         axes.add_patch(Rectangle((start, first - 0.5), stop - start, count, facecolor=map_(shade), edgecolor="white", linewidth=0.7))
         if stop - start > 0.012 * end * len(str(int(run))) and count > ranks / 40:
             axes.text((start + stop) / 2, first + (count - 1) / 2, f"{int(run)}", ha="center", va="center", fontsize=8, color="white" if shade < 0.5 else "black", clip_on=True)
-    axes.set(xlim=(0, end), ylim=(ranks - 0.5, -0.5), xlabel="time (s, interruptions left out)", ylabel="rank")
+    axes.set(xlim=(0, end), ylim=(ranks - 0.5, -0.5), xlabel="time (s, interruptions left out); numbers in the boxes: index of the run in the file", ylabel="rank")
     busy = float(((rows[:, 6] - rows[:, 5]) * rows[:, 2]).sum()) / (ranks * end) if end > 0 else 0.0
     count = len(set(rows[:, 0]))
     axes.set_title(f"{count} run{'' if count == 1 else 's'} on {ranks} rank{'s' if ranks > 1 else ''}: {100 * busy:.0f} % of the rank-time at work")
@@ -43,11 +43,9 @@ def rank_timeline(runs: xr.Dataset) -> Figure:
     axes.grid(False)
     if len(rows) and cost.max() > cost.min():
         bar = figure.colorbar(plt.cm.ScalarMappable(norm, map_), ax=axes, label="cost of the run (TFLOP)", pad=0.01)
-        style.log_scale(bar.ax.yaxis)
-        if cost.max() < 10 * cost.min():  # less than a decade: the extreme costs
-            bar.ax.yaxis.set_major_locator(FixedLocator([cost.min(), cost.max()]))
-            bar.ax.yaxis.set_minor_locator(NullLocator())
-            bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
+        bar.ax.yaxis.set_major_locator(FixedLocator([cost.min(), cost.max()]))
+        bar.ax.yaxis.set_minor_locator(NullLocator())
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.2g}" if value < 10 else f"{value:,.0f}"))
     if not len(rows):
         style.nothing(axes)
     return figure

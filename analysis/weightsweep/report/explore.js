@@ -75,7 +75,9 @@ const explore = (() => {
     const holder = element("parallel"), r2 = table.find("r2");
     const own = [...content.axes.filter((name) => name !== "run_id").map(table.find), r2].map(axis), share = own.map(shares), colour = share[own.length - 1];
     const wide = Math.max(holder.clientWidth, 110 * own.length), height = HEIGHT - TOP - BOTTOM;
-    const left = (at) => SIDE + at * (wide - 2 * SIDE) / Math.max(own.length - 1, 1);
+    const texts = own.slice(0, 1).flatMap((each) => chart.ticks(each, chart.limits(each, places.map(each.at), null), 6)).map(([, text]) => text.length);
+    const side = Math.max(SIDE, 12 + 7 * Math.max(0, ...texts)); // room for the ticks of the first axis
+    const left = (at) => side + at * (wide - SIDE - side) / Math.max(own.length - 1, 1);
     const svg = chart.node(null, "svg", {
       viewBox: `0 0 ${wide} ${HEIGHT}`, width: wide, height: HEIGHT, role: "img",
       "aria-label": `parallel coordinates of ${own.map((each) => each.label).join(", ")}`,
