@@ -12,7 +12,7 @@ from weightsweep.results import Row
 def fits(runs: xr.Dataset) -> Figure:
     """R^2 under the noise of the training against equations per unknown: a row of panels per number of unknowns, a panel per noise on y. Lines: one
     forward pass with its 95 % interval over the seeds, refinement from it with the most iterations, and the fit of a network to each set alone.
-    Grey lines: regressions."""
+    Grey lines: regressions; those below 0 leave the panel."""
     if not one_pass.called_for(runs):
         figure, (axes,) = style.panels(1)
         style.nothing(axes)
@@ -30,7 +30,7 @@ def fits(runs: xr.Dataset) -> Figure:
                 low, high = np.full((2, len(mean)), np.nan)
             style.points(axes, at, mean, low, high, label=named[method], **style.series(index))
         for (method, label), dash in zip(effects.FLOORS.items(), (":", "--")):
-            axes.plot(at, style.unexplained(_scores(cells, method)[0]), color=style.GREY, linestyle=dash, linewidth=0.9, zorder=1, label=label)
+            axes.plot(at, 1 - _scores(cells, method)[0], color=style.GREY, linestyle=dash, linewidth=0.9, zorder=1, label=label)
         axes.set_xlabel("equations per unknown")
         style.fit_means(axes)
         style.r2_scale(axes)
