@@ -463,6 +463,16 @@ def test_address_holds_the_state(browser: Any, planted: Path) -> None:
     assert browser.find_element("css selector", "#table th[aria-sort=descending]").text.startswith("r2")
 
 
+def test_one_setting_with_large_seeds(browser: Any, tmp_path: Path) -> None:
+    make_results(tmp_path / "seeds.h5", grid(seed=[100_000_000, 200_000_000, 300_000_000]))
+    opened(browser, save(tmp_path / "seeds.h5"))
+    assert browser.find_element("id", "drawn").text.startswith("1 setting. ")
+    inside = """const svg = document.querySelector("#parallel svg"), left = svg.getBoundingClientRect().left;
+                return [...svg.querySelectorAll("text")].map((text) => [text.textContent, text.getBoundingClientRect().left >= left]);"""
+    texts = browser.execute_script(inside)
+    assert any(text.endswith("00,000,000") for text, _ in texts) and all(whole for _, whole in texts), texts
+
+
 def test_scatter_and_parallel_coordinates(browser: Any, planted: Path) -> None:
     from selenium.webdriver import ActionChains
 

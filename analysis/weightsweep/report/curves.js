@@ -102,7 +102,7 @@ const curves = (() => {
       pick: (place) => { if (place !== undefined) table.mark(place); light(place); },
     });
     const negative = groups.flat().some((place) => content.curves[place].r2.some((value) => value < 0));
-    const count = `${all.length.toLocaleString("en")} ${element("lines").value}`, turns = new Set(content.cases).size > 1 ? ", cases in turn" : "";
+    const count = `${all.length.toLocaleString("en")} ${element("lines").value.slice(0, all.length === 1 ? -1 : undefined)}`, turns = new Set(content.cases).size > 1 ? ", cases in turn" : "";
     element("drawn").textContent = [
       groups.length < all.length ? `The best ${groups.length} of ${count} are drawn${turns}.` : `${count}.`,
       groups.some((group) => group.length > 1) ? `Band${groups.length > chart.BANDS ? " of the line under the pointer" : "s"}: lowest to highest seed.` : "",
