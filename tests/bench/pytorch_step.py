@@ -172,7 +172,7 @@ class DeepSets(nn.Module):
             embedding = self.encoder.net[-1](self.encoder.net[:-1](pairs).mean(dim=1))
         else:
             embeddings = self.encoder.net(pairs)
-            embedding = embeddings.amax(dim=1) if arguments.pooling == "max" else embeddings.mean(dim=1)
+            embedding = embeddings.max(dim=1).values if arguments.pooling == "max" else embeddings.mean(dim=1)
         return self.decoder(embedding)
 
 
