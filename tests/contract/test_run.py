@@ -338,7 +338,7 @@ def test_the_limit_of_file_sizes(tmp_path: Path) -> None:
     assert run(1, sweep, results, "--quiet").code == 0
 
 
-@pytest.mark.skipif(not re.search(r"\(Open MPI\) 4", VERSION), reason="other MPI libraries write files of their own before the program does")
+@pytest.mark.skipif(not re.search(r"\((Open MPI|OpenRTE)\) 4", VERSION), reason="other MPI libraries write files of their own before the program does")
 def test_small_limit_of_file_sizes(tmp_path: Path) -> None:
     """Without mpirun Open MPI 4 starts no daemon, which would hang and take all memory."""
 

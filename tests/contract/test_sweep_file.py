@@ -328,6 +328,6 @@ def test_no_sweep_file(tmp_path: Path, content: bytes | None) -> None:
 def test_sweeps_of_the_repository(sweep: Path) -> None:
     """Each says in the comment at its head what it costs, and that is what `plan` says."""
     comment = " ".join(line.removeprefix("#").strip() for line in sweep.read_text().splitlines() if line.startswith("#"))
-    costs = re.search(r"Costs ([\d,]+) TFLOP", comment)
+    costs = re.search(r"Costs ([\d,.]+) TFLOP", comment)
     assert costs is not None
     assert float(costs[1].replace(",", "")) == pytest.approx(plan(sweep)["totals"]["flops"] / 1e12, rel=0.03)
