@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from weightsweep import answer, results, statistics, table
+from weightsweep.cases import cases
 from weightsweep.results import Row
 from weightsweep.values import order
 
@@ -17,11 +18,13 @@ _CASE = ["unknowns", "equations", "training_noise"]
 
 
 def called_for(runs: xr.Dataset) -> bool:
-    """True if models were trained for several values of noise and several numbers of pairs, with fits under the same noise."""
+    """True if models of one setting were trained for several values of noise and several numbers of pairs, with fits under the same noise."""
     done = results.done(runs)
     if not {"training_noise", "r2_direct_fit"} <= set(done.variables) or any(len(set(done[name].values)) < 2 for name in ("training_noise", "equation_ratio")):
         return False
-    return all(np.isfinite(r2(cell, "r2_direct_fit")).all() for cell in cells(done))
+    found = cells(done)
+    one_setting_each = all(len(case.settings) == 1 for case in cases(done)) and len(found) == len(results.groups(results.rows(done), _CASE))
+    return one_setting_each and all(np.isfinite(r2(cell, "r2_direct_fit")).all() for cell in found)
 
 
 def methods(runs: xr.Dataset) -> dict[str, str]:
@@ -35,9 +38,9 @@ def _iterations(name: str) -> int:
 
 
 def cells(runs: xr.Dataset) -> list[list[Row]]:
-    """The finished runs of each case, which differ in their seed, by ascending unknowns, equations and noise."""
-    found = results.groups(results.rows(results.done(runs)), _CASE)
-    return [found[key] for key in sorted(found, key=lambda key: [order(part) for part in key])]
+    """The finished runs of the best setting of each case, which differ in their seed, by ascending unknowns, equations and noise."""
+    found = [case.settings[0].runs for case in cases(results.done(runs))]
+    return sorted(found, key=lambda cell: [order(cell[0][name].item()) for name in _CASE])
 
 
 def r2(cell: list[Row], method: str) -> np.ndarray:

@@ -167,3 +167,10 @@ def test_times_tell_for_how_many_sets_training_pays(tmp_path):
         ["unknowns", "equations", "one pass, ms", "20 iterations, ms", "fit, ms", "training, s", "sets"],
         [["15", "45", "0.1", "0.5", "4.1", "30", "7,500"]],
     )
+
+
+def test_one_pass_needs_one_setting_per_case():
+    runs = open_runs(original.ARCHIVES / "floor.h5")
+    assert one_pass.called_for(runs)
+    runs["pooling"][runs["seed"].values == 2] = "mean"  # another setting is no seed of the first
+    assert not one_pass.called_for(runs)
